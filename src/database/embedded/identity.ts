@@ -1,0 +1,104 @@
+/**
+ * Which user PostgreSQL runs as. It refuses to be root: then it is `postgres`, else `nobody`; and where
+ * neither can reach the files (a checkout under a closed folder such as /root), root itself in a user
+ * namespace of its own, in which it has no name and no special rights.
+ */
+import { execFile } from 'node:child_process';
+import { chmod, lchown, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { messageOf } from '../error-text.ts';
+import { EmbeddedPostgresError } from './error.ts';
+
+const run = promisify(execFile);
+
+/** How the server's programs are started. */
+export interface Identity {
+  readonly name: string;
+  /** Set where root becomes somebody else. */
+  readonly ids: { readonly uid: number; readonly gid: number } | undefined;
+  /** Put before the program and its arguments. */
+  readonly prefix: readonly string[];
+}
+
+const self: Identity = { name: 'this user', ids: undefined, prefix: [] };
+const namespaced: Identity = { name: 'root in a user namespace', ids: undefined, prefix: ['unshare', '-U'] };
+
+/** The first user who can use both the folder and the program; the folder is given to that user. */
+export async function chooseIdentity(
+  folder: string,
+  program: string,
+): Promise<{ identity: Identity; version: string }> {
+  const refusals: string[] = [];
+  for (const identity of await candidates()) {
+    try {
+      const version = await tryOut(identity, path.dirname(folder), program);
+      await giveTo(identity, folder);
+      return { identity, version };
+    } catch (error) {
+      refusals.push(`${identity.name}: ${messageOf(error)}`);
+    }
+  }
+  throw new EmbeddedPostgresError(
+    `The embedded PostgreSQL cannot run here (${refusals.join('; ')}): run Headway as an ordinary user, move it to a folder that others may enter, or set DATABASE_URL.`,
+  );
+}
+
+/** The command line and options with which `identity` runs `program`. */
+export function commandFor(
+  identity: Identity,
+  program: string,
+  args: readonly string[],
+): { file: string; args: string[]; options: { uid?: number; gid?: number; env: NodeJS.ProcessEnv } } {
+  const [file = program, ...rest] = [...identity.prefix, program, ...args];
+  return { file, args: rest, options: { ...identity.ids, env: cleanEnvironment() } };
+}
+
+/** Makes the user of `identity` the owner of the folder and all that is in it, and the only one to enter it. */
+export async function giveTo(identity: Identity, folder: string): Promise<void> {
+  await chmod(folder, 0o700);
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = identity.ids ?? { uid: 0, gid: 0 };
+  if ((await stat(folder)).uid !== uid) await chownAll(folder, uid, gid);
+}
+
+async function candidates(): Promise<Identity[]> {
+  if (process.getuid?.() !== 0) return [self];
+  const users = await Promise.all([lookUp('postgres'), lookUp('nobody')]);
+  const found = users.filter((user) => user !== null);
+  return process.platform === 'linux' ? [...found, namespaced] : found;
+}
+
+async function lookUp(name: string): Promise<Identity | null> {
+  try {
+    const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
+    return { name, ids: { uid: Number(uid.stdout), gid: Number(gid.stdout) }, prefix: [] };
+  } catch {
+    return null;
+  }
+}
+
+/** Answers the program's version line; throws where it does not start or the folder cannot be entered. */
+async function tryOut(identity: Identity, folder: string, program: string): Promise<string> {
+  const script = 'cd "$1" && exec "$2" --version';
+  const { file, args, options } = commandFor(identity, '/bin/sh', ['-c', script, 'sh', folder, program]);
+  try {
+    return (await run(file, args, options)).stdout.trim();
+  } catch (error) {
+    const stderr =
+      typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : '';
+    throw new Error(stderr.trim().split('\n').at(-1) || messageOf(error));
+  }
+}
+
+/** The folder last: as long as its owner is wrong, the next start does it again. */
+async function chownAll(folder: string, uid: number, gid: number): Promise<void> {
+  for (const name of await readdir(folder, { recursive: true }))
+    await lchown(path.join(folder, name), uid, gid);
+  await lchown(folder, uid, gid);
+}
+
+/** PGPORT and its like would change the server's settings. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG')));
+}

@@ -1,0 +1,144 @@
+/** Starts the server, waits until it answers, and stops it. Everything here runs under the start lock. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EmbeddedPostgresError } from './error.ts';
+import { commandFor, type Identity } from './identity.ts';
+import { type Layout, port, socketFile } from './layout.ts';
+import { probe } from './probe.ts';
+import { clusterProcesses, pidFile, readPidFile } from './processes.ts';
+
+/** Durability is not among them: fsync and synchronous_commit stay on. */
+const serverSettings = {
+  listen_addresses: '',
+  port: String(port),
+  max_connections: '100',
+  shared_buffers: '128MB',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_checkpoints: 'off',
+  // What fails is reported by the process that asked; here it would only fill the disk, payloads included.
+  log_min_messages: 'log',
+  log_min_error_statement: 'panic',
+};
+
+const recoveryTimeoutMs = 120_000;
+const smartStopMs = 5_000;
+
+/** Runs `postgres` so that it outlives this process and a Ctrl-C in its terminal. Answers once it is ready. */
+export async function startServer(
+  layout: Layout,
+  identity: Identity,
+  postgres: string,
+  socketFolder: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<void> {
+  // The log of the start before is kept, no more: it must not grow for ever.
+  await rename(layout.log, `${layout.log}.old`).catch(() => undefined);
+  const log = await open(layout.log, 'w', 0o600);
+  try {
+    const all = { ...serverSettings, unix_socket_directories: quoted(socketFolder), ...settings };
+    const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const { file, args, options } = commandFor(identity, postgres, ['-D', layout.cluster, ...flags]);
+    const child = spawn(file, args, {
+      ...options,
+      cwd: layout.root,
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    child.unref();
+    await untilReady(child, layout, socketFolder);
+  } finally {
+    await log.close();
+  }
+}
+
+async function untilReady(child: ChildProcess, layout: Layout, socketFolder: string): Promise<void> {
+  let ended: string | undefined;
+  child.once('error', (error) => {
+    ended = error.message;
+  });
+  child.once('exit', (code, signal) => {
+    ended = `ended with ${signal ?? `exit code ${code}`}`;
+  });
+  const deadline = performance.now() + recoveryTimeoutMs;
+  while (ended === undefined && performance.now() < deadline) {
+    if ((await probe(socketFolder, 5_000)) === 'ready') return;
+    await sleep(10);
+  }
+  throw new ServerDidNotStart(ended ?? 'is not ready after two minutes', await reasonIn(layout));
+}
+
+/** Says what PostgreSQL said. */
+export class ServerDidNotStart extends EmbeddedPostgresError {
+  constructor(what: string, reason: string) {
+    super(`The embedded PostgreSQL ${what} (${reason}): see server.log in its folder, or set DATABASE_URL.`);
+  }
+}
+
+async function reasonIn(layout: Layout): Promise<string> {
+  const lines = (await readFile(layout.log, 'utf8').catch(() => '')).split('\n');
+  const telling = lines.findLast((line) => /FATAL|PANIC|error while loading/.test(line)) ?? lines.at(-2);
+  return telling?.replace(/^.*?(FATAL|PANIC):\s*/, '') || 'it said nothing';
+}
+
+/**
+ * Waits until no process works on the cluster, then removes what a killed server left: PostgreSQL would take
+ * the pid in it for a server's as long as any process has it. Throws where somebody does not go away.
+ */
+export async function clearLeftovers(layout: Layout, socketFolder: string): Promise<void> {
+  const begun = performance.now();
+  for (;;) {
+    const alive = await clusterProcesses(layout.cluster);
+    if (alive.length === 0) break;
+    const waitedMs = performance.now() - begun;
+    const server = (await readPidFile(layout.cluster))?.pid ?? 0;
+    if (waitedMs > 20_000) {
+      throw new EmbeddedPostgresError(
+        `PostgreSQL (process ${alive.includes(server) ? server : alive[0]}) holds ${layout.cluster} but does not answer: end it (kill -QUIT), then start again.`,
+      );
+    }
+    // Children of a killed server end by themselves, unless they compute; they hold its shared memory.
+    if (waitedMs > 3_000 && !alive.includes(server)) for (const pid of alive) signal(pid, 'SIGQUIT');
+    await sleep(20);
+  }
+  const socket = socketFile(socketFolder);
+  for (const file of [pidFile(layout.cluster), socket, `${socket}.lock`]) await rm(file, { force: true });
+}
+
+/** Stops the server, whoever started it: without waiting for its clients, then without the final checkpoint. */
+export async function stopServer(layout: Layout): Promise<void> {
+  const server = (await readPidFile(layout.cluster))?.pid ?? 0;
+  const steps = [
+    { signalName: 'SIGINT', waitMs: smartStopMs },
+    { signalName: 'SIGQUIT', waitMs: 5_000 },
+    { signalName: 'SIGKILL', waitMs: 5_000 },
+  ] as const;
+  for (const { signalName, waitMs } of steps) {
+    if (!(await clusterProcesses(layout.cluster)).includes(server)) return;
+    signal(server, signalName);
+    if (await isGone(layout, server, waitMs)) return;
+  }
+}
+
+async function isGone(layout: Layout, server: number, waitMs: number): Promise<boolean> {
+  const deadline = performance.now() + waitMs;
+  while (performance.now() < deadline) {
+    if (!(await clusterProcesses(layout.cluster)).includes(server)) return true;
+    await sleep(20);
+  }
+  return false;
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** A list of folders is parsed at commas: a quoted one may hold anything. */
+function quoted(folder: string): string {
+  return `"${folder.replaceAll('"', '""')}"`;
+}
