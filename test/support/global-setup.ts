@@ -1,0 +1,67 @@
+/**
+ * One PostgreSQL for the test run, and in it a migrated template that each test's database is cloned from.
+ * It is the embedded one, or the server at TEST_DATABASE_URL.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { PgBoss } from 'pg-boss';
+import type { TestProject } from 'vitest/node';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { createDatabase, dropDatabases, withName } from './server.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Of the server's own database, for those who create and drop others. */
+    serverUrl: string;
+    /** What the names of this run's databases begin with; the template is `<prefix>_template`. */
+    databasePrefix: string;
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const server = await startServer();
+  const prefix = `headway_test_${randomBytes(4).toString('hex')}`;
+  await createTemplate(server.url, `${prefix}_template`);
+  project.provide('serverUrl', server.url);
+  project.provide('databasePrefix', prefix);
+  return async () => {
+    await dropDatabases(server.url, prefix);
+    await server.stop();
+  };
+}
+
+async function createTemplate(serverUrl: string, name: string): Promise<void> {
+  await createDatabase(serverUrl, name);
+  const url = withName(serverUrl, name);
+  await migrate(url);
+  // The service would install it too: here it is done once.
+  const boss = new PgBoss({ connectionString: url, supervise: false, schedule: false });
+  boss.on('error', () => undefined);
+  await boss.start();
+  await boss.stop({ graceful: false });
+}
+
+async function startServer(): Promise<{ url: string; stop(): Promise<void> }> {
+  const given = process.env.TEST_DATABASE_URL;
+  if (given !== undefined) return { url: given, stop: () => Promise.resolve() };
+
+  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'headway-test-'));
+  // Where the tests run as root, the server runs as a user who must be able to enter.
+  await chmod(dataDir, 0o755);
+  const server: EmbeddedPostgres = await startEmbeddedPostgres({
+    dataDir,
+    log: () => undefined,
+    // The data is thrown away: nothing needs to reach a disk.
+    settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' },
+  });
+  return {
+    url: server.url,
+    async stop() {
+      await server.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
