@@ -1,0 +1,78 @@
+/**
+ * Prisma's migration engine as WASM: what `prisma migrate` runs, without its download. For the developer's
+ * scripts (`migrate:new`, `migrate:check`) only; the service itself migrates with plain SQL (migrate.ts).
+ */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { PrismaPg } from '@prisma/adapter-pg';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  ColumnTypeEnum,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
+import { SchemaEngine } from '@prisma/schema-engine-wasm';
+import pg from 'pg';
+
+const CHAR_OID = 18;
+const TEXT_OID = 25;
+const prismaFolder = fileURLToPath(new URL('../../prisma', import.meta.url));
+
+/**
+ * The SQL that turns the database at `url` into what schema.prisma says, or '' where they agree. What Prisma
+ * does not model (fill factors, storage, CHECKs, partial indexes) is not compared.
+ */
+export async function diffToSchema(url: string): Promise<string> {
+  const content = await readFile(`${prismaFolder}/schema.prisma`, 'utf8');
+  const files = [{ path: 'schema.prisma', content }];
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  const adapter = bindMigrationAwareSqlAdapterFactory(catalogAdapter(pool));
+  const engine = await SchemaEngine.new({ datamodels: [['schema.prisma', content]] }, () => {}, adapter);
+  try {
+    const result = await engine.diff({
+      from: { tag: 'schemaDatasource', files, configDir: prismaFolder },
+      to: { tag: 'schemaDatamodel', files },
+      script: true,
+      // Without it the engine answers an empty diff with a comment in SQL; with it, 2 says "not empty".
+      exitCode: true,
+      filters: { externalTables: [], externalEnums: [] },
+    });
+    return result.exitCode === 2 ? (result.stdout ?? '') : '';
+  } finally {
+    engine.free();
+    await pool.end();
+  }
+}
+
+/**
+ * The engine reads "char" columns of the catalogue, which Prisma's adapter refuses. So the pool passes them on
+ * as text, and the adapter's answer then says what they are.
+ */
+function catalogAdapter(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
+  const charColumns = new Set<string>();
+  const query = pool.query.bind(pool) as (config: pg.QueryConfig) => Promise<pg.QueryResult>;
+  pool.query = (async (config: pg.QueryConfig) => {
+    const result = await query(config);
+    for (const field of result.fields) {
+      if (field.dataTypeID !== CHAR_OID) continue;
+      charColumns.add(field.name);
+      field.dataTypeID = TEXT_OID;
+    }
+    return result;
+  }) as typeof pool.query;
+
+  const factory = new PrismaPg(pool);
+  const connect = factory.connect.bind(factory);
+  factory.connect = async () => {
+    const adapter = await connect();
+    const queryRaw = adapter.queryRaw.bind(adapter);
+    adapter.queryRaw = async (params) => {
+      const result = await queryRaw(params);
+      const columnTypes = result.columnTypes.map((type, index) =>
+        charColumns.has(result.columnNames[index] ?? '') ? ColumnTypeEnum.Character : type,
+      );
+      return { ...result, columnTypes };
+    };
+    return adapter;
+  };
+  return factory;
+}
