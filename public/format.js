@@ -1,0 +1,132 @@
+/**
+ * Numbers, amounts, durations and times as people read them. Pure: the server renders its pages with
+ * these functions and the browser keeps them up to date with the same ones.
+ */
+
+const wholeNumbers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const shortNumbers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 });
+
+/**
+ * "12,300"; small fractions keep one digit; what nobody can read at a glance becomes 1.2e+18.
+ * @param {number} value
+ */
+export function formatNumber(value) {
+  if (!Number.isFinite(value)) return '?';
+  if (Math.abs(value) >= 1e15) return value.toExponential(1);
+  return (Math.abs(value) < 100 ? shortNumbers : wholeNumbers).format(value);
+}
+
+const byteUnits = /** @type {const} */ ([
+  ['bytes', 1],
+  ['kB', 1e3],
+  ['MB', 1e6],
+  ['GB', 1e9],
+  ['TB', 1e12],
+]);
+
+/**
+ * The unit in which a number of bytes reads best.
+ * @param {number} bytes
+ */
+function byteUnit(bytes) {
+  return byteUnits.findLast(([, size]) => Math.abs(bytes) >= size) ?? byteUnits[0];
+}
+
+/**
+ * "12.3 MB"
+ * @param {number} bytes
+ */
+export function formatBytes(bytes) {
+  const [name, size] = byteUnit(bytes);
+  return `${formatNumber(bytes / size)} ${name}`;
+}
+
+/**
+ * "12,300 rows", "12.3 MB", or "12,300" where there is no unit.
+ * @param {number} value
+ * @param {string | null} unit
+ */
+export function formatAmount(value, unit) {
+  if (unit === 'bytes') return formatBytes(value);
+  return unit === null ? formatNumber(value) : `${formatNumber(value)} ${unit}`;
+}
+
+/**
+ * "12,300 of 50,000 rows", both numbers in the unit of the total.
+ * @param {number} done
+ * @param {number} total
+ * @param {string | null} unit
+ */
+export function formatShare(done, total, unit) {
+  if (unit !== 'bytes') return `${formatNumber(done)} of ${formatAmount(total, unit)}`;
+  const [name, size] = byteUnit(total);
+  return `${formatNumber(done / size)} of ${formatNumber(total / size)} ${name}`;
+}
+
+/**
+ * "8,200 rows a second", "12 MB/s", "3 pages a minute".
+ * @param {number} perSecond
+ * @param {string | null} unit
+ */
+export function formatRate(perSecond, unit) {
+  if (unit === 'bytes') return `${formatBytes(perSecond)}/s`;
+  if (perSecond >= 0.95) return `${formatAmount(perSecond, unit)} a second`;
+  if (perSecond * 60 >= 0.95) return `${formatAmount(perSecond * 60, unit)} a minute`;
+  return `${formatAmount(perSecond * 3600, unit)} an hour`;
+}
+
+/**
+ * "8 s", "1 min 12 s", "2 h 5 min", "3 days 4 h".
+ * @param {number} seconds
+ */
+export function formatDuration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return twoUnits(whole, 60, 'min', 1, 's');
+  if (whole < 86_400) return twoUnits(whole, 3600, 'h', 60, 'min');
+  if (whole < 100 * 86_400) return twoUnits(whole, 86_400, whole < 2 * 86_400 ? 'day' : 'days', 3600, 'h');
+  return 'more than 99 days';
+}
+
+/**
+ * @param {number} seconds
+ * @param {number} large
+ * @param {string} largeName
+ * @param {number} small
+ * @param {string} smallName
+ */
+function twoUnits(seconds, large, largeName, small, smallName) {
+  const rest = Math.floor((seconds % large) / small);
+  const first = `${Math.floor(seconds / large)} ${largeName}`;
+  return rest === 0 ? first : `${first} ${rest} ${smallName}`;
+}
+
+/**
+ * "23 Nov 2026, 14:05:09 UTC" for the server, which does not know where its reader is.
+ * @param {Date} at
+ */
+export function formatUtc(at) {
+  return `${dateTime(at, 'UTC')} UTC`;
+}
+
+/**
+ * The reader's own time, in a browser: "14:05:09" today, with the date otherwise.
+ * @param {Date} at
+ * @param {Date} now
+ */
+export function formatLocal(at, now) {
+  return at.toDateString() === now.toDateString() ? timeOfDay(at) : dateTime(at);
+}
+
+/**
+ * @param {Date} at
+ * @param {string} [timeZone]
+ */
+function dateTime(at, timeZone) {
+  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium', timeZone }).format(at);
+}
+
+/** @param {Date} at */
+function timeOfDay(at) {
+  return new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' }).format(at);
+}

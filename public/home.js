@@ -1,0 +1,3 @@
+/** The start page: local times, and forms that say what they do. */
+import './page.js';
+import './upload.js';

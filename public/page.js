@@ -1,0 +1,4 @@
+/** What every page without a script of its own needs. */
+import { localiseTimes } from './local-times.js';
+
+localiseTimes(document);

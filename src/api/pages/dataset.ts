@@ -1,0 +1,42 @@
+/** A dataset: what it holds, and its first rows. */
+import { html } from 'ghtml';
+import { formatNumber } from '../../../public/format.js';
+import { time } from './elements.ts';
+import { renderDocument } from './layout.ts';
+
+export interface DatasetView {
+  id: string;
+  name: string;
+  columns: string[];
+  rowCount: number;
+  updatedAt: Date;
+  /** The first ones. */
+  rows: Record<string, string>[];
+}
+
+export function renderDatasetPage(dataset: DatasetView): string {
+  const main = html`
+<h1>${dataset.name}</h1>
+<p class="lead">${formatNumber(dataset.rowCount)} rows in ${formatNumber(dataset.columns.length)} columns · imported !${time(dataset.updatedAt)}</p>
+!${dataset.columns.length === 0 ? '<p class="empty">This dataset has no columns.</p>' : table(dataset)}
+<p><a href="/">Back to the start</a></p>
+<footer class="foot"><p>Dataset <code>${dataset.id}</code></p></footer>`;
+  return renderDocument({ title: `${dataset.name} · Headway`, main });
+}
+
+function table({ columns, rows, rowCount }: DatasetView): string {
+  const caption = rows.length < rowCount ? `The first ${formatNumber(rows.length)} rows` : 'All rows';
+  return html`<div class="scroll" role="region" aria-labelledby="rows-caption" tabindex="0">
+<table class="rows">
+<caption id="rows-caption">${caption}</caption>
+<thead><tr><th scope="col">Row</th>!${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
+<tbody>!${rows.map((row, index) => tableRow(columns, row, index + 1))}</tbody>
+</table>
+</div>`;
+}
+
+/** A column may be named like something that every object inherits, so only own fields count. */
+function tableRow(columns: string[], row: Record<string, string>, number: number): string {
+  const cells = columns.map((column) => html`<td>${Object.hasOwn(row, column) ? row[column] : ''}</td>`);
+  return html`<tr><th scope="row">${formatNumber(number)}</th>!${cells}</tr>`;
+}

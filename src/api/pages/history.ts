@@ -1,0 +1,130 @@
+/** What has happened to a task, as sentences. */
+import { html } from 'ghtml';
+import { formatNumber } from '../../../public/format.js';
+import { time } from './elements.ts';
+
+export interface HistoryEntry {
+  at: Date;
+  attempt: number;
+  kind: string;
+  detail: unknown;
+}
+
+/** More than this and the older ones are folded away. */
+const shownEntries = 25;
+
+/** Newest first: where the task stands is at the top, also of a long log. */
+export function renderHistory(history: HistoryEntry[]): string {
+  const newestFirst = history.toReversed();
+  const recent = newestFirst.slice(0, shownEntries);
+  const earlier = newestFirst.slice(shownEntries);
+  if (recent.length === 0) return '';
+  return html`<h2>History</h2>
+!${entryList(recent, history.length)}
+!${earlier.length === 0 ? '' : html`<details><summary>${formatNumber(earlier.length)} earlier entries</summary>!${entryList(earlier, earlier.length)}</details>`}`;
+}
+
+function entryList(entries: HistoryEntry[], start: number): string {
+  return html`<ol class="history" reversed start="${start}">!${entries.map(entryItem)}</ol>`;
+}
+
+function entryItem(entry: HistoryEntry): string {
+  const detail = readDetail(entry.detail);
+  const code = detail.code === undefined ? '' : html` <small><code>${detail.code}</code></small>`;
+  return html`<li data-kind="${entry.kind}">!${time(entry.at)} <span class="what">!${sentence(entry, detail)}!${code}</span></li>`;
+}
+
+/** HTML. */
+function sentence(entry: HistoryEntry, detail: Detail): string {
+  const { message, reason } = detail;
+  switch (entry.kind) {
+    case 'submitted':
+      return 'Submitted';
+    case 'started':
+      return entry.attempt > 1 ? 'Started again' : 'Started';
+    case 'retrying':
+      return html`${failedTry(detail)}${message === undefined ? '' : `: ${message}`}!${nextTry(detail)}`;
+    case 'handed_back':
+      return html`Handed back to the queue${because(reason ?? message)}; it goes on from where it was saved`;
+    case 'worker_lost':
+      return html`The worker died${because(reason ?? message)}; the task goes on from where it was saved!${nextTry(detail)}`;
+    case 'cancel_requested':
+      return 'Cancelling was requested';
+    case 'cancelled':
+      return html`Cancelled${because(message)}`;
+    case 'succeeded':
+      return html`Finished${because(message)}`;
+    case 'failed':
+      return html`Failed${message === undefined ? '' : `: ${message}`}`;
+    case 'retried':
+      return 'Retried by a person';
+    case 'requeued':
+      return html`Put back into the queue${because(reason ?? message)}`;
+    case 'log':
+      return logLine(detail);
+    default:
+      return html`${plainWords(entry.kind)}${because(message ?? detail.text ?? reason)}`;
+  }
+}
+
+function failedTry({ failures, maxAttempts }: Detail): string {
+  if (failures === undefined || maxAttempts === undefined) return 'The try failed';
+  return `Try ${failures} of ${maxAttempts} failed`;
+}
+
+function nextTry({ nextAttemptAt }: Detail): string {
+  return nextAttemptAt === undefined ? '' : html`. Next try: !${time(new Date(nextAttemptAt))}`;
+}
+
+function because(text: string | undefined): string {
+  return text === undefined ? '' : ` (${plainWords(text, 'as it is')})`;
+}
+
+function logLine({ text, message, level, count }: Detail): string {
+  const times = count === undefined || count < 2 ? '' : html` <small>${formatNumber(count)} times</small>`;
+  const mark = level === undefined || level === 'info' ? '' : html`<small>${level}</small> `;
+  return html`!${mark}<span class="log">${text ?? message ?? ''}</span>!${times}`;
+}
+
+/** `lease_lapsed` as "Lease lapsed". */
+function plainWords(code: string, firstLetter: 'upper' | 'as it is' = 'upper'): string {
+  const words = /^[a-z]+(_[a-z]+)*$/.test(code) ? code.replaceAll('_', ' ') : code;
+  return firstLetter === 'upper' ? words.slice(0, 1).toUpperCase() + words.slice(1) : words;
+}
+
+interface Detail {
+  message?: string | undefined;
+  code?: string | undefined;
+  reason?: string | undefined;
+  text?: string | undefined;
+  level?: string | undefined;
+  nextAttemptAt?: string | undefined;
+  failures?: number | undefined;
+  maxAttempts?: number | undefined;
+  count?: number | undefined;
+}
+
+/** Details come from many writers, older versions among them: each field is there in its form, or not at all. */
+export function readDetail(detail: unknown): Detail {
+  if (typeof detail !== 'object' || detail === null) return {};
+  const fields = new Map<string, unknown>(Object.entries(detail));
+  const text = (name: string) => {
+    const value = fields.get(name);
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const number = (name: string) => {
+    const value = fields.get(name);
+    return typeof value === 'number' ? value : undefined;
+  };
+  return {
+    message: text('message'),
+    code: text('code'),
+    reason: text('reason'),
+    text: text('text'),
+    level: text('level'),
+    nextAttemptAt: text('nextAttemptAt'),
+    failures: number('failures'),
+    maxAttempts: number('maxAttempts'),
+    count: number('count'),
+  };
+}

@@ -1,0 +1,48 @@
+/** What all pages share: the document around their content. Markup is never built outside of `html`. */
+import { html } from 'ghtml';
+
+/** Where `public/` is served. */
+const assets = '/assets';
+
+export interface Page {
+  readonly title: string;
+  /** HTML. */
+  readonly main: string;
+  /** The module of `public/` that makes the page move. */
+  readonly script?: string;
+  /** Seconds after which a browser without JavaScript loads the page again. */
+  readonly refreshSeconds?: number;
+  /** Attributes of the main element for its script. */
+  readonly state?: { readonly status: string; readonly key: string };
+}
+
+export function renderDocument(page: Page): string {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<meta name="color-scheme" content="light dark">
+<title>${page.title}</title>
+<link rel="icon" href="${assets}/favicon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="${assets}/style.css">
+!${page.refreshSeconds === undefined ? '' : refresh(page.refreshSeconds)}
+<script type="module" src="${assets}/${page.script ?? 'page.js'}"></script>
+</head>
+<body>
+<a class="skip" href="#main">Skip to content</a>
+<header class="site">
+<a href="/" class="brand"><img src="${assets}/favicon.svg" alt="" width="28" height="28">Headway</a>
+</header>
+!${page.state ? html`<main id="main" data-status="${page.state.status}" data-state="${page.state.key}">` : '<main id="main">'}
+!${page.main}
+</main>
+</body>
+</html>
+`;
+}
+
+function refresh(seconds: number): string {
+  return html`<noscript><meta http-equiv="refresh" content="${seconds}"></noscript>`;
+}

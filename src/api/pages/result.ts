@@ -1,0 +1,90 @@
+/** How a task ended: what it returned, or what went wrong. */
+import { html } from 'ghtml';
+import { formatNumber } from '../../../public/format.js';
+import type { TaskView } from '../../tasks/view.ts';
+import { json, safeLink } from './elements.ts';
+
+export function renderOutcome(task: TaskView, resultLink: string | undefined): string {
+  if (task.status === 'succeeded') return result(task.result, safeLink(resultLink));
+  if (task.status === 'failed') return failure(task);
+  if (task.status === 'cancelled')
+    return '<h2>Cancelled</h2><p>The task was cancelled before it was finished.</p>';
+  return '';
+}
+
+function failure({ error, failures, maxAttempts }: TaskView): string {
+  const tries = failures > 1 ? html`<p>It was tried ${failures} times of at most ${maxAttempts}.</p>` : '';
+  return html`<h2>What went wrong</h2>
+<div class="notice error" data-announce>
+<p class="words">${error?.message ?? 'The task failed without saying why.'}</p>
+!${error === null ? '' : html`<p><small>Code: <code>${error.code}</code></small></p>`}
+</div>
+!${tries}`;
+}
+
+function result(value: unknown, link: string | undefined): string {
+  if (isImport(value)) return importResult(value, link);
+  const button = link === undefined ? '' : html`<p><a class="button" href="${link}">Open the result</a></p>`;
+  if (value === null || value === undefined) return button && html`<h2>Result</h2>!${button}`;
+  return html`<h2>Result</h2>!${button}!${isRecord(value) ? definitions(value) : json(value)}`;
+}
+
+function definitions(value: Record<string, unknown>): string {
+  const items = Object.entries(value).map(
+    ([name, item]) => html`<div><dt>${name}</dt><dd>!${plainValue(item)}</dd></div>`,
+  );
+  return items.length === 0 ? '' : html`<dl class="facts">!${items}</dl>`;
+}
+
+function plainValue(value: unknown): string {
+  if (typeof value === 'number') return html`${formatNumber(value)}`;
+  if (typeof value === 'string') return html`${value}`;
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return json(value);
+}
+
+interface ImportResult {
+  imported: number;
+  rejected: number;
+  columns: unknown[];
+  rejectedLines?: unknown;
+}
+
+function isImport(value: unknown): value is ImportResult {
+  return (
+    isRecord(value) &&
+    typeof value.imported === 'number' &&
+    typeof value.rejected === 'number' &&
+    Array.isArray(value.columns)
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function importResult(value: ImportResult, link: string | undefined): string {
+  return html`<h2>Result</h2>
+<dl class="facts">
+<div><dt>Imported</dt><dd>${formatNumber(value.imported)} rows</dd></div>
+<div><dt>Rejected</dt><dd>${formatNumber(value.rejected)} lines</dd></div>
+<div><dt>Columns</dt><dd>${formatNumber(value.columns.length)}</dd></div>
+</dl>
+!${link === undefined ? '' : html`<p><a class="button primary" href="${link}">Open the dataset</a></p>`}
+!${rejectedLines(value)}`;
+}
+
+function rejectedLines({ rejected, rejectedLines: lines }: ImportResult): string {
+  if (!Array.isArray(lines) || lines.length === 0) return '';
+  const rows = lines
+    .filter(isRecord)
+    .map(({ line, reason }) => html`<tr><th scope="row">${line}</th><td>${reason}</td></tr>`);
+  const title =
+    lines.length < rejected ? `The first ${formatNumber(lines.length)} rejected lines` : 'The rejected lines';
+  return html`<details>
+<summary>${title}</summary>
+<div class="scroll" role="region" aria-label="${title}" tabindex="0">
+<table><thead><tr><th scope="col">Line</th><th scope="col">Reason</th></tr></thead><tbody>!${rows}</tbody></table>
+</div>
+</details>`;
+}

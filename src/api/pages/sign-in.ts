@@ -1,0 +1,33 @@
+/** Exchanges an API key for a browser session, so that people can use the forms. */
+import { html } from 'ghtml';
+import { renderDocument } from './layout.ts';
+
+export interface SignInView {
+  /** Where to go afterwards. */
+  next: string;
+  /** The key that was sent is not one. */
+  failed: boolean;
+}
+
+export function renderSignIn(view: SignInView): string {
+  const main = html`
+<div class="card narrow">
+<h1>Sign in</h1>
+!${view.failed ? '<p class="notice error" role="alert" id="failed">This key is not valid. Check it and try again.</p>' : ''}
+<form method="post" action="/session">
+<input type="hidden" name="next" value="${localPath(view.next)}">
+<div class="field">
+<label for="key">API key</label>
+<input type="password" id="key" name="key" required autofocus autocomplete="current-password" aria-describedby="!${view.failed ? 'failed ' : ''}key-hint">
+<p class="hint" id="key-hint">One of the keys that this service was started with.</p>
+</div>
+<div class="buttons"><button class="primary">Sign in</button></div>
+</form>
+</div>`;
+  return renderDocument({ title: 'Sign in · Headway', main });
+}
+
+/** Signing in must not lead to another site. */
+function localPath(next: string): string {
+  return /^\/(?![/\\])/.test(next) ? next : '/';
+}

@@ -1,0 +1,74 @@
+/**
+ * A task's page. The bar and the `data-live` texts move by script from the task's JSON; what depends on
+ * more than that lies in sections, which the script replaces by those of a newer rendering.
+ */
+import { html } from 'ghtml';
+import { describeTask, isFinished, stateKey } from '../../../public/task-words.js';
+import type { TaskView } from '../../tasks/view.ts';
+import { bar, time } from './elements.ts';
+import { type HistoryEntry, renderHistory } from './history.ts';
+import { renderDocument } from './layout.ts';
+import { renderNotices } from './notices.ts';
+import { renderOutcome } from './result.ts';
+
+export interface TaskPageView {
+  task: TaskView;
+  history: HistoryEntry[];
+  /** 1 for the next to start; null where it is not queued or not known. */
+  place: number | null;
+  /** When its worker last gave a sign of life. */
+  heardAt: Date | null;
+  resultLink: string | undefined;
+  /** For tests; the present by default. */
+  now?: Date;
+}
+
+/** How often a browser without JavaScript asks again. */
+const refreshSeconds = 2;
+
+export function renderTaskPage(view: TaskPageView): string {
+  const { task, history } = view;
+  const words = describeTask(task);
+  const main = html`
+<div class="card">
+<h1>${task.title}</h1>
+<p class="status"><span class="badge" data-live="status">${words.texts.status}</span> <span data-live="try">${words.texts.try}</span></p>
+<p class="headline"><span class="percent" data-live="percent">${words.texts.percent}</span> <span data-live="time">${words.texts.time}</span></p>
+!${bar(words.bar, 'Progress')}
+<p class="numbers"><span data-live="done">${words.texts.done}</span> <span data-live="rate">${words.texts.rate}</span></p>
+<p class="message" data-live="message">${words.texts.message}</p>
+<p class="connection" role="status" data-connection></p>
+<p class="visually-hidden" role="status" data-announcer></p>
+!${section('notices', renderNotices({ ...view, now: view.now ?? new Date() }))}
+!${section('actions', cancelForm(task))}
+</div>
+!${section('outcome', renderOutcome(task, view.resultLink))}
+!${section('history', renderHistory(history))}
+!${section('about', about(task))}`;
+  return renderDocument({
+    title: words.documentTitle,
+    main,
+    script: 'task.js',
+    state: { status: task.status, key: stateKey(task) },
+    ...(isFinished(task) ? {} : { refreshSeconds }),
+  });
+}
+
+function section(id: string, content: string): string {
+  return html`<div id="${id}" data-section>!${content}</div>`;
+}
+
+function cancelForm(task: TaskView): string {
+  if (isFinished(task) || task.links.cancel === undefined) return '';
+  const button = task.cancelRequested
+    ? '<button disabled>Cancelling…</button>'
+    : '<button>Cancel this task</button>';
+  return html`<form method="post" action="${task.links.cancel}">!${button}</form>`;
+}
+
+function about(task: TaskView): string {
+  return html`<footer class="foot">
+<p>Submitted !${time(new Date(task.createdAt))}!${task.expiresAt === null ? '' : html` · kept until !${time(new Date(task.expiresAt))}`}</p>
+<p>Job <code>${task.type}</code>!${task.group === null ? '' : html` · group <code>${task.group}</code>`} · task <code>${task.id}</code></p>
+</footer>`;
+}

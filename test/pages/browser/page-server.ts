@@ -1,0 +1,117 @@
+/**
+ * Stands in for the API: one task whose state the test sets, its page, the files of `public/`, and
+ * whatever else the test serves by path. Every answer has the Content-Security-Policy of the service.
+ */
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { renderTaskPage, type TaskPageView } from '../../../src/api/pages/index.ts';
+import { pageOf, queued } from '../views.ts';
+
+const publicFolder = path.join(import.meta.dirname, '../../../public');
+const mediaTypes: Record<string, string> = {
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+export interface Asked {
+  readonly at: number;
+  readonly status: number;
+  readonly accept: 'json' | 'html';
+}
+
+export class PageServer {
+  /** Further pages by path. */
+  readonly pages = new Map<string, string>();
+  /** How often and how the task's URL was asked for. */
+  readonly asked: Asked[] = [];
+  /** What the task's URL answers instead, when the service is not there as it should be. */
+  outage: 'none' | 'error' | 'hang up' | 'gone' = 'none';
+  retryAfterSeconds = 1;
+  uploads = 0;
+  #view: TaskPageView = pageOf(queued());
+  #version = 1;
+  readonly #server = createServer((request, response) => {
+    this.#answer(request, response).catch(() => response.destroy());
+  });
+
+  get origin(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get taskUrl(): string {
+    return `${this.origin}${this.#view.task.links.self}`;
+  }
+
+  show(view: TaskPageView): void {
+    this.#view = view;
+    this.#version += 1;
+  }
+
+  /** Changes what has no version. */
+  showQuietly(view: TaskPageView): void {
+    this.#view = view;
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader('content-security-policy', "default-src 'self'");
+    const { pathname } = new URL(request.url ?? '/', this.origin);
+    const page = this.pages.get(pathname);
+    if (request.method === 'POST') this.#accept(request, response);
+    else if (pathname.startsWith('/assets/')) await sendAsset(pathname.slice('/assets/'.length), response);
+    else if (page !== undefined) send(response, 200, 'text/html; charset=utf-8', page);
+    else if (pathname === this.#view.task.links.self) this.#sendTask(request, response);
+    else send(response, 404, 'text/plain', 'not found');
+  }
+
+  #sendTask(request: IncomingMessage, response: ServerResponse): void {
+    const accept = request.headers.accept?.includes('text/html') ? 'html' : 'json';
+    response.on('close', () =>
+      this.asked.push({ at: performance.now(), status: response.statusCode, accept }),
+    );
+    response.setHeader('vary', 'Accept, Prefer');
+    if (this.outage === 'hang up') response.destroy();
+    else if (this.outage === 'error') send(response, 503, 'text/plain', 'down');
+    else if (this.outage === 'gone') send(response, 404, 'text/plain', 'gone');
+    else if (accept === 'html') send(response, 200, 'text/html; charset=utf-8', renderTaskPage(this.#view));
+    else this.#sendJson(request, response);
+  }
+
+  #sendJson(request: IncomingMessage, response: ServerResponse): void {
+    const etag = `"json-${this.#version}"`;
+    response.setHeader('etag', etag);
+    response.setHeader('retry-after', String(this.retryAfterSeconds));
+    if (request.headers['if-none-match'] === etag) response.writeHead(304).end();
+    else send(response, 200, 'application/json', JSON.stringify(this.#view.task));
+  }
+
+  #accept(request: IncomingMessage, response: ServerResponse): void {
+    request.resume();
+    request.on('end', () => {
+      this.uploads += 1;
+      const isForm = request.headers.accept?.includes('text/html');
+      response.writeHead(isForm ? 303 : 202, { location: this.#view.task.links.self }).end('{}');
+    });
+  }
+}
+
+async function sendAsset(name: string, response: ServerResponse): Promise<void> {
+  const type = mediaTypes[path.extname(name)];
+  if (type === undefined || name.includes('..')) send(response, 404, 'text/plain', 'not found');
+  else send(response, 200, type, await readFile(path.join(publicFolder, name), 'utf8'));
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-cache' }).end(body);
+}
