@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { codeOf, messageOf } from '../error-text.ts';
 import { EmbeddedPostgresError } from './error.ts';
+import type { PidFile } from './processes.ts';
 
 /** The files of one embedded server. */
 export interface Layout {
@@ -48,10 +49,21 @@ export async function prepareLayout(dataDir: string): Promise<Layout> {
 }
 
 /** The folder for the server's socket: the root, or one under the system's temporary folder if that is too long. */
-export function socketFolder(layout: Layout): string {
+export function socketFolder(layout: Pick<Layout, 'root'>): string {
   if (Buffer.byteLength(socketFile(layout.root)) <= longestSocketPath) return layout.root;
   const digest = createHash('sha256').update(layout.root).digest('hex').slice(0, 20);
   return path.join(os.tmpdir(), `headway-${digest}`);
+}
+
+/**
+ * Where a running server has its socket. The system's temporary folder may have been another for whoever
+ * started it; but nothing else in its pid file is believed, which may be that of a copied data folder.
+ */
+export function runningSocketFolder(layout: Layout, pidFile: PidFile): string {
+  const expected = socketFolder(layout);
+  const { socketFolder: written } = pidFile;
+  const isElsewhere = written !== undefined && path.basename(written) === path.basename(expected);
+  return expected !== layout.root && isElsewhere ? written : expected;
 }
 
 /** Creates the socket's folder, closed to all but the server's user, and refuses one that somebody else made. */

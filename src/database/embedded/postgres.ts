@@ -14,7 +14,7 @@ import {
   type Layout,
   prepareLayout,
   prepareSocketFolder,
-  socketFolder,
+  runningSocketFolder,
 } from './layout.ts';
 import { type Lock, lock, tryLock } from './lock.ts';
 import { probe } from './probe.ts';
@@ -80,8 +80,7 @@ async function takeStartLock(layout: Layout): Promise<Lock> {
 async function joinRunning(layout: Layout, log: EmbeddedPostgresOptions['log']): Promise<string | null> {
   const found = await readPidFile(layout.cluster);
   if (found === null) return null;
-  // As the server has it: the system's temporary folder may be another than it was for whoever started it.
-  const folder = found.socketFolder ?? socketFolder(layout);
+  const folder = runningSocketFolder(layout, found);
   const deadline = performance.now() + 120_000;
   for (;;) {
     const state = await probe(folder, 5_000);

@@ -1,10 +1,10 @@
 /** Starts the server, waits until it answers, and stops it. Everything here runs under the start lock. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedPostgresError } from './error.ts';
 import { commandFor, type Identity } from './identity.ts';
-import { type Layout, port, socketFile } from './layout.ts';
+import { type Layout, port, runningSocketFolder, socketFile } from './layout.ts';
 import { probe } from './probe.ts';
 import { clusterProcesses, pidFile, readPidFile } from './processes.ts';
 
@@ -23,7 +23,6 @@ const serverSettings = {
 };
 
 const recoveryTimeoutMs = 120_000;
-const smartStopMs = 5_000;
 
 /** Runs `postgres` so that it outlives this process and a Ctrl-C in its terminal. Answers once it is ready. */
 export async function startServer(
@@ -93,7 +92,7 @@ export async function clearLeftovers(layout: Layout, socketFolder: string): Prom
     if (alive.length === 0) break;
     const waitedMs = performance.now() - begun;
     const server = (await readPidFile(layout.cluster))?.pid ?? 0;
-    if (waitedMs > 20_000) {
+    if (waitedMs > 10_000) {
       throw new EmbeddedPostgresError(
         `PostgreSQL (process ${alive.includes(server) ? server : alive[0]}) holds ${layout.cluster} but does not answer: end it (kill -QUIT), then start again.`,
       );
@@ -108,17 +107,21 @@ export async function clearLeftovers(layout: Layout, socketFolder: string): Prom
 
 /** Stops the server, whoever started it: without waiting for its clients, then without the final checkpoint. */
 export async function stopServer(layout: Layout): Promise<void> {
-  const server = (await readPidFile(layout.cluster))?.pid ?? 0;
+  const found = await readPidFile(layout.cluster);
+  if (found === null) return;
   const steps = [
-    { signalName: 'SIGINT', waitMs: smartStopMs },
+    { signalName: 'SIGINT', waitMs: 5_000 },
     { signalName: 'SIGQUIT', waitMs: 5_000 },
     { signalName: 'SIGKILL', waitMs: 5_000 },
   ] as const;
   for (const { signalName, waitMs } of steps) {
-    if (!(await clusterProcesses(layout.cluster)).includes(server)) return;
-    signal(server, signalName);
-    if (await isGone(layout, server, waitMs)) return;
+    if (!(await clusterProcesses(layout.cluster)).includes(found.pid)) break;
+    signal(found.pid, signalName);
+    if (await isGone(layout, found.pid, waitMs)) break;
   }
+  const folder = runningSocketFolder(layout, found);
+  // Empty by now; where it is not, the next start deals with it.
+  if (folder !== layout.root) await rmdir(folder).catch(() => undefined);
 }
 
 async function isGone(layout: Layout, server: number, waitMs: number): Promise<boolean> {

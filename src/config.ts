@@ -1,0 +1,107 @@
+/** Environment → validated, frozen configuration. Nothing else in the project reads `process.env`. */
+import path from 'node:path';
+import { z } from 'zod';
+
+const wholeNumber = (min: number, max: number) =>
+  z.coerce
+    .number(`a whole number from ${min} to ${max}`)
+    .int(`a whole number from ${min} to ${max}`)
+    .min(min, `a whole number from ${min} to ${max}`)
+    .max(max, `a whole number from ${min} to ${max}`);
+
+const apiKey = z
+  .string()
+  .regex(/^[\x21-\x2b\x2d-\x7e]{16,200}$/, 'keys of 16 to 200 visible ASCII characters, separated by commas');
+
+const environment = z.object({
+  HOST: z.string().min(1, 'an address to listen on, such as 127.0.0.1').default('127.0.0.1'),
+  PORT: wholeNumber(0, 65535).default(3000),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'a PostgreSQL URL, such as postgresql://user:password@host/database')
+    .optional(),
+  HEADWAY_DATA_DIR: z.string().min(1, 'a folder').default('.headway'),
+  HEADWAY_API_KEYS: z
+    .string()
+    .transform((keys) => keys.split(',').map((key) => key.trim()))
+    .pipe(z.array(apiKey))
+    .optional(),
+  HEADWAY_RUNNERS: wholeNumber(0, 64).default(1),
+  HEADWAY_SLOTS: wholeNumber(1, 1000).default(10),
+  HEADWAY_LEASE_SECONDS: wholeNumber(2, 3600).default(15),
+  HEADWAY_MAX_UPLOAD_MB: wholeNumber(1, 1024).default(100),
+  HEADWAY_RETENTION_DAYS: wholeNumber(1, 3650).default(30),
+  HEADWAY_JOBS_DIR: z.string().min(1, 'a folder of job files').optional(),
+  HEADWAY_LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      error: 'one of fatal, error, warn, info, debug, trace, silent',
+    })
+    .default('info'),
+});
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: an embedded PostgreSQL in `dataDir`. */
+  readonly databaseUrl: string | undefined;
+  readonly dataDir: string;
+  /** Empty: everything is open, which only a loopback address may be. */
+  readonly apiKeys: readonly string[];
+  readonly runners: number;
+  readonly slots: number;
+  readonly leaseSeconds: number;
+  readonly maxUploadBytes: number;
+  readonly retentionDays: number;
+  /** A folder of further job files, beside those in `src/jobs`. */
+  readonly jobsDir: string | undefined;
+  readonly logLevel: string;
+}
+
+/** A setting that cannot be used; the message names it and says what is expected. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+/** The folder of package.json: relative paths in the configuration start here, wherever npm was called. */
+export const projectDir = path.resolve(import.meta.dirname, '..');
+
+/**
+ * Reads the configuration. Empty variables count as absent.
+ * @throws {ConfigError} naming each bad variable and what was expected
+ */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) {
+    const findings = parsed.error.issues.map(
+      (issue) => `${issue.path[0]?.toString()}: expected ${issue.message}`,
+    );
+    throw new ConfigError([...new Set(findings)].join('\n'));
+  }
+  const settings = parsed.data;
+  const config: Config = {
+    host: settings.HOST,
+    port: settings.PORT,
+    databaseUrl: settings.DATABASE_URL,
+    dataDir: path.resolve(projectDir, settings.HEADWAY_DATA_DIR),
+    apiKeys: settings.HEADWAY_API_KEYS ?? [],
+    runners: settings.HEADWAY_RUNNERS,
+    slots: settings.HEADWAY_SLOTS,
+    leaseSeconds: settings.HEADWAY_LEASE_SECONDS,
+    maxUploadBytes: settings.HEADWAY_MAX_UPLOAD_MB * 1024 * 1024,
+    retentionDays: settings.HEADWAY_RETENTION_DAYS,
+    jobsDir: settings.HEADWAY_JOBS_DIR === undefined ? undefined : path.resolve(settings.HEADWAY_JOBS_DIR),
+    logLevel: settings.HEADWAY_LOG_LEVEL,
+  };
+  if (config.apiKeys.length === 0 && !isLoopback(config.host)) {
+    throw new ConfigError(
+      `HOST: ${config.host} is reachable from other machines, and without HEADWAY_API_KEYS anybody there could submit and read tasks; set HEADWAY_API_KEYS, or HOST=127.0.0.1`,
+    );
+  }
+  return Object.freeze(config);
+}
+
+/** Whether a server that listens on this address hears only its own machine. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

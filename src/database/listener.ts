@@ -1,0 +1,77 @@
+/** A connection that waits for PostgreSQL notifications, and makes itself anew when it breaks. */
+import pg from 'pg';
+import { connectTimeoutMs } from './session.ts';
+
+export interface ListenerOptions {
+  readonly url: string;
+  readonly channel: string;
+  readonly name: string;
+  onNotification(payload: string): void;
+  /** After each connect: notifications may have been missed until now. */
+  onConnect(): void;
+}
+
+const heartbeatMs = 5_000;
+const reconnectMs = 500;
+
+export class Listener {
+  private readonly options: ListenerOptions;
+  private client: pg.Client | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(options: ListenerOptions) {
+    this.options = options;
+  }
+
+  /** Connects in the background and keeps trying; resolves at once. */
+  start(): void {
+    this.stopped = false;
+    void this.connect();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    const { client } = this;
+    this.client = undefined;
+    await client?.end().catch(() => undefined);
+  }
+
+  private async connect(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.options.url,
+      application_name: this.options.name,
+      connectionTimeoutMillis: connectTimeoutMs,
+      keepAlive: true,
+      query_timeout: heartbeatMs,
+    });
+    this.client = client;
+    const again = () => {
+      if (this.client !== client) return;
+      this.client = undefined;
+      client.end().catch(() => undefined);
+      if (!this.stopped) this.timer = setTimeout(() => void this.connect(), reconnectMs);
+    };
+    client.on('error', again);
+    client.on('end', again);
+    client.on('notification', ({ payload }) => this.options.onNotification(payload ?? ''));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${pg.escapeIdentifier(this.options.channel)}`);
+      if (this.stopped) return void client.end().catch(() => undefined);
+      this.options.onConnect();
+      this.heartbeat(client, again);
+    } catch {
+      // Whatever it was, the answer is to try again: the floor poll serves meanwhile.
+      again();
+    }
+  }
+
+  /** A connection through a dead network gives no error by itself: ask now and then. */
+  private heartbeat(client: pg.Client, again: () => void): void {
+    this.timer = setTimeout(() => {
+      client.query('SELECT 1').then(() => this.client === client && this.heartbeat(client, again), again);
+    }, heartbeatMs);
+  }
+}

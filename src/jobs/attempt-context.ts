@@ -1,0 +1,197 @@
+/** The `TaskContext` of a running attempt: what a job's calls do. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { readAttemptState, writeCheckpoint } from '../tasks/checkpoint.ts';
+import type { ClaimedAttempt } from '../tasks/claim.ts';
+import { type AttemptRef, type RunSql, succeed } from '../tasks/end.ts';
+import { findFile, readChunk } from '../tasks/files.ts';
+import type { ProgressCounter } from '../tasks/progress/counter.ts';
+import type { Store } from '../tasks/store.ts';
+import { cleanseJson } from '../tasks/text.ts';
+import type { DatabaseContact } from './contact.ts';
+import { LostAttempt, PermanentError } from './errors.ts';
+import { persist } from './persist.ts';
+import type { JobFile, TaskContext, TrackOptions, Transaction, TransactionWork } from './task-context.ts';
+
+/** A job's transaction may take this long, in milliseconds; its statements still have their own limits. */
+const transactionLimits = { maxWait: 30_000, timeout: 600_000 };
+/** A loop over ready items gives the event loop a turn this often, so that it hears of a cancel. */
+const turnMs = 20;
+
+export interface AttemptContextOptions {
+  readonly claimed: ClaimedAttempt;
+  readonly store: Store;
+  readonly contact: DatabaseContact;
+  readonly counter: ProgressCounter;
+  readonly signal: AbortSignal;
+  encodeResult(result: unknown): string;
+  /** Before the end is written: no flush may touch the row any more. */
+  onFinishing(): Promise<void>;
+  /** The end was refused by the job's own writes: the attempt goes on. */
+  onFinishRefused(): void;
+}
+
+export class AttemptContext implements TaskContext {
+  readonly id: string;
+  readonly type: string;
+  readonly attempt: number;
+  readonly resumeFrom: unknown;
+  readonly signal: AbortSignal;
+  hasFinished = false;
+  private readonly options: AttemptContextOptions;
+  private readonly counter: ProgressCounter;
+  private checkpointNo: number;
+
+  constructor(options: AttemptContextOptions) {
+    const { claimed, signal, counter } = options;
+    this.options = options;
+    this.counter = counter;
+    this.id = claimed.taskId;
+    this.type = claimed.type;
+    this.attempt = claimed.attempt;
+    this.resumeFrom = claimed.checkpoint ?? undefined;
+    this.checkpointNo = claimed.checkpointNo;
+    this.signal = signal;
+  }
+
+  // Arrow functions, so that a job may take them out of the context: `const { progress } = task`.
+  progress = (done: number, total?: number, message?: string): void => {
+    this.counter.progress(done, total, message);
+  };
+
+  setUnit = (unit: string): void => this.counter.setUnit(unit);
+
+  log = (text: string): void => this.counter.addLogLine(text);
+
+  track = async function* track<Item>(
+    this: AttemptContext,
+    items: Iterable<Item> | AsyncIterable<Item>,
+    options: TrackOptions = {},
+  ): AsyncGenerator<Item> {
+    if (options.unit !== undefined) this.setUnit(options.unit);
+    this.progress(0, options.total);
+    let done = 0;
+    let turnedAt = performance.now();
+    for await (const item of items) {
+      this.signal.throwIfAborted();
+      yield item;
+      done += 1;
+      this.progress(done);
+      if (performance.now() - turnedAt > turnMs) {
+        await nextTurn();
+        turnedAt = performance.now();
+      }
+    }
+    this.signal.throwIfAborted();
+  }.bind(this) as TaskContext['track'];
+
+  checkpoint = async (state: unknown, work?: TransactionWork): Promise<void> => {
+    const json = encodeCheckpoint(state);
+    const knownNo = this.checkpointNo;
+    await this.fenced(
+      work,
+      (run) => writeCheckpoint(this.ref, json, knownNo, run),
+      (state) => state.isOwned && state.checkpointNo === knownNo + 1,
+    );
+    this.checkpointNo = knownNo + 1;
+  };
+
+  finish = async <Result>(result: Result, work: TransactionWork): Promise<Result> => {
+    const json = this.options.encodeResult(result);
+    await this.options.onFinishing();
+    const report = this.counter.take(performance.now());
+    const ending = { ...this.ref, result: json, report };
+    try {
+      await this.fenced(
+        work,
+        async (run) => (await succeed(this.options.store, [ending], run)).length === 1,
+        (state) => state.hasEnded,
+      );
+    } catch (error) {
+      this.counter.putBack(report);
+      this.options.onFinishRefused();
+      throw error;
+    }
+    this.hasFinished = true;
+    return result;
+  };
+
+  openFile = async (id: string): Promise<JobFile> => {
+    const { db } = this.options.store;
+    const file = await this.patiently(() => findFile(db, id));
+    if (!file) throw new PermanentError(`The file ${id} does not exist`, { code: 'file_missing' });
+    const { name, contentType, size } = file;
+    return { name, contentType, size, read: (fromByte = 0) => this.readPatiently(id, fromByte) };
+  };
+
+  private get ref(): AttemptRef {
+    return { taskId: this.id, attempt: this.attempt };
+  }
+
+  /**
+   * The job's own writes first, then Headway's fenced one, then COMMIT, so that the task's row is
+   * locked only for the last moment. Written once, also where the answer to the COMMIT is lost.
+   * @param hasCommitted what the row shows when an earlier try has committed
+   */
+  private async fenced(
+    work: TransactionWork | undefined,
+    write: (run: RunSql) => Promise<boolean>,
+    hasCommitted: (state: Awaited<ReturnType<typeof readAttemptState>>) => boolean,
+  ): Promise<void> {
+    const { store } = this.options;
+    const attempt = async () => {
+      if (this.signal.reason instanceof LostAttempt) throw this.signal.reason;
+      await store.db.prisma.$transaction(async (tx) => {
+        await work?.(tx);
+        if (!(await write((text, values) => runIn(tx, text, values)))) throw new LostAttempt();
+      }, transactionLimits);
+      return true;
+    };
+    const settled = async () => {
+      const state = await readAttemptState(store, this.ref);
+      if (hasCommitted(state)) return true;
+      if (!state.isOwned) throw new LostAttempt();
+      return undefined;
+    };
+    await persist(attempt, settled, { onTrouble: (error) => this.options.contact.note(error) });
+  }
+
+  private patiently<T>(read: () => Promise<T>): Promise<T> {
+    const persistence = { onTrouble: (error: unknown) => this.options.contact.note(error) };
+    return persist(read, async () => undefined, persistence);
+  }
+
+  /** Reads on from where it was when the database went away. */
+  private async *readPatiently(id: string, fromByte: number): AsyncGenerator<Buffer> {
+    let offset = fromByte;
+    for (;;) {
+      const chunk = await this.patiently(() => readChunk(this.options.store.db, id, offset));
+      if (!chunk) return;
+      yield chunk;
+      offset += chunk.length;
+      this.signal.throwIfAborted();
+    }
+  }
+}
+
+function runIn(tx: Transaction, text: string, values: unknown[]): Promise<AttemptRef[]> {
+  return tx.$queryRawUnsafe<AttemptRef[]>(text, ...values);
+}
+
+export const maxCheckpointBytes = 1024 * 1024;
+
+/** @throws {PermanentError} for a checkpoint that cannot be kept: every try would fail in the same way */
+function encodeCheckpoint(state: unknown): string {
+  const invalid = (reason: string) => new PermanentError(reason, { code: 'invalid_checkpoint' });
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(state);
+  } catch (error) {
+    throw invalid(
+      `A checkpoint cannot be expressed as JSON: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+  if (json === undefined) throw invalid('A checkpoint cannot be undefined');
+  if (Buffer.byteLength(json) > maxCheckpointBytes)
+    throw invalid(`A checkpoint is over ${maxCheckpointBytes} bytes`);
+  return JSON.stringify(cleanseJson(JSON.parse(json)));
+}

@@ -1,0 +1,192 @@
+/** One execution of a task in this runner, from its claim to its end. */
+import type { Logger } from 'pino';
+import { isConnectionError } from '../database/errors.ts';
+import { monotonicMs } from '../monotonic.ts';
+import type { ClaimedAttempt } from '../tasks/claim.ts';
+import type { Failure } from '../tasks/end.ts';
+import { ProgressCounter } from '../tasks/progress/counter.ts';
+import type { ProgressWriter, ReportingAttempt } from '../tasks/progress/writer.ts';
+import type { Store } from '../tasks/store.ts';
+import { AttemptContext } from './attempt-context.ts';
+import { backoffSeconds } from './backoff.ts';
+import type { DatabaseContact } from './contact.ts';
+import type { JobDefinition } from './define-job.ts';
+import type { EndWriter } from './end-writer.ts';
+import { AttemptAborted, LostAttempt, PermanentError } from './errors.ts';
+import { encodeResult } from './result.ts';
+import { describeThrown } from './thrown.ts';
+
+export const defaultTimeoutSeconds = 3600;
+/** How long after its deadline an attempt may take to notice before it is overdue. */
+export const overdueGraceMs = 10_000;
+
+export interface AttemptOptions {
+  readonly claimed: ClaimedAttempt;
+  readonly definition: JobDefinition;
+  readonly store: Store;
+  readonly writer: ProgressWriter;
+  readonly ends: EndWriter;
+  readonly contact: DatabaseContact;
+  readonly leaseMs: number;
+  readonly log: Logger;
+}
+
+type Outcome = Pick<Failure, 'outcome' | 'error' | 'delaySeconds'>;
+
+export class Attempt implements ReportingAttempt {
+  readonly taskId: string;
+  readonly type: string;
+  readonly attempt: number;
+  readonly counter = new ProgressCounter();
+  /** Monotonic milliseconds: from here on it should have stopped. */
+  readonly deadlineMs: number;
+  isEnding = false;
+  private readonly options: AttemptOptions;
+  private readonly abortion = new AbortController();
+  private readonly overdue = Promise.withResolvers<'overdue'>();
+
+  constructor(options: AttemptOptions) {
+    const { claimed, definition } = options;
+    this.options = options;
+    this.taskId = claimed.taskId;
+    this.type = claimed.type;
+    this.attempt = claimed.attempt;
+    this.deadlineMs = monotonicMs() + timeoutMs(definition);
+  }
+
+  /**
+   * Runs the job to its end and writes it down.
+   * @returns whether the job itself has stopped: an overdue one is ended while its code still runs
+   */
+  async run(onReturned: () => void): Promise<'stopped' | 'overdue'> {
+    const { writer, claimed } = this.options;
+    if (claimed.cancelRequested) this.onCancelRequested();
+    writer.add(this);
+    const timers = this.startTimers();
+    try {
+      const ending = await Promise.race([this.execute(), this.overdue.promise]);
+      const outcome = ending === 'overdue' ? this.overdueOutcome() : ending;
+      onReturned();
+      await this.end(outcome);
+      return ending === 'overdue' ? 'overdue' : 'stopped';
+    } finally {
+      for (const timer of timers) clearTimeout(timer);
+      await writer.release(this);
+    }
+  }
+
+  onLost(): void {
+    this.abortion.abort(new LostAttempt());
+  }
+
+  onCancelRequested(): void {
+    this.abortion.abort(new AttemptAborted('cancel', 'The task was cancelled'));
+  }
+
+  /** The runner stops: the attempt goes back to the queue, unless it ends by itself first. */
+  onShutdown(): void {
+    this.abortion.abort(new AttemptAborted('shutdown', 'The runner is shutting down'));
+  }
+
+  /** Ends the attempt as handed back, whatever its code does. */
+  handBack(): void {
+    this.onShutdown();
+    this.overdue.resolve('overdue');
+  }
+
+  private startTimers(): NodeJS.Timeout[] {
+    const { definition } = this.options;
+    const limitMs = timeoutMs(definition);
+    const timedOut = () =>
+      this.abortion.abort(new AttemptAborted('timeout', `It took longer than ${limitMs / 1000} seconds`));
+    return [
+      setTimeout(timedOut, limitMs),
+      setTimeout(() => this.overdue.resolve('overdue'), limitMs + overdueGraceMs),
+    ];
+  }
+
+  private async execute(): Promise<Outcome | { result: string } | 'finished' | 'lost'> {
+    const { claimed, definition } = this.options;
+    try {
+      const input = definition.input.safeParse(claimed.input);
+      if (!input.success) {
+        throw new PermanentError(
+          `The task's input no longer fits its job: ${input.error.issues[0]?.message}`,
+          {
+            code: 'invalid_input',
+          },
+        );
+      }
+      const context = this.context();
+      const value = await definition.run(input.data, context);
+      if (context.hasFinished) return 'finished';
+      return { result: encodeResult(definition, value) };
+    } catch (error) {
+      return this.judge(error);
+    }
+  }
+
+  private context(): AttemptContext {
+    const { claimed, definition, store, contact, writer } = this.options;
+    return new AttemptContext({
+      claimed,
+      store,
+      contact,
+      counter: this.counter,
+      signal: this.abortion.signal,
+      encodeResult: (result) => encodeResult(definition, result),
+      onFinishing: () => this.stopReporting(writer),
+      onFinishRefused: () => this.resumeReporting(writer),
+    });
+  }
+
+  /** What a throw means: once the signal was aborted, its reason decides. */
+  private judge(error: unknown): Outcome | 'lost' {
+    const { claimed, definition, contact, leaseMs } = this.options;
+    const { reason } = this.abortion.signal;
+    if (reason instanceof LostAttempt || error instanceof LostAttempt) return 'lost';
+    const delaySeconds = backoffSeconds(definition.backoff, claimed.failures);
+    if (reason instanceof AttemptAborted) {
+      if (reason.why === 'shutdown') return { outcome: 'handed_back', delaySeconds: 0 };
+      const outcome = reason.why === 'timeout' ? 'timed_out' : 'failed';
+      return { outcome, error: { code: reason.why, message: reason.message }, delaySeconds };
+    }
+    if (error instanceof PermanentError) {
+      return { outcome: 'permanent', error: describeThrown(error), delaySeconds };
+    }
+    // The job's own statements met the outage that ours wait out: not its failure.
+    if (isConnectionError(error) && contact.hadTroubleWithin(leaseMs)) {
+      return { outcome: 'handed_back', delaySeconds: 1 };
+    }
+    return { outcome: 'failed', error: describeThrown(error), delaySeconds };
+  }
+
+  private overdueOutcome(): Outcome | 'lost' {
+    return this.judge(this.abortion.signal.reason);
+  }
+
+  private async end(outcome: Outcome | { result: string } | 'finished' | 'lost'): Promise<void> {
+    const { ends, writer, log } = this.options;
+    const ref = { taskId: this.taskId, attempt: this.attempt };
+    if (outcome === 'lost') return log.warn({ task: this.taskId, attempt: this.attempt }, 'attempt lost');
+    if (outcome === 'finished') return;
+    await this.stopReporting(writer);
+    const report = this.counter.take(performance.now());
+    if ('result' in outcome) return ends.succeed({ ...ref, report, result: outcome.result });
+    return ends.fail({ ...ref, report, ...outcome });
+  }
+
+  private async stopReporting(writer: ProgressWriter): Promise<void> {
+    this.isEnding = true;
+    await writer.release(this);
+  }
+
+  private resumeReporting(writer: ProgressWriter): void {
+    this.isEnding = false;
+    writer.add(this);
+  }
+}
+
+function timeoutMs(definition: JobDefinition): number {
+  return (definition.timeoutSeconds ?? defaultTimeoutSeconds) * 1000;
+}

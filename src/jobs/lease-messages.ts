@@ -1,0 +1,58 @@
+/** What a runner's threads and its supervisor tell each other: JSON, a line each, over an inherited pipe. */
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
+
+/** Monotonic milliseconds by which a running attempt should have stopped. */
+const runningAttempt = z.object({ taskId: z.string(), deadlineMs: z.number() });
+
+export type RunningAttempt = z.infer<typeof runningAttempt>;
+
+/** From the runner, by way of its lease thread. */
+export const runnerMessage = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('ready') }),
+  z.object({
+    kind: z.literal('beat'),
+    /** Since the main loop last turned. */
+    loopAgeMs: z.number(),
+    attempts: z.array(runningAttempt),
+    /** It takes nothing new: an attempt ignored its deadline. */
+    isDraining: z.boolean(),
+  }),
+]);
+
+export type RunnerMessage = z.infer<typeof runnerMessage>;
+
+/** From the supervisor. */
+export const supervisorMessage = z.object({ kind: z.literal('stop'), graceMs: z.number() });
+
+export type SupervisorMessage = z.infer<typeof supervisorMessage>;
+
+/** Calls `onMessage` for each line of a stream. */
+export function readMessages<Message>(
+  stream: Readable,
+  schema: z.ZodType<Message>,
+  onMessage: (message: Message) => void,
+): void {
+  createInterface({ input: stream }).on('line', (line) => onMessage(schema.parse(JSON.parse(line))));
+}
+
+export function encodeMessage(message: RunnerMessage | SupervisorMessage): string {
+  return `${JSON.stringify(message)}\n`;
+}
+
+/** What the main thread tells its lease thread. */
+export type ToLeaseThread =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'attempts'; readonly attempts: readonly RunningAttempt[]; readonly isDraining: boolean };
+
+/** What the lease thread tells its main thread. */
+export type FromLeaseThread = SupervisorMessage | { readonly kind: 'trouble' };
+
+export interface LeaseThreadData {
+  readonly databaseUrl: string;
+  readonly workerId: string;
+  readonly leaseSeconds: number;
+  /** One BigInt64: when the main loop last turned, in monotonic milliseconds. */
+  readonly lastTurn: SharedArrayBuffer;
+}

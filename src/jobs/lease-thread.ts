@@ -1,0 +1,119 @@
+/**
+ * A thread of its own in each runner, which holds the runner's lease: a job that computes for a
+ * minute keeps it, a frozen or dead process does not. It also carries the messages between the
+ * runner and its supervisor, and ends the process when the runner has been given up, when its
+ * parent is gone, or when it fails itself. (`process.exit` in a thread would end only the thread.)
+ */
+import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import pg from 'pg';
+import { sessionLimits } from '../database/session.ts';
+import { monotonicMs } from '../monotonic.ts';
+import { renewLeaseSql } from '../tasks/lease.ts';
+import {
+  encodeMessage,
+  type FromLeaseThread,
+  type LeaseThreadData,
+  type RunnerMessage,
+  readMessages,
+  supervisorMessage,
+  type ToLeaseThread,
+} from './lease-messages.ts';
+
+/** The pipe that the supervisor opened: see `RunnerChild`. */
+export const pipeFd = 3;
+const beatMs = 500;
+const answerMs = 2_000;
+const retryMs = 1_000;
+
+const { databaseUrl, workerId, leaseSeconds, lastTurn } = workerData as LeaseThreadData;
+const turns = new BigInt64Array(lastTurn);
+const main = parentPort;
+const parent = new Socket({ fd: pipeFd });
+let running: Extract<ToLeaseThread, { kind: 'attempts' }> = {
+  kind: 'attempts',
+  attempts: [],
+  isDraining: false,
+};
+
+function endProcess(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function tellMain(message: FromLeaseThread): void {
+  main?.postMessage(message);
+}
+
+function tellParent(message: RunnerMessage): void {
+  parent.write(encodeMessage(message));
+}
+
+function loopAgeMs(): number {
+  return monotonicMs() - Number(Atomics.load(turns, 0));
+}
+
+async function holdLease(): Promise<never> {
+  const renewMs = (leaseSeconds * 1000) / 3;
+  let client: pg.Client | undefined;
+  for (;;) {
+    const startedMs = monotonicMs();
+    try {
+      client ??= await connect();
+      const { rowCount } = await client.query({
+        name: 'renew-lease',
+        text: renewLeaseSql,
+        values: [workerId, leaseSeconds, loopAgeMs()],
+      });
+      if (rowCount === 0) endProcess();
+      await sleep(renewMs - (monotonicMs() - startedMs));
+    } catch {
+      // Whatever it was, a new connection is the answer; whether the lease holds is for others to say.
+      tellMain({ kind: 'trouble' });
+      discard(client);
+      client = undefined;
+      await sleep(retryMs - (monotonicMs() - startedMs));
+    }
+  }
+}
+
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'headway lease',
+    connectionTimeoutMillis: answerMs,
+    query_timeout: answerMs,
+    keepAlive: true,
+    options: sessionLimits,
+  });
+  // Reported by the statement that needs the connection.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    discard(client);
+    throw error;
+  }
+}
+
+function discard(client: pg.Client | undefined): void {
+  client?.end().catch(() => undefined);
+}
+
+parent.on('error', endProcess);
+parent.on('close', endProcess);
+readMessages(parent, supervisorMessage, tellMain);
+main?.on('message', (message: ToLeaseThread) => {
+  if (message.kind === 'ready') tellParent(message);
+  else running = message;
+});
+setInterval(() => {
+  tellParent({
+    kind: 'beat',
+    loopAgeMs: loopAgeMs(),
+    attempts: [...running.attempts],
+    isDraining: running.isDraining,
+  });
+}, beatMs);
+holdLease().catch(endProcess);

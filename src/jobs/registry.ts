@@ -1,0 +1,76 @@
+/** The jobs there are: every `*.job.ts` in a folder of jobs, by its default export. */
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import type { ResultLink } from '../tasks/view.ts';
+import type { JobDefinition } from './define-job.ts';
+
+export interface JobRegistry {
+  get(type: string): JobDefinition | undefined;
+  readonly types: readonly string[];
+}
+
+/** A job file that cannot be used; the message names the file and what is wrong. */
+export class JobFileError extends Error {
+  override name = 'JobFileError';
+}
+
+export const typePattern = /^[a-z][a-z0-9-]{0,62}$/;
+
+const jobShape = z.object({
+  type: z.string().regex(typePattern, 'lower-case letters, digits and hyphens, at most 63'),
+  input: z.instanceof(z.ZodType, { error: 'a zod schema' }),
+  result: z.instanceof(z.ZodType, { error: 'a zod schema' }),
+  run: z.custom((run) => typeof run === 'function', 'a function'),
+  maxAttempts: z.int().min(1).max(1000).optional(),
+  timeoutSeconds: z
+    .number()
+    .positive()
+    .max(7 * 24 * 3600)
+    .optional(),
+  concurrency: z.int().min(1).optional(),
+});
+
+/**
+ * Loads all jobs of the given folders.
+ * @throws {JobFileError} for a file without a proper default export, or a type that exists twice
+ */
+export async function loadRegistry(folders: readonly string[]): Promise<JobRegistry> {
+  const jobs = new Map<string, JobDefinition>();
+  for (const folder of folders) {
+    const names = (await readdir(folder)).filter((name) => /\.job\.(ts|js|mjs)$/.test(name));
+    for (const name of names.sort()) {
+      const file = path.join(folder, name);
+      const job = checkJob(file, ((await import(pathToFileURL(file).href)) as { default?: unknown }).default);
+      if (jobs.has(job.type)) throw new JobFileError(`${file}: the type "${job.type}" exists already`);
+      jobs.set(job.type, job);
+    }
+  }
+  return { get: (type) => jobs.get(type), types: [...jobs.keys()] };
+}
+
+/** The folder of the jobs that come with Headway. */
+export const ownJobsFolder = import.meta.dirname;
+
+export function resultLinkOf(registry: JobRegistry): ResultLink {
+  return (type, result) => {
+    const job = registry.get(type);
+    const parsed = job?.resultLink && job.result.safeParse(result);
+    return parsed?.success ? job?.resultLink?.(parsed.data) : undefined;
+  };
+}
+
+function checkJob(file: string, exported: unknown): JobDefinition {
+  const checked = jobShape.safeParse(exported);
+  if (!checked.success) {
+    const issues = checked.error.issues.map(
+      (issue) => `${issue.path.join('.') || 'default export'}: ${issue.message}`,
+    );
+    throw new JobFileError(
+      `${file} does not export a job (export default defineJob({ … })): ${issues.join('; ')}`,
+    );
+  }
+  // The shape has just been checked, as far as types can be checked at run time.
+  return exported as JobDefinition;
+}

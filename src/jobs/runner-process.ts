@@ -1,0 +1,94 @@
+/** Entry of a runner child: its parent starts it, see `RunnerChild`. */
+import os from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { z } from 'zod';
+import { openDatabase } from '../database/database.ts';
+import { createLog } from '../log.ts';
+import { monotonicMs } from '../monotonic.ts';
+import { TaskQueue } from '../tasks/queue.ts';
+import { registerWorker } from '../tasks/workers.ts';
+import { DatabaseContact } from './contact.ts';
+import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './lease-messages.ts';
+import { loadRegistry } from './registry.ts';
+import { Runner } from './runner.ts';
+
+/** Passed in the environment variable `HEADWAY_RUNNER`, as JSON. */
+export const runnerSettings = z.object({
+  workerId: z.uuid(),
+  databaseUrl: z.string(),
+  slots: z.int(),
+  leaseSeconds: z.number(),
+  retentionDays: z.int(),
+  jobFolders: z.array(z.string()),
+  logLevel: z.string(),
+});
+
+export type RunnerSettings = z.infer<typeof runnerSettings>;
+
+const turnMs = 100;
+
+if (import.meta.main) await main(runnerSettings.parse(JSON.parse(process.env.HEADWAY_RUNNER ?? '{}')));
+
+async function main(settings: RunnerSettings): Promise<void> {
+  // A terminal and systemd send these to the whole group; the parent says when to stop.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  const { workerId, slots, leaseSeconds, retentionDays } = settings;
+  const log = createLog(settings.logLevel, 'runner').child({ worker: workerId });
+  const contact = new DatabaseContact();
+
+  const db = openDatabase(settings.databaseUrl, { name: 'headway runner' });
+  const [registry, queue] = await Promise.all([
+    loadRegistry(settings.jobFolders),
+    TaskQueue.open(db, (error) => contact.note(error)),
+  ]);
+  const store = { db, queue, retentionDays };
+  await registerWorker(store, { id: workerId, host: os.hostname(), pid: process.pid, slots, leaseSeconds });
+
+  const thread = startLeaseThread({
+    databaseUrl: settings.databaseUrl,
+    workerId,
+    leaseSeconds,
+    lastTurn: publishTurns(),
+  });
+  const tellThread = (message: ToLeaseThread) => thread.postMessage(message);
+  const runner = new Runner({
+    store,
+    registry,
+    workerId,
+    slots,
+    leaseSeconds,
+    contact,
+    log,
+    onChange: (attempts, isDraining) =>
+      tellThread({
+        kind: 'attempts',
+        attempts: attempts.map(({ taskId, deadlineMs }) => ({ taskId, deadlineMs })),
+        isDraining,
+      }),
+  });
+  thread.on('message', (message: FromLeaseThread) => {
+    if (message.kind === 'trouble') contact.noteTrouble();
+    else void runner.stop(message.graceMs).then(() => process.exit(0));
+  });
+  runner.start();
+  tellThread({ kind: 'ready' });
+}
+
+/** Shared memory that says when the main loop last turned. */
+function publishTurns(): SharedArrayBuffer {
+  const lastTurn = new SharedArrayBuffer(8);
+  const turns = new BigInt64Array(lastTurn);
+  const turn = () => Atomics.store(turns, 0, BigInt(monotonicMs()));
+  turn();
+  setInterval(turn, turnMs);
+  return lastTurn;
+}
+
+function startLeaseThread(workerData: LeaseThreadData): Worker {
+  const thread = new Worker(new URL('./lease-thread.ts', import.meta.url), { workerData });
+  // Without its lease a runner must not go on.
+  const endProcess = () => process.kill(process.pid, 'SIGKILL');
+  thread.on('error', endProcess);
+  thread.on('exit', endProcess);
+  return thread;
+}

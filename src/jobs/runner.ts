@@ -1,0 +1,235 @@
+/**
+ * A runner: takes queued tasks as slots are free, and runs them. It keeps a fetch loop of its own:
+ * a queue that has work is asked again the moment a slot is free, and a NOTIFY wakes it at once.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { Listener } from '../database/listener.ts';
+import { Loop } from '../loop.ts';
+import { type ClaimedAttempt, claimTasks } from '../tasks/claim.ts';
+import type { AttemptRef } from '../tasks/end.ts';
+import { ProgressWriter } from '../tasks/progress/writer.ts';
+import { type FetchedEntry, wakeUpChannel } from '../tasks/queue.ts';
+import type { Store } from '../tasks/store.ts';
+import { Attempt } from './attempt.ts';
+import type { DatabaseContact } from './contact.ts';
+import { EndWriter } from './end-writer.ts';
+import { persist } from './persist.ts';
+import type { JobRegistry } from './registry.ts';
+import { SlotPlan } from './slot-plan.ts';
+
+export interface RunnerOptions {
+  readonly store: Store;
+  readonly registry: JobRegistry;
+  readonly workerId: string;
+  readonly slots: number;
+  readonly leaseSeconds: number;
+  readonly contact: DatabaseContact;
+  readonly log: Logger;
+  /** The attempts that run have changed. */
+  onChange(attempts: readonly Attempt[], isDraining: boolean): void;
+}
+
+/** Delayed entries send no NOTIFY when they fall due. */
+const floorPollMs = 1_000;
+const troublePauseMs = 500;
+/** Fetches under way at a time: while one batch is claimed, the next is fetched. */
+const maxFetches = 2;
+
+export class Runner {
+  private readonly options: RunnerOptions;
+  private readonly plan: SlotPlan;
+  private readonly attempts = new Set<Attempt>();
+  private readonly writer: ProgressWriter;
+  private readonly ends: EndWriter;
+  private readonly listener: Listener;
+  private readonly floorPoll: Loop;
+  private fetching = 0;
+  private claiming = 0;
+  private state: 'running' | 'draining' | 'stopping' = 'running';
+
+  constructor(options: RunnerOptions) {
+    const { store, registry, workerId, contact, log } = options;
+    this.options = options;
+    this.plan = new SlotPlan(options.slots, (type) => registry.get(type)?.concurrency ?? options.slots);
+    const onError = (error: unknown) => contact.note(error);
+    this.writer = new ProgressWriter({
+      store,
+      workerId,
+      onUnknown: (rows) => this.handBackUnknown(rows),
+      onError,
+    });
+    this.ends = new EndWriter({ store, contact, log });
+    this.listener = new Listener({
+      url: store.db.url,
+      channel: wakeUpChannel,
+      name: 'headway listener',
+      onNotification: (type) => this.wake([type]),
+      onConnect: () => this.wake(registry.types),
+    });
+    this.floorPoll = new Loop({ intervalMs: floorPollMs, run: () => this.pollDue(), onError });
+  }
+
+  start(): void {
+    this.listener.start();
+    this.floorPoll.start();
+  }
+
+  /**
+   * Takes nothing new and lets attempts end for most of the grace period; then asks them to stop, and
+   * at its end hands back what still runs.
+   */
+  async stop(graceMs: number): Promise<void> {
+    if (this.state === 'stopping') return;
+    this.state = 'stopping';
+    this.plan.close();
+    await Promise.all([this.listener.stop(), this.floorPoll.stop()]);
+    const hasEnded = () => this.attempts.size === 0 && this.claiming === 0;
+    const deadline = performance.now() + graceMs;
+    if (await until(hasEnded, deadline - graceMs / 2)) return;
+    for (const attempt of this.attempts) attempt.onShutdown();
+    if (await until(hasEnded, deadline)) return;
+    for (const attempt of this.attempts) attempt.handBack();
+    // What cannot be written now is given up by the parent.
+    await until(hasEnded, deadline + 1_000);
+  }
+
+  /** Marks queues that may have work, and fetches while there are slots for it. */
+  private wake(types: readonly string[]): void {
+    for (const type of types) if (this.options.registry.get(type)) this.plan.markReady(type);
+    this.fetchMore();
+  }
+
+  private async pollDue(): Promise<void> {
+    const types = this.options.registry.types.filter((type) => this.plan.roomFor(type) > 0);
+    if (types.length > 0) this.wake(await this.options.store.queue.due(types));
+  }
+
+  private fetchMore(): void {
+    while (this.fetching < maxFetches) {
+      const next = this.plan.next();
+      if (!next) return;
+      this.fetching += 1;
+      this.take(next.type, next.count)
+        .catch((error) => this.options.log.error({ err: error, type: next.type }, 'fetch failed'))
+        .finally(() => {
+          this.fetching -= 1;
+          this.fetchMore();
+        });
+    }
+  }
+
+  /** Fetches up to `reserved` entries, claims them and starts what was claimed. */
+  private async take(type: string, reserved: number): Promise<void> {
+    let claimed: ClaimedAttempt[] = [];
+    try {
+      const entries = await this.fetch(type, reserved);
+      if (entries.length === reserved) this.plan.markReady(type);
+      if (entries.length > 0) claimed = await this.claim(type, entries);
+    } finally {
+      this.plan.release(type, reserved - claimed.length);
+    }
+    for (const attempt of claimed) this.run(attempt);
+  }
+
+  private async fetch(type: string, limit: number): Promise<FetchedEntry[]> {
+    try {
+      return await this.options.store.queue.fetch(type, limit);
+    } catch (error) {
+      // The floor poll finds the queue again; the pause keeps an outage from becoming a busy loop.
+      this.options.contact.note(error);
+      await sleep(troublePauseMs);
+      this.plan.markReady(type);
+      return [];
+    }
+  }
+
+  private async claim(type: string, entries: readonly FetchedEntry[]): Promise<ClaimedAttempt[]> {
+    const { store, workerId, contact } = this.options;
+    this.claiming += 1;
+    try {
+      const onTrouble = (error: unknown) => {
+        contact.note(error);
+        // Where the answer was lost, the claim may have happened: the flush finds the rows.
+        this.writer.askSoon();
+      };
+      return await persist(
+        () => claimTasks(store, workerId, type, entries),
+        async () => undefined,
+        { onTrouble },
+      );
+    } finally {
+      this.claiming -= 1;
+    }
+  }
+
+  private run(claimed: ClaimedAttempt): void {
+    const { store, registry, contact, leaseSeconds, log } = this.options;
+    const definition = registry.get(claimed.type);
+    if (!definition) throw new Error(`No job is registered for the type "${claimed.type}"`);
+    const attempt = new Attempt({
+      claimed,
+      definition,
+      store,
+      contact,
+      log,
+      writer: this.writer,
+      ends: this.ends,
+      leaseMs: leaseSeconds * 1000,
+    });
+    this.attempts.add(attempt);
+    this.changed();
+    // The slot is free when the job has returned: the next is fetched while the end is written.
+    const onReturned = () => {
+      this.plan.release(claimed.type, 1);
+      this.fetchMore();
+    };
+    attempt
+      .run(onReturned)
+      .then((how) => how === 'overdue' && this.drain())
+      .catch((error) => log.error({ err: error, task: claimed.taskId }, 'attempt failed to end'))
+      .finally(() => {
+        this.attempts.delete(attempt);
+        this.changed();
+      });
+  }
+
+  /** Code that ignores its deadline still runs here: nothing new comes beside it. */
+  private drain(): void {
+    if (this.state === 'running') this.state = 'draining';
+    this.plan.close();
+    this.changed();
+  }
+
+  private changed(): void {
+    this.options.onChange([...this.attempts], this.state === 'draining');
+  }
+
+  /** A claim that happened without our hearing of it: back to the queue, no try spent. */
+  private handBackUnknown(rows: readonly AttemptRef[]): void {
+    if (this.claiming > 0) return;
+    const known = new Set([...this.attempts].map((attempt) => attempt.taskId));
+    const report = {
+      percentDone: 0,
+      done: null,
+      total: null,
+      unit: null,
+      ratePerSecond: null,
+      message: null,
+      log: [],
+    };
+    for (const { taskId, attempt } of rows) {
+      if (known.has(taskId)) continue;
+      this.options.log.warn({ task: taskId, attempt }, 'claimed without an answer: handed back');
+      void this.ends.fail({ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report });
+    }
+  }
+}
+
+async function until(condition: () => boolean, deadline: number): Promise<boolean> {
+  while (!condition()) {
+    if (performance.now() >= deadline) return false;
+    await sleep(20);
+  }
+  return true;
+}

@@ -1,0 +1,55 @@
+/** Anything that a job may throw, as the code and message that people are shown: never a stack. */
+import { cleanseAndCut } from '../tasks/text.ts';
+
+export interface ShownError {
+  readonly code: string;
+  readonly message: string;
+}
+
+export const maxErrorLength = 2000;
+
+const codePattern = /^[A-Za-z0-9_.:-]{1,64}$/;
+
+/** Describes a thrown value. Never throws, whatever it is: a proxy, a revoked one, an error with hostile getters. */
+export function describeThrown(thrown: unknown): ShownError {
+  const message = attempt(() => messageOf(thrown));
+  return {
+    code: attempt(() => codeOf(thrown)) ?? 'job_error',
+    message: message === undefined || message.trim() === '' ? 'The job failed without a message' : message,
+  };
+}
+
+function messageOf(thrown: unknown): string {
+  if (
+    typeof thrown === 'object' &&
+    thrown !== null &&
+    'message' in thrown &&
+    typeof thrown.message === 'string'
+  ) {
+    return cleanseAndCut(withoutControls(thrown.message), maxErrorLength);
+  }
+  if (typeof thrown === 'object' && thrown !== null && !(thrown instanceof Error)) {
+    return cleanseAndCut(JSON.stringify(thrown) ?? String(thrown), maxErrorLength);
+  }
+  return cleanseAndCut(withoutControls(String(thrown)), maxErrorLength);
+}
+
+function codeOf(thrown: unknown): string | undefined {
+  if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;
+  const { code } = thrown;
+  return typeof code === 'string' && codePattern.test(code) ? code : undefined;
+}
+
+/** Binary messages stay one line of text: control characters other than line ends and tabs are replaced. */
+function withoutControls(text: string): string {
+  return text.slice(0, maxErrorLength * 2).replaceAll(/[^\P{Cc}\t\n\r]/gu, '\uFFFD');
+}
+
+function attempt<T>(describe: () => T): T | undefined {
+  try {
+    return describe();
+  } catch {
+    // The value fights being described; the caller has words for that.
+    return undefined;
+  }
+}

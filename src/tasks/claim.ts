@@ -1,0 +1,71 @@
+/** Claiming: how fetched entries become running attempts of a worker. */
+import { inTransaction } from '../database/database.ts';
+import type { FetchedEntry } from './queue.ts';
+import { transitions } from './state-machine.ts';
+import type { Store } from './store.ts';
+
+/** An attempt as its runner knows it. */
+export interface ClaimedAttempt {
+  readonly taskId: string;
+  readonly type: string;
+  readonly attempt: number;
+  /** Before this attempt. */
+  readonly failures: number;
+  readonly maxAttempts: number;
+  readonly input: unknown;
+  readonly checkpoint: unknown;
+  readonly checkpointNo: number;
+  readonly cancelRequested: boolean;
+}
+
+/**
+ * Begins an attempt for each entry whose task still waits for it, and settles all of them.
+ * A worker that was given up claims nothing. Killed between fetch and claim, the task is queued
+ * beside an entry that waits no longer: the reaper gives it a new one.
+ */
+export function claimTasks(
+  store: Store,
+  workerId: string,
+  type: string,
+  entries: readonly FetchedEntry[],
+): Promise<ClaimedAttempt[]> {
+  return inTransaction(store.db.pool, async (connection) => {
+    const { rows } = await connection.query<ClaimedAttempt>({
+      name: 'claim',
+      // The worker's row is locked first (a giving-up waits, or was first), then the tasks in id order.
+      text: `
+        WITH me AS MATERIALIZED (
+          SELECT id FROM worker WHERE id = $1 AND lost_at IS NULL FOR SHARE
+        ), wanted AS MATERIALIZED (
+          SELECT task.id
+          FROM task_state AS task
+          JOIN unnest($2::uuid[], $3::uuid[]) AS entry (task_id, id) ON task.id = entry.task_id AND task.entry_id = entry.id
+          CROSS JOIN me
+          WHERE task.status = '${transitions.claim.from[0]}'
+          ORDER BY task.id
+          FOR NO KEY UPDATE OF task
+        ), claimed AS (
+          UPDATE task_state AS task
+          SET status = '${transitions.claim.to[0]}', attempt = attempt + 1, worker_id = $1, entry_id = NULL,
+              started_at = now(), next_attempt_at = NULL,
+              percent_done = 0, done = NULL, total = NULL, unit = NULL, rate_per_second = NULL, message = NULL,
+              version = version + 1, updated_at = now()
+          FROM wanted
+          WHERE task.id = wanted.id
+          RETURNING task.*
+        ), started AS (
+          INSERT INTO task_event (task_id, attempt, kind) SELECT id, attempt, 'started' FROM claimed
+        )
+        SELECT id AS "taskId", type, attempt, failures, max_attempts AS "maxAttempts", input, checkpoint,
+               checkpoint_no AS "checkpointNo", cancel_requested_at IS NOT NULL AS "cancelRequested"
+        FROM claimed`,
+      values: [workerId, entries.map((entry) => entry.taskId), entries.map((entry) => entry.id)],
+    });
+    await store.queue.settle(
+      type,
+      entries.map((entry) => entry.id),
+      connection,
+    );
+    return rows;
+  });
+}

@@ -1,0 +1,30 @@
+/** What "the same request" means: a digest of the validated input, with files by their content. */
+import { createHash } from 'node:crypto';
+
+export interface FileContent {
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/**
+ * sha256 (hex) over the input as canonical JSON (keys sorted, as in RFC 8785).
+ * @param files content by file id: two uploads of the same bytes are the same input
+ */
+export function digestInput(input: unknown, files: Readonly<Record<string, FileContent>> = {}): string {
+  const canonical = (value: unknown): unknown => {
+    if (typeof value === 'string' && Object.hasOwn(files, value)) {
+      const { sha256, size } = files[value] as FileContent;
+      return { sha256, size };
+    }
+    if (Array.isArray(value)) return value.map(canonical);
+    if (value === null || typeof value !== 'object') return value;
+    if ('toJSON' in value && typeof value.toJSON === 'function') return canonical(value.toJSON());
+    const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+    return Object.fromEntries(
+      entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, canonical(v)]),
+    );
+  };
+  return createHash('sha256')
+    .update(JSON.stringify(canonical(input)))
+    .digest('hex');
+}

@@ -1,0 +1,166 @@
+/** The end of an attempt, by its own runner: fenced, and many in one statement. */
+import { inTransaction } from '../database/database.ts';
+import { fence } from './fence.ts';
+import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
+import type { ProgressReport } from './progress/report.ts';
+import type { Store } from './store.ts';
+
+export interface AttemptRef {
+  readonly taskId: string;
+  readonly attempt: number;
+}
+
+export interface Success extends AttemptRef {
+  /** JSON text. */
+  readonly result: string;
+  /** What the flush has not written yet. */
+  readonly report: ProgressReport;
+}
+
+export interface Failure extends AttemptRef {
+  readonly outcome: 'failed' | 'timed_out' | 'permanent' | 'handed_back';
+  readonly error?: { readonly code: string; readonly message: string } | undefined;
+  readonly delaySeconds: number;
+  readonly report: ProgressReport;
+}
+
+/** Anything that runs a statement: the pool, a connection, or a job's transaction. */
+export type RunSql = (text: string, values: unknown[]) => Promise<AttemptRef[]>;
+
+// The counters that the page shows last, and the log lines that no flush has taken.
+const reportColumns = '$3::float8[], $4::float8[], $5::text[], $6::text[]';
+
+function reportValues(ends: readonly { report: ProgressReport }[]): unknown[] {
+  return [
+    ends.map(({ report }) => report.done),
+    ends.map(({ report }) => report.total),
+    ends.map(({ report }) => report.unit),
+    ends.map(({ report }) => report.message),
+  ];
+}
+
+const succeedSql = `
+  WITH ending AS (
+    SELECT * FROM unnest($1::uuid[], $2::int[], ${reportColumns}, $7::jsonb[])
+      AS ending (id, attempt, done, total, unit, message, result)
+  ), locked AS MATERIALIZED (
+    SELECT ending.* FROM task_state AS task JOIN ending ON ${fence('task', 'ending.id', 'ending.attempt')}
+    ORDER BY task.id
+    FOR NO KEY UPDATE OF task
+  ), moved AS (
+    UPDATE task_state AS task
+    SET status = 'succeeded', percent_done = 100, result = locked.result, error = NULL, losses = 0,
+        done = coalesce(locked.done, task.done), total = coalesce(locked.total, task.total),
+        unit = coalesce(locked.unit, task.unit), message = coalesce(locked.message, task.message),
+        rate_per_second = NULL, worker_id = NULL, finished_at = now(),
+        expires_at = now() + make_interval(days => $8), version = version + 1, updated_at = now()
+    FROM locked
+    WHERE task.id = locked.id
+    RETURNING task.id, task.attempt, task.cancel_requested_at
+  ), told AS (
+    INSERT INTO task_event (task_id, attempt, kind, detail)
+    SELECT id, attempt, kind, detail FROM (
+      SELECT moved.id, moved.attempt, 'log' AS kind, jsonb_build_object('text', line.text) AS detail, line.place
+      FROM moved JOIN unnest($9::uuid[], $10::text[]) WITH ORDINALITY AS line (id, text, place) ON line.id = moved.id
+      UNION ALL
+      SELECT id, attempt, 'succeeded',
+             CASE WHEN cancel_requested_at IS NOT NULL
+                  THEN jsonb_build_object('message', 'It had finished before the request to cancel took effect') END,
+             NULL
+      FROM moved
+    ) AS event
+    ORDER BY place NULLS LAST
+  )
+  SELECT id AS "taskId", attempt FROM moved`;
+
+/**
+ * Ends attempts that returned. One statement, which commits by itself unless `run` is a transaction's.
+ * @returns those that still belonged to their runner
+ */
+export function succeed(store: Store, ends: readonly Success[], run: RunSql): Promise<AttemptRef[]> {
+  const values = [
+    ends.map((end) => end.taskId),
+    ends.map((end) => end.attempt),
+    ...reportValues(ends),
+    ends.map((end) => end.result),
+    store.retentionDays,
+    ...logValues(ends),
+  ];
+  return run(succeedSql, values);
+}
+
+/** `succeed` outside any transaction of a job's. */
+export function succeedAlone(store: Store, ends: readonly Success[]): Promise<AttemptRef[]> {
+  return succeed(store, ends, async (text, values) => {
+    const { rows } = await store.db.pool.query<AttemptRef>({ name: 'succeed', text, values });
+    return rows;
+  });
+}
+
+const failSql = leaveSql(`
+  SELECT ${lockedColumns}, ending.outcome <> 'handed_back' AS counts, ending.outcome = 'permanent' AS final,
+         NULL::int AS loss, CASE WHEN ending.outcome = 'handed_back' THEN 'handed_back' ELSE 'retrying' END AS kind,
+         ending.code, ending.error_message AS message, ending.delay
+  FROM task_state AS task
+  JOIN unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::float8[])
+    AS ending (id, attempt, outcome, code, error_message, delay) ON ${fence('task', 'ending.id', 'ending.attempt')}
+  ORDER BY task.id
+  FOR NO KEY UPDATE OF task`);
+
+const lastReportSql = `
+  WITH ending AS (
+    SELECT * FROM unnest($1::uuid[], $2::int[], ${reportColumns}, $7::float8[])
+      AS ending (id, attempt, done, total, unit, message, percent_done)
+  ), locked AS MATERIALIZED (
+    SELECT ending.* FROM task_state AS task JOIN ending ON ${fence('task', 'ending.id', 'ending.attempt')}
+    ORDER BY task.id
+    FOR NO KEY UPDATE OF task
+  ), told AS (
+    INSERT INTO task_event (task_id, attempt, kind, detail)
+    SELECT locked.id, locked.attempt, 'log', jsonb_build_object('text', line.text)
+    FROM locked JOIN unnest($8::uuid[], $9::text[]) WITH ORDINALITY AS line (id, text, place) ON line.id = locked.id
+    ORDER BY line.place
+  )
+  UPDATE task_state AS task
+  SET done = coalesce(locked.done, task.done), total = coalesce(locked.total, task.total),
+      unit = coalesce(locked.unit, task.unit), message = coalesce(locked.message, task.message),
+      percent_done = greatest(task.percent_done, locked.percent_done)
+  FROM locked
+  WHERE task.id = locked.id`;
+
+/**
+ * Ends attempts in any other way: each goes back to the queue, fails or is cancelled, as its row says.
+ * @returns those that still belonged to their runner, and where they went
+ */
+export function fail(store: Store, ends: readonly Failure[]): Promise<LeftAttempt[]> {
+  return inTransaction(store.db.pool, async (connection) => {
+    await connection.query({
+      name: 'last-report',
+      text: lastReportSql,
+      values: [
+        ends.map((end) => end.taskId),
+        ends.map((end) => end.attempt),
+        ...reportValues(ends),
+        ends.map((end) => end.report.percentDone),
+        ...logValues(ends),
+      ],
+    });
+    return leaveRunning(store, connection, {
+      name: 'fail',
+      text: failSql,
+      values: [
+        ends.map((end) => end.taskId),
+        ends.map((end) => end.attempt),
+        ends.map((end) => end.outcome),
+        ends.map((end) => end.error?.code ?? null),
+        ends.map((end) => end.error?.message ?? null),
+        ends.map((end) => end.delaySeconds),
+      ],
+    });
+  });
+}
+
+function logValues(ends: readonly (AttemptRef & { report: ProgressReport })[]): [string[], string[]] {
+  const lines = ends.flatMap((end) => end.report.log.map((text) => ({ id: end.taskId, text })));
+  return [lines.map((line) => line.id), lines.map((line) => line.text)];
+}

@@ -1,0 +1,13 @@
+/** The lease of a worker, as its lease thread renews it. */
+
+/**
+ * Renews a lease, also one that has lapsed, as long as nobody has given the worker up: used by the
+ * lease thread on a connection of its own. No row back means that it has been given up.
+ * Parameters: worker id, lease in seconds, milliseconds since the main loop last turned.
+ */
+export const renewLeaseSql = `
+  UPDATE worker
+  SET lease_expires_at = clock_timestamp() + make_interval(secs => $2),
+      heard_at = greatest(heard_at, clock_timestamp() - make_interval(secs => $3::float8 / 1000))
+  WHERE id = $1 AND lost_at IS NULL
+  RETURNING id`;

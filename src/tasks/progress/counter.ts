@@ -1,0 +1,129 @@
+/**
+ * What one attempt reports, in memory. A job may call `progress()` for every row: a call costs
+ * nanoseconds, never waits and never throws. The writer takes what has changed twice a second.
+ */
+import { cleanseAndCut } from '../text.ts';
+import { RateEstimator } from './rate.ts';
+import type { ProgressReport } from './report.ts';
+
+export const maxMessageLength = 500;
+export const maxUnitLength = 40;
+export const maxLogLineLength = 1000;
+/** Lines kept of one attempt. */
+export const maxLogLines = 200;
+
+/** 100 means succeeded, so a running task stops short of it. */
+const highestRunningPercent = 99.9;
+/** Beyond this a number is no count of anything, and JSON clients lose its last digits. */
+const highestCount = Number.MAX_SAFE_INTEGER;
+
+export class ProgressCounter {
+  private done = -1;
+  private total = 0;
+  private unit: unknown;
+  private message: unknown;
+  private percentDone = 0;
+  private hasChanged = false;
+  private log: string[] = [];
+  private logged = 0;
+  private lastRate: number | null = null;
+  private readonly rate = new RateEstimator();
+
+  /**
+   * Takes a report. What makes no sense is left out, and the rest counts:
+   * - `done` that is no number, not finite, negative, or lower than before: the last value stays;
+   * - `total` that is no number, not finite, or not above 0: as if there were no total;
+   * - `done` over `total`: both are shown, and the percentage stops at 99.9.
+   */
+  progress(done: number, total?: number, message?: string): void {
+    // NaN fails both comparisons; so do values that are no numbers at all.
+    if (done > this.done && done <= highestCount) {
+      this.done = done;
+      this.hasChanged = true;
+    }
+    if (total !== undefined && total !== this.total) this.setTotal(total);
+    if (message !== undefined && message !== this.message) {
+      this.message = message;
+      this.hasChanged = true;
+    }
+  }
+
+  setUnit(unit: string): void {
+    this.unit = unit;
+    this.hasChanged = true;
+  }
+
+  addLogLine(text: unknown): void {
+    this.logged += 1;
+    if (this.logged > maxLogLines + 1) return;
+    const line =
+      this.logged <= maxLogLines
+        ? asText(text, maxLogLineLength)
+        : `Only the first ${maxLogLines} lines are kept`;
+    this.log.push(line ?? '');
+    this.hasChanged = true;
+  }
+
+  get isDirty(): boolean {
+    return this.hasChanged;
+  }
+
+  get hasLog(): boolean {
+    return this.log.length > 0;
+  }
+
+  /**
+   * What has been reported until now. The counter is clean afterwards, and `putBack` makes it dirty
+   * again where the report could not be written.
+   * @param atMs monotonic time
+   */
+  take(atMs: number): ProgressReport {
+    const hasDone = this.done >= 0;
+    const hasTotal = this.total > 0;
+    // Never lower within an attempt, also where the total grows.
+    if (hasDone && hasTotal) {
+      this.percentDone = Math.max(
+        this.percentDone,
+        Math.min(highestRunningPercent, (this.done / this.total) * 100),
+      );
+    }
+    if (hasDone && this.hasChanged) this.lastRate = this.rate.sample(this.done, atMs);
+    const report = {
+      percentDone: this.percentDone,
+      done: hasDone ? this.done : null,
+      total: hasTotal ? this.total : null,
+      unit: asText(this.unit, maxUnitLength),
+      ratePerSecond: this.lastRate,
+      message: asText(this.message, maxMessageLength),
+      log: this.log,
+    };
+    this.hasChanged = false;
+    this.log = [];
+    return report;
+  }
+
+  /** The report was not written: its values are here still, its log lines go first again. */
+  putBack(report: ProgressReport): void {
+    this.hasChanged = true;
+    this.log = [...report.log, ...this.log];
+  }
+
+  private setTotal(total: number): void {
+    const next = total > 0 && total <= highestCount ? total : 0;
+    if (next === this.total) return;
+    this.total = next;
+    this.hasChanged = true;
+  }
+}
+
+/** Cleansed and cut when it is written, not when it is reported: a job may pass a megabyte at each call. */
+function asText(value: unknown, maxLength: number): string | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'string') return cleanseAndCut(value, maxLength);
+  try {
+    return cleanseAndCut(String(value), maxLength);
+  } catch {
+    // A value whose conversion throws has no text; the job must not fail by it.
+    return null;
+  }
+}

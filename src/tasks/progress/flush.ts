@@ -1,0 +1,82 @@
+/** The statement that writes a runner's progress, and learns in the same answer what it still owns. */
+import type { AttemptRef } from '../end.ts';
+import { fence } from '../fence.ts';
+import type { Store } from '../store.ts';
+import type { ProgressReport } from './report.ts';
+
+export interface FlushItem extends AttemptRef {
+  /** Absent where nothing has changed: the attempt is asked about all the same. */
+  readonly report?: ProgressReport | undefined;
+}
+
+export interface FlushAnswer extends AttemptRef {
+  /** `unknown`: the row runs under this worker, which does not know of it. */
+  readonly kind: 'owned' | 'not_owned' | 'unknown';
+  readonly wasWritten: boolean;
+  readonly cancelRequested: boolean;
+}
+
+const flushSql = `
+  WITH sent AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::boolean[], $4::float8[], $5::float8[], $6::float8[],
+                         $7::text[], $8::float8[], $9::text[])
+      AS sent (id, attempt, has_changed, percent_done, done, total, unit, rate_per_second, message)
+  ), locked AS MATERIALIZED (
+    -- Only what changed is locked, and nothing is waited for: a locked row is written next time.
+    SELECT sent.* FROM sent JOIN task_state AS task ON ${fence('task', 'sent.id', 'sent.attempt')}
+    WHERE sent.has_changed
+    FOR NO KEY UPDATE OF task SKIP LOCKED
+  ), written AS (
+    -- Heap-only: no index names a column that is set here.
+    UPDATE task_state AS task
+    SET percent_done = greatest(task.percent_done, locked.percent_done), done = locked.done, total = locked.total,
+        unit = locked.unit, rate_per_second = locked.rate_per_second, message = locked.message,
+        version = version + 1, updated_at = now()
+    FROM locked
+    WHERE task.id = locked.id
+    RETURNING task.id
+  ), logged AS (
+    INSERT INTO task_event (task_id, attempt, kind, detail)
+    SELECT locked.id, locked.attempt, 'log', jsonb_build_object('text', line.text)
+    FROM locked JOIN unnest($10::uuid[], $11::text[]) WITH ORDINALITY AS line (id, text, place) ON line.id = locked.id
+    ORDER BY line.place
+  )
+  SELECT sent.id AS "taskId", sent.attempt,
+         CASE WHEN task.attempt = sent.attempt AND task.status = 'running' THEN 'owned' ELSE 'not_owned' END AS kind,
+         written.id IS NOT NULL AS "wasWritten",
+         task.cancel_requested_at IS NOT NULL AS "cancelRequested"
+  FROM sent
+  JOIN task_state AS task ON task.id = sent.id
+  LEFT JOIN written ON written.id = sent.id
+  UNION ALL
+  SELECT id, attempt, 'unknown', FALSE, FALSE
+  FROM task_state
+  WHERE worker_id = $12 AND status = 'running' AND id <> ALL ($1::uuid[])`;
+
+/** Writes the reports that there are, and says of every attempt whether it is still owned. */
+export async function flushProgress(
+  store: Store,
+  workerId: string,
+  items: readonly FlushItem[],
+): Promise<FlushAnswer[]> {
+  const lines = items.flatMap(({ taskId, report }) => report?.log.map((text) => ({ taskId, text })) ?? []);
+  const { rows } = await store.db.pool.query<FlushAnswer>({
+    name: 'flush-progress',
+    text: flushSql,
+    values: [
+      items.map((item) => item.taskId),
+      items.map((item) => item.attempt),
+      items.map((item) => item.report !== undefined),
+      items.map((item) => item.report?.percentDone ?? null),
+      items.map((item) => item.report?.done ?? null),
+      items.map((item) => item.report?.total ?? null),
+      items.map((item) => item.report?.unit ?? null),
+      items.map((item) => item.report?.ratePerSecond ?? null),
+      items.map((item) => item.report?.message ?? null),
+      lines.map((line) => line.taskId),
+      lines.map((line) => line.text),
+      workerId,
+    ],
+  });
+  return rows;
+}

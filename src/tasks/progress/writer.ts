@@ -1,0 +1,121 @@
+/**
+ * One writer per runner: twice a second, while anything runs, it sends what its attempts reported
+ * and learns which of them it still owns. A flush that fails is sent again with what came since; a
+ * job never waits for it.
+ */
+import type { AttemptRef } from '../end.ts';
+import type { Store } from '../store.ts';
+import type { ProgressCounter } from './counter.ts';
+import { type FlushItem, flushProgress } from './flush.ts';
+
+export const flushIntervalMs = 500;
+
+/** A running attempt as the writer sees it. */
+export interface ReportingAttempt extends AttemptRef {
+  readonly counter: ProgressCounter;
+  /** True once it is being ended: an answer about it may already be out of date. */
+  readonly isEnding: boolean;
+  /** The row belongs to somebody else now. */
+  onLost(): void;
+  onCancelRequested(): void;
+}
+
+export interface ProgressWriterOptions {
+  readonly store: Store;
+  readonly workerId: string;
+  /** Rows that run under this worker without its knowledge: a claim whose answer was lost. */
+  onUnknown(rows: AttemptRef[]): void;
+  onError(error: unknown): void;
+}
+
+export class ProgressWriter {
+  private readonly options: ProgressWriterOptions;
+  private readonly attempts = new Set<ReportingAttempt>();
+  private timer: NodeJS.Timeout | undefined;
+  /** The flush under way and the attempts whose log lines it carries. */
+  private flushing:
+    | { readonly carriesLogOf: Set<ReportingAttempt>; readonly done: Promise<void> }
+    | undefined;
+  private mustAsk = false;
+
+  constructor(options: ProgressWriterOptions) {
+    this.options = options;
+  }
+
+  /** From now on the attempt's reports are written. */
+  add(attempt: ReportingAttempt): void {
+    this.attempts.add(attempt);
+    this.tick();
+  }
+
+  /**
+   * Stops writing for an attempt that is about to end; its last report goes with the end. Waits for a
+   * flush that carries log lines of its own: if it fails, they are put back, and must not be missed.
+   */
+  async release(attempt: ReportingAttempt): Promise<void> {
+    this.attempts.delete(attempt);
+    if (this.flushing?.carriesLogOf.has(attempt)) await this.flushing.done;
+  }
+
+  /** Asks at the next tick which rows run under this worker, also where it knows of none. */
+  askSoon(): void {
+    this.mustAsk = true;
+    this.tick();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private tick(): void {
+    this.timer ??= setInterval(() => {
+      if (this.attempts.size === 0 && !this.mustAsk) this.stop();
+      // One at a time: during an outage the reports wait in their counters.
+      else if (!this.flushing) this.startFlush();
+    }, flushIntervalMs);
+  }
+
+  private startFlush(): void {
+    const sent = [...this.attempts].filter((attempt) => !attempt.isEnding);
+    const carriesLogOf = new Set(sent.filter((attempt) => attempt.counter.hasLog));
+    const done = this.flush(sent).finally(() => {
+      this.flushing = undefined;
+    });
+    this.flushing = { carriesLogOf, done };
+  }
+
+  private async flush(sent: readonly ReportingAttempt[]): Promise<void> {
+    const atMs = performance.now();
+    this.mustAsk = false;
+    const items = sent.map((attempt) => ({ attempt, item: takeReport(attempt, atMs) }));
+    const unwritten = new Map(items.map(({ attempt, item }) => [attempt, item]));
+    try {
+      const answers = await flushProgress(
+        this.options.store,
+        this.options.workerId,
+        items.map(({ item }) => item),
+      );
+      const byTask = new Map(sent.map((attempt) => [attempt.taskId, attempt]));
+      for (const answer of answers) {
+        const attempt = byTask.get(answer.taskId);
+        if (!attempt) continue;
+        if (answer.wasWritten) unwritten.delete(attempt);
+        if (attempt.isEnding) continue;
+        if (answer.kind === 'not_owned') attempt.onLost();
+        else if (answer.cancelRequested) attempt.onCancelRequested();
+      }
+      const unknown = answers.filter((answer) => answer.kind === 'unknown');
+      if (unknown.length > 0) this.options.onUnknown(unknown);
+    } catch (error) {
+      this.mustAsk = true;
+      this.options.onError(error);
+    } finally {
+      for (const [attempt, { report }] of unwritten) if (report) attempt.counter.putBack(report);
+    }
+  }
+}
+
+function takeReport({ taskId, attempt, counter }: ReportingAttempt, atMs: number): FlushItem {
+  return { taskId, attempt, report: counter.isDirty ? counter.take(atMs) : undefined };
+}

@@ -1,0 +1,123 @@
+/**
+ * The queue: what wakes a runner, and nothing more. `task_state` decides; a queue entry lives exactly
+ * as long as its task is queued. pg-boss's own retries, expiry and heartbeats are off, so that there
+ * is one authority.
+ */
+import { type ConstructorOptions, type Db, PgBoss } from 'pg-boss';
+import type { Connection, Database } from '../database/database.ts';
+
+export interface Entry {
+  /** The pg-boss job's id: `task_state.entry_id`. */
+  readonly id: string;
+  readonly taskId: string;
+  readonly type: string;
+  /** Absent: now. */
+  readonly startAfter?: Date | undefined;
+}
+
+export interface FetchedEntry {
+  readonly id: string;
+  readonly taskId: string;
+}
+
+/** Where a submit says which queue has work: one NOTIFY in the transaction that made the entry. */
+export const wakeUpChannel = 'headway_queue';
+
+const yearSeconds = 365 * 24 * 3600;
+
+const queueOptions = {
+  retryLimit: 0,
+  expireInSeconds: 24 * 3600 - 1,
+  retentionSeconds: 10 * yearSeconds,
+  deleteAfterSeconds: 300,
+} as const;
+
+export class TaskQueue {
+  private readonly db: Database;
+  private readonly boss: PgBoss;
+
+  private constructor(db: Database, options: Partial<ConstructorOptions>, onError: (error: Error) => void) {
+    this.db = db;
+    this.boss = new PgBoss({ db: asBossDb(db.pool), schedule: false, registerInstance: false, ...options });
+    this.boss.on('error', onError);
+  }
+
+  /** For a parent: installs or migrates pg-boss's schema and lets it delete its settled entries. */
+  static async openAndMaintain(db: Database, types: readonly string[], onError: (error: Error) => void) {
+    const queue = new TaskQueue(db, { migrate: true, supervise: true }, onError);
+    await queue.boss.start();
+    await queue.ensureQueues(types);
+    return queue;
+  }
+
+  /** For a runner: the parent has installed everything. */
+  static async open(db: Database, onError: (error: Error) => void) {
+    const queue = new TaskQueue(db, { migrate: false, supervise: false }, onError);
+    await queue.boss.start();
+    return queue;
+  }
+
+  async close(): Promise<void> {
+    await this.boss.stop({ graceful: false, close: false });
+  }
+
+  /**
+   * Puts entries into their queues and wakes the runners, in the caller's transaction.
+   * @throws {Error} where pg-boss did not take an entry: it ignores an id that it has already
+   */
+  async send(entries: readonly Entry[], connection: Connection): Promise<void> {
+    for (const [type, group] of Map.groupBy(entries, (entry) => entry.type)) {
+      const jobs = group.map(({ id, taskId, startAfter }) => ({
+        id,
+        data: { taskId },
+        ...(startAfter && { startAfter }),
+      }));
+      const ids = await this.boss.insert(type, jobs, { db: asBossDb(connection), returnId: true });
+      if (ids?.length !== jobs.length)
+        throw new Error(`The queue "${type}" did not take ${jobs.length} entries`);
+      if (group.some((entry) => entry.startAfter === undefined)) {
+        await connection.query({ text: 'SELECT pg_notify($1, $2)', values: [wakeUpChannel, type] });
+      }
+    }
+  }
+
+  /** Takes up to `limit` entries that are due. They are waiting no longer, whatever becomes of the caller. */
+  async fetch(type: string, limit: number): Promise<FetchedEntry[]> {
+    const jobs = await this.boss.fetch<{ taskId: string }>(type, { batchSize: limit });
+    return jobs.map((job) => ({ id: job.id, taskId: job.data.taskId }));
+  }
+
+  /** Settles fetched entries, in the caller's transaction. */
+  async settle(type: string, entryIds: readonly string[], connection: Connection): Promise<void> {
+    if (entryIds.length > 0)
+      await this.boss.complete(type, [...entryIds], null, { db: asBossDb(connection) });
+  }
+
+  /** Settles an entry that nobody has fetched, in the caller's transaction. */
+  async withdraw(type: string, entryId: string, connection: Connection): Promise<void> {
+    await this.boss.cancel(type, entryId, { db: asBossDb(connection) });
+  }
+
+  /** Which of these queues have an entry that is due: one statement for all, by pg-boss's fetch index. */
+  async due(types: readonly string[]): Promise<string[]> {
+    const { rows } = await this.db.pool.query<{ type: string }>({
+      name: 'queues-due',
+      text: `SELECT type FROM unnest($1::text[]) AS queue (type)
+             WHERE EXISTS (SELECT FROM pgboss.job
+                           WHERE name = type AND state < 'active' AND NOT blocked AND start_after <= now())`,
+      values: [types],
+    });
+    return rows.map((row) => row.type);
+  }
+
+  private async ensureQueues(types: readonly string[]): Promise<void> {
+    const existing = new Set((await this.boss.getQueues([...types])).map((queue) => queue.name));
+    for (const type of types) {
+      if (!existing.has(type)) await this.boss.createQueue(type, queueOptions);
+    }
+  }
+}
+
+function asBossDb(connection: { query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> }): Db {
+  return { executeSql: (text, values) => connection.query(text, values) };
+}

@@ -1,0 +1,59 @@
+/**
+ * The life of a task: every legal move, written once. The statements that change `task_state` take
+ * the states they may start from and end in from here, and the tests check rows against it.
+ */
+import type { TaskStatus } from '../generated/prisma/enums.ts';
+
+export type { TaskStatus };
+
+interface Transition {
+  readonly from: readonly TaskStatus[];
+  readonly to: readonly TaskStatus[];
+  readonly when: string;
+}
+
+export const transitions = {
+  claim: { from: ['queued'], to: ['running'], when: 'a runner takes the task: a new attempt begins' },
+  succeed: {
+    from: ['running'],
+    to: ['succeeded'],
+    when: 'the attempt returned, also when cancel was requested meanwhile: its effects exist',
+  },
+  fail: {
+    from: ['running'],
+    to: ['queued', 'failed', 'cancelled'],
+    when: 'the attempt threw or timed out: again while tries are left, cancelled where that was asked for',
+  },
+  handBack: {
+    from: ['running'],
+    to: ['queued', 'cancelled'],
+    when: 'the runner stops before the attempt has ended; the try is not spent',
+  },
+  lose: {
+    from: ['running'],
+    to: ['queued', 'failed', 'cancelled'],
+    when: 'the runner died: in company nobody is blamed, alone it counts as a failure',
+  },
+  cancelQueued: { from: ['queued'], to: ['cancelled'], when: 'cancel was requested before a runner took it' },
+  retry: { from: ['failed', 'cancelled'], to: ['queued'], when: 'a person asks for it' },
+  revive: {
+    from: ['failed'],
+    to: ['running'],
+    when: 'an external task that was given up as lost reports again',
+  },
+} as const satisfies Record<string, Transition>;
+
+export type TransitionName = keyof typeof transitions;
+
+export const terminalStatuses = ['succeeded', 'failed', 'cancelled'] as const satisfies TaskStatus[];
+
+export function isTerminal(status: TaskStatus): boolean {
+  return (terminalStatuses as readonly TaskStatus[]).includes(status);
+}
+
+/** Whether some transition leads from one status to the other. */
+export function mayMove(from: TaskStatus, to: TaskStatus): boolean {
+  return Object.values<Transition>(transitions).some(
+    (transition) => transition.from.includes(from) && transition.to.includes(to),
+  );
+}

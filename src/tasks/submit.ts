@@ -1,0 +1,112 @@
+/** Submitting: the row and its queue entry in one transaction, once for each type and key. */
+import { inTransaction } from '../database/database.ts';
+import type { Prisma, TaskState } from '../generated/prisma/client.ts';
+import { completeFile, type FinishedUpload } from './files.ts';
+import { newId } from './ids.ts';
+import type { Store } from './store.ts';
+import { cleanseAndCut, cleanseJson } from './text.ts';
+
+export interface SubmitRequest {
+  readonly type: string;
+  /** As the job's schema returned it. */
+  readonly input: unknown;
+  /** From `digestInput`. */
+  readonly inputDigest: string;
+  readonly title: string;
+  readonly maxAttempts: number;
+  readonly key?: string | undefined;
+  readonly group?: string | undefined;
+  /** What a finished task with the same key does: answer for this one (default), or give up its key. */
+  readonly onConflict?: 'existing' | 'replaceFinished' | undefined;
+  /** Becomes the task's in the same transaction. */
+  readonly upload?: FinishedUpload | undefined;
+}
+
+export interface Submitted {
+  readonly outcome: 'created' | 'existing';
+  readonly task: TaskState;
+}
+
+/** The key belongs to a task with other input. */
+export class KeyConflictError extends Error {
+  override name = 'KeyConflictError';
+  readonly existingId: string;
+
+  constructor(existingId: string) {
+    super('This key was used for a task with other input');
+    this.existingId = existingId;
+  }
+}
+
+export const maxTitleLength = 200;
+
+/**
+ * Creates the task, or finds the one that has its key: the same request twice is one task.
+ * @throws {KeyConflictError} when the key's task has other input
+ */
+export async function submitTask(store: Store, request: SubmitRequest): Promise<Submitted> {
+  for (;;) {
+    const created = await create(store, request);
+    if (created) return { outcome: 'created', task: created };
+
+    const existing = await store.db.prisma.taskState.findUnique({
+      where: { type_key: { type: request.type, key: request.key ?? '' } },
+    });
+    // Pruned or replaced between the two: the key is free again.
+    if (!existing) continue;
+    if (existing.inputDigest !== request.inputDigest) throw new KeyConflictError(existing.id);
+    return { outcome: 'existing', task: existing };
+  }
+}
+
+/** Undefined when the key is taken; nothing is changed then. */
+async function create(store: Store, request: SubmitRequest): Promise<TaskState | undefined> {
+  const id = newId();
+  const entry = { id: newId(), taskId: id, type: request.type };
+  try {
+    await inTransaction(store.db.pool, async (connection) => {
+      if (request.key !== undefined && request.onConflict === 'replaceFinished') {
+        await connection.query({
+          name: 'give-up-key',
+          text: `UPDATE task_state SET key = NULL, replaced_by = $3, version = version + 1
+                 WHERE type = $1 AND key = $2 AND status IN ('succeeded', 'failed', 'cancelled')`,
+          values: [request.type, request.key, id],
+        });
+      }
+      const { rowCount } = await connection.query({
+        name: 'insert-task',
+        text: `WITH task AS (
+                 INSERT INTO task_state (id, type, key, group_label, title, input, input_digest, max_attempts, entry_id)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                 ON CONFLICT (type, key) DO NOTHING
+                 RETURNING id)
+               INSERT INTO task_event (task_id, attempt, kind) SELECT id, 0, 'submitted' FROM task`,
+        values: [
+          id,
+          request.type,
+          request.key ?? null,
+          request.group ?? null,
+          cleanseAndCut(request.title, maxTitleLength),
+          JSON.stringify(cleanseJson(toJson(request.input))),
+          request.inputDigest,
+          request.maxAttempts,
+          entry.id,
+        ],
+      });
+      if (rowCount === 0) throw new KeyTaken();
+      if (request.upload) await completeFile(connection, request.upload, id);
+      await store.queue.send([entry], connection);
+    });
+  } catch (error) {
+    if (error instanceof KeyTaken) return undefined;
+    throw error;
+  }
+  return store.db.prisma.taskState.findUniqueOrThrow({ where: { id } });
+}
+
+/** Rolls the transaction back: an old task must not give up its key to one that is not created. */
+class KeyTaken extends Error {}
+
+function toJson(input: unknown): Prisma.JsonValue {
+  return JSON.parse(JSON.stringify(input ?? null));
+}

@@ -1,0 +1,101 @@
+/**
+ * The task as the outside sees it. The JSON body is a pure function of the row, so that every
+ * process sends the same bytes under one ETag; input, worker, lease and tokens are never in it.
+ */
+import type { TaskState } from '../generated/prisma/client.ts';
+import { isTerminal, type TaskStatus } from './state-machine.ts';
+
+export interface TaskView {
+  id: string;
+  type: string;
+  title: string;
+  key: string | null;
+  group: string | null;
+  status: TaskStatus;
+  /** 0 to 100; 100 exactly when the task succeeded. */
+  percentDone: number;
+  done: number | null;
+  total: number | null;
+  unit: string | null;
+  ratePerSecond: number | null;
+  /** As of `updatedAt`; null while unknown. */
+  etaSeconds: number | null;
+  message: string | null;
+  /** Executions so far; people are shown "try failures + 1 of maxAttempts". */
+  attempt: number;
+  failures: number;
+  maxAttempts: number;
+  nextAttemptAt: string | null;
+  createdAt: string;
+  startedAt: string | null;
+  updatedAt: string;
+  finishedAt: string | null;
+  expiresAt: string | null;
+  result: unknown;
+  error: { code: string; message: string } | null;
+  cancelRequested: boolean;
+  links: { self: string; html: string; cancel?: string; result?: string };
+}
+
+/** What `task_state.error` holds. */
+export interface TaskError {
+  code: string;
+  message: string;
+  attempt: number;
+  at: string;
+}
+
+/** Maps a task's result to the URL of the thing that it made, where its job type says so. */
+export type ResultLink = (type: string, result: unknown) => string | undefined;
+
+export const noResultLink: ResultLink = () => undefined;
+
+/** The public view of one version of a row. */
+export function viewTask(row: TaskState, resultLink: ResultLink): TaskView {
+  const self = `/tasks/${row.id}`;
+  const error = row.error as TaskError | null;
+  const result = row.status === 'succeeded' ? resultLink(row.type, row.result) : undefined;
+  return {
+    id: row.id,
+    type: row.type,
+    title: row.title,
+    key: row.key,
+    group: row.group,
+    status: row.status,
+    percentDone: row.percentDone,
+    done: row.done,
+    total: row.total,
+    unit: row.unit,
+    ratePerSecond: row.ratePerSecond,
+    etaSeconds: etaSeconds(row),
+    message: row.message,
+    attempt: row.attempt,
+    failures: row.failures,
+    maxAttempts: row.maxAttempts,
+    nextAttemptAt: time(row.nextAttemptAt),
+    createdAt: row.createdAt.toISOString(),
+    startedAt: time(row.startedAt),
+    updatedAt: row.updatedAt.toISOString(),
+    finishedAt: time(row.finishedAt),
+    expiresAt: time(row.expiresAt),
+    result: row.result,
+    error: error && { code: error.code, message: error.message },
+    cancelRequested: row.cancelRequestedAt !== null,
+    links: {
+      self,
+      html: self,
+      ...(isTerminal(row.status) ? {} : { cancel: `${self}/cancel` }),
+      ...(result === undefined ? {} : { result }),
+    },
+  };
+}
+
+function etaSeconds(row: TaskState): number | null {
+  const { done, total, ratePerSecond } = row;
+  if (row.status !== 'running' || done === null || total === null || !ratePerSecond) return null;
+  return Math.round((Math.max(0, total - done) / ratePerSecond) * 10) / 10;
+}
+
+function time(at: Date | null): string | null {
+  return at?.toISOString() ?? null;
+}

@@ -1,0 +1,116 @@
+/** Workers: the runners' rows and leases, and how their work is taken from them when they are gone. */
+import { inTransaction } from '../database/database.ts';
+import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
+import type { Store } from './store.ts';
+
+/** Why a worker was given up. `handed_back` and `stopped` blame nobody. */
+export type LostReason = 'exited' | 'lease_lapsed' | 'blocked' | 'handed_back' | 'stopped';
+
+export interface NewWorker {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly slots: number;
+  readonly leaseSeconds: number;
+}
+
+export async function registerWorker(store: Store, worker: NewWorker): Promise<void> {
+  await store.db.pool.query(
+    `INSERT INTO worker (id, host, pid, slots, lease_expires_at)
+     VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))`,
+    [worker.id, worker.host, worker.pid, worker.slots, worker.leaseSeconds],
+  );
+}
+
+/**
+ * Takes a worker's work from it, whoever comes first: marks it lost, then moves its rows on.
+ * @param detail what people and logs are told, such as "killed by SIGKILL"
+ * @returns the attempts that were moved on by this call
+ */
+export async function giveUp(store: Store, workerId: string, reason: LostReason, detail: string) {
+  await markLost(store, workerId, reason, detail);
+  return moveOn(store, workerId);
+}
+
+/**
+ * Marks a worker lost together with how many attempts it was running: blame is read from that number
+ * alone, however late and by whomever the rows are moved on.
+ * @returns whether this call did it
+ */
+async function markLost(
+  store: Store,
+  workerId: string,
+  reason: LostReason,
+  detail: string,
+): Promise<boolean> {
+  return inTransaction(store.db.pool, async (connection) => {
+    // First the lock, then the count: a claim that was under way is waited for, and counted.
+    const { rowCount } = await connection.query(
+      'SELECT FROM worker WHERE id = $1 AND lost_at IS NULL FOR NO KEY UPDATE',
+      [workerId],
+    );
+    if (rowCount === 0) return false;
+    await connection.query(
+      `UPDATE worker SET lost_at = now(), lost_reason = $2, lost_with = (
+         SELECT count(*) FROM task_state WHERE worker_id = $1 AND status = 'running')
+       WHERE id = $1`,
+      [workerId, detail === '' ? reason : `${reason}: ${detail}`],
+    );
+    return true;
+  });
+}
+
+const moveBatch = 100;
+
+const moveOnSql = leaveSql(`
+  SELECT ${lockedColumns},
+         worker.is_blameless IS FALSE AND worker.lost_with <= 1 AS counts,
+         FALSE AS final,
+         CASE WHEN worker.is_blameless THEN 0 ELSE 1 END AS loss,
+         CASE WHEN worker.is_blameless THEN 'handed_back' ELSE 'worker_lost' END AS kind,
+         CASE WHEN worker.is_blameless THEN NULL ELSE 'worker_lost' END AS code,
+         CASE WHEN worker.is_blameless THEN NULL
+              ELSE 'The worker that ran it was lost' || coalesce(' (' || worker.told || ')', '') END AS message,
+         CASE WHEN worker.is_blameless OR worker.lost_with > 1 THEN 0
+              ELSE least(300, power(2, least(task.failures, 10))) * (0.75 + random() / 2) END AS delay
+  FROM task_state AS task
+  JOIN (
+    SELECT id, lost_with, lost_reason LIKE 'handed_back%' OR lost_reason LIKE 'stopped%' AS is_blameless,
+           nullif(split_part(lost_reason, ': ', 2), '') AS told
+    FROM worker WHERE id = $2 AND lost_at IS NOT NULL
+  ) AS worker ON task.worker_id = worker.id
+  WHERE task.status = 'running'
+  ORDER BY task.id
+  LIMIT ${moveBatch}
+  FOR NO KEY UPDATE OF task SKIP LOCKED`);
+
+/** Moves the rows of a worker that is marked lost, in batches; rows that are locked are left to the next turn. */
+export async function moveOn(store: Store, workerId: string): Promise<LeftAttempt[]> {
+  const moved: LeftAttempt[] = [];
+  for (;;) {
+    const batch = await inTransaction(store.db.pool, (connection) =>
+      leaveRunning(store, connection, { name: 'move-on', text: moveOnSql, values: [workerId] }),
+    );
+    moved.push(...batch);
+    if (batch.length < moveBatch) return moved;
+  }
+}
+
+/** Lost workers that still have running rows: somebody was stopped between marking and moving. */
+export async function lostWithRunningRows(store: Store): Promise<string[]> {
+  const { rows } = await store.db.pool.query<{ id: string }>({
+    name: 'lost-with-rows',
+    text: `SELECT DISTINCT worker.id FROM task_state JOIN worker ON worker.id = task_state.worker_id
+           WHERE task_state.status = 'running' AND worker.lost_at IS NOT NULL`,
+  });
+  return rows.map((row) => row.id);
+}
+
+/** Which of these workers have been given up. */
+export async function lostAmong(store: Store, workerIds: readonly string[]): Promise<string[]> {
+  const lost = await store.db.prisma.worker.findMany({
+    where: { id: { in: [...workerIds] }, lostAt: { not: null } },
+    select: { id: true },
+  });
+  return lost.map((worker) => worker.id);
+}
