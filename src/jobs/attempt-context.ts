@@ -115,6 +115,9 @@ export class AttemptContext implements TaskContext {
     return result;
   };
 
+  read = <Value>(work: (db: Transaction) => Promise<Value>): Promise<Value> =>
+    this.patiently(() => work(this.options.store.db.prisma));
+
   openFile = async (id: string): Promise<JobFile> => {
     const { db } = this.options.store;
     const file = await this.patiently(() => findFile(db, id));

@@ -47,6 +47,8 @@ export interface TaskContext {
    * Waits, tries again and throws as `checkpoint` does.
    */
   finish<Result>(result: Result, work: TransactionWork): Promise<Result>;
+  /** Reads from the database, again and again while it is out of reach. */
+  read<Value>(work: (db: Transaction) => Promise<Value>): Promise<Value>;
   /** A file that the task's input names. */
   openFile(id: string): Promise<JobFile>;
 }

@@ -1,0 +1,31 @@
+/** Deletes the rows of imports that no dataset shows any more and that nobody will go on with. */
+import type { Database } from '../database/database.ts';
+
+const batchRows = 5_000;
+
+/**
+ * One pass, in batches that each commit alone. An import whose task may still go on is left: it is
+ * queued or running, or failed or cancelled and could be retried.
+ * @returns how many rows were deleted
+ */
+export async function sweepReplacedImports(db: Database): Promise<number> {
+  const replaced = await db.prisma.$queryRaw<{ id: string }[]>`
+    SELECT import.id FROM dataset_import AS import
+    LEFT JOIN dataset ON dataset.import_id = import.id
+    LEFT JOIN task_state AS task ON task.id = import.id
+    WHERE dataset.id IS NULL AND (task.id IS NULL OR task.status = 'succeeded')
+    LIMIT 100`;
+  let deleted = 0;
+  for (const { id } of replaced) {
+    for (;;) {
+      const count = await db.prisma.$executeRaw`
+        DELETE FROM dataset_row
+        WHERE import_id = ${id}::uuid AND number IN (
+          SELECT number FROM dataset_row WHERE import_id = ${id}::uuid ORDER BY number LIMIT ${batchRows})`;
+      deleted += count;
+      if (count < batchRows) break;
+    }
+    await db.prisma.datasetImport.deleteMany({ where: { id } });
+  }
+  return deleted;
+}

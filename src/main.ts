@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+/** The command line. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Command } from 'commander';
+import { type Config, ConfigError, loadConfig, projectDir } from './config.ts';
+import { EmbeddedPostgresError, startEmbeddedPostgres } from './database/embedded/postgres.ts';
+import { DatabaseSetupError, migrate } from './database/migrate.ts';
+import { JobFileError } from './jobs/registry.ts';
+import { createLog } from './log.ts';
+import { Service } from './service.ts';
+import { stopOnSignals } from './shutdown.ts';
+
+const { version } = JSON.parse(readFileSync(path.join(projectDir, 'package.json'), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('headway')
+  .description('Tells people how far their background tasks are.')
+  .version(version)
+  .addHelpText('after', '\nConfiguration is by environment variables: the table is in README.md.')
+  .showHelpAfterError();
+
+program
+  .command('serve', { isDefault: true })
+  .description('run the service: pages and API, and runners for the tasks')
+  .action(serve);
+
+program
+  .command('migrate')
+  .description('bring the database up to date and stop; `serve` does it too')
+  .action(migrateOnly);
+
+await program.parseAsync().catch(explainAndExit);
+
+async function serve(): Promise<void> {
+  const config = loadConfig(process.env);
+  const log = createLog(config.logLevel, 'headway');
+  const service = await Service.start(config, log);
+  stopOnSignals(service, (signal, graceMs) =>
+    say(`\n${signal}: stopping, running tasks have ${graceMs / 1000} s …`),
+  );
+  say(`Headway is ready: ${service.url}`);
+}
+
+async function migrateOnly(): Promise<void> {
+  const config = loadConfig(process.env);
+  await withDatabase(config, async (url) => {
+    const { applied } = await migrate(url);
+    say(applied.length === 0 ? 'The database is up to date.' : `Applied: ${applied.join(', ')}`);
+  });
+}
+
+async function withDatabase(config: Config, work: (url: string) => Promise<void>): Promise<void> {
+  if (config.databaseUrl !== undefined) return work(config.databaseUrl);
+  const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log: () => undefined });
+  try {
+    await work(postgres.url);
+  } finally {
+    await postgres.stop();
+  }
+}
+
+/** What a person can mend is said in a line; anything else is a fault of ours, with its stack. */
+function explainAndExit(error: unknown): void {
+  const isExpected = [ConfigError, DatabaseSetupError, EmbeddedPostgresError, JobFileError].some(
+    (kind) => error instanceof kind,
+  );
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (isExpected && error instanceof Error) process.stderr.write(`headway: ${error.message}\n`);
+  else if (code === 'EADDRINUSE')
+    process.stderr.write('headway: HOST and PORT are in use; set PORT to a free one\n');
+  else if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+    process.stderr.write(
+      `headway: cannot listen on HOST and PORT (${code}); set them to ones that are yours\n`,
+    );
+  } else
+    process.stderr.write(`headway: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
+  process.exit(1);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,40 @@
+/** When to stop, and how long running work may take: from the signals of a terminal or a service manager. */
+
+/** Ctrl-C: a person waits. */
+const interruptGraceMs = 3_000;
+/** A service manager: work may end. */
+const terminateGraceMs = 20_000;
+/** npm and a terminal both pass a Ctrl-C on: within this time two signals are one. */
+const sameSignalMs = 500;
+
+export interface Stoppable {
+  stop(options: { graceMs: number }): Promise<void>;
+  stopNow(): void;
+}
+
+/**
+ * Stops `service` at the first SIGINT (3 s of grace), SIGTERM or SIGHUP (20 s), at once at a second
+ * one, and ends the process: exit code 0, or 1 where stopping failed.
+ */
+export function stopOnSignals(service: Stoppable, onStop: (signal: string, graceMs: number) => void): void {
+  let firstAt: number | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (firstAt !== undefined) {
+      if (performance.now() - firstAt > sameSignalMs) service.stopNow();
+      return;
+    }
+    firstAt = performance.now();
+    const graceMs = signal === 'SIGINT' ? interruptGraceMs : terminateGraceMs;
+    onStop(signal, graceMs);
+    service.stop({ graceMs }).then(
+      () => process.exit(0),
+      (error) => {
+        process.stderr.write(
+          `headway: could not stop cleanly: ${error instanceof Error ? error.message : error}\n`,
+        );
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+}
