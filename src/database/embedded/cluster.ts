@@ -1,5 +1,6 @@
 /** The cluster on disk: made whole or not at all, and only used by the version that made it. */
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -13,15 +14,15 @@ export async function prepareCluster(
   layout: Layout,
   identity: Identity,
   initdb: string,
-  serverVersion: string,
+  options: { readonly serverVersion: string; readonly isDurable: boolean },
 ): Promise<'created' | 'found'> {
   await removeHalfMade(layout);
   const found = await readFile(path.join(layout.cluster, 'PG_VERSION'), 'utf8').catch(() => null);
   if (found === null) {
-    await create(layout, identity, initdb);
+    await create(layout, identity, initdb, options.isDurable ? [] : ['--no-sync']);
     return 'created';
   }
-  const major = /(\d+)/.exec(serverVersion)?.[1];
+  const major = /(\d+)/.exec(options.serverVersion)?.[1];
   if (found.trim() !== major) {
     throw new EmbeddedPostgresError(
       `The data in ${layout.cluster} was written by PostgreSQL ${found.trim()}, and this Headway brings ${major}: dump it with the older Headway and restore it, or move ${layout.root} away to begin anew.`,
@@ -31,12 +32,18 @@ export async function prepareCluster(
 }
 
 /** Made aside and then renamed: an initdb that is killed half way leaves no cluster behind. */
-async function create(layout: Layout, identity: Identity, initdb: string): Promise<void> {
-  const aside = path.join(layout.root, `new-${process.pid}`);
+async function create(
+  layout: Layout,
+  identity: Identity,
+  initdb: string,
+  flags: readonly string[],
+): Promise<void> {
+  const aside = path.join(layout.root, `new-${randomBytes(6).toString('hex')}`);
   // Everybody who reaches the socket is trusted, and only the folder's owner and root reach it. initdb
   // itself ends with a sync of all that it wrote.
   const { file, args, options } = commandFor(identity, initdb, [
     ...['-D', aside, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--auth=trust', '--no-instructions'],
+    ...flags,
   ]);
   try {
     await promisify(execFile)(file, args, { ...options, cwd: layout.root });
@@ -49,10 +56,12 @@ async function create(layout: Layout, identity: Identity, initdb: string): Promi
   }
 }
 
-/** Nobody is making them any more: this runs under the start lock. */
+/** Of starts that were killed, as this one has the start lock. An initdb that goes on alone may hold it up. */
 async function removeHalfMade(layout: Layout): Promise<void> {
   for (const name of await readdir(layout.root)) {
-    if (name.startsWith('new-')) await rm(path.join(layout.root, name), { recursive: true, force: true });
+    if (!name.startsWith('new-')) continue;
+    // What cannot be removed now is in nobody's way, and the next start tries again.
+    await rm(path.join(layout.root, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

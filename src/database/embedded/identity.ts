@@ -30,7 +30,7 @@ export async function chooseIdentity(
   program: string,
 ): Promise<{ identity: Identity; version: string }> {
   const refusals: string[] = [];
-  for (const identity of await candidates()) {
+  for (const identity of await candidates(folder)) {
     try {
       const version = await tryOut(identity, path.dirname(folder), program);
       await giveTo(identity, folder);
@@ -59,14 +59,25 @@ export async function giveTo(identity: Identity, folder: string): Promise<void> 
   await chmod(folder, 0o700);
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = identity.ids ?? { uid: 0, gid: 0 };
-  if ((await stat(folder)).uid !== uid) await chownAll(folder, uid, gid);
+  // What root made since lies at the top: the locks.
+  const isAnothers = (await stat(folder)).uid !== uid;
+  const names = await readdir(folder, { recursive: isAnothers });
+  for (const name of names) await lchown(path.join(folder, name), uid, gid);
+  // The folder last: as long as its owner is wrong, the next start does it again.
+  await lchown(folder, uid, gid);
 }
 
-async function candidates(): Promise<Identity[]> {
+/** Root leaves a folder to the user that has it: it may be that of somebody who is root only now. */
+async function candidates(folder: string): Promise<Identity[]> {
   if (process.getuid?.() !== 0) return [self];
-  const users = await Promise.all([lookUp('postgres'), lookUp('nobody')]);
+  const users = await Promise.all([ownerOf(folder), lookUp('postgres'), lookUp('nobody')]);
   const found = users.filter((user) => user !== null);
   return process.platform === 'linux' ? [...found, namespaced] : found;
+}
+
+async function ownerOf(folder: string): Promise<Identity | null> {
+  const { uid, gid } = await stat(folder);
+  return uid === 0 ? null : { name: `user ${uid}`, ids: { uid, gid }, prefix: [] };
 }
 
 async function lookUp(name: string): Promise<Identity | null> {
@@ -89,13 +100,6 @@ async function tryOut(identity: Identity, folder: string, program: string): Prom
       typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : '';
     throw new Error(stderr.trim().split('\n').at(-1) || messageOf(error));
   }
-}
-
-/** The folder last: as long as its owner is wrong, the next start does it again. */
-async function chownAll(folder: string, uid: number, gid: number): Promise<void> {
-  for (const name of await readdir(folder, { recursive: true }))
-    await lchown(path.join(folder, name), uid, gid);
-  await lchown(folder, uid, gid);
 }
 
 /** PGPORT and its like would change the server's settings. */

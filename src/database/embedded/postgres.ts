@@ -19,7 +19,7 @@ import {
 import { type Lock, lock, tryLock } from './lock.ts';
 import { probe } from './probe.ts';
 import { readPidFile } from './processes.ts';
-import { clearLeftovers, startServer, stopServer } from './server.ts';
+import { clearLeftovers, ServerDidNotStart, startServer, stopServer } from './server.ts';
 
 export { EmbeddedPostgresError } from './error.ts';
 
@@ -97,10 +97,23 @@ async function joinRunning(layout: Layout, log: EmbeddedPostgresOptions['log']):
 async function start(layout: Layout, options: EmbeddedPostgresOptions): Promise<string> {
   const binaries = await prepareBinaries(options.native ?? nativeFolder());
   const { identity, version } = await chooseIdentity(layout.root, binaries.postgres);
-  const state = await prepareCluster(layout, identity, binaries.initdb, version);
+  const settings = options.settings ?? {};
+  const state = await prepareCluster(layout, identity, binaries.initdb, {
+    serverVersion: version,
+    isDurable: settings.fsync !== 'off',
+  });
   const folder = await prepareSocketFolder(layout, (made) => giveTo(identity, made));
-  await clearLeftovers(layout, folder);
-  await startServer(layout, identity, binaries.postgres, folder, options.settings ?? {});
+  const deadline = performance.now() + 10_000;
+  for (;;) {
+    await clearLeftovers(layout, folder);
+    try {
+      await startServer(layout, identity, binaries.postgres, folder, settings);
+      break;
+    } catch (error) {
+      if (!(error instanceof ServerDidNotStart && error.mayPass) || performance.now() > deadline) throw error;
+      await sleep(250);
+    }
+  }
   options.log(
     'info',
     `PostgreSQL ${state === 'created' ? 'made its data folder and ' : ''}runs in ${layout.root}`,

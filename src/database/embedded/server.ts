@@ -70,8 +70,12 @@ async function untilReady(child: ChildProcess, layout: Layout, socketFolder: str
 
 /** Says what PostgreSQL said. */
 export class ServerDidNotStart extends EmbeddedPostgresError {
+  /** Children of a killed server that are not seen everywhere: they hold its memory until they end. */
+  readonly mayPass: boolean;
+
   constructor(what: string, reason: string) {
     super(`The embedded PostgreSQL ${what} (${reason}): see server.log in its folder, or set DATABASE_URL.`);
+    this.mayPass = /shared memory block|lock file/.test(reason);
   }
 }
 
