@@ -1,0 +1,26 @@
+/**
+ * Run as a process of its own by the tests of the embedded PostgreSQL: uses the server of the data folder
+ * given until it is told to stop on its input, and reports in lines of JSON. Ignores Ctrl-C.
+ */
+import { once } from 'node:events';
+import { startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
+
+const [dataDir = '', native] = process.argv.slice(2);
+const report = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
+
+process.on('SIGINT', () => undefined);
+try {
+  const server = await startEmbeddedPostgres({
+    dataDir,
+    log: () => undefined,
+    settings: { fsync: 'off' },
+    ...(native === undefined ? {} : { native }),
+  });
+  report({ url: server.url, startedHere: server.startedHere });
+  await once(process.stdin, 'data');
+  await server.stop();
+  process.exit(0);
+} catch (error) {
+  report({ error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
+  process.exit(1);
+}
