@@ -1,4 +1,4 @@
--- The first part is what Prisma's engine makes of schema.prisma; the last says by hand what it cannot.
+-- The first part is what Prisma's engine makes of schema.prisma, the last says by hand what it cannot.
 -- PostgreSQL 14 and later. No CREATE SCHEMA: a role with rights in one schema is enough.
 
 -- CreateEnum
