@@ -69,6 +69,15 @@ export function isUniqueViolation(error: unknown): boolean {
 }
 
 function someCause(error: unknown, test: (code: string, message: string) => boolean): boolean {
+  try {
+    return searchCauses(error, test);
+  } catch {
+    // A thrown value may fight being looked at; none of the libraries throws such a one.
+    return false;
+  }
+}
+
+function searchCauses(error: unknown, test: (code: string, message: string) => boolean): boolean {
   // Prisma wraps the driver's error in `meta.driverAdapterError`, sockets in `cause`, happy eyeballs in `errors`.
   const seen = new Set<unknown>();
   const waiting = [error];

@@ -122,7 +122,7 @@ export class Attempt implements ReportingAttempt {
       if (context.hasFinished) return 'finished';
       return { result: encodeResult(definition, value) };
     } catch (error) {
-      return this.judge(error);
+      return this.judge(readable(error));
     }
   }
 
@@ -189,4 +189,14 @@ export class Attempt implements ReportingAttempt {
 
 function timeoutMs(definition: JobDefinition): number {
   return (definition.timeoutSeconds ?? defaultTimeoutSeconds) * 1000;
+}
+
+/** A thrown value that `instanceof` can be asked about: a revoked proxy throws at every question. */
+function readable(thrown: unknown): unknown {
+  try {
+    Object.prototype.toString.call(thrown);
+    return thrown;
+  } catch {
+    return new Error('The job threw a value that cannot be read');
+  }
 }

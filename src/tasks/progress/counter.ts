@@ -20,8 +20,8 @@ const highestCount = Number.MAX_SAFE_INTEGER;
 export class ProgressCounter {
   private done = -1;
   private total = 0;
-  private unit: unknown;
-  private message: unknown;
+  private unit: string | null = null;
+  private message: string | null = null;
   private percentDone = 0;
   private hasChanged = false;
   private log: string[] = [];
@@ -33,22 +33,24 @@ export class ProgressCounter {
    * Takes a report. What makes no sense is left out, and the rest counts:
    * - `done` that is no number, not finite, negative, or lower than before: the last value stays;
    * - `total` that is no number, not finite, or not above 0: as if there were no total;
+   * - `message` that is no string: the last one stays;
    * - `done` over `total`: both are shown, and the percentage stops at 99.9.
    */
   progress(done: number, total?: number, message?: string): void {
-    // NaN fails both comparisons; so do values that are no numbers at all.
-    if (done > this.done && done <= highestCount) {
+    // NaN fails both comparisons.
+    if (typeof done === 'number' && done > this.done && done <= highestCount) {
       this.done = done;
       this.hasChanged = true;
     }
     if (total !== undefined && total !== this.total) this.setTotal(total);
-    if (message !== undefined && message !== this.message) {
+    if (message !== undefined && message !== this.message && typeof message === 'string') {
       this.message = message;
       this.hasChanged = true;
     }
   }
 
   setUnit(unit: string): void {
+    if (typeof unit !== 'string') return;
     this.unit = unit;
     this.hasChanged = true;
   }
@@ -58,9 +60,9 @@ export class ProgressCounter {
     if (this.logged > maxLogLines + 1) return;
     const line =
       this.logged <= maxLogLines
-        ? asText(text, maxLogLineLength)
+        ? cleanseAndCut(asText(text), maxLogLineLength)
         : `Only the first ${maxLogLines} lines are kept`;
-    this.log.push(line ?? '');
+    this.log.push(line);
     this.hasChanged = true;
   }
 
@@ -92,9 +94,9 @@ export class ProgressCounter {
       percentDone: this.percentDone,
       done: hasDone ? this.done : null,
       total: hasTotal ? this.total : null,
-      unit: asText(this.unit, maxUnitLength),
+      unit: cut(this.unit, maxUnitLength),
       ratePerSecond: this.lastRate,
-      message: asText(this.message, maxMessageLength),
+      message: cut(this.message, maxMessageLength),
       log: this.log,
     };
     this.hasChanged = false;
@@ -109,7 +111,7 @@ export class ProgressCounter {
   }
 
   private setTotal(total: number): void {
-    const next = total > 0 && total <= highestCount ? total : 0;
+    const next = typeof total === 'number' && total > 0 && total <= highestCount ? total : 0;
     if (next === this.total) return;
     this.total = next;
     this.hasChanged = true;
@@ -117,13 +119,15 @@ export class ProgressCounter {
 }
 
 /** Cleansed and cut when it is written, not when it is reported: a job may pass a megabyte at each call. */
-function asText(value: unknown, maxLength: number): string | null {
-  if (value === undefined || value === null) return null;
-  if (typeof value === 'string') return cleanseAndCut(value, maxLength);
+function cut(text: string | null, maxLength: number): string | null {
+  return text === null ? null : cleanseAndCut(text, maxLength);
+}
+
+function asText(value: unknown): string {
   try {
-    return cleanseAndCut(String(value), maxLength);
+    return String(value);
   } catch {
     // A value whose conversion throws has no text; the job must not fail by it.
-    return null;
+    return '';
   }
 }

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Store } from '../../src/tasks/store.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { misbehaviours } from '../support/jobs/misbehave.job.ts';
+import { openStore, TestService } from '../support/service.ts';
+
+describe('a job’s run', () => {
+  let database: TestDatabase;
+  let store: Store & { close(): Promise<void> };
+  let service: TestService;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    store = await openStore(database.url);
+    service = await TestService.start(store, { slots: 4 });
+  });
+
+  afterAll(async () => {
+    await service.stop();
+    await store.close();
+    await database.drop();
+  });
+
+  const isFinished = ({ finishedAt }: { finishedAt: Date | null }) => finishedAt !== null;
+
+  it('succeeds with its result, at 100 percent', async () => {
+    const { id } = await service.submit('noop', null);
+
+    const task = await service.waitFor(id, isFinished);
+
+    expect(task).toMatchObject({
+      status: 'succeeded',
+      percentDone: 100,
+      attempt: 1,
+      failures: 0,
+      entryId: null,
+    });
+    expect(task.expiresAt?.getTime()).toBeGreaterThan(Date.now());
+    const kinds = (await service.history(id)).map((entry) => entry.kind);
+    expect(kinds).toEqual(['submitted', 'started', 'succeeded']);
+  });
+
+  it.each(misbehaviours.filter((how) => how.startsWith('throw')))(
+    'fails with a code and a message: %s',
+    async (how) => {
+      const { id } = await service.submit('misbehave', { how }, { maxAttempts: 1 });
+
+      const task = await service.waitFor(id, isFinished);
+
+      expect(task.status).toBe('failed');
+      const error = task.error as { code: string; message: string };
+      expect(error.code).toMatch(/^[A-Za-z0-9_]+$/);
+      expect(error.message.length).toBeGreaterThan(3);
+      expect(error.message.length).toBeLessThanOrEqual(2000);
+      expect(error.message).not.toMatch(/\p{Cc}|\p{Cs}/u);
+    },
+  );
+
+  it.each(['returnBigInt', 'returnCircular', 'returnUndefined', 'returnHuge'])(
+    'fails at once with a result that cannot be kept: %s',
+    async (how) => {
+      const { id } = await service.submit('misbehave', { how }, { maxAttempts: 3 });
+
+      const task = await service.waitFor(id, isFinished);
+
+      expect(task).toMatchObject({ status: 'failed', attempt: 1 });
+      expect(task.error).toMatchObject({
+        code: 'invalid_result',
+        message: expect.stringMatching(/result|return/),
+      });
+    },
+  );
+
+  it('keeps a result with text that PostgreSQL refuses, cleansed', async () => {
+    const { id } = await service.submit('misbehave', { how: 'returnNulls' });
+
+    const task = await service.waitFor(id, isFinished);
+
+    expect(task.result).toEqual({ text: 'ab\ufffdc', key: 1 });
+  });
+
+  it('is tried again after a failure, and says when and why', async () => {
+    const { id } = await service.submit('misbehave', { how: 'throwCoded' }, { maxAttempts: 2 });
+
+    const task = await service.waitFor(id, isFinished);
+
+    expect(task).toMatchObject({
+      status: 'failed',
+      attempt: 2,
+      failures: 2,
+      error: { code: 'E_CODED', message: 'coded' },
+    });
+    const retry = (await service.history(id)).find((entry) => entry.kind === 'retrying');
+    expect(retry?.detail).toMatchObject({ message: 'coded', nextAttemptAt: expect.any(String), failures: 1 });
+  });
+
+  it('is not tried again after a PermanentError', async () => {
+    const { id } = await service.submit('misbehave', { how: 'throwPermanent' }, { maxAttempts: 5 });
+
+    const task = await service.waitFor(id, isFinished);
+
+    expect(task).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      error: { code: 'no_use', message: 'never again' },
+    });
+  });
+
+  it('is timed out, also where it ignores its signal', async () => {
+    const heeding = await service.submit('waits', { ms: 60_000 }, { maxAttempts: 1 });
+
+    const task = await service.waitFor(heeding.id, isFinished);
+
+    expect(task).toMatchObject({ status: 'failed', error: { code: 'timeout' } });
+  });
+
+  it('survives reports that make no sense, clamped', async () => {
+    const { id } = await service.submit('reports', { settleMs: 1500 });
+
+    const running = await service.waitFor(id, (task) => task.message !== null);
+    const task = await service.waitFor(id, isFinished);
+
+    expect(running).toMatchObject({ percentDone: 99.9, done: 200, total: 100 });
+    expect(running.message).toHaveLength(500);
+    expect(task.status).toBe('succeeded');
+    const lines = (await service.history(id)).filter((entry) => entry.kind === 'log');
+    expect(lines).toHaveLength(201);
+    expect(lines[0]?.detail).toEqual({ text: 'line 0' });
+  });
+
+  it('lets short tasks pass long ones, within the limit of a type', async () => {
+    const long = await Promise.all([1, 2, 3].map(() => service.submit('waits', { ms: 2_000 })));
+    await service.waitFor(long[0]?.id ?? '', (task) => task.status === 'running');
+
+    const short = await service.submit('noop', null);
+    await service.waitFor(short.id, isFinished, 1_500);
+
+    const running = await store.db.prisma.taskState.count({ where: { type: 'waits', status: 'running' } });
+    expect(running).toBeLessThanOrEqual(2);
+    for (const task of long) expect((await service.waitFor(task.id, isFinished)).status).toBe('succeeded');
+  });
+});

@@ -1,0 +1,123 @@
+/** Headway without HTTP: a store on a database of its own, and runners that are real processes. */
+import path from 'node:path';
+import { pino } from 'pino';
+import { openDatabase } from '../../src/database/database.ts';
+import { loadRegistry, ownJobsFolder } from '../../src/jobs/registry.ts';
+import { Supervisor } from '../../src/jobs/supervisor.ts';
+import { digestInput } from '../../src/tasks/digest.ts';
+import { TaskQueue } from '../../src/tasks/queue.ts';
+import { type HistoryEntry, readHistory, readTask } from '../../src/tasks/read.ts';
+import { Reaper } from '../../src/tasks/reaper.ts';
+import type { Store } from '../../src/tasks/store.ts';
+import { type SubmitRequest, submitTask } from '../../src/tasks/submit.ts';
+import { eventually } from './eventually.ts';
+
+export const testJobsFolder = path.join(import.meta.dirname, 'jobs');
+export const jobFolders = [ownJobsFolder, testJobsFolder];
+
+/** A store on a database; `close` it before the database is dropped. */
+export async function openStore(url: string): Promise<Store & { close(): Promise<void> }> {
+  const registry = await loadRegistry(jobFolders);
+  const db = openDatabase(url, { name: 'headway test' });
+  const queue = await TaskQueue.openAndMaintain(db, registry.types, () => undefined);
+  const close = async () => {
+    await queue.close();
+    await db.close();
+  };
+  return { db, queue, retentionDays: 30, close };
+}
+
+export interface TestServiceOptions {
+  readonly runners?: number;
+  readonly slots?: number;
+  readonly leaseSeconds?: number;
+}
+
+export type Task = NonNullable<Awaited<ReturnType<typeof readTask>>>;
+
+/** Runners and a reaper on a store. */
+export class TestService {
+  readonly store: Store;
+  readonly supervisor: Supervisor;
+  private readonly reaper: Reaper;
+
+  private constructor(store: Store, options: TestServiceOptions) {
+    const { runners = 1, slots = 10, leaseSeconds = 15 } = options;
+    const log = pino({ level: 'silent' });
+    this.store = store;
+    this.supervisor = new Supervisor({
+      store,
+      runners,
+      slots,
+      leaseSeconds,
+      jobFolders,
+      logLevel: 'silent',
+      log,
+    });
+    this.reaper = new Reaper({ store, leaseSeconds, log });
+  }
+
+  static async start(store: Store, options: TestServiceOptions = {}): Promise<TestService> {
+    const service = new TestService(store, options);
+    service.reaper.start();
+    await service.supervisor.start();
+    return service;
+  }
+
+  async stop(graceMs = 0): Promise<void> {
+    await Promise.all([this.supervisor.stop(graceMs), this.reaper.stop()]);
+  }
+
+  submit(type: string, input: unknown, options: Partial<SubmitRequest> = {}): Promise<Task> {
+    return submit(this.store, type, input, options);
+  }
+
+  waitFor(id: string, condition: (task: Task) => boolean, timeoutMs = 15_000): Promise<Task> {
+    return waitFor(this.store, id, condition, timeoutMs);
+  }
+
+  history(id: string): Promise<HistoryEntry[]> {
+    return readHistory(this.store, id);
+  }
+
+  /** The process that runs a task, or that takes tasks. */
+  async runnerPid(): Promise<number> {
+    const worker = await this.store.db.prisma.worker.findFirstOrThrow({
+      where: { lostAt: null },
+      orderBy: { startedAt: 'desc' },
+    });
+    return worker.pid;
+  }
+}
+
+export async function submit(
+  store: Store,
+  type: string,
+  input: unknown,
+  options: Partial<SubmitRequest> = {},
+) {
+  const request = { type, input, inputDigest: digestInput(input), title: type, maxAttempts: 3, ...options };
+  return (await submitTask(store, request)).task;
+}
+
+export function waitFor(store: Store, id: string, condition: (task: Task) => boolean, timeoutMs = 15_000) {
+  return eventually(
+    async () => {
+      const task = await readTask(store, id);
+      return task && condition(task) ? task : undefined;
+    },
+    { timeoutMs },
+  );
+}
+
+/** The table that the job `steps` appends to. */
+export async function createEffectTable(store: Store): Promise<void> {
+  await store.db.prisma.$executeRaw`CREATE TABLE effect (task_id uuid, step int, attempt int)`;
+}
+
+/** The steps that a task has left behind, in the order of their writing. */
+export async function effectsOf(store: Store, taskId: string): Promise<number[]> {
+  const rows = await store.db.prisma.$queryRaw<{ step: number }[]>`
+    SELECT step FROM effect WHERE task_id = ${taskId}::uuid ORDER BY ctid`;
+  return rows.map((row) => row.step);
+}
