@@ -98,6 +98,7 @@ async function ask(url, etag) {
     if (response.status === 404) return { answer: { kind: 'gone' }, retryAfterMs };
     if (!response.ok) return { answer: { kind: 'unreachable' }, retryAfterMs };
     const task = /** @type {Task} */ (await response.json());
+    if (typeof task.percentDone !== 'number') return { answer: { kind: 'unreachable' }, retryAfterMs };
     return { answer: { kind: 'changed', task }, etag: response.headers.get('etag') ?? '', retryAfterMs };
   } catch {
     // No network, no answer in time, or something between that answers in the service's place.

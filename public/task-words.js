@@ -107,7 +107,8 @@ export function statusWords(task) {
  * @param {Pick<Task, 'status' | 'percentDone' | 'total'>} task
  */
 export function percentWords(task) {
-  return hasKnownShare(task) ? `${Math.floor(barValue(task))} %` : '';
+  if (!hasKnownShare(task)) return '';
+  return task.status === 'succeeded' ? '100 %' : `${Math.min(99, Math.floor(barValue(task)))} %`;
 }
 
 /**
@@ -136,7 +137,7 @@ function tryWords(task) {
 /** @param {Task} task */
 function timeWords(task) {
   if (task.status === 'running' && task.etaSeconds !== null) {
-    return `about ${formatDuration(Math.max(1, task.etaSeconds))} left`;
+    return `${formatDuration(Math.max(1, task.etaSeconds))} left`;
   }
   if (task.status !== 'succeeded' || task.startedAt === null || task.finishedAt === null) return '';
   const seconds = (Date.parse(task.finishedAt) - Date.parse(task.startedAt)) / 1000;

@@ -14,9 +14,9 @@ function watchUploads(form) {
     event.preventDefault();
     if (button.disabled) return;
     const file = new FormData(form).get('file');
-    const maxBytes = Number(form.dataset.maxBytes);
-    if (file instanceof File && file.size > maxBytes)
-      return fail('This file is larger than the limit below.');
+    // Not form.dataset: that is the field of this name.
+    const maxBytes = Number(form.getAttribute('data-max-bytes'));
+    if (file instanceof File && file.size > maxBytes) return fail('This file is larger than the limit.');
     send();
   });
 

@@ -30,7 +30,9 @@ export class PageServer {
   /** What the task's URL answers instead, when the service is not there as it should be. */
   outage: 'none' | 'error' | 'hang up' | 'gone' = 'none';
   retryAfterSeconds = 1;
-  uploads = 0;
+  /** How many forms have been posted, and what each of them does. */
+  posts = 0;
+  onPost = (): void => {};
   #view: TaskPageView = pageOf(queued());
   #version = 1;
   readonly #server = createServer((request, response) => {
@@ -99,7 +101,8 @@ export class PageServer {
   #accept(request: IncomingMessage, response: ServerResponse): void {
     request.resume();
     request.on('end', () => {
-      this.uploads += 1;
+      this.posts += 1;
+      this.onPost();
       const isForm = request.headers.accept?.includes('text/html');
       response.writeHead(isForm ? 303 : 202, { location: this.#view.task.links.self }).end('{}');
     });

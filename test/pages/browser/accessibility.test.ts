@@ -1,0 +1,109 @@
+/** Every page in light and dark by axe, and at the width of a small phone. */
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  renderDatasetPage,
+  renderHome,
+  renderProblemPage,
+  renderSignIn,
+  renderTaskPage,
+} from '../../../src/api/pages/index.ts';
+import { hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { cancelled, event, failed, now, pageOf, queued, running, succeeded, taskId } from '../views.ts';
+import { PageServer } from './page-server.ts';
+
+const longWord = 'Donaudampfschifffahrtsgesellschaftskapitän'.repeat(4);
+const events = [
+  'submitted',
+  'started',
+  'log',
+  'retrying',
+  'worker_lost',
+  'handed_back',
+  'failed',
+  'succeeded',
+];
+const history = events.map((kind) =>
+  event(kind, 1, { message: longWord, text: longWord, reason: 'exited', code: 'x' }),
+);
+const columns = ['name', 'city', 'e-mail', 'age', longWord];
+
+const pages = {
+  queued: renderTaskPage(pageOf(queued({ title: longWord }), { place: 3, history })),
+  waiting: renderTaskPage(
+    pageOf(queued({ attempt: 1, failures: 1, error: { code: 'read_failed', message: longWord } }), {
+      history: [event('retrying', 1)],
+    }),
+  ),
+  running: renderTaskPage(pageOf(running({ message: longWord, unit: longWord }), { history })),
+  'running without a total': renderTaskPage(pageOf(running({ total: null, percentDone: 0 }))),
+  silent: renderTaskPage(pageOf(running({ cancelRequested: true }), { heardAt: new Date(0) })),
+  succeeded: renderTaskPage(pageOf(succeeded(), { resultLink: '/datasets/1', history })),
+  report: renderTaskPage(pageOf(succeeded({ result: { pages: 12, [longWord]: { a: [longWord] } } }))),
+  failed: renderTaskPage(pageOf(failed({ error: { code: longWord, message: longWord } }), { history })),
+  cancelled: renderTaskPage(pageOf(cancelled())),
+  home: renderHome({
+    recent: [queued({ title: longWord }), running(), succeeded(), failed(), cancelled()],
+    maxUploadBytes: 100e6,
+    types: ['csv-import'],
+    open: true,
+  }),
+  dataset: renderDatasetPage({
+    id: taskId,
+    name: longWord,
+    columns,
+    rowCount: 50_000,
+    updatedAt: now,
+    rows: [Object.fromEntries(columns.map((column) => [column, longWord]))],
+  }),
+  problem: renderProblemPage({
+    type: '/problems/invalid',
+    title: 'The request is not valid',
+    status: 400,
+    detail: longWord,
+    errors: [{ path: 'input.file', message: longWord }],
+  }),
+  'sign-in': renderSignIn({ next: '/', failed: true }),
+};
+
+describe.skipIf(!hasBrowser)('every page', () => {
+  const server = new PageServer();
+  let browser: Browser;
+
+  beforeAll(async () => {
+    await server.start();
+    for (const [name, html] of Object.entries(pages)) server.pages.set(`/${encodeURIComponent(name)}`, html);
+    browser = await launchBrowser();
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    await server.stop();
+  });
+
+  test.each(Object.keys(pages))(
+    '%s: accessible in light and dark, and no wider than a small phone',
+    async (name) => {
+      const context = await browser.newContext({
+        colorScheme: 'light',
+        viewport: { width: 320, height: 600 },
+      });
+      const page = await context.newPage();
+      await page.goto(`${server.origin}/${encodeURIComponent(name)}`);
+      for (const summary of await page.locator('summary').all()) await summary.click();
+
+      const light = await new AxeBuilder({ page }).analyze();
+      await page.emulateMedia({ colorScheme: 'dark' });
+      const dark = await new AxeBuilder({ page }).withRules(['color-contrast']).analyze();
+
+      expect([...light.violations, ...dark.violations].map(describeViolation)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await context.close();
+    },
+  );
+});
+
+function describeViolation({ id, nodes }: { id: string; nodes: { html: string }[] }): string {
+  return `${id}: ${nodes.map(({ html }) => html).join(' ')}`;
+}

@@ -1,0 +1,292 @@
+/** The task's page in a browser, against a server whose task the tests move by hand. */
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { cancelled, event, pageOf, queued, running, succeeded } from '../views.ts';
+import { PageServer } from './page-server.ts';
+
+describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let server: PageServer;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+
+  afterAll(() => browser.close());
+
+  beforeEach(async () => {
+    server = new PageServer();
+    await server.start();
+    context = await browser.newContext();
+    page = await context.newPage();
+    page.setDefaultTimeout(10_000);
+    complaints = [];
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      // Chromium reports each answer of 4xx and 5xx, and each lost connection.
+      if (message.type() === 'error' && !message.text().includes('Failed to load resource')) {
+        complaints.push(message.text());
+      }
+    });
+  });
+
+  afterEach(async () => {
+    await context.close();
+    await server.stop();
+    expect(complaints).toEqual([]);
+  });
+
+  const text = (name: string) => page.locator(`[data-live=${name}]`);
+  const asksSince = (time: number) => server.asked.filter(({ at }) => at >= time).length;
+
+  test('moves from the queue to the end without being loaded again', async () => {
+    await page.goto(server.taskUrl);
+    await page.evaluate('window.stayed = true');
+
+    server.show(pageOf(running()));
+    await text('percent').getByText('24 %').waitFor();
+    server.show(
+      pageOf(running({ percentDone: 71.9, done: 35_950, etaSeconds: 1.7, message: 'Almost there' })),
+    );
+    await text('percent').getByText('71 %').waitFor();
+
+    expect(await page.title()).toBe('71 % · Import people.csv');
+    expect(await page.getByRole('progressbar').getAttribute('value')).toBe('71.9');
+    expect(await text('done').textContent()).toBe('35,950 of 50,000 rows');
+    expect(await text('rate').textContent()).toBe('8,200 rows a second');
+    expect(await text('time').textContent()).toBe('2 s left');
+    expect(await text('message').textContent()).toBe('Almost there');
+
+    server.show(pageOf(succeeded(), { resultLink: '/datasets/1', history: [event('succeeded', 1)] }));
+    await page.getByRole('link', { name: 'Open the dataset' }).waitFor();
+
+    expect(await text('percent').textContent()).toBe('100 %');
+    expect(await page.title()).toBe('Finished · Import people.csv');
+    expect(await page.getByRole('button').count()).toBe(0);
+    expect(await page.locator('.history').textContent()).toContain('Finished');
+    expect(await page.evaluate('window.stayed')).toBe(true);
+  });
+
+  test('asks only for what is new, and nothing once the task is finished', async () => {
+    server.show(pageOf(running()));
+    await page.goto(server.taskUrl);
+    await expect
+      .poll(() => server.asked.filter(({ status }) => status === 304).length, { timeout: 10_000 })
+      .toBeGreaterThan(1);
+    server.show(pageOf(succeeded()));
+    await text('status').getByText('Finished').waitFor();
+    await page.getByRole('heading', { name: 'Result' }).waitFor();
+    const finishedAt = performance.now();
+
+    await page.waitForTimeout(2500);
+
+    expect(asksSince(finishedAt)).toBe(0);
+  });
+
+  test('moves at least once a second while the task runs', async () => {
+    server.show(pageOf(running({ percentDone: 0 })));
+    await page.goto(server.taskUrl);
+    await page.evaluate(`
+      window.moves = [];
+      new MutationObserver(() => window.moves.push(performance.now()))
+        .observe(document.querySelector('[data-live=done]'), { childList: true });
+    `);
+    let done = 0;
+    const timer = setInterval(() => {
+      done += 100;
+      server.show(pageOf(running({ done, percentDone: done / 500 })));
+    }, 100);
+
+    await page.waitForTimeout(6000);
+    clearInterval(timer);
+
+    const moves = (await page.evaluate('window.moves')) as number[];
+    const gaps = moves.slice(1).map((at, index) => at - (moves[index] ?? at));
+    expect(moves.length).toBeGreaterThanOrEqual(6);
+    // The rate is the claim; a single gap may be longer where the machine is busy.
+    expect(Math.max(...gaps)).toBeLessThan(1500);
+  });
+
+  test('never goes backwards within an attempt, but starts anew with the next', async () => {
+    server.show(pageOf(running({ percentDone: 60 })));
+    await page.goto(server.taskUrl);
+    await text('percent').getByText('60 %').waitFor();
+
+    server.show(pageOf(running({ percentDone: 40, done: 1 })));
+    await page.waitForTimeout(1800);
+
+    expect(await text('percent').textContent()).toBe('60 %');
+    expect(await page.getByRole('progressbar').getAttribute('value')).toBe('60');
+    expect(await text('done').textContent()).toBe('12,300 of 50,000 rows');
+
+    server.show(pageOf(running({ attempt: 2, percentDone: 5 })));
+    await text('percent').getByText('5 %', { exact: true }).waitFor();
+  });
+
+  test('says within two seconds that the worker died and that the task goes on', async () => {
+    server.show(pageOf(running()));
+    await page.goto(server.taskUrl);
+    await text('percent').getByText('24 %').waitFor();
+    const history = [event('started', 1), event('worker_lost', 1, { reason: 'exited' })];
+
+    server.show(pageOf(queued({ attempt: 1, percentDone: 24.6 }), { history }));
+    await page
+      .locator('.notice', {
+        hasText: 'The worker that ran this task died; it goes on from where it was saved.',
+      })
+      .waitFor({ timeout: 2000 });
+    server.show(
+      pageOf(running({ attempt: 2, percentDone: 30 }), { history: [...history, event('started', 2)] }),
+    );
+    await text('percent').getByText('30 %').waitFor();
+
+    await page.locator('.history', { hasText: 'Started again' }).waitFor();
+    expect(await page.locator('.notice').textContent()).toContain('The worker that ran this task died');
+  });
+
+  test('announces changes of state, but not every percent', async () => {
+    const announcer = page.locator('[data-announcer]');
+    server.show(pageOf(running()));
+    await page.goto(server.taskUrl);
+    server.show(pageOf(running({ percentDone: 50 })));
+    await text('percent').getByText('50 %').waitFor();
+    expect(await announcer.textContent()).toBe('');
+
+    server.show(pageOf(succeeded()));
+
+    await announcer.getByText('Finished').waitFor({ state: 'attached' });
+  });
+
+  test.each(['error', 'hang up'] as const)(
+    'says that the connection is lost (%s) and recovers',
+    async (outage) => {
+      server.show(pageOf(running()));
+      await page.goto(server.taskUrl);
+      await text('percent').getByText('24 %').waitFor();
+
+      server.outage = outage;
+      await page.getByText('Connection lost, trying again…').waitFor();
+      server.outage = 'none';
+      server.show(pageOf(running({ percentDone: 80 })));
+      await text('percent').getByText('80 %').waitFor();
+
+      expect(await page.getByText('Connection lost').count()).toBe(0);
+    },
+  );
+
+  test('asks less and less often during an outage', async () => {
+    server.show(pageOf(running()));
+    server.outage = 'none';
+    await page.goto(server.taskUrl);
+    await text('percent').getByText('24 %').waitFor();
+
+    server.outage = 'error';
+    const start = performance.now();
+    await page.waitForTimeout(6500);
+
+    // At 0.8 s a poll there would be eight.
+    expect(asksSince(start)).toBeLessThanOrEqual(6);
+  });
+
+  test('is silent while hidden and asks at once when it is visible again', async () => {
+    server.show(pageOf(running()));
+    await page.goto(server.taskUrl);
+    await text('percent').getByText('24 %').waitFor();
+    await page.evaluate(`
+      window.isHidden = true;
+      Object.defineProperty(document, 'hidden', { get: () => window.isHidden });
+      document.dispatchEvent(new Event('visibilitychange'));
+    `);
+    await page.waitForTimeout(300);
+    const hiddenAt = performance.now();
+
+    await page.waitForTimeout(2500);
+    expect(asksSince(hiddenAt)).toBe(0);
+    server.show(pageOf(running({ percentDone: 90 })));
+    await page.evaluate(`window.isHidden = false; document.dispatchEvent(new Event('visibilitychange'));`);
+
+    await text('percent').getByText('90 %').waitFor({ timeout: 500 });
+  });
+
+  test('says that the task is gone when it has been pruned', async () => {
+    server.show(pageOf(running()));
+    await page.goto(server.taskUrl);
+
+    server.outage = 'gone';
+    await page.getByText('This task is no longer here: it has expired or was deleted.').waitFor();
+    const goneAt = performance.now();
+    await page.waitForTimeout(2000);
+
+    expect(asksSince(goneAt)).toBe(0);
+    expect(await page.getByRole('button').count()).toBe(0);
+  });
+
+  test('looks up the place in the queue, which has no version', async () => {
+    server.show(pageOf(queued(), { place: 7 }));
+    await page.goto(server.taskUrl);
+    await page.getByText('Number 7 in the queue').waitFor();
+
+    server.showQuietly(pageOf(queued(), { place: 2 }));
+
+    await page.getByText('Number 2 in the queue').waitFor();
+  });
+
+  test('keeps what the reader has opened when the sections change', async () => {
+    const log = Array.from({ length: 40 }, (_, index) => event('log', 1, { text: `line ${index}` }, index));
+    server.show(pageOf(running(), { history: log }));
+    await page.goto(server.taskUrl);
+    await page.getByText('15 earlier entries').click();
+    await page.getByText('line 3', { exact: true }).waitFor();
+
+    server.show(
+      pageOf(running({ cancelRequested: true }), { history: [...log, event('cancel_requested', 1)] }),
+    );
+    await page.getByText('Cancelling was requested').waitFor();
+
+    expect(await page.getByText('line 3', { exact: true }).isVisible()).toBe(true);
+  });
+
+  test('cancels the task by its form', async () => {
+    server.show(pageOf(running()));
+    await page.goto(server.taskUrl);
+
+    server.onPost = () => server.show(pageOf(cancelled()));
+    await page.getByRole('button', { name: 'Cancel this task' }).click();
+
+    await page.getByRole('heading', { name: 'Cancelled' }).waitFor();
+    expect(page.url()).toBe(server.taskUrl);
+  });
+
+  test("shows times in the reader's own zone", async () => {
+    const abroad = await browser.newContext({ timezoneId: 'Asia/Tokyo' });
+    const tab = await abroad.newPage();
+    server.show(pageOf(succeeded()));
+
+    await tab.goto(server.taskUrl);
+
+    await tab.locator('.history time', { hasText: '1 Mar 2026, 21:00:00' }).waitFor();
+    await abroad.close();
+  });
+
+  test('without JavaScript comes again by itself until the task is finished', async () => {
+    const plain = await browser.newContext({ javaScriptEnabled: false });
+    const tab = await plain.newPage();
+    server.show(pageOf(running()));
+    await tab.goto(server.taskUrl);
+    await tab.getByText('24 %').waitFor();
+
+    server.show(pageOf(running({ percentDone: 66 })));
+    await tab.getByText('66 %').waitFor();
+    server.show(pageOf(succeeded(), { resultLink: '/datasets/1' }));
+    await tab.getByRole('link', { name: 'Open the dataset' }).waitFor();
+    const finishedAt = performance.now();
+    await tab.waitForTimeout(3000);
+
+    expect(asksSince(finishedAt)).toBe(0);
+    await plain.close();
+  });
+});

@@ -1,0 +1,348 @@
+import { describe, expect, test } from 'vitest';
+import {
+  renderDatasetPage,
+  renderHome,
+  renderProblemPage,
+  renderSignIn,
+  renderTaskPage,
+} from '../../src/api/pages/index.ts';
+import { cancelled, event, failed, now, pageOf, queued, running, succeeded, taskId } from './views.ts';
+
+const hostile = `<script>alert("1")</script><img src=x onerror='alert(2)'>`;
+const noRefresh = '<meta http-equiv="refresh"';
+
+const states = {
+  queued: queued(),
+  running: running(),
+  succeeded: succeeded(),
+  failed: failed(),
+  cancelled: cancelled(),
+};
+const allPages = {
+  ...Object.fromEntries(
+    Object.entries(states).map(([status, task]) => [status, renderTaskPage(pageOf(task))]),
+  ),
+  home: renderHome({
+    recent: Object.values(states),
+    maxUploadBytes: 100e6,
+    types: ['csv-import'],
+    open: true,
+  }),
+  dataset: renderDatasetPage({
+    id: taskId,
+    name: 'people',
+    columns: ['a'],
+    rowCount: 1,
+    updatedAt: now,
+    rows: [{ a: '1' }],
+  }),
+  problem: renderProblemPage({ type: '/problems/x', title: 'No', status: 400, detail: 'Not so.' }),
+  'sign-in': renderSignIn({ next: '/', failed: false }),
+};
+
+describe.each(Object.entries(allPages))('the page %s', (_name, page) => {
+  test('is a whole document', () => {
+    expect(page).toMatch(/^<!doctype html>\n<html lang="en">/);
+    expect(page).toMatch(/<\/html>\n$/);
+  });
+
+  test('has no script or style that its policy would refuse', () => {
+    expect(page).not.toMatch(/<style|\sstyle=|\son[a-z]+=|javascript:/i);
+    expect(page.match(/<script[^>]*>[^<]*/g)).toEqual([
+      expect.stringMatching(/^<script type="module" src="\/assets\/[a-z]+\.js">$/),
+    ]);
+  });
+
+  test('holds nothing that was never given a value', () => {
+    expect(page).not.toMatch(/undefined|null|NaN|\[object/);
+  });
+});
+
+describe('what people have written', () => {
+  test('is text on the task page, wherever it comes from', () => {
+    const history = [
+      'submitted',
+      'retrying',
+      'handed_back',
+      'worker_lost',
+      'failed',
+      'cancelled',
+      'succeeded',
+      'requeued',
+      'log',
+      hostile,
+    ].map((kind) =>
+      event(kind, 1, {
+        message: hostile,
+        code: hostile,
+        reason: hostile,
+        text: hostile,
+        level: hostile,
+        nextAttemptAt: hostile,
+      }),
+    );
+    const texts = { title: hostile, group: hostile, type: hostile, message: hostile, unit: hostile };
+    const error = { code: hostile, message: hostile };
+    const pages = [
+      renderTaskPage(pageOf(running(texts), { history })),
+      renderTaskPage(pageOf(queued({ ...texts, error, failures: 1, attempt: 1 }), { history })),
+      renderTaskPage(pageOf(failed({ ...texts, error }), { history })),
+      renderTaskPage(
+        pageOf(succeeded({ ...texts, result: { [hostile]: hostile, more: [hostile] } }), { history }),
+      ),
+      renderTaskPage(
+        pageOf(
+          succeeded({
+            result: {
+              imported: 1,
+              rejected: 1,
+              columns: [],
+              rejectedLines: [{ line: hostile, reason: hostile }],
+            },
+          }),
+        ),
+      ),
+    ];
+
+    for (const page of pages) expect(page).not.toMatch(/<script>|<img src=x/);
+  });
+
+  test('is text on the other pages', () => {
+    const pages = [
+      renderHome({ recent: [running({ title: hostile })], maxUploadBytes: 1, types: [hostile], open: false }),
+      renderDatasetPage({
+        id: hostile,
+        name: hostile,
+        columns: [hostile],
+        rowCount: 1,
+        updatedAt: now,
+        rows: [{ [hostile]: hostile }],
+      }),
+      renderProblemPage({
+        type: hostile,
+        title: hostile,
+        status: 400,
+        detail: hostile,
+        errors: [{ path: hostile, message: hostile }],
+      }),
+      renderSignIn({ next: `/${hostile}`, failed: true }),
+    ];
+
+    for (const page of pages) expect(page).not.toMatch(/<script>|<img src=x/);
+  });
+
+  test('is no link to a script, whatever a job returns', () => {
+    const page = renderTaskPage(pageOf(succeeded(), { resultLink: 'javascript:alert(1)' }));
+
+    expect(page).not.toContain('javascript:');
+    expect(page).not.toContain('Open the dataset');
+  });
+
+  test('does not lead to another site after signing in', () => {
+    const targets = ['//evil.example', '/\\evil.example', 'https://evil.example', '/tasks/1'].map(
+      (next) => renderSignIn({ next, failed: false }).match(/name="next" value="([^"]*)"/)?.[1],
+    );
+
+    expect(targets).toEqual(['/', '/', '/', '/tasks/1']);
+  });
+});
+
+describe('a page without JavaScript', () => {
+  test.each(['queued', 'running'] as const)('comes again while the task is %s', (status) => {
+    expect(renderTaskPage(pageOf(states[status]))).toContain(
+      '<noscript><meta http-equiv="refresh" content="2"></noscript>',
+    );
+  });
+
+  test.each(['succeeded', 'failed', 'cancelled'] as const)('stays once the task has %s', (status) => {
+    expect(renderTaskPage(pageOf(states[status]))).not.toContain(noRefresh);
+  });
+});
+
+describe('the task page', () => {
+  test('offers to cancel an unfinished task, once', () => {
+    const form = `<form method="post" action="/tasks/${taskId}/cancel">`;
+
+    expect(renderTaskPage(pageOf(queued()))).toContain(`${form}<button>Cancel this task</button>`);
+    expect(renderTaskPage(pageOf(running({ cancelRequested: true })))).toContain(
+      '<button disabled>Cancelling…</button>',
+    );
+    expect(renderTaskPage(pageOf(succeeded()))).not.toContain('<form');
+  });
+
+  test('says the place in the queue', () => {
+    expect(renderTaskPage(pageOf(queued(), { place: 1 }))).toContain('Next in the queue');
+    expect(renderTaskPage(pageOf(queued(), { place: 1200 }))).toContain('Number 1,200 in the queue');
+  });
+
+  test('says what failed and when the next try is', () => {
+    const page = renderTaskPage(
+      pageOf(
+        queued({
+          attempt: 1,
+          failures: 1,
+          nextAttemptAt: '2026-03-01T12:00:40.000Z',
+          error: { code: 'read_failed', message: 'The file could not be read.' },
+        }),
+        {
+          history: [
+            event('submitted', 0),
+            event('started', 1),
+            event('retrying', 1, { failures: 1, maxAttempts: 3 }),
+          ],
+        },
+      ),
+    );
+
+    expect(page).toContain('Try 1 of 3 failed: The file could not be read.');
+    expect(page).toContain('Next try: <time datetime="2026-03-01T12:00:40.000Z">');
+  });
+
+  test('says that the worker died until the task has ended', () => {
+    const history = [
+      event('submitted', 0),
+      event('started', 1),
+      event('worker_lost', 1),
+      event('started', 2),
+    ];
+    const words = 'The worker that ran this task died; it goes on from where it was saved.';
+
+    expect(renderTaskPage(pageOf(queued({ attempt: 1 }), { history }))).toContain(words);
+    expect(renderTaskPage(pageOf(running({ attempt: 2 }), { history }))).toContain(words);
+    expect(renderTaskPage(pageOf(succeeded({ attempt: 2 }), { history }))).not.toContain(words);
+  });
+
+  test('says so too where the loss counted as a failed try', () => {
+    const history = [event('started', 1), event('worker_lost', 1), event('retrying', 1)];
+
+    expect(renderTaskPage(pageOf(queued({ attempt: 1, failures: 1 }), { history }))).toContain(
+      'The worker that ran this task died',
+    );
+  });
+
+  test('does not blame an old loss for a later failure', () => {
+    const history = [event('worker_lost', 1), event('started', 2), event('retrying', 2)];
+
+    expect(renderTaskPage(pageOf(queued({ attempt: 2, failures: 1 }), { history }))).not.toContain(
+      'The worker that ran this task died',
+    );
+  });
+
+  test('says when a running task was last heard from, once that is long ago', () => {
+    const heard = (secondsAgo: number) =>
+      renderTaskPage(pageOf(running(), { heardAt: new Date(now.getTime() - 1000 * secondsAgo) }));
+
+    expect(heard(4)).not.toContain('Last heard from');
+    expect(heard(6)).toContain('Last heard from <time datetime="2026-03-01T12:00:24.000Z">');
+  });
+
+  test('sums up an import and lists the rejected lines', () => {
+    const page = renderTaskPage(pageOf(succeeded(), { resultLink: '/datasets/1' }));
+
+    expect(page).toContain('<dd>49,998 rows</dd>');
+    expect(page).toContain('<a class="button primary" href="/datasets/1">Open the dataset</a>');
+    expect(page).toContain('<th scope="row">4711</th><td>no closing quote</td>');
+  });
+
+  test.each([[null], [[1, 2]], ['text'], [{}], [{ pages: 12, nested: { a: [1] } }], [{ imported: 1 }]])(
+    'shows any other result: %j',
+    (result) => {
+      expect(renderTaskPage(pageOf(succeeded({ result })))).toContain('Finished');
+    },
+  );
+
+  test('puts the message of an error before its code', () => {
+    const page = renderTaskPage(pageOf(failed()));
+
+    expect(page.indexOf('it looks like a ZIP archive')).toBeLessThan(page.indexOf('file_not_text'));
+  });
+
+  test('tells the history newest first, and kinds it does not know as plainly as the others', () => {
+    const history = [
+      event('submitted', 0),
+      event('tea_was_made', 1, { message: 'Earl Grey' }),
+      event('log', 1, { text: 'a line', count: 3 }),
+    ];
+    const page = renderTaskPage(pageOf(running(), { history }));
+
+    expect(page).toContain('Tea was made (Earl Grey)');
+    expect(page).toContain('a line</span> <small>3 times</small>');
+    expect(page.indexOf('a line')).toBeLessThan(page.indexOf('Submitted</span>'));
+  });
+
+  test.each([
+    [null],
+    ['text'],
+    [7],
+    [[]],
+    [{ message: 7, nextAttemptAt: {}, failures: 'x' }],
+    [{ nextAttemptAt: 'soon' }],
+  ])('bears details of any shape: %j', (detail) => {
+    const kinds = ['retrying', 'worker_lost', 'failed', 'log', 'other'];
+    const page = renderTaskPage(pageOf(running(), { history: kinds.map((kind) => event(kind, 1, detail)) }));
+
+    expect(page).not.toMatch(/undefined|\[object|Invalid/);
+  });
+
+  test('folds the older part of a long history away', () => {
+    const history = Array.from({ length: 200 }, (_, index) =>
+      event('log', 1, { text: `line ${index}` }, index),
+    );
+
+    expect(renderTaskPage(pageOf(running(), { history }))).toContain(
+      '<summary>175 earlier entries</summary>',
+    );
+  });
+
+  test('stays readable with numbers that nobody expected', () => {
+    const page = renderTaskPage(
+      pageOf(
+        running({
+          done: Number.MAX_VALUE,
+          total: 1e300,
+          ratePerSecond: 1e-9,
+          etaSeconds: 1e20,
+          percentDone: 1e9,
+        }),
+      ),
+    );
+
+    expect(page).toContain('1.8e+308 rows');
+    expect(page).toContain('more than 99 days left');
+    expect(page).toContain('99 %');
+  });
+});
+
+describe('the start page', () => {
+  test('has forms that work without a script, and says the limit', () => {
+    const page = renderHome({ recent: [], maxUploadBytes: 100e6, types: ['csv-import'], open: true });
+
+    expect(page).toContain('<form method="post" action="/tasks/csv-import" enctype="multipart/form-data"');
+    expect(page).toContain('name="file"');
+    expect(page).toContain('name="sample" value="1"');
+    expect(page).toContain('Up to 100 MB');
+    expect(page).toContain('Nothing yet.');
+  });
+
+  test('has no import where the service runs none', () => {
+    expect(renderHome({ recent: [], maxUploadBytes: 1, types: ['report'], open: false })).not.toContain(
+      '<form',
+    );
+  });
+});
+
+describe('the dataset page', () => {
+  test('has a cell for each column, also for names that objects inherit', () => {
+    const page = renderDatasetPage({
+      id: taskId,
+      name: 'odd',
+      columns: ['constructor', 'toString', 'a'],
+      rowCount: 3,
+      updatedAt: now,
+      rows: [{ a: '1' }],
+    });
+
+    expect(page).toContain('<tr><th scope="row">1</th><td></td><td></td><td>1</td></tr>');
+    expect(page).toContain('The first 1 rows');
+  });
+});
