@@ -66,13 +66,13 @@ async function holdLease(): Promise<never> {
         values: [workerId, leaseSeconds, loopAgeMs()],
       });
       if (rowCount === 0) endProcess();
-      await sleep(renewMs - (monotonicMs() - startedMs));
+      await sleep(Math.max(0, renewMs - (monotonicMs() - startedMs)));
     } catch {
       // Whatever it was, a new connection is the answer; whether the lease holds is for others to say.
       tellMain({ kind: 'trouble' });
       discard(client);
       client = undefined;
-      await sleep(retryMs - (monotonicMs() - startedMs));
+      await sleep(Math.max(0, retryMs - (monotonicMs() - startedMs)));
     }
   }
 }
