@@ -212,12 +212,30 @@ describe('the task page', () => {
     expect(renderTaskPage(pageOf(succeeded({ attempt: 2 }), { history }))).not.toContain(words);
   });
 
-  test('says so too where the loss counted as a failed try', () => {
-    const history = [event('started', 1), event('worker_lost', 1), event('retrying', 1)];
+  test('says so too where the loss counted as a failed try, with the time of the next', () => {
+    const task = queued({ attempt: 1, failures: 1, nextAttemptAt: '2026-03-01T12:00:40.000Z' });
+    const page = renderTaskPage(pageOf(task, { history: [event('started', 1), event('worker_lost', 1)] }));
 
-    expect(renderTaskPage(pageOf(queued({ attempt: 1, failures: 1 }), { history }))).toContain(
-      'The worker that ran this task died',
-    );
+    expect(page).toContain('The worker that ran this task died');
+    expect(page).toContain('Next try: <time datetime="2026-03-01T12:00:40.000Z">');
+    expect(page).not.toContain('Try 1 of 3 failed');
+  });
+
+  test('does not say that a lost task goes on where it has failed', () => {
+    const lost = { code: 'worker_lost', message: 'The worker that ran it was lost (SIGKILL)' };
+    const history = [event('started', 3), event('worker_lost', 3, lost), event('failed', 3, lost)];
+
+    const page = renderTaskPage(pageOf(failed(), { history }));
+
+    expect(page).toContain('The worker that ran it was lost (SIGKILL)</span>');
+    expect(page).not.toContain('goes on from where it was saved');
+  });
+
+  test('says that a task goes on that was handed back', () => {
+    const history = [event('started', 1), event('handed_back', 1)];
+
+    expect(renderTaskPage(pageOf(queued({ attempt: 1 }), { history }))).toContain('Nothing is lost');
+    expect(renderTaskPage(pageOf(running({ attempt: 2 }), { history }))).not.toContain('Nothing is lost');
   });
 
   test('does not blame an old loss for a later failure', () => {

@@ -1,5 +1,6 @@
 /** Tasks in every state, for the tests of the pages. */
-import type { HistoryEntry, TaskPageView } from '../../src/api/pages/index.ts';
+import type { TaskPageView } from '../../src/api/pages/index.ts';
+import type { HistoryEntry } from '../../src/tasks/read.ts';
 import type { TaskView } from '../../src/tasks/view.ts';
 
 export const taskId = '0198c0de-0000-7000-8000-00000000c0de';

@@ -1,41 +1,38 @@
 /** What has happened to a task, as sentences. */
 import { html } from 'ghtml';
 import { formatNumber } from '../../../public/format.js';
+import type { HistoryEntry } from '../../tasks/read.ts';
 import { time } from './elements.ts';
-
-export interface HistoryEntry {
-  at: Date;
-  attempt: number;
-  kind: string;
-  detail: unknown;
-}
 
 /** More than this and the older ones are folded away. */
 const shownEntries = 25;
 
 /** Newest first: where the task stands is at the top, also of a long log. */
 export function renderHistory(history: HistoryEntry[]): string {
-  const newestFirst = history.toReversed();
-  const recent = newestFirst.slice(0, shownEntries);
-  const earlier = newestFirst.slice(shownEntries);
-  if (recent.length === 0) return '';
+  if (history.length === 0) return '';
+  const items = history.map((entry, index) => entryItem(entry, history[index + 1])).reverse();
+  const earlier = items.slice(shownEntries);
   return html`<h2>History</h2>
-!${entryList(recent, history.length)}
+!${entryList(items.slice(0, shownEntries), items.length)}
 !${earlier.length === 0 ? '' : html`<details><summary>${formatNumber(earlier.length)} earlier entries</summary>!${entryList(earlier, earlier.length)}</details>`}`;
 }
 
-function entryList(entries: HistoryEntry[], start: number): string {
-  return html`<ol class="history" reversed start="${start}">!${entries.map(entryItem)}</ol>`;
+function entryList(items: string[], start: number): string {
+  return html`<ol class="history" reversed start="${start}">!${items}</ol>`;
 }
 
-function entryItem(entry: HistoryEntry): string {
+function entryItem(entry: HistoryEntry, next: HistoryEntry | undefined): string {
   const detail = readDetail(entry.detail);
-  const code = detail.code === undefined ? '' : html` <small><code>${detail.code}</code></small>`;
-  return html`<li data-kind="${entry.kind}">!${time(entry.at)} <span class="what">!${sentence(entry, detail)}!${code}</span></li>`;
+  // A code that only repeats what happened helps nobody.
+  const code =
+    detail.code === undefined || detail.code === entry.kind
+      ? ''
+      : html` <small><code>${detail.code}</code></small>`;
+  return html`<li data-kind="${entry.kind}">!${time(entry.at)} <span class="what">!${sentence(entry, detail, next)}!${code}</span></li>`;
 }
 
 /** HTML. */
-function sentence(entry: HistoryEntry, detail: Detail): string {
+function sentence(entry: HistoryEntry, detail: Detail, next: HistoryEntry | undefined): string {
   const { message, reason } = detail;
   switch (entry.kind) {
     case 'submitted':
@@ -47,13 +44,13 @@ function sentence(entry: HistoryEntry, detail: Detail): string {
     case 'handed_back':
       return html`Handed back to the queue${because(reason ?? message)}; it goes on from where it was saved`;
     case 'worker_lost':
-      return html`The worker died${because(reason ?? message)}; the task goes on from where it was saved!${nextTry(detail)}`;
+      return html`${message ?? `The worker died${because(reason)}`}!${isEndOf(entry, next) ? '' : goesOn(detail)}`;
     case 'cancel_requested':
       return 'Cancelling was requested';
     case 'cancelled':
-      return html`Cancelled${because(message)}`;
+      return 'Cancelled';
     case 'succeeded':
-      return html`Finished${because(message)}`;
+      return html`Finished${message === undefined ? '' : `. ${message}`}`;
     case 'failed':
       return html`Failed${message === undefined ? '' : `: ${message}`}`;
     case 'retried':
@@ -67,6 +64,15 @@ function sentence(entry: HistoryEntry, detail: Detail): string {
   }
 }
 
+/** A task whose last try was lost, or that was to be cancelled, does not go on. */
+function isEndOf(entry: HistoryEntry, next: HistoryEntry | undefined): boolean {
+  return next?.attempt === entry.attempt && (next.kind === 'failed' || next.kind === 'cancelled');
+}
+
+function goesOn(detail: Detail): string {
+  return html`; the task goes on from where it was saved!${nextTry(detail)}`;
+}
+
 function failedTry({ failures, maxAttempts }: Detail): string {
   if (failures === undefined || maxAttempts === undefined) return 'The try failed';
   return `Try ${failures} of ${maxAttempts} failed`;
@@ -77,7 +83,7 @@ function nextTry({ nextAttemptAt }: Detail): string {
 }
 
 function because(text: string | undefined): string {
-  return text === undefined ? '' : ` (${plainWords(text, 'as it is')})`;
+  return text === undefined ? '' : ` (${withSpaces(text)})`;
 }
 
 function logLine({ text, message, level, count }: Detail): string {
@@ -87,9 +93,13 @@ function logLine({ text, message, level, count }: Detail): string {
 }
 
 /** `lease_lapsed` as "Lease lapsed". */
-function plainWords(code: string, firstLetter: 'upper' | 'as it is' = 'upper'): string {
-  const words = /^[a-z]+(_[a-z]+)*$/.test(code) ? code.replaceAll('_', ' ') : code;
-  return firstLetter === 'upper' ? words.slice(0, 1).toUpperCase() + words.slice(1) : words;
+function plainWords(code: string): string {
+  const words = withSpaces(code);
+  return words.slice(0, 1).toUpperCase() + words.slice(1);
+}
+
+function withSpaces(code: string): string {
+  return /^[a-z]+(_[a-z]+)*$/.test(code) ? code.replaceAll('_', ' ') : code;
 }
 
 interface Detail {

@@ -1,9 +1,9 @@
 /** What a person should know about an unfinished task before anything else. */
 import { html } from 'ghtml';
 import { formatNumber } from '../../../public/format.js';
+import type { HistoryEntry } from '../../tasks/read.ts';
 import type { TaskView } from '../../tasks/view.ts';
 import { time } from './elements.ts';
-import type { HistoryEntry } from './history.ts';
 
 /** A running task from which nobody has heard for so long is worth a word. */
 const silenceMs = 5000;
@@ -23,11 +23,11 @@ export function renderNotices(view: NoticesView): string {
 }
 
 function queuedNotices({ task, history, place }: NoticesView): string {
-  return [lostWorker(history), failedTry(task, history), handedBack(history), placeInQueue(place)].join('');
+  return lastTry(task, history) + placeInQueue(place);
 }
 
-function runningNotices({ history, heardAt, now }: NoticesView): string {
-  return [lostWorker(history), silence(heardAt, now)].join('');
+function runningNotices({ task, history, heardAt, now }: NoticesView): string {
+  return (lastEnd(history)?.kind === 'worker_lost' ? lastTry(task, history) : '') + silence(heardAt, now);
 }
 
 /** How the last attempt that has ended did so. */
@@ -35,29 +35,30 @@ function lastEnd(history: HistoryEntry[]): HistoryEntry | undefined {
   return history.findLast(({ kind }) => ['retrying', 'handed_back', 'worker_lost', 'retried'].includes(kind));
 }
 
-function lostWorker(history: HistoryEntry[]): string {
+function lastTry(task: TaskView, history: HistoryEntry[]): string {
   const end = lastEnd(history);
-  const lost =
-    end?.kind === 'retrying'
-      ? history.findLast(({ kind, attempt }) => kind === 'worker_lost' && attempt === end.attempt)
-      : end;
-  if (lost?.kind !== 'worker_lost') return '';
-  return html`<p class="notice warning" data-announce>The worker that ran this task died; it goes on from where it was saved. <span class="when">!${time(lost.at)}</span></p>`;
+  if (end?.kind === 'worker_lost') return lostWorker(task, end);
+  if (end?.kind === 'handed_back') return handedBack;
+  // A long log may have pushed the event out of the history that is shown: the row still knows.
+  return task.failures > 0 ? failedTry(task) : '';
 }
 
-function failedTry(task: TaskView, history: HistoryEntry[]): string {
-  if (task.failures === 0) return '';
-  const next = task.nextAttemptAt === null ? '' : html`Next try: !${time(new Date(task.nextAttemptAt))}.`;
-  if (lastEnd(history)?.kind === 'worker_lost') return next && html`<p class="notice">!${next}</p>`;
-  const error =
-    task.error === null ? '' : html`: ${task.error.message} <small><code>${task.error.code}</code></small>`;
-  return html`<p class="notice warning" data-announce>Try ${task.failures} of ${task.maxAttempts} failed!${error}!${next && html`<br>!${next}`}</p>`;
+function lostWorker(task: TaskView, lost: HistoryEntry): string {
+  return html`<p class="notice warning" data-announce>The worker that ran this task died; it goes on from where it was saved. <span class="when">!${time(lost.at)}</span>!${nextTry(task)}</p>`;
 }
 
-function handedBack(history: HistoryEntry[]): string {
-  if (lastEnd(history)?.kind !== 'handed_back') return '';
-  return '<p class="notice" data-announce>The service was stopped while this task ran. Nothing is lost: it goes on from where it was saved.</p>';
+function failedTry(task: TaskView): string {
+  const { error, failures, maxAttempts } = task;
+  const reason = error === null ? '' : html`: ${error.message} <small><code>${error.code}</code></small>`;
+  return html`<p class="notice warning" data-announce>Try ${failures} of ${maxAttempts} failed!${reason}!${nextTry(task)}</p>`;
 }
+
+function nextTry({ nextAttemptAt }: TaskView): string {
+  return nextAttemptAt === null ? '' : html`<br>Next try: !${time(new Date(nextAttemptAt))}`;
+}
+
+const handedBack =
+  '<p class="notice" data-announce>The service was stopped while this task ran. Nothing is lost: it goes on from where it was saved.</p>';
 
 function placeInQueue(place: number | null): string {
   if (place === null) return '';

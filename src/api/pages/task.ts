@@ -4,9 +4,10 @@
  */
 import { html } from 'ghtml';
 import { describeTask, isFinished, stateKey } from '../../../public/task-words.js';
+import type { HistoryEntry } from '../../tasks/read.ts';
 import type { TaskView } from '../../tasks/view.ts';
 import { bar, time } from './elements.ts';
-import { type HistoryEntry, renderHistory } from './history.ts';
+import { renderHistory } from './history.ts';
 import { renderDocument } from './layout.ts';
 import { renderNotices } from './notices.ts';
 import { renderOutcome } from './result.ts';

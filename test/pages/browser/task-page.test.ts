@@ -1,16 +1,13 @@
 /** The task's page in a browser, against a server whose task the tests move by hand. */
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { hasBrowser, launchBrowser } from '../../support/browser.ts';
 import { cancelled, event, pageOf, queued, running, succeeded } from '../views.ts';
 import { PageServer } from './page-server.ts';
 
-describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
+// The tests mostly wait, so they do it together.
+describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
   let browser: Browser;
-  let context: BrowserContext;
-  let page: Page;
-  let server: PageServer;
-  let complaints: string[];
 
   beforeAll(async () => {
     browser = await launchBrowser();
@@ -18,32 +15,26 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
 
   afterAll(() => browser.close());
 
-  beforeEach(async () => {
-    server = new PageServer();
+  /** A server and a tab of the test's own; whatever the page complains of fails the test. */
+  async function arrange({ onTestFinished }: TestContext) {
+    const server = new PageServer();
     await server.start();
-    context = await browser.newContext();
-    page = await context.newPage();
+    const context = await browser.newContext();
+    const page = await context.newPage();
     page.setDefaultTimeout(10_000);
-    complaints = [];
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => {
-      // Chromium reports each answer of 4xx and 5xx, and each lost connection.
-      if (message.type() === 'error' && !message.text().includes('Failed to load resource')) {
-        complaints.push(message.text());
-      }
+    const complaints = complaintsOf(page);
+    onTestFinished(async () => {
+      await context.close();
+      await server.stop();
+      expect(complaints).toEqual([]);
     });
-  });
+    const text = (name: string): Locator => page.locator(`[data-live=${name}]`);
+    const asksSince = (time: number): number => server.asked.filter(({ at }) => at >= time).length;
+    return { server, page, text, asksSince };
+  }
 
-  afterEach(async () => {
-    await context.close();
-    await server.stop();
-    expect(complaints).toEqual([]);
-  });
-
-  const text = (name: string) => page.locator(`[data-live=${name}]`);
-  const asksSince = (time: number) => server.asked.filter(({ at }) => at >= time).length;
-
-  test('moves from the queue to the end without being loaded again', async () => {
+  test('moves from the queue to the end without being loaded again', async (context) => {
+    const { server, page, text } = await arrange(context);
     await page.goto(server.taskUrl);
     await page.evaluate('window.stayed = true');
 
@@ -71,7 +62,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     expect(await page.evaluate('window.stayed')).toBe(true);
   });
 
-  test('asks only for what is new, and nothing once the task is finished', async () => {
+  test('asks only for what is new, and nothing once the task is finished', async (context) => {
+    const { server, page, text, asksSince } = await arrange(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
     await expect
@@ -87,7 +79,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     expect(asksSince(finishedAt)).toBe(0);
   });
 
-  test('moves at least once a second while the task runs', async () => {
+  test('moves at least once a second while the task runs', async (context) => {
+    const { server, page } = await arrange(context);
     server.show(pageOf(running({ percentDone: 0 })));
     await page.goto(server.taskUrl);
     await page.evaluate(`
@@ -111,7 +104,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     expect(Math.max(...gaps)).toBeLessThan(1500);
   });
 
-  test('never goes backwards within an attempt, but starts anew with the next', async () => {
+  test('never goes backwards within an attempt, but starts anew with the next', async (context) => {
+    const { server, page, text } = await arrange(context);
     server.show(pageOf(running({ percentDone: 60 })));
     await page.goto(server.taskUrl);
     await text('percent').getByText('60 %').waitFor();
@@ -127,7 +121,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     await text('percent').getByText('5 %', { exact: true }).waitFor();
   });
 
-  test('says within two seconds that the worker died and that the task goes on', async () => {
+  test('says at once that the worker died and that the task goes on', async (context) => {
+    const { server, page, text } = await arrange(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
     await text('percent').getByText('24 %').waitFor();
@@ -148,7 +143,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     expect(await page.locator('.notice').textContent()).toContain('The worker that ran this task died');
   });
 
-  test('announces changes of state, but not every percent', async () => {
+  test('announces changes of state, but not every percent', async (context) => {
+    const { server, page, text } = await arrange(context);
     const announcer = page.locator('[data-announcer]');
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
@@ -161,9 +157,10 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     await announcer.getByText('Finished').waitFor({ state: 'attached' });
   });
 
-  test.each(['error', 'hang up'] as const)(
+  test.for(['error', 'hang up'] as const)(
     'says that the connection is lost (%s) and recovers',
-    async (outage) => {
+    async (outage, context) => {
+      const { server, page, text } = await arrange(context);
       server.show(pageOf(running()));
       await page.goto(server.taskUrl);
       await text('percent').getByText('24 %').waitFor();
@@ -178,7 +175,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     },
   );
 
-  test('asks less and less often during an outage', async () => {
+  test('asks less and less often during an outage', async (context) => {
+    const { server, page, text, asksSince } = await arrange(context);
     server.show(pageOf(running()));
     server.outage = 'none';
     await page.goto(server.taskUrl);
@@ -192,7 +190,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     expect(asksSince(start)).toBeLessThanOrEqual(6);
   });
 
-  test('is silent while hidden and asks at once when it is visible again', async () => {
+  test('is silent while hidden and asks at once when it is visible again', async (context) => {
+    const { server, page, text, asksSince } = await arrange(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
     await text('percent').getByText('24 %').waitFor();
@@ -209,10 +208,11 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     server.show(pageOf(running({ percentDone: 90 })));
     await page.evaluate(`window.isHidden = false; document.dispatchEvent(new Event('visibilitychange'));`);
 
-    await text('percent').getByText('90 %').waitFor({ timeout: 500 });
+    await text('percent').getByText('90 %').waitFor({ timeout: 2000 });
   });
 
-  test('says that the task is gone when it has been pruned', async () => {
+  test('says that the task is gone when it has been pruned', async (context) => {
+    const { server, page, asksSince } = await arrange(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
 
@@ -225,7 +225,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     expect(await page.getByRole('button').count()).toBe(0);
   });
 
-  test('looks up the place in the queue, which has no version', async () => {
+  test('looks up the place in the queue, which has no version', async (context) => {
+    const { server, page } = await arrange(context);
     server.show(pageOf(queued(), { place: 7 }));
     await page.goto(server.taskUrl);
     await page.getByText('Number 7 in the queue').waitFor();
@@ -235,7 +236,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     await page.getByText('Number 2 in the queue').waitFor();
   });
 
-  test('keeps what the reader has opened when the sections change', async () => {
+  test('keeps what the reader has opened when the sections change', async (context) => {
+    const { server, page } = await arrange(context);
     const log = Array.from({ length: 40 }, (_, index) => event('log', 1, { text: `line ${index}` }, index));
     server.show(pageOf(running(), { history: log }));
     await page.goto(server.taskUrl);
@@ -250,7 +252,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     expect(await page.getByText('line 3', { exact: true }).isVisible()).toBe(true);
   });
 
-  test('cancels the task by its form', async () => {
+  test('cancels the task by its form', async (context) => {
+    const { server, page } = await arrange(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
 
@@ -261,7 +264,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     expect(page.url()).toBe(server.taskUrl);
   });
 
-  test("shows times in the reader's own zone", async () => {
+  test("shows times in the reader's own zone", async (context) => {
+    const { server } = await arrange(context);
     const abroad = await browser.newContext({ timezoneId: 'Asia/Tokyo' });
     const tab = await abroad.newPage();
     server.show(pageOf(succeeded()));
@@ -272,7 +276,8 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     await abroad.close();
   });
 
-  test('without JavaScript comes again by itself until the task is finished', async () => {
+  test('without JavaScript comes again by itself until the task is finished', async (context) => {
+    const { server, asksSince } = await arrange(context);
     const plain = await browser.newContext({ javaScriptEnabled: false });
     const tab = await plain.newPage();
     server.show(pageOf(running()));
@@ -290,3 +295,15 @@ describe.skipIf(!hasBrowser)("the task's page in a browser", () => {
     await plain.close();
   });
 });
+
+function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    // Chromium reports each answer of 4xx and 5xx, and each lost connection.
+    if (message.type() === 'error' && !message.text().includes('Failed to load resource')) {
+      complaints.push(message.text());
+    }
+  });
+  return complaints;
+}
