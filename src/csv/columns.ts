@@ -1,0 +1,52 @@
+import { CsvFormatError } from './errors.ts';
+
+/** More columns than any spreadsheet a person looks at; they all lie in each checkpoint. */
+export const MAX_COLUMNS = 1_000;
+/** In characters (code points). */
+export const MAX_COLUMN_NAME_LENGTH = 200;
+
+/**
+ * Makes column names of a header row: trimmed (a stray byte order mark counts as white space), and all different, so
+ * that each can be a key of a JSON object. An empty name becomes `column_3` by its place, the second `name` becomes
+ * `name_2`; a name that stands in the file is never given to another column.
+ *
+ * @throws {CsvFormatError} for more than 1,000 columns or a name of more than 200 characters
+ */
+export function columnNames(header: readonly string[]): string[] {
+  if (header.length > MAX_COLUMNS) {
+    throw new CsvFormatError(
+      'csv_too_many_columns',
+      `The header row has ${header.length} columns; at most ${MAX_COLUMNS} can be imported.`,
+    );
+  }
+  const written = header.map((name) => name.trim());
+  written.forEach(refuseLongName);
+
+  const reserved = new Set(written);
+  const taken = new Set<string>();
+  return written.map((name, index) => {
+    const unique = name !== '' && !taken.has(name) ? name : freeName(name, index, reserved, taken);
+    taken.add(unique);
+    return unique;
+  });
+}
+
+function freeName(name: string, index: number, reserved: Set<string>, taken: Set<string>): string {
+  const isFree = (candidate: string) => !reserved.has(candidate) && !taken.has(candidate);
+  const byPlace = `column_${index + 1}`;
+  if (name === '' && isFree(byPlace)) return byPlace;
+  const base = name === '' ? byPlace : name;
+  let number = 2;
+  while (!isFree(`${base}_${number}`)) number++;
+  return `${base}_${number}`;
+}
+
+function refuseLongName(name: string, index: number): void {
+  const length = [...name].length;
+  if (length <= MAX_COLUMN_NAME_LENGTH) return;
+  throw new CsvFormatError(
+    'csv_column_name_too_long',
+    `The name of column ${index + 1} has ${length} characters; at most ${MAX_COLUMN_NAME_LENGTH} are allowed. ` +
+      'Does the file begin with a header row?',
+  );
+}

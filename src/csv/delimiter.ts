@@ -1,0 +1,84 @@
+/** What separates the fields, and how much of the text comes before the first record. */
+export interface DetectedDelimiter {
+  delimiter: string;
+  /** Characters of Excel's `sep=;` line, its line break included; all ASCII. 0 where there is none. */
+  skippedChars: number;
+}
+
+/** In the order in which they win when nothing else decides. */
+const CANDIDATES = [',', ';', '\t', '|'] as const;
+const RECORDS_LOOKED_AT = 100;
+
+/** How much the header's agreement counts, as a share of all records: it has no decimal commas, they have. */
+const HEADER_WEIGHT = 0.1;
+
+/** One ASCII character that is not a quote or a control character, except tab. */
+const SEP_LINE = /^"?sep=([\t !#-~])"?(?:\r\n|\n|\r)/i;
+
+/**
+ * Finds the delimiter from the start of a file's text (64 KB are plenty), without its byte order mark.
+ *
+ * The line `sep=;`, which Excel writes and reads, decides. Otherwise each candidate is counted outside quotes, record
+ * by record, and that wins whose most common count holds for the greatest share of records; then the one with the
+ * higher count. A file with one column has none of them: a comma.
+ *
+ * @param isWhole whether the text is the whole file; otherwise its last record is cut off and not counted
+ */
+export function detectDelimiter(text: string, { isWhole }: { isWhole: boolean }): DetectedDelimiter {
+  const [sepLine, named] = SEP_LINE.exec(text) ?? [];
+  if (sepLine !== undefined && named !== undefined) return { delimiter: named, skippedChars: sepLine.length };
+
+  let best: { delimiter: string; score: number; count: number } = { delimiter: ',', score: 0, count: 0 };
+  for (const delimiter of CANDIDATES) {
+    const { score, count } = consistency(countsByRecord(text, delimiter, isWhole));
+    if (score > best.score || (score === best.score && count > best.count))
+      best = { delimiter, score, count };
+  }
+  return { delimiter: best.delimiter, skippedChars: 0 };
+}
+
+/** The most common count above 0, and the share of records that have it. */
+function consistency(counts: number[]): { score: number; count: number } {
+  const frequencies = new Map<number, number>();
+  for (const count of counts) if (count > 0) frequencies.set(count, (frequencies.get(count) ?? 0) + 1);
+  let best = { score: 0, count: 0 };
+  for (const [count, frequency] of frequencies) {
+    const score = frequency / counts.length + (counts[0] === count ? HEADER_WEIGHT : 0);
+    if (score > best.score || (score === best.score && count > best.count)) best = { score, count };
+  }
+  return best;
+}
+
+/** How often the delimiter stands outside quotes in each of the first records that are not empty. */
+function countsByRecord(text: string, delimiter: string, isWhole: boolean): number[] {
+  const counts: number[] = [];
+  let count = 0;
+  let isQuoted = false;
+  let isFieldStart = true;
+  let isEmpty = true;
+  for (let at = 0; at < text.length && counts.length < RECORDS_LOOKED_AT; at++) {
+    const char = text[at];
+    if (isQuoted) {
+      // Of a pair of quotes the first ends the quotes and the second, at what then is a field start, resumes them.
+      isQuoted = char !== '"';
+      isFieldStart = !isQuoted;
+    } else if (char === '"' && isFieldStart) {
+      isQuoted = true;
+      isEmpty = false;
+    } else if (char === '\n' || char === '\r') {
+      if (!isEmpty) counts.push(count);
+      count = 0;
+      isFieldStart = true;
+      isEmpty = true;
+    } else {
+      if (char === delimiter) count++;
+      isFieldStart = char === delimiter;
+      // A line of tabs says nothing about tabs: it may be white space.
+      isEmpty = isEmpty && char?.trim() === '';
+    }
+  }
+  // Of a file whose first line is longer than the text there is nothing else to count.
+  const isLastCounted = isWhole || counts.length === 0;
+  if (isLastCounted && !isEmpty && counts.length < RECORDS_LOOKED_AT) counts.push(count);
+  return counts;
+}
