@@ -1,0 +1,44 @@
+import type { CsvEncoding } from './encoding.ts';
+import type { CsvRecord } from './record.ts';
+import { startRecordReader } from './record-reader.ts';
+import { BLOCK_BYTES, blocksOf, type OpenSource } from './source.ts';
+import { openWindow, type SourceOffset } from './window.ts';
+
+export interface RecordBatch {
+  records: CsvRecord[];
+  /** Turns the `end` of a record of this batch, or of an unfinished one before it, into bytes of the file. */
+  sourceOffset: SourceOffset;
+}
+
+export interface ReadRecordsOptions {
+  open: OpenSource;
+  encoding: CsvEncoding;
+  delimiter: string;
+  /** The start of a record, after any byte order mark. */
+  from: { byteOffset: number; line: number };
+  /** How many bytes of the file are parsed at a time; default 64 KB. */
+  blockBytes?: number | undefined;
+}
+
+/**
+ * Splits a file into records: at least one batch for each block of the file, perhaps empty, in constant memory. Where
+ * records begin and end depends on the bytes alone, neither on how the stream is cut nor on where reading began.
+ */
+export async function* readRecords(options: ReadRecordsOptions): AsyncGenerator<RecordBatch> {
+  const { open, encoding, delimiter, from, blockBytes = BLOCK_BYTES } = options;
+  const window = openWindow(encoding, from.byteOffset);
+  const reader = startRecordReader({ window, encoding, delimiter, line: from.line });
+  for await (const block of blocksOf(open(from.byteOffset), blockBytes)) {
+    window.append(block);
+    yield* batches(reader.readOn());
+  }
+  window.finish();
+  yield* batches(reader.readToEnd());
+
+  function* batches(pieces: Generator<CsvRecord[]>): Generator<RecordBatch> {
+    for (const records of pieces) {
+      yield { records, sourceOffset: window.sourceOffsets() };
+      window.forget(reader.neededFrom());
+    }
+  }
+}
