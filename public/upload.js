@@ -9,24 +9,24 @@ function watchUploads(form) {
   const report = form.querySelector('[data-upload-report]');
   const button = form.querySelector('button');
   if (!bar || !report || !button) return;
+  // Not form.dataset: that is the field of this name.
+  const maxBytes = Number(form.getAttribute('data-max-bytes'));
 
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    if (button.disabled) return;
-    const file = new FormData(form).get('file');
-    // Not form.dataset: that is the field of this name.
-    const maxBytes = Number(form.getAttribute('data-max-bytes'));
-    if (file instanceof File && file.size > maxBytes) return fail('This file is larger than the limit.');
-    send();
+    const data = new FormData(form);
+    const file = data.get('file');
+    if (file instanceof File && file.size > maxBytes) showFailure('This file is larger than the limit.');
+    else send(data);
+  });
+  // Back from the task's page, a browser may show this one as it was left.
+  window.addEventListener('pageshow', ({ persisted }) => {
+    if (persisted) showProgress(false, '');
   });
 
-  function send() {
-    if (!form || !bar || !report || !button) return;
-    button.disabled = true;
-    bar.hidden = false;
-    bar.value = 0;
-    report.textContent = 'Uploading…';
-
+  /** @param {FormData} data */
+  const send = (data) => {
+    showProgress(true, 'Uploading…');
     const upload = new XMLHttpRequest();
     upload.upload.addEventListener('progress', ({ loaded, total }) => {
       bar.value = total === 0 ? 0 : (100 * loaded) / total;
@@ -35,22 +35,28 @@ function watchUploads(form) {
     upload.addEventListener('load', () => {
       const location = upload.getResponseHeader('location');
       if (upload.status < 300 && location) window.location.assign(location);
-      else fail(problemDetail(upload.responseText));
+      else showFailure(problemDetail(upload.responseText));
     });
-    upload.addEventListener('error', () => fail('The upload was cut off. Please try again.'));
+    upload.addEventListener('error', () => showFailure('The upload was cut off. Please try again.'));
     upload.open('POST', form.action);
     // A program's answer: the task's URL in a header, or a problem whose detail can be shown here.
     upload.setRequestHeader('accept', 'application/json');
-    upload.send(new FormData(form));
-  }
+    upload.send(data);
+  };
 
   /** @param {string} message */
-  function fail(message) {
-    if (!bar || !report || !button) return;
-    bar.hidden = true;
-    button.disabled = false;
+  const showFailure = (message) => showProgress(false, message);
+
+  /**
+   * @param {boolean} isUploading
+   * @param {string} message
+   */
+  const showProgress = (isUploading, message) => {
+    bar.hidden = !isUploading;
+    bar.value = 0;
+    button.disabled = isUploading;
     report.textContent = message;
-  }
+  };
 }
 
 /** @param {string} body */

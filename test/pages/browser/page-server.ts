@@ -28,7 +28,7 @@ export class PageServer {
   /** How often and how the task's URL was asked for. */
   readonly asked: Asked[] = [];
   /** What the task's URL answers instead, when the service is not there as it should be. */
-  outage: 'none' | 'error' | 'hang up' | 'gone' = 'none';
+  outage: 'none' | 'error' | 'hang up' | 'gone' | 'no pages' = 'none';
   retryAfterSeconds = 1;
   /** How many forms have been posted, and what each of them does. */
   posts = 0;
@@ -85,6 +85,7 @@ export class PageServer {
     response.setHeader('vary', 'Accept, Prefer');
     if (this.outage === 'hang up') response.destroy();
     else if (this.outage === 'error') send(response, 503, 'text/plain', 'down');
+    else if (this.outage === 'no pages' && accept === 'html') send(response, 503, 'text/plain', 'down');
     else if (this.outage === 'gone') send(response, 404, 'text/plain', 'gone');
     else if (accept === 'html') send(response, 200, 'text/html; charset=utf-8', renderTaskPage(this.#view));
     else this.#sendJson(request, response);

@@ -175,6 +175,20 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     },
   );
 
+  test('shows the result in the end, also where its page cannot be had at first', async (context) => {
+    const { server, page, text } = await arrange(context);
+    server.show(pageOf(running()));
+    await page.goto(server.taskUrl);
+
+    server.outage = 'no pages';
+    server.show(pageOf(succeeded(), { resultLink: '/datasets/1' }));
+    await text('status').getByText('Finished').waitFor();
+    await page.waitForTimeout(500);
+    server.outage = 'none';
+
+    await page.getByRole('link', { name: 'Open the dataset' }).waitFor();
+  });
+
   test('asks less and less often during an outage', async (context) => {
     const { server, page, text, asksSince } = await arrange(context);
     server.show(pageOf(running()));
