@@ -11,8 +11,9 @@ import { defineJob } from './define-job.ts';
 import { PermanentError } from './errors.ts';
 import type { JobFile, TaskContext, Transaction } from './task-context.ts';
 
-/** Rows that commit together with their checkpoint. */
-const batchRows = 2_000;
+/** Rows, or characters in them, that commit together with their checkpoint: small enough to be young garbage. */
+const batchRows = 500;
+const batchChars = 256 * 1024;
 const listedRejections = 100;
 const maxReasonLength = 200;
 const maxNameLength = 100;
@@ -97,6 +98,7 @@ class BatchImporter {
   private readonly task: TaskContext;
   private readonly file: JobFile;
   private rows: string[][] = [];
+  private chars = 0;
 
   constructor(task: TaskContext, file: JobFile, state: ImportState) {
     this.task = task;
@@ -108,12 +110,14 @@ class BatchImporter {
   }
 
   get isFull(): boolean {
-    return this.rows.length >= batchRows;
+    return this.rows.length >= batchRows || this.chars >= batchChars;
   }
 
   add(item: CsvItem): void {
-    if (item.kind === 'row') this.rows.push(item.values);
-    else if (this.rejectedLines.length < listedRejections) {
+    if (item.kind === 'row') {
+      this.rows.push(item.values);
+      for (const value of item.values) this.chars += value.length;
+    } else if (this.rejectedLines.length < listedRejections) {
       this.rejectedLines.push({ line: item.line, reason: cleanseAndCut(item.reason, maxReasonLength) });
     }
   }
@@ -129,6 +133,7 @@ class BatchImporter {
     );
     this.position = position;
     this.rows = [];
+    this.chars = 0;
   }
 
   report({ byteOffset, rows, rejected }: CsvPosition): void {

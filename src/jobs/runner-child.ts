@@ -5,6 +5,8 @@ import { monotonicMs } from '../monotonic.ts';
 import { encodeMessage, type RunnerMessage, readMessages, runnerMessage } from './lease-messages.ts';
 import type { RunnerSettings } from './runner-process.ts';
 
+/** A smaller young generation: an import then needs 100 MB less, at no cost that can be measured. */
+const nodeOptions = ['--max-semi-space-size=4'];
 const entry = fileURLToPath(new URL('./runner-process.ts', import.meta.url));
 
 export interface RunnerExit {
@@ -27,7 +29,7 @@ export class RunnerChild {
 
   constructor(settings: RunnerSettings) {
     this.workerId = settings.workerId;
-    this.process = spawn(process.execPath, [entry], {
+    this.process = spawn(process.execPath, [...nodeOptions, entry], {
       // fd 3 is the pipe to the lease thread: its end closes with this process, however it dies.
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
       env: { ...process.env, HEADWAY_RUNNER: JSON.stringify(settings) },

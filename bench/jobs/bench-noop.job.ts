@@ -1,0 +1,10 @@
+import { z } from 'zod';
+import { defineJob } from '../../src/jobs/define-job.ts';
+
+/** Says when its first line ran, in nanoseconds of the machine's monotonic clock. */
+export default defineJob({
+  type: 'bench-noop',
+  input: z.null(),
+  result: z.object({ startedNs: z.string() }),
+  run: () => ({ startedNs: String(process.hrtime.bigint()) }),
+});

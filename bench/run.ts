@@ -1,0 +1,18 @@
+/** `npm run bench` runs all benchmarks, `npm run bench -- queue` one of them. */
+import * as progress from './progress.ts';
+import * as queue from './queue.ts';
+import * as start from './start.ts';
+
+const benchmarks = { progress, start, queue };
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !Object.hasOwn(benchmarks, name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `No benchmark is called ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}\n`,
+  );
+  process.exit(1);
+}
+for (const [name, benchmark] of Object.entries(benchmarks)) {
+  if (wanted.length === 0 || wanted.includes(name)) await benchmark.run();
+}

@@ -1,0 +1,88 @@
+/** What the benchmarks share: a service on a PostgreSQL of its own with stock settings, and statistics. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { loadConfig } from '../src/config.ts';
+import { type Database, openDatabase } from '../src/database/database.ts';
+import { startEmbeddedPostgres } from '../src/database/embedded/postgres.ts';
+import { createLog } from '../src/log.ts';
+import { Service } from '../src/service.ts';
+
+export interface Bench {
+  readonly url: string;
+  readonly databaseUrl: string;
+  readonly db: Database;
+}
+
+/** Runs `work` against a whole service with one runner of 10 slots, or without runners. */
+export async function withService(runners: 0 | 1, work: (bench: Bench) => Promise<void>): Promise<void> {
+  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'headway-bench-'));
+  const settings = { shared_preload_libraries: 'pg_stat_statements' };
+  const postgres = await startEmbeddedPostgres({ dataDir, log: () => undefined, settings });
+  try {
+    await withServiceOn(postgres.url, runners, work);
+  } finally {
+    await postgres.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** The same on a database that is there. */
+export async function withServiceOn(
+  databaseUrl: string,
+  runners: 0 | 1,
+  work: (bench: Bench) => Promise<void>,
+): Promise<void> {
+  const config = loadConfig({
+    DATABASE_URL: databaseUrl,
+    PORT: '0',
+    HEADWAY_RUNNERS: String(runners),
+    HEADWAY_JOBS_DIR: path.join(import.meta.dirname, 'jobs'),
+    HEADWAY_LOG_LEVEL: 'error',
+  });
+  const service = await Service.start(config, createLog('error', 'bench'));
+  const db = openDatabase(databaseUrl, { name: 'headway bench' });
+  try {
+    await db.pool.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
+    await work({ url: service.url, databaseUrl, db });
+  } finally {
+    await db.close();
+    await service.stop({ graceMs: 1_000 });
+  }
+}
+
+/** Submits over HTTP and returns the task's URL. */
+export async function submit(bench: Bench, type: string, input: unknown): Promise<string> {
+  const response = await fetch(`${bench.url}/tasks`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ type, input }),
+  });
+  const { links } = (await response.json()) as { links: { self: string } };
+  return bench.url + links.self;
+}
+
+export interface FinishedTask {
+  readonly status: string;
+  readonly result: unknown;
+}
+
+/** Polls a task until it is finished. */
+export async function finished(taskUrl: string, intervalMs = 200): Promise<FinishedTask> {
+  for (;;) {
+    const task = (await (await fetch(taskUrl)).json()) as FinishedTask & { finishedAt: string | null };
+    if (task.finishedAt !== null) return task;
+    await new Promise((resolve) => setTimeout(resolve, intervalMs));
+  }
+}
+
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}
+
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
