@@ -24,7 +24,8 @@ export function digestInput(input: unknown, files: Readonly<Record<string, FileC
       entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, canonical(v)]),
     );
   };
+  // No input at all is stored as null.
   return createHash('sha256')
-    .update(JSON.stringify(canonical(input)))
+    .update(JSON.stringify(canonical(input)) ?? 'null')
     .digest('hex');
 }
