@@ -37,8 +37,8 @@ export class ProgressCounter {
    * - `done` over `total`: both are shown, and the percentage stops at 99.9.
    */
   progress(done: number, total?: number, message?: string): void {
-    // NaN fails both comparisons.
-    if (typeof done === 'number' && done > this.done && done <= highestCount) {
+    // NaN fails each comparison.
+    if (typeof done === 'number' && done > this.done && done >= 0 && done <= highestCount) {
       this.done = done;
       this.hasChanged = true;
     }

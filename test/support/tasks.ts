@@ -1,0 +1,150 @@
+/** The task domain without runners: a store that starts each test empty, and steps in the life of a task. */
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import type { TaskState } from '../../src/generated/prisma/client.ts';
+import { type ClaimedAttempt, claimTasks } from '../../src/tasks/claim.ts';
+import { newId } from '../../src/tasks/ids.ts';
+import type { ProgressReport } from '../../src/tasks/progress/report.ts';
+import { readHistory, readTask } from '../../src/tasks/read.ts';
+import type { Store } from '../../src/tasks/store.ts';
+import type { SubmitRequest } from '../../src/tasks/submit.ts';
+import { registerWorker } from '../../src/tasks/workers.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+import { openStore, submit } from './service.ts';
+
+export interface TestStore extends Store {
+  readonly url: string;
+}
+
+/** A store on a database of the test file's own, emptied before each test. */
+export function useStore(): TestStore {
+  let database: TestDatabase;
+  let store: Awaited<ReturnType<typeof openStore>>;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    store = await openStore(database.url);
+  });
+  beforeEach(async () => {
+    await store.db.pool.query('TRUNCATE task_state, task_event, worker, file, file_chunk');
+    await store.db.pool.query('DELETE FROM pgboss.job');
+  });
+  afterAll(async () => {
+    await store.close();
+    await database.drop();
+  });
+  return {
+    get url() {
+      return database.url;
+    },
+    get db() {
+      return store.db;
+    },
+    get queue() {
+      return store.queue;
+    },
+    retentionDays: 30,
+  };
+}
+
+/** A worker whose lease holds for an hour. */
+export async function startWorker(store: Store, leaseSeconds = 3600): Promise<string> {
+  const id = newId();
+  await registerWorker(store, { id, host: 'test', pid: 1, slots: 10, leaseSeconds });
+  return id;
+}
+
+/** Fetches what is due of a type and claims it, as a runner does. */
+export async function takeAll(store: Store, workerId: string, type = 'noop'): Promise<ClaimedAttempt[]> {
+  return claimTasks(store, workerId, type, await store.queue.fetch(type, 200));
+}
+
+export interface RunningTask {
+  readonly workerId: string;
+  readonly taskId: string;
+  readonly attempt: number;
+  readonly claimed: ClaimedAttempt;
+}
+
+/** A task of the type `noop` that runs alone on a worker of its own; nothing else may be queued. */
+export async function runTask(store: Store, options: Partial<SubmitRequest> = {}): Promise<RunningTask> {
+  const [task] = await runTasks(store, 1, options);
+  if (!task) throw new Error('nothing was claimed');
+  return task;
+}
+
+/** Tasks of the type `noop` that run together on one worker, in the order of their ids. */
+export async function runTasks(
+  store: Store,
+  count: number,
+  options: Partial<SubmitRequest> = {},
+): Promise<RunningTask[]> {
+  for (let task = 0; task < count; task += 1) await submit(store, 'noop', null, options);
+  const workerId = await startWorker(store);
+  const claimed = await takeAll(store, workerId);
+  return claimed
+    .map((attempt) => ({ workerId, taskId: attempt.taskId, attempt: attempt.attempt, claimed: attempt }))
+    .sort((a, b) => (a.taskId < b.taskId ? -1 : 1));
+}
+
+export async function rowOf(store: Store, id: string): Promise<TaskState> {
+  const row = await readTask(store, id);
+  if (!row) throw new Error(`there is no task ${id}`);
+  return row;
+}
+
+/** What the history says happened, oldest first. */
+export async function kindsOf(store: Store, id: string): Promise<string[]> {
+  return (await readHistory(store, id)).map((event) => event.kind);
+}
+
+export interface LiveEntry {
+  readonly id: string;
+  readonly taskId: string;
+  readonly startAfter: Date;
+}
+
+/** The queue entries that wait. */
+export async function liveEntries(store: Store): Promise<LiveEntry[]> {
+  const { rows } = await store.db.pool.query<LiveEntry>(
+    `SELECT id, data->>'taskId' AS "taskId", start_after AS "startAfter" FROM pgboss.job
+     WHERE state < 'active' ORDER BY created_on, id`,
+  );
+  return rows;
+}
+
+export async function entryState(store: Store, entryId: string): Promise<string | undefined> {
+  const { rows } = await store.db.pool.query<{ state: string }>(
+    'SELECT state FROM pgboss.job WHERE id = $1',
+    [entryId],
+  );
+  return rows[0]?.state;
+}
+
+export const emptyReport: ProgressReport = {
+  percentDone: 0,
+  done: null,
+  total: null,
+  unit: null,
+  ratePerSecond: null,
+  message: null,
+  log: [],
+};
+
+/** A connection whose transaction stays open while the test looks at what others do. */
+export async function openRaw(store: Store): Promise<pg.Client & AsyncDisposable> {
+  const client = new pg.Client({ connectionString: store.db.url });
+  client.on('error', () => undefined);
+  await client.connect();
+  return Object.assign(client, {
+    [Symbol.asyncDispose]: () => client.end(),
+  });
+}
+
+/** How many connections of this database wait for a lock now. */
+export async function lockWaiters(store: Store): Promise<number> {
+  const { rows } = await store.db.pool.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return rows[0]?.count ?? 0;
+}
