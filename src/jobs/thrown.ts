@@ -29,7 +29,7 @@ function messageOf(thrown: unknown): string {
     return cleanseAndCut(withoutControls(thrown.message), maxErrorLength);
   }
   if (typeof thrown === 'object' && thrown !== null && !(thrown instanceof Error)) {
-    return cleanseAndCut(JSON.stringify(thrown) ?? String(thrown), maxErrorLength);
+    return cleanseAndCut(withoutControls(JSON.stringify(thrown) ?? String(thrown)), maxErrorLength);
   }
   return cleanseAndCut(withoutControls(String(thrown)), maxErrorLength);
 }
