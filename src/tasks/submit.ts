@@ -4,7 +4,7 @@ import type { Prisma, TaskState } from '../generated/prisma/client.ts';
 import { completeFile, type FinishedUpload } from './files.ts';
 import { newId } from './ids.ts';
 import type { Store } from './store.ts';
-import { cleanseAndCut, cleanseJson } from './text.ts';
+import { cleanseAndCut, cleanseJson, cleanseText } from './text.ts';
 
 export interface SubmitRequest {
   readonly type: string;
@@ -44,7 +44,8 @@ export const maxTitleLength = 200;
  * Creates the task, or finds the one that has its key: the same request twice is one task.
  * @throws {KeyConflictError} when the key's task has other input
  */
-export async function submitTask(store: Store, request: SubmitRequest): Promise<Submitted> {
+export async function submitTask(store: Store, asked: SubmitRequest): Promise<Submitted> {
+  const request = { ...asked, key: clean(asked.key), group: clean(asked.group) };
   for (;;) {
     const created = await create(store, request);
     if (created) return { outcome: 'created', task: created };
@@ -106,6 +107,10 @@ async function create(store: Store, request: SubmitRequest): Promise<TaskState |
 
 /** Rolls the transaction back: an old task must not give up its key to one that is not created. */
 class KeyTaken extends Error {}
+
+function clean(label: string | undefined): string | undefined {
+  return label === undefined ? undefined : cleanseText(label);
+}
 
 function toJson(input: unknown): Prisma.JsonValue {
   return JSON.parse(JSON.stringify(input ?? null));

@@ -1,0 +1,338 @@
+import { describe, expect, it, vi } from 'vitest';
+import { digestInput } from '../../src/tasks/digest.ts';
+import { succeedAlone } from '../../src/tasks/end.ts';
+import { findFile, readChunk, Upload } from '../../src/tasks/files.ts';
+import { KeyConflictError, type SubmitRequest, submitTask } from '../../src/tasks/submit.ts';
+import { eventually } from '../support/eventually.ts';
+import { submit } from '../support/service.ts';
+import {
+  emptyReport,
+  kindsOf,
+  liveEntries,
+  lockWaiters,
+  openRaw,
+  rowOf,
+  runTask,
+  startWorker,
+  takeAll,
+  useStore,
+} from '../support/tasks.ts';
+
+const store = useStore();
+
+function request(options: Partial<SubmitRequest> = {}): SubmitRequest {
+  const input = options.input ?? { n: 1 };
+  return {
+    type: 'noop',
+    input,
+    inputDigest: digestInput(input),
+    title: 'A task',
+    maxAttempts: 3,
+    ...options,
+  };
+}
+
+const taskCount = () => store.db.prisma.taskState.count();
+
+async function finishedTask(options: Partial<SubmitRequest>) {
+  const { task } = await submitTask(store, request(options));
+  await takeAll(store, await startWorker(store));
+  await succeedAlone(store, [{ taskId: task.id, attempt: 1, result: 'null', report: emptyReport }]);
+  return rowOf(store, task.id);
+}
+
+describe('a submit', () => {
+  it('creates a queued task and the entry that it names', async () => {
+    const { outcome, task } = await submitTask(store, request({ group: 'alice', title: 'Import people' }));
+
+    expect(outcome).toBe('created');
+    expect(task).toMatchObject({
+      type: 'noop',
+      status: 'queued',
+      key: null,
+      group: 'alice',
+      title: 'Import people',
+      input: { n: 1 },
+      percentDone: 0,
+      attempt: 0,
+      failures: 0,
+      maxAttempts: 3,
+      version: 1,
+      workerId: null,
+      startedAt: null,
+    });
+    expect(await liveEntries(store)).toMatchObject([{ id: task.entryId, taskId: task.id }]);
+    expect(await kindsOf(store, task.id)).toEqual(['submitted']);
+  });
+
+  it('leaves neither task nor entry when it breaks in the middle', async () => {
+    const send = vi.spyOn(store.queue, 'send').mockRejectedValueOnce(new Error('broken'));
+
+    await expect(submitTask(store, request({ key: 'k' }))).rejects.toThrow('broken');
+
+    send.mockRestore();
+    expect(await taskCount()).toBe(0);
+    expect(await store.db.prisma.taskEvent.count()).toBe(0);
+    expect(await liveEntries(store)).toEqual([]);
+    expect((await submitTask(store, request({ key: 'k' }))).outcome).toBe('created');
+  });
+
+  it('leaves neither when it breaks after its entry was sent', async () => {
+    const realSend = store.queue.send.bind(store.queue);
+    const send = vi.spyOn(store.queue, 'send').mockImplementationOnce(async (entries, connection) => {
+      await realSend(entries, connection);
+      throw new Error('broken');
+    });
+
+    await expect(submitTask(store, request())).rejects.toThrow('broken');
+
+    send.mockRestore();
+    expect(await taskCount()).toBe(0);
+    expect(await liveEntries(store)).toEqual([]);
+  });
+
+  it('of a type without a queue is refused whole', async () => {
+    await expect(submitTask(store, request({ type: 'nobody-knows' }))).rejects.toThrow();
+
+    expect(await taskCount()).toBe(0);
+  });
+
+  it('without a key is a new task each time', async () => {
+    const [one, two] = [await submitTask(store, request()), await submitTask(store, request())];
+
+    expect(two.outcome).toBe('created');
+    expect(two.task.id).not.toBe(one.task.id);
+  });
+
+  it('stores text and input that PostgreSQL refuses, cleansed', async () => {
+    const { task } = await submitTask(
+      store,
+      request({
+        input: { 'k\0': 'a\0b\ud800' },
+        title: `${'x'.repeat(300)}`,
+        key: 'key\0\udfff',
+        group: '\ud83dgroup\0',
+      }),
+    );
+
+    expect(task).toMatchObject({ input: { k: 'ab\ufffd' }, key: 'key\ufffd', group: '\ufffdgroup' });
+    expect(task.title).toHaveLength(200);
+  });
+
+  it('with such a key is the same task again', async () => {
+    const first = await submitTask(store, request({ key: 'key\0\udfff' }));
+
+    const second = await submitTask(store, request({ key: 'key\0\udfff' }));
+
+    expect(second).toMatchObject({ outcome: 'existing', task: { id: first.task.id } });
+  });
+});
+
+describe('a submit with a key', () => {
+  it('finds the task that was submitted with it', async () => {
+    const first = await submitTask(store, request({ key: 'k' }));
+
+    const second = await submitTask(store, request({ key: 'k', title: 'Another title' }));
+
+    expect(second).toEqual({ outcome: 'existing', task: first.task });
+    expect(await liveEntries(store)).toHaveLength(1);
+  });
+
+  it('is another task under another type', async () => {
+    await submitTask(store, request({ key: 'k' }));
+
+    expect((await submitTask(store, request({ key: 'k', type: 'waits' }))).outcome).toBe('created');
+  });
+
+  it('finds a finished task too', async () => {
+    const finished = await finishedTask({ key: 'k' });
+
+    expect(await submitTask(store, request({ key: 'k' }))).toEqual({ outcome: 'existing', task: finished });
+  });
+
+  it('but other input is a conflict, and names the task', async () => {
+    const { task } = await submitTask(store, request({ key: 'k', input: { n: 1 } }));
+
+    const conflict = submitTask(store, request({ key: 'k', input: { n: 2 } }));
+
+    await expect(conflict).rejects.toThrow(KeyConflictError);
+    await expect(conflict).rejects.toMatchObject({ existingId: task.id });
+    expect(await rowOf(store, task.id)).toEqual(task);
+    expect(await liveEntries(store)).toHaveLength(1);
+  });
+
+  it('50 times at once is one task with one entry, and all are told its id', async () => {
+    const all = await Promise.all(Array.from({ length: 50 }, () => submitTask(store, request({ key: 'k' }))));
+
+    expect(new Set(all.map(({ task }) => task.id)).size).toBe(1);
+    expect(all.filter(({ outcome }) => outcome === 'created')).toHaveLength(1);
+    expect(await taskCount()).toBe(1);
+    expect(await liveEntries(store)).toHaveLength(1);
+    expect(await kindsOf(store, all[0]?.task.id ?? '')).toEqual(['submitted']);
+  });
+
+  it('creates the task anew where it was pruned after the key was found taken', async () => {
+    const old = await finishedTask({ key: 'k' });
+    await using pruning = await openRaw(store);
+    const find = vi
+      .spyOn(store.db.prisma.taskState, 'findUnique')
+      // The lookup of the key's owner comes when it has just been deleted.
+      .mockImplementationOnce((async () => {
+        await pruning.query('DELETE FROM task_state');
+        return null;
+      }) as never);
+
+    const { outcome, task } = await submitTask(store, request({ key: 'k' }));
+
+    find.mockRestore();
+    expect(outcome).toBe('created');
+    expect(task.id).not.toBe(old.id);
+    expect(await liveEntries(store)).toMatchObject([{ taskId: task.id }]);
+  });
+});
+
+describe('a submit that replaces finished tasks', () => {
+  const replacing = (options: Partial<SubmitRequest> = {}) =>
+    request({ key: 'k', onConflict: 'replaceFinished', ...options });
+
+  it('takes the key from a finished task, which says by whom it was replaced', async () => {
+    const old = await finishedTask({ key: 'k' });
+
+    const { outcome, task } = await submitTask(store, replacing({ input: { n: 2 } }));
+
+    expect(outcome).toBe('created');
+    expect(task).toMatchObject({ key: 'k', input: { n: 2 }, status: 'queued' });
+    const replaced = await rowOf(store, old.id);
+    expect(replaced).toEqual({ ...old, key: null, replacedBy: task.id, version: old.version + 1 });
+  });
+
+  it('finds an unfinished task with the same input', async () => {
+    const { task } = await submitTask(store, replacing());
+
+    expect(await submitTask(store, replacing())).toEqual({ outcome: 'existing', task });
+
+    await takeAll(store, await startWorker(store));
+    const running = await rowOf(store, task.id);
+    expect(await submitTask(store, replacing())).toEqual({ outcome: 'existing', task: running });
+  });
+
+  it('is a conflict with an unfinished task that has other input', async () => {
+    const { task } = await submitTask(store, replacing());
+
+    const conflict = submitTask(store, replacing({ input: { n: 2 } }));
+
+    await expect(conflict).rejects.toMatchObject({ name: 'KeyConflictError', existingId: task.id });
+    expect(await rowOf(store, task.id)).toEqual(task);
+  });
+
+  it('leaves the finished task its key when it breaks in the middle', async () => {
+    const old = await finishedTask({ key: 'k' });
+    const send = vi.spyOn(store.queue, 'send').mockRejectedValueOnce(new Error('broken'));
+
+    await expect(submitTask(store, replacing())).rejects.toThrow('broken');
+
+    send.mockRestore();
+    expect(await rowOf(store, old.id)).toEqual(old);
+  });
+
+  it('50 times at once is one new task', async () => {
+    const old = await finishedTask({ key: 'k' });
+
+    const all = await Promise.all(Array.from({ length: 50 }, () => submitTask(store, replacing())));
+
+    const ids = new Set(all.map(({ task }) => task.id));
+    expect(ids.size).toBe(1);
+    expect(all.filter(({ outcome }) => outcome === 'created')).toHaveLength(1);
+    expect(await taskCount()).toBe(2);
+    expect(await liveEntries(store)).toHaveLength(1);
+    expect(await rowOf(store, old.id)).toMatchObject({ key: null, replacedBy: [...ids][0] });
+  });
+
+  it('waits for another that replaces the same task, and finds its task', async () => {
+    const old = await finishedTask({ key: 'k' });
+    await using other = await openRaw(store);
+    await other.query('BEGIN');
+    await other.query('UPDATE task_state SET key = NULL WHERE id = $1', [old.id]);
+
+    const submitted = submitTask(store, replacing());
+    await eventually(async () => (await lockWaiters(store)) === 1);
+    await other.query('COMMIT');
+
+    // The other gave no new task the key: this one takes it.
+    expect((await submitted).outcome).toBe('created');
+  });
+});
+
+describe('a submit with an upload', () => {
+  const begin = async (bytes: string) => {
+    const upload = await Upload.begin(store, { name: 'people.csv', contentType: 'text/csv' });
+    await upload.write(Buffer.from(bytes));
+    return upload.finish();
+  };
+
+  it('makes the file complete, and the task’s own', async () => {
+    const upload = await begin('a,b\n1,2\n');
+    expect(await findFile(store.db, upload.id)).toBeNull();
+
+    const { task } = await submitTask(store, request({ upload }));
+
+    expect(await findFile(store.db, upload.id)).toEqual({
+      id: upload.id,
+      name: 'people.csv',
+      contentType: 'text/csv',
+      size: 8,
+    });
+    expect(await store.db.prisma.file.findUnique({ where: { id: upload.id } })).toMatchObject({
+      taskId: task.id,
+      sha256: upload.sha256,
+    });
+    expect((await readChunk(store.db, upload.id, 0))?.toString()).toBe('a,b\n1,2\n');
+  });
+
+  it('leaves it incomplete where the submit breaks', async () => {
+    const upload = await begin('a');
+    const send = vi.spyOn(store.queue, 'send').mockRejectedValueOnce(new Error('broken'));
+
+    await expect(submitTask(store, request({ upload }))).rejects.toThrow('broken');
+
+    send.mockRestore();
+    expect(await findFile(store.db, upload.id)).toBeNull();
+  });
+
+  it('leaves it incomplete where the key’s task answers', async () => {
+    await submit(store, 'noop', { n: 1 }, { key: 'k' });
+    const upload = await begin('a');
+
+    const { outcome } = await submitTask(store, request({ key: 'k', upload }));
+
+    expect(outcome).toBe('existing');
+    expect(await findFile(store.db, upload.id)).toBeNull();
+  });
+
+  it('is refused whole where the upload was swept away', async () => {
+    const upload = await begin('a');
+    await store.db.prisma.file.deleteMany();
+
+    await expect(submitTask(store, request({ upload }))).rejects.toThrow('is gone');
+
+    expect(await taskCount()).toBe(0);
+    expect(await liveEntries(store)).toEqual([]);
+  });
+
+  it('is refused whole where the upload is another task’s already', async () => {
+    const upload = await begin('a');
+    const { task } = await submitTask(store, request({ upload }));
+
+    await expect(submitTask(store, request({ upload }))).rejects.toThrow('is gone');
+
+    expect(await store.db.prisma.file.findUnique({ where: { id: upload.id } })).toMatchObject({
+      taskId: task.id,
+    });
+  });
+});
+
+it('a submitted task can be run', async () => {
+  const { taskId } = await runTask(store);
+
+  expect(await rowOf(store, taskId)).toMatchObject({ status: 'running' });
+});
