@@ -1,0 +1,69 @@
+/** Which representation a client wants: JSON, or HTML where it prefers that, as browsers do (RFC 9110, section 12.5.1). */
+
+import { HttpProblem } from './problems.ts';
+
+export type Representation = 'json' | 'html';
+
+interface MediaRange {
+  readonly type: string;
+  readonly subtype: string;
+  readonly quality: number;
+}
+
+/** Undefined when the client takes neither. */
+export function representationFor(accept: string | undefined): Representation | undefined {
+  // What nearly every program sends, without the parsing.
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return 'json';
+  const ranges = parseAccept(accept);
+  // A header of which nothing can be understood says nothing.
+  if (ranges.length === 0) return 'json';
+  const json = bestMatch(ranges, 'application', 'json');
+  const html = bestMatch(ranges, 'text', 'html');
+  if (json.quality === 0 && html.quality === 0) return undefined;
+  const prefersHtml =
+    html.quality > json.quality || (html.quality === json.quality && html.specificity > json.specificity);
+  return prefersHtml ? 'html' : 'json';
+}
+
+/** @throws {HttpProblem} 406 for a client that takes neither */
+export function requireRepresentation(accept: string | undefined): Representation {
+  const representation = representationFor(accept);
+  if (representation !== undefined) return representation;
+  throw new HttpProblem('not-acceptable', 'Ask for application/json or text/html.');
+}
+
+/** For answers that everybody gets in some form: problems, and what follows a form. */
+export function prefersHtml(accept: string | undefined): boolean {
+  return representationFor(accept) === 'html';
+}
+
+/** The most specific range that covers the type decides, whatever its quality. */
+function bestMatch(ranges: readonly MediaRange[], type: string, subtype: string) {
+  let best = { specificity: -1, quality: 0 };
+  for (const range of ranges) {
+    const covers =
+      (range.type === type && (range.subtype === subtype || range.subtype === '*')) ||
+      (range.type === '*' && range.subtype === '*');
+    if (!covers) continue;
+    const specificity = Number(range.type !== '*') + Number(range.subtype !== '*');
+    const isBetter =
+      specificity > best.specificity || (specificity === best.specificity && range.quality > best.quality);
+    if (isBetter) best = { specificity, quality: range.quality };
+  }
+  return best;
+}
+
+/** Elements that are not media ranges are skipped. */
+function parseAccept(accept: string): MediaRange[] {
+  return accept.split(',').flatMap((element) => {
+    const [range = '', ...parameters] = element.split(';').map((part) => part.trim().toLowerCase());
+    const match = /^([\w!#$%&'*+.^`|~-]+)\/([\w!#$%&'*+.^`|~-]+)$/.exec(range);
+    return match ? [{ type: match[1] ?? '', subtype: match[2] ?? '', quality: qualityIn(parameters) }] : [];
+  });
+}
+
+function qualityIn(parameters: readonly string[]): number {
+  const weight = parameters.find((parameter) => /^q\s*=/.test(parameter));
+  const quality = weight === undefined ? 1 : Number(weight.slice(weight.indexOf('=') + 1));
+  return Number.isFinite(quality) ? Math.min(1, Math.max(0, quality)) : 1;
+}

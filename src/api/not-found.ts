@@ -1,0 +1,48 @@
+/** What no route answers: 405 where the path has other methods, OPTIONS, 404. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { HttpProblem } from './problems.ts';
+
+/** Call before the routes are registered. */
+export function answerUnknownRoutes(app: FastifyInstance): void {
+  const methodsByPath = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = methodsByPath.get(url) ?? new Set(['OPTIONS']);
+    methodsByPath.set(url, methods);
+    for (const name of [method].flat()) methods.add(name);
+  });
+
+  const methodsFor = (path: string): string[] => {
+    if (path === '*') return ['GET', 'HEAD', 'POST', 'OPTIONS'];
+    const matching = [...methodsByPath].filter(([pattern]) => matches(pattern, path));
+    return [...new Set(matching.flatMap(([, methods]) => [...methods]))].sort();
+  };
+
+  app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
+    const allowed = methodsFor(pathOf(request.url));
+    const allow = allowed.join(', ');
+    if (request.method === 'OPTIONS' && allowed.length > 0)
+      return reply.code(204).header('allow', allow).send();
+    if (allowed.length > 0 && !allowed.includes(request.method)) {
+      throw new HttpProblem('method-not-allowed', `Here one can use: ${allow}.`, { headers: { allow } });
+    }
+    throw new HttpProblem('not-found', 'There is nothing under this URL.');
+  });
+}
+
+function matches(pattern: string, path: string): boolean {
+  if (pattern.endsWith('*')) return path.startsWith(pattern.slice(0, -1));
+  const expected = pattern.split('/');
+  const given = path.split('/');
+  return (
+    expected.length === given.length &&
+    expected.every((segment, index) =>
+      segment.startsWith(':') ? given[index] !== '' : segment === given[index],
+    )
+  );
+}
+
+/** A request target may be a whole URL, as proxies send it. */
+function pathOf(url: string): string {
+  const path = url.split('?')[0] ?? '';
+  return path.replace(/^https?:\/\/[^/]*/i, '');
+}

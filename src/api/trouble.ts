@@ -1,0 +1,29 @@
+/** The one place where whatever was thrown becomes an answer. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { prefersHtml } from './negotiation.ts';
+import { problemFrom } from './problems.ts';
+import { sendProblem } from './replies.ts';
+import { askForKey } from './session.ts';
+
+/** An outage meets every request; the log is told this often. */
+const outageLogMs = 10_000;
+
+export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+
+export function answerError(): ErrorHandler {
+  let quietUntilMs = 0;
+  return (error, request, reply) => {
+    const problem = problemFrom(error);
+    const { status } = problem.body;
+    if (status === 500) request.log.error({ err: error, method: request.method }, 'request failed');
+    if (status === 503 && performance.now() > quietUntilMs) {
+      quietUntilMs = performance.now() + outageLogMs;
+      request.log.warn({ err: problem.cause ?? problem }, 'requests are answered with 503');
+    }
+    if (status === 401 && request.method === 'GET' && prefersHtml(request.headers.accept)) {
+      askForKey(reply.code(401).headers(problem.headers), request.url);
+      return;
+    }
+    sendProblem(request, reply, problem);
+  };
+}
