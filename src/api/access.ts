@@ -1,0 +1,75 @@
+/** API keys, and the browser sessions that they are exchanged for. */
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { HttpProblem } from './problems.ts';
+
+export const sessionCookie = 'headway_session';
+export const sessionSeconds = 7 * 24 * 3600;
+
+/** Knows the keys by their hashes only. */
+export class Access {
+  private readonly hashes: readonly Buffer[];
+  /** Derived from the keys: every process accepts a session of any other, and a changed key ends them all. */
+  private readonly sessionSecret: Buffer;
+
+  constructor(keys: readonly string[]) {
+    this.hashes = keys.map(sha256);
+    this.sessionSecret = sha256(`headway session\n${[...keys].sort().join('\n')}`);
+  }
+
+  /** No keys are set. */
+  get isOpen(): boolean {
+    return this.hashes.length === 0;
+  }
+
+  isKey(candidate: string): boolean {
+    const hash = sha256(candidate);
+    // All are compared: the time taken tells nothing about which one matches.
+    return this.hashes.map((known) => timingSafeEqual(known, hash)).includes(true);
+  }
+
+  /** @throws {HttpProblem} 401 without a key or a session */
+  check(request: FastifyRequest): void {
+    if (this.isOpen) return;
+    const { authorization, cookie } = request.headers;
+    if (authorization !== undefined) {
+      const key = /^bearer +(\S+) *$/i.exec(authorization)?.[1];
+      if (key !== undefined && this.isKey(key)) return;
+      throw signInRequired('The key in the Authorization header is not valid.', ', error="invalid_token"');
+    }
+    if (cookie !== undefined && this.isSession(cookieNamed(sessionCookie, cookie), Date.now())) return;
+    throw signInRequired('Send one of the API keys: "Authorization: Bearer <key>".', '');
+  }
+
+  /** A session that begins now, as the value of its cookie. */
+  newSession(nowMs: number): string {
+    const expires = String(Math.floor(nowMs / 1000) + sessionSeconds);
+    return `${expires}.${this.sign(expires)}`;
+  }
+
+  isSession(value: string | undefined, nowMs: number): boolean {
+    const [, expires, signature] = /^(\d{1,12})\.([\w-]{43})$/.exec(value ?? '') ?? [];
+    if (expires === undefined || signature === undefined) return false;
+    const isGenuine = timingSafeEqual(Buffer.from(signature), Buffer.from(this.sign(expires)));
+    return isGenuine && Number(expires) * 1000 > nowMs;
+  }
+
+  private sign(expires: string): string {
+    return createHmac('sha256', this.sessionSecret).update(expires).digest('base64url');
+  }
+}
+
+function signInRequired(detail: string, parameters: string): HttpProblem {
+  return new HttpProblem('sign-in-required', detail, {
+    headers: { 'www-authenticate': `Bearer realm="headway"${parameters}` },
+  });
+}
+
+function cookieNamed(name: string, header: string): string | undefined {
+  const pairs = header.split(';').map((pair) => pair.trim());
+  return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,54 @@
+/** Signing in: an API key becomes a browser session. */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { type Access, sessionCookie, sessionSeconds } from './access.ts';
+import { parseForm } from './forms.ts';
+import { prefersHtml } from './negotiation.ts';
+import { renderSignIn } from './pages/index.ts';
+import { HttpProblem, invalidInput } from './problems.ts';
+import { sendPage } from './replies.ts';
+
+const signIn = z.strictObject({ key: z.string().max(1000), next: z.string().max(4000).optional() });
+
+export function sessionRoutes(app: FastifyInstance, access: Access): void {
+  app.get('/session', { config: { isPublic: true } }, (_request, reply) => askForKey(reply, '/'));
+
+  app.post('/session', { config: { isPublic: true } }, (request, reply) => {
+    const form = signIn.safeParse(request.body ?? {});
+    if (!form.success) throw invalidInput(form.error);
+    const { key, next = '/' } = form.data;
+    if (!access.isOpen && !access.isKey(key)) {
+      if (!prefersHtml(request.headers.accept)) {
+        throw new HttpProblem('sign-in-required', 'This key is not valid.', {
+          headers: { 'www-authenticate': 'Bearer realm="headway", error="invalid_token"' },
+        });
+      }
+      return sendPage(reply.code(401), renderSignIn({ next: localPath(next), failed: true }));
+    }
+    // Behind a proxy only its word tells; who lies about it spoils their own cookie.
+    const isSecure = request.headers['x-forwarded-proto'] === 'https';
+    return reply
+      .header(
+        'set-cookie',
+        `${sessionCookie}=${access.newSession(Date.now())}; Path=/; Max-Age=${sessionSeconds}; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`,
+      )
+      .header('cache-control', 'no-store')
+      .redirect(localPath(next), 303);
+  });
+
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'buffer', bodyLimit: 16 * 1024 },
+    async (_request: unknown, body: Buffer) => parseForm(body),
+  );
+}
+
+/** The page that people get in place of a 401. */
+export function askForKey(reply: FastifyReply, next: string): FastifyReply {
+  return sendPage(reply.header('vary', 'Accept'), renderSignIn({ next: localPath(next), failed: false }));
+}
+
+/** A path of ours, or the start: signing in leads to no other site. */
+export function localPath(next: string): string {
+  return /^\/(?![/\\])[\x21-\x7e]*$/.test(next) ? next : '/';
+}
