@@ -1,0 +1,105 @@
+/** The HTTP server: its limits, its guards, and the routes by name. */
+import path from 'node:path';
+import fastifyStatic from '@fastify/static';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify';
+import type { Logger } from 'pino';
+import { type Config, projectDir } from '../config.ts';
+import { type JobRegistry, resultLinkOf } from '../jobs/registry.ts';
+import type { Store } from '../tasks/store.ts';
+import { Access } from './access.ts';
+import type { ApiContext } from './context.ts';
+import { datasetRoutes } from './datasets.ts';
+import { guard } from './guard.ts';
+import { healthRoutes } from './health.ts';
+import { homeRoutes } from './home.ts';
+import { parseJsonBody } from './json-body.ts';
+import { answerUnknownRoutes } from './not-found.ts';
+import { answerBrokenRequest, pageHeaders } from './replies.ts';
+import { logRequests } from './request-log.ts';
+import { sessionRoutes } from './session.ts';
+import { taskRoutes } from './tasks.ts';
+import { answerError } from './trouble.ts';
+import { uploadRoutes } from './uploads.ts';
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly store: Store;
+  readonly registry: JobRegistry;
+  readonly log: Logger;
+  /** Makes /readyz say so, so that a balancer sends nobody any more. */
+  readonly isShuttingDown?: () => boolean;
+}
+
+const serverOptions = {
+  // A connection on which nothing moves for so long is closed, an upload among them.
+  connectionTimeout: 120_000,
+  // A whole upload of a gigabyte over a slow line.
+  requestTimeout: 3600_000,
+  keepAliveTimeout: 72_000,
+  http: { maxHeaderSize: 16 * 1024, headersTimeout: 30_000 },
+  bodyLimit: 1024 * 1024,
+  routerOptions: { maxParamLength: 100 },
+  // A stop does not wait for clients; an upload that it cuts is no submit.
+  forceCloseConnections: true,
+  // What comes while it stops is served or cut off, but never with a body that is no problem.
+  return503OnClosing: false,
+  trustProxy: false,
+  exposeHeadRoutes: true,
+  logController: new LogController({ disableRequestLogging: true }),
+} satisfies FastifyServerOptions & { http: object };
+
+/** Builds the server; the caller listens and closes. */
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { config, store, registry, isShuttingDown = () => false } = options;
+  const log: FastifyBaseLogger = options.log;
+  const handleError = answerError();
+  const app = Fastify({
+    ...serverOptions,
+    loggerInstance: log,
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: handleError,
+  });
+  const access = new Access(config.apiKeys);
+  const context: ApiContext = { config, store, registry, resultLink: resultLinkOf(registry), isShuttingDown };
+
+  app.setErrorHandler(handleError);
+  answerUnknownRoutes(app);
+  logRequests(app);
+  guard(app, access);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: unknown, body: Buffer) => parseJsonBody(body),
+  );
+
+  app.register(fastifyStatic, {
+    root: path.join(projectDir, 'public'),
+    prefix: '/assets/',
+    decorateReply: false,
+    index: false,
+    allowedPath: (name) => /\.(js|css|svg)$/.test(name),
+    // Named without a hash, so asked for each time; answered with 304 while they stay the same.
+    cacheControl: false,
+    setHeaders: (response) => {
+      response.header('cache-control', 'no-cache');
+      response.header('content-security-policy', pageHeaders['content-security-policy']);
+    },
+  });
+  homeRoutes(app, context);
+  taskRoutes(app, context);
+  uploadRoutes(app, context);
+  datasetRoutes(app, context);
+  healthRoutes(app, context);
+  app.register((scope, _options, done) => {
+    sessionRoutes(scope, access);
+    done();
+  });
+  await app.ready();
+  return app;
+}

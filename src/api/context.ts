@@ -1,0 +1,25 @@
+/** What the routes work on. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '../config.ts';
+import type { JobRegistry } from '../jobs/registry.ts';
+import type { Store } from '../tasks/store.ts';
+import type { ResultLink } from '../tasks/view.ts';
+
+export interface ApiContext {
+  readonly config: Config;
+  readonly store: Store;
+  readonly registry: JobRegistry;
+  readonly resultLink: ResultLink;
+  readonly isShuttingDown: () => boolean;
+}
+
+export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Everybody may call it, where API keys are set: it is harmless, or its URL is a capability. */
+    isPublic?: boolean;
+    /** Called again and again: not worth a line in the log. */
+    isPolled?: boolean;
+  }
+}

@@ -1,0 +1,37 @@
+/** The start: a page for people, links for programs. */
+import type { FastifyInstance } from 'fastify';
+import { listRecentTasks } from '../tasks/read.ts';
+import { viewTask } from '../tasks/view.ts';
+import type { ApiContext } from './context.ts';
+import { withinAnswerTime } from './deadline.ts';
+import { requireRepresentation } from './negotiation.ts';
+import { renderHome } from './pages/index.ts';
+import { sendPage } from './replies.ts';
+
+const recentTasks = 20;
+
+export function homeRoutes(app: FastifyInstance, { config, store, registry, resultLink }: ApiContext): void {
+  app.get('/', async (request, reply) => {
+    const representation = requireRepresentation(request.headers.accept);
+    reply.header('vary', 'Accept');
+    if (representation === 'json') {
+      return reply.header('cache-control', 'no-cache').send({
+        types: registry.types,
+        links: {
+          submit: '/tasks',
+          submitFile: '/tasks/{type}',
+          task: '/tasks/{id}',
+          dataset: '/datasets/{id}',
+        },
+      });
+    }
+    const recent = await withinAnswerTime(listRecentTasks(store, recentTasks));
+    const page = renderHome({
+      recent: recent.map((row) => viewTask(row, resultLink)),
+      maxUploadBytes: config.maxUploadBytes,
+      types: [...registry.types],
+      open: config.apiKeys.length === 0,
+    });
+    return sendPage(reply, page);
+  });
+}

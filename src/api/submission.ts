@@ -1,0 +1,90 @@
+/** From what a client sends to a task: the checks, the key, the title. */
+import { z } from 'zod';
+import type { JobDefinition } from '../jobs/define-job.ts';
+import { digestInput, type FileContent } from '../tasks/digest.ts';
+import { maxTitleLength, type SubmitRequest } from '../tasks/submit.ts';
+import type { ApiContext } from './context.ts';
+import { fieldError, HttpProblem, invalidFields, invalidInput } from './problems.ts';
+
+const defaultMaxAttempts = 3;
+
+/** Compared byte by byte and shown on pages: nothing that PostgreSQL refuses or nobody can see. */
+const label = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'has control characters or broken Unicode');
+
+/** What a submit says beside the input. */
+export const submitOptions = z.strictObject({
+  key: label.optional(),
+  group: label.optional(),
+  title: z.string().min(1).max(maxTitleLength).optional(),
+  onConflict: z.enum(['existing', 'replaceFinished'], 'must be "existing" or "replaceFinished"').optional(),
+});
+
+export type SubmitOptions = z.infer<typeof submitOptions>;
+
+/** @throws {HttpProblem} 404 for a type that no job has */
+export function definitionOf({ registry }: ApiContext, type: string): JobDefinition {
+  const definition = registry.get(type);
+  if (definition) return definition;
+  throw new HttpProblem('unknown-type', `The job types are: ${registry.types.join(', ')}.`);
+}
+
+/** The job's own schema decides; at its top level, unknown fields are refused. */
+export async function checkInput(
+  definition: JobDefinition,
+  input: unknown,
+  prefix: readonly string[],
+): Promise<unknown> {
+  const { input: schema } = definition;
+  const isStripping = schema instanceof z.ZodObject && schema.def.catchall === undefined;
+  const checked = await (isStripping ? schema.strict() : schema).safeParseAsync(input);
+  if (!checked.success) throw invalidInput(checked.error, prefix);
+  return checked.data;
+}
+
+/**
+ * @param input as `checkInput` returned it
+ * @param files the contents of the files that it names
+ */
+export function submitRequest(
+  definition: JobDefinition,
+  input: unknown,
+  options: SubmitOptions,
+  files: Readonly<Record<string, FileContent>> = {},
+): SubmitRequest {
+  return {
+    type: definition.type,
+    input,
+    inputDigest: digestInput(input, files),
+    title: options.title ?? definition.title?.(input) ?? definition.type,
+    maxAttempts: definition.maxAttempts ?? defaultMaxAttempts,
+    key: options.key ?? definition.key?.(input),
+    group: options.group,
+    onConflict: options.onConflict,
+  };
+}
+
+/**
+ * The options with the key of an Idempotency-Key header, which is a bare or a quoted string.
+ * @throws {HttpProblem} 400 where body and header disagree
+ */
+export function withKeyHeader(options: SubmitOptions, headers: readonly string[] | undefined): SubmitOptions {
+  const [header, ...others] = headers ?? [];
+  if (header === undefined) return options;
+  if (others.length > 0) throw keyHeaderProblem('is given more than once');
+  // Node reads header bytes as Latin-1; clients mean UTF-8.
+  const text = Buffer.from(header, 'latin1').toString('utf8');
+  const key = label.safeParse(/^"(.*)"$/.exec(text)?.[1] ?? text);
+  if (!key.success) throw keyHeaderProblem('must have 1 to 200 printable characters');
+  if (options.key !== undefined && options.key !== key.data) {
+    throw keyHeaderProblem('differs from the key in the request; send one of them');
+  }
+  return { ...options, key: key.data };
+}
+
+function keyHeaderProblem(message: string): HttpProblem {
+  return invalidFields([fieldError(['Idempotency-Key'], message)]);
+}

@@ -1,0 +1,107 @@
+/** Submitting, reading and cancelling tasks. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { cancelTask } from '../tasks/cancel.ts';
+import { readHistory, readTask, readWaiting } from '../tasks/read.ts';
+import { submitTask } from '../tasks/submit.ts';
+import { cleanseJson } from '../tasks/text.ts';
+import { viewTask } from '../tasks/view.ts';
+import type { ApiContext, Handler } from './context.ts';
+import { withinAnswerTime } from './deadline.ts';
+import { parseForm } from './forms.ts';
+import { prefersHtml, requireRepresentation } from './negotiation.ts';
+import { renderTaskPage } from './pages/index.ts';
+import { idFrom } from './params.ts';
+import { fieldError, HttpProblem, invalidFields, invalidInput } from './problems.ts';
+import { sendPage } from './replies.ts';
+import { checkInput, definitionOf, submitOptions, submitRequest, withKeyHeader } from './submission.ts';
+import { leadTo, sendChanged, sendSubmitted, sendTask } from './task-answers.ts';
+
+const submitBody = submitOptions.extend({ type: z.string(), input: z.unknown().optional() });
+const noFields = z.strictObject({});
+
+export function taskRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.post('/tasks', submit(context));
+  app.get('/tasks/:id', { config: { isPublic: true, isPolled: true } }, read(context));
+  app.register((forms, _options, done) => {
+    forms.addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'buffer', bodyLimit: 1024 },
+      async (_request: unknown, body: Buffer) => parseForm(body),
+    );
+    forms.post('/tasks/:id/cancel', cancel(context));
+    done();
+  });
+}
+
+function submit(context: ApiContext): Handler {
+  return async (request, reply) => {
+    if (request.body === undefined) {
+      throw new HttpProblem(
+        'invalid-request',
+        'The body is empty. Send a JSON object with "type" and "input".',
+      );
+    }
+    const body = submitBody.safeParse(request.body);
+    if (!body.success) throw invalidInput(body.error);
+    const { type, input = {}, ...given } = body.data;
+    const definition = definitionOf(context, type);
+    if (definition.upload) throw fileExpected(type, definition.upload.field);
+    const options = withKeyHeader(given, request.raw.headersDistinct['idempotency-key']);
+    const checked = await checkInput(definition, cleanseJson(input), ['input']);
+
+    const submitted = await withinAnswerTime(
+      submitTask(context.store, submitRequest(definition, checked, options)),
+    );
+    request.log.info({ task: submitted.task.id, type, outcome: submitted.outcome }, 'task submitted');
+    return sendSubmitted(context, request, reply, submitted);
+  };
+}
+
+function fileExpected(type: string, field: string): HttpProblem {
+  return invalidFields([
+    fieldError(['input', field], `is a file: send it as the body of POST /tasks/${type}, or as a form`),
+  ]);
+}
+
+function read(context: ApiContext): Handler {
+  return async (request, reply) => {
+    const id = idFrom(request.params);
+    const representation = requireRepresentation(request.headers.accept);
+    const row = await withinAnswerTime(readTask(context.store, id));
+    if (!row) throw unknownTask();
+    if (representation === 'json') return sendTask(context, request, reply, row);
+
+    const [history, waiting] = await withinAnswerTime(
+      Promise.all([readHistory(context.store, id), readWaiting(context.store, row)]),
+    );
+    const task = viewTask(row, context.resultLink);
+    reply.header('vary', 'Accept, Prefer');
+    return sendPage(reply, renderTaskPage({ task, history, ...waiting, resultLink: task.links.result }));
+  };
+}
+
+function cancel(context: ApiContext): Handler {
+  return async (request, reply) => {
+    const id = idFrom(request.params);
+    const body = noFields.safeParse(request.body ?? {});
+    if (!body.success) throw invalidInput(body.error);
+
+    const cancelled = await withinAnswerTime(cancelTask(context.store, id));
+    if (!cancelled) throw unknownTask();
+    const { outcome, task } = cancelled;
+    const view = viewTask(task, context.resultLink);
+    // The page says better than any problem what has become of the task.
+    if (prefersHtml(request.headers.accept)) return leadTo(reply, view);
+    if (outcome === 'finished') {
+      throw new HttpProblem('already-finished', `It is too late to cancel: the task has ${task.status}.`, {
+        existingTask: view.links.self,
+      });
+    }
+    return sendChanged(reply.code(outcome === 'requested' ? 202 : 200), task, view);
+  };
+}
+
+function unknownTask(): HttpProblem {
+  return new HttpProblem('unknown-task', 'No task has this id; a finished task is deleted after a while.');
+}
