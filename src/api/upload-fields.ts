@@ -1,0 +1,63 @@
+/** The fields that come with a file: options of the submit, and input of the job. */
+import type { JobDefinition, JobUpload } from '../jobs/define-job.ts';
+import { baseName } from './content-disposition.ts';
+import type { Fields } from './forms.ts';
+import { fieldError, invalidFields, invalidInput } from './problems.ts';
+import { sampleFor } from './samples.ts';
+import { checkInput, type SubmitOptions, submitOptions } from './submission.ts';
+
+export interface UploadFields {
+  readonly options: SubmitOptions;
+  /** The job's own fields. */
+  readonly input: Readonly<Record<string, string>>;
+  /** The file's name, where a field gives it. */
+  readonly filename: string | undefined;
+  /** The built-in sample is to be used instead of a file. */
+  readonly wantsSample: boolean;
+}
+
+/** @throws {HttpProblem} 400 with the path of what is wrong */
+export function readFields(fields: Fields, type: string): UploadFields {
+  const { key, group, title, onConflict, filename, ...rest } = fields.toObject();
+  const given = { key, group, title, onConflict };
+  const options = submitOptions.safeParse(
+    Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+  );
+  if (!options.success) throw invalidInput(options.error);
+  const common = { options: options.data, filename: filename === undefined ? undefined : baseName(filename) };
+  if (!sampleFor(type)) return { ...common, input: rest, wantsSample: false };
+
+  const { sample, ...input } = rest;
+  if (sample !== undefined && sample !== '1') {
+    throw invalidFields([fieldError(['sample'], 'must be 1, or be left out')]);
+  }
+  return { ...common, input, wantsSample: sample === '1' };
+}
+
+export interface FileFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/** Stands in for a file that has yet to come, so that everything else is checked before it is taken. */
+export const fileToCome: FileFacts = {
+  id: '00000000-0000-4000-8000-000000000000',
+  name: 'file',
+  sha256: '0'.repeat(64),
+};
+
+/** The job's input with its file, as its schema returns it. */
+export function checkUploadInput(
+  definition: JobDefinition,
+  upload: JobUpload,
+  { input }: UploadFields,
+  file: FileFacts,
+): Promise<unknown> {
+  if (Object.hasOwn(input, upload.field)) {
+    throw invalidFields([fieldError([upload.field], 'must be a file, not text')]);
+  }
+  const { name, sha256 } = file;
+  const whole = { ...upload.defaults?.({ name, sha256 }), ...input, [upload.field]: file.id };
+  return checkInput(definition, whole, []);
+}
