@@ -20,23 +20,15 @@ export interface DatabaseOptions {
   readonly connections?: number;
   /** A statement without an answer for so long is given up and its connection dropped (default 30,000). */
   readonly statementTimeoutMs?: number;
+  /** Further settings of each session, as `-c name=value`. */
+  readonly sessionOptions?: string;
+  /** Statements are sent without waiting for the answers to those before: for `inPipeline` only. */
+  readonly pipeline?: boolean;
 }
 
 /** Opens the pool; connections are made when they are first needed. */
 export function openDatabase(url: string, options: DatabaseOptions): Database {
-  const pool = new pg.Pool({
-    connectionString: url,
-    application_name: options.name,
-    max: options.connections ?? 7,
-    connectionTimeoutMillis: connectTimeoutMs,
-    idleTimeoutMillis: 60_000,
-    keepAlive: true,
-    options: sessionLimits,
-    query_timeout: options.statementTimeoutMs ?? 30_000,
-    Client: SelfClosingClient,
-  });
-  // A connection that breaks while idle is replaced on the next use; the statement that needs it reports.
-  pool.on('error', () => undefined);
+  const pool = openPool(url, options);
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   return {
     url,
@@ -49,6 +41,25 @@ export function openDatabase(url: string, options: DatabaseOptions): Database {
   };
 }
 
+/** A pool of its own, for statements that need other settings of their session. */
+export function openPool(url: string, options: DatabaseOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: options.name,
+    max: options.connections ?? 7,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    options: `${sessionLimits} ${options.sessionOptions ?? ''}`,
+    query_timeout: options.statementTimeoutMs ?? 30_000,
+    pipeline: options.pipeline ?? false,
+    Client: SelfClosingClient,
+  });
+  // A connection that breaks while idle is replaced on the next use; the statement that needs it reports.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
 /**
  * node-postgres reports a statement that timed out and goes on using its connection, on which the
  * next statement would wait behind the hung one, or join its transaction. This one closes it.
@@ -56,6 +67,9 @@ export function openDatabase(url: string, options: DatabaseOptions): Database {
 class SelfClosingClient extends pg.Client {
   constructor(config?: string | pg.ClientConfig) {
     super(config);
+    // While a client is out of its pool, nobody else listens: without this, a connection that breaks in a
+    // transaction ends the process. The statement under way, or the next, reports it.
+    this.on('error', () => undefined);
     const query = this.query.bind(this) as (...args: unknown[]) => unknown;
     const closeOnTimeout = (error: unknown) => {
       if (error instanceof Error && error.message === 'Query read timeout') this.drop();

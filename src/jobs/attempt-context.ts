@@ -40,6 +40,8 @@ export class AttemptContext implements TaskContext {
   private readonly options: AttemptContextOptions;
   private readonly counter: ProgressCounter;
   private checkpointNo: number;
+  /** The last write of this job's: they are numbered, so one waits for the other. */
+  private lastWrite: Promise<unknown> = Promise.resolve();
 
   constructor(options: AttemptContextOptions) {
     const { claimed, signal, counter } = options;
@@ -86,31 +88,20 @@ export class AttemptContext implements TaskContext {
 
   checkpoint = async (state: unknown, work?: TransactionWork): Promise<void> => {
     const json = encodeCheckpoint(state);
-    const knownNo = this.checkpointNo;
-    await this.fenced(
-      work,
-      (run) => writeCheckpoint(this.ref, json, knownNo, run),
-      (state) => state.isOwned && state.checkpointNo === knownNo + 1,
-    );
-    this.checkpointNo = knownNo + 1;
+    await this.inTurn(async () => {
+      const knownNo = this.checkpointNo;
+      await this.fenced(
+        work,
+        (run) => writeCheckpoint(this.ref, json, knownNo, run),
+        (state) => state.isOwned && state.checkpointNo === knownNo + 1,
+      );
+      this.checkpointNo = knownNo + 1;
+    });
   };
 
   finish = async <Result>(result: Result, work: TransactionWork): Promise<Result> => {
     const json = this.options.encodeResult(result);
-    await this.options.onFinishing();
-    const report = this.counter.take(performance.now());
-    const ending = { ...this.ref, result: json, report };
-    try {
-      await this.fenced(
-        work,
-        async (run) => (await succeed(this.options.store, [ending], run)).length === 1,
-        (state) => state.hasEnded,
-      );
-    } catch (error) {
-      this.counter.putBack(report);
-      this.options.onFinishRefused();
-      throw error;
-    }
+    await this.inTurn(() => this.writeEnd(json, work));
     this.hasFinished = true;
     return result;
   };
@@ -125,6 +116,30 @@ export class AttemptContext implements TaskContext {
     const { name, contentType, size } = file;
     return { name, contentType, size, read: (fromByte = 0) => this.readPatiently(id, fromByte) };
   };
+
+  private async writeEnd(result: string, work: TransactionWork): Promise<void> {
+    await this.options.onFinishing();
+    const report = this.counter.take(performance.now());
+    const ending = { ...this.ref, result, report };
+    try {
+      await this.fenced(
+        work,
+        async (run) => (await succeed(this.options.store, [ending], run)).length === 1,
+        (state) => state.hasEnded,
+      );
+    } catch (error) {
+      this.counter.putBack(report);
+      this.options.onFinishRefused();
+      throw error;
+    }
+  }
+
+  /** A job may ask for several writes without waiting: they are made in the order in which it asked. */
+  private inTurn(write: () => Promise<void>): Promise<void> {
+    const written = this.lastWrite.then(write);
+    this.lastWrite = written.catch(() => undefined);
+    return written;
+  }
 
   private get ref(): AttemptRef {
     return { taskId: this.id, attempt: this.attempt };
@@ -143,10 +158,17 @@ export class AttemptContext implements TaskContext {
     const { store } = this.options;
     const attempt = async () => {
       if (this.signal.reason instanceof LostAttempt) throw this.signal.reason;
-      await store.db.prisma.$transaction(async (tx) => {
-        await work?.(tx);
-        if (!(await write((text, values) => runIn(tx, text, values)))) throw new LostAttempt();
-      }, transactionLimits);
+      try {
+        await store.db.prisma.$transaction(async (tx) => {
+          await work?.(tx);
+          if (!(await write((text, values) => runIn(tx, text, values)))) throw new LostAttempt();
+        }, transactionLimits);
+      } catch (error) {
+        // The COMMIT of an earlier try may have come while this one waited for the row: then all is well.
+        if (error instanceof LostAttempt && hasCommitted(await readAttemptState(store, this.ref)))
+          return true;
+        throw error;
+      }
       return true;
     };
     const settled = async () => {

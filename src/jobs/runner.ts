@@ -9,7 +9,7 @@ import { Loop } from '../loop.ts';
 import { type ClaimedAttempt, claimTasks } from '../tasks/claim.ts';
 import type { AttemptRef } from '../tasks/end.ts';
 import { ProgressWriter } from '../tasks/progress/writer.ts';
-import { type FetchedEntry, wakeUpChannel } from '../tasks/queue.ts';
+import { type FetchedEntry, maxFetches, wakeUpChannel } from '../tasks/queue.ts';
 import type { Store } from '../tasks/store.ts';
 import { Attempt } from './attempt.ts';
 import type { DatabaseContact } from './contact.ts';
@@ -33,8 +33,6 @@ export interface RunnerOptions {
 /** Delayed entries send no NOTIFY when they fall due. */
 const floorPollMs = 1_000;
 const troublePauseMs = 500;
-/** Fetches under way at a time: while one batch is claimed, the next is fetched. */
-const maxFetches = 2;
 
 export class Runner {
   private readonly options: RunnerOptions;
@@ -45,6 +43,8 @@ export class Runner {
   private readonly listener: Listener;
   private readonly floorPoll: Loop;
   private fetching = 0;
+  private fetchTurn: NodeJS.Immediate | undefined;
+  private changeTurn: NodeJS.Immediate | undefined;
   private claiming = 0;
   private state: 'running' | 'draining' | 'stopping' = 'running';
 
@@ -105,7 +105,15 @@ export class Runner {
     if (types.length > 0) this.wake(await this.options.store.queue.due(types));
   }
 
+  /** After this turn of the loop: slots that are freed in the same turn are filled by one fetch. */
   private fetchMore(): void {
+    this.fetchTurn ??= setImmediate(() => {
+      this.fetchTurn = undefined;
+      this.fetchNow();
+    });
+  }
+
+  private fetchNow(): void {
     while (this.fetching < maxFetches) {
       const next = this.plan.next();
       if (!next) return;
@@ -124,7 +132,7 @@ export class Runner {
     let claimed: ClaimedAttempt[] = [];
     try {
       const entries = await this.fetch(type, reserved);
-      if (entries.length === reserved) this.plan.markReady(type);
+      if (entries.length === reserved) this.wake([type]);
       if (entries.length > 0) claimed = await this.claim(type, entries);
     } finally {
       this.plan.release(type, reserved - claimed.length);
@@ -201,13 +209,21 @@ export class Runner {
     this.changed();
   }
 
+  /** Told once for all that changes in the same turn of the loop. */
   private changed(): void {
-    this.options.onChange([...this.attempts], this.state === 'draining');
+    this.changeTurn ??= setImmediate(() => {
+      this.changeTurn = undefined;
+      this.options.onChange([...this.attempts], this.state === 'draining');
+    });
   }
 
   /** A claim that happened without our hearing of it: back to the queue, no try spent. */
   private handBackUnknown(rows: readonly AttemptRef[]): void {
-    if (this.claiming > 0) return;
+    // The rows of a claim under way are not strange. Whether these are its own shows when it has ended.
+    if (this.claiming > 0) {
+      this.writer.askSoon();
+      return;
+    }
     const known = new Set([...this.attempts].map((attempt) => attempt.taskId));
     const report = {
       percentDone: 0,

@@ -1,5 +1,6 @@
 /** Claiming: how fetched entries become running attempts of a worker. */
-import { inTransaction } from '../database/database.ts';
+import type pg from 'pg';
+import { inPipeline } from '../database/pipeline.ts';
 import type { FetchedEntry } from './queue.ts';
 import { transitions } from './state-machine.ts';
 import type { Store } from './store.ts';
@@ -18,32 +19,20 @@ export interface ClaimedAttempt {
   readonly cancelRequested: boolean;
 }
 
-/**
- * Begins an attempt for each entry whose task still waits for it, and settles all of them.
- * A worker that was given up claims nothing. Killed between fetch and claim, the task is queued
- * beside an entry that waits no longer: the reaper gives it a new one.
- */
-export function claimTasks(
-  store: Store,
-  workerId: string,
-  type: string,
-  entries: readonly FetchedEntry[],
-): Promise<ClaimedAttempt[]> {
-  return inTransaction(store.db.pool, async (connection) => {
-    const { rows } = await connection.query<ClaimedAttempt>({
-      name: 'claim',
-      // The worker's row is locked first (a giving-up waits, or was first), then the tasks in id order.
-      text: `
+// The worker's row is locked first (a giving-up waits, or was first), then the tasks in id order, each by its
+// primary key: as a join the planner may read the whole queue instead.
+const claimSql = `
         WITH me AS MATERIALIZED (
           SELECT id FROM worker WHERE id = $1 AND lost_at IS NULL FOR SHARE
         ), wanted AS MATERIALIZED (
           SELECT task.id
-          FROM task_state AS task
-          JOIN unnest($2::uuid[], $3::uuid[]) AS entry (task_id, id) ON task.id = entry.task_id AND task.entry_id = entry.id
+          FROM (SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS entry (task_id, id) ORDER BY task_id) AS entry
           CROSS JOIN me
-          WHERE task.status = '${transitions.claim.from[0]}'
-          ORDER BY task.id
-          FOR NO KEY UPDATE OF task
+          CROSS JOIN LATERAL (
+            SELECT id FROM task_state AS task
+            WHERE task.id = entry.task_id AND task.entry_id = entry.id AND task.status = '${transitions.claim.from[0]}'
+            FOR NO KEY UPDATE
+          ) AS task
         ), claimed AS (
           UPDATE task_state AS task
           SET status = '${transitions.claim.to[0]}', attempt = attempt + 1, worker_id = $1, entry_id = NULL,
@@ -58,14 +47,25 @@ export function claimTasks(
         )
         SELECT id AS "taskId", type, attempt, failures, max_attempts AS "maxAttempts", input, checkpoint,
                checkpoint_no AS "checkpointNo", cancel_requested_at IS NOT NULL AS "cancelRequested"
-        FROM claimed`,
-      values: [workerId, entries.map((entry) => entry.taskId), entries.map((entry) => entry.id)],
-    });
-    await store.queue.settle(
-      type,
-      entries.map((entry) => entry.id),
-      connection,
-    );
-    return rows;
-  });
+        FROM claimed`;
+
+/**
+ * Begins an attempt for each entry whose task still waits for it, and settles all of them.
+ * A worker that was given up claims nothing. Killed between fetch and claim, the task is queued
+ * beside an entry that waits no longer: the reaper gives it a new one.
+ */
+export async function claimTasks(
+  store: Store,
+  workerId: string,
+  type: string,
+  entries: readonly FetchedEntry[],
+): Promise<ClaimedAttempt[]> {
+  const entryIds = entries.map((entry) => entry.id);
+  const taskIds = entries.map((entry) => entry.taskId);
+  const [{ rows }] = await inPipeline<[pg.QueryResult<ClaimedAttempt>, unknown]>(store.queue.claimPool, [
+    (connection) =>
+      connection.query({ name: 'claim', text: claimSql, values: [workerId, taskIds, entryIds] }),
+    (connection) => store.queue.settle(type, entryIds, connection),
+  ]);
+  return rows;
 }

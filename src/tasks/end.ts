@@ -1,6 +1,6 @@
 /** The end of an attempt, by its own runner: fenced, and many in one statement. */
 import { inTransaction } from '../database/database.ts';
-import { fence } from './fence.ts';
+import { lockOwned } from './fence.ts';
 import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
 import type { ProgressReport } from './progress/report.ts';
 import type { Store } from './store.ts';
@@ -44,9 +44,7 @@ const succeedSql = `
     SELECT * FROM unnest($1::uuid[], $2::int[], ${reportColumns}, $7::jsonb[])
       AS ending (id, attempt, done, total, unit, message, result)
   ), locked AS MATERIALIZED (
-    SELECT ending.* FROM task_state AS task JOIN ending ON ${fence('task', 'ending.id', 'ending.attempt')}
-    ORDER BY task.id
-    FOR NO KEY UPDATE OF task
+    ${lockOwned('ending', 'ending.*')}
   ), moved AS (
     UPDATE task_state AS task
     SET status = 'succeeded', percent_done = 100, result = locked.result, error = NULL, losses = 0,
@@ -97,24 +95,24 @@ export function succeedAlone(store: Store, ends: readonly Success[]): Promise<At
   });
 }
 
-const failSql = leaveSql(`
-  SELECT ${lockedColumns}, ending.outcome <> 'handed_back' AS counts, ending.outcome = 'permanent' AS final,
-         NULL::int AS loss, CASE WHEN ending.outcome = 'handed_back' THEN 'handed_back' ELSE 'retrying' END AS kind,
-         ending.code, ending.error_message AS message, ending.delay
-  FROM task_state AS task
-  JOIN unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::float8[])
-    AS ending (id, attempt, outcome, code, error_message, delay) ON ${fence('task', 'ending.id', 'ending.attempt')}
-  ORDER BY task.id
-  FOR NO KEY UPDATE OF task`);
+const failSql = leaveSql(
+  `ending AS MATERIALIZED (
+     SELECT * FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::float8[])
+       AS ending (id, attempt, outcome, code, message, delay))`,
+  lockOwned(
+    'ending',
+    `${lockedColumns}, ending.outcome <> 'handed_back' AS counts, ending.outcome = 'permanent' AS final,
+     NULL::int AS loss, CASE WHEN ending.outcome = 'handed_back' THEN 'handed_back' ELSE 'retrying' END AS kind,
+     ending.code, ending.message, ending.delay`,
+  ),
+);
 
 const lastReportSql = `
   WITH ending AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], ${reportColumns}, $7::float8[])
       AS ending (id, attempt, done, total, unit, message, percent_done)
   ), locked AS MATERIALIZED (
-    SELECT ending.* FROM task_state AS task JOIN ending ON ${fence('task', 'ending.id', 'ending.attempt')}
-    ORDER BY task.id
-    FOR NO KEY UPDATE OF task
+    ${lockOwned('ending', 'ending.*')}
   ), told AS (
     INSERT INTO task_event (task_id, attempt, kind, detail)
     SELECT locked.id, locked.attempt, 'log', jsonb_build_object('text', line.text)

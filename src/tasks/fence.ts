@@ -13,3 +13,21 @@
 export function fence(task: string, id: string, attempt: string): string {
   return `${task}.id = ${id} AND ${task}.attempt = ${attempt} AND ${task}.status = 'running'`;
 }
+
+/**
+ * A query that locks the rows of those attempts in `source` that still own them, in id order, each by
+ * its primary key: as a join the planner may read every row of the status instead.
+ * @param source name of a CTE with columns `id` and `attempt`
+ * @param columns what to return of `source` and of the locked `task`
+ * @param wait `SKIP LOCKED`, or nothing to wait for rows that others hold
+ */
+export function lockOwned(source: string, columns: string, wait = ''): string {
+  return `
+    SELECT ${columns}
+    FROM (SELECT * FROM ${source} ORDER BY id) AS ${source}
+    CROSS JOIN LATERAL (
+      SELECT * FROM task_state AS task
+      WHERE ${fence('task', `${source}.id`, `${source}.attempt`)}
+      FOR NO KEY UPDATE ${wait}
+    ) AS task`;
+}

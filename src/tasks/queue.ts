@@ -3,8 +3,10 @@
  * as long as its task is queued. pg-boss's own retries, expiry and heartbeats are off, so that there
  * is one authority.
  */
+
+import type pg from 'pg';
 import { type ConstructorOptions, type Db, PgBoss } from 'pg-boss';
-import type { Connection, Database } from '../database/database.ts';
+import { type Connection, type Database, openPool } from '../database/database.ts';
 
 export interface Entry {
   /** The pg-boss job's id: `task_state.entry_id`. */
@@ -23,6 +25,9 @@ export interface FetchedEntry {
 /** Where a submit says which queue has work: one NOTIFY in the transaction that made the entry. */
 export const wakeUpChannel = 'headway_queue';
 
+/** Fetches under way at a time in one process: while one batch is claimed, the next is fetched. */
+export const maxFetches = 2;
+
 const yearSeconds = 365 * 24 * 3600;
 
 const queueOptions = {
@@ -35,9 +40,22 @@ const queueOptions = {
 export class TaskQueue {
   private readonly db: Database;
   private readonly boss: PgBoss;
+  /**
+   * Fetches commit without waiting for the disk. That is safe: the claim that follows waits, and makes
+   * the fetch durable with it; a fetch that is lost in a crash leaves its entries waiting.
+   */
+  private readonly fetchPool: pg.Pool;
+  /** For claims, which are one round trip. */
+  readonly claimPool: pg.Pool;
 
   private constructor(db: Database, options: Partial<ConstructorOptions>, onError: (error: Error) => void) {
     this.db = db;
+    this.fetchPool = openPool(db.url, {
+      name: 'headway fetch',
+      connections: maxFetches,
+      sessionOptions: '-c synchronous_commit=off',
+    });
+    this.claimPool = openPool(db.url, { name: 'headway claim', connections: maxFetches, pipeline: true });
     this.boss = new PgBoss({ db: asBossDb(db.pool), schedule: false, registerInstance: false, ...options });
     this.boss.on('error', onError);
   }
@@ -59,6 +77,7 @@ export class TaskQueue {
 
   async close(): Promise<void> {
     await this.boss.stop({ graceful: false, close: false });
+    await Promise.all([this.fetchPool.end(), this.claimPool.end()]);
   }
 
   /**
@@ -83,7 +102,10 @@ export class TaskQueue {
 
   /** Takes up to `limit` entries that are due. They are waiting no longer, whatever becomes of the caller. */
   async fetch(type: string, limit: number): Promise<FetchedEntry[]> {
-    const jobs = await this.boss.fetch<{ taskId: string }>(type, { batchSize: limit });
+    const jobs = await this.boss.fetch<{ taskId: string }>(type, {
+      batchSize: limit,
+      db: asBossDb(this.fetchPool),
+    });
     return jobs.map((job) => ({ id: job.id, taskId: job.data.taskId }));
   }
 

@@ -62,27 +62,28 @@ async function markLost(
 
 const moveBatch = 100;
 
-const moveOnSql = leaveSql(`
-  SELECT ${lockedColumns},
-         worker.is_blameless IS FALSE AND worker.lost_with <= 1 AS counts,
-         FALSE AS final,
-         CASE WHEN worker.is_blameless THEN 0 ELSE 1 END AS loss,
-         CASE WHEN worker.is_blameless THEN 'handed_back' ELSE 'worker_lost' END AS kind,
-         CASE WHEN worker.is_blameless THEN NULL ELSE 'worker_lost' END AS code,
-         CASE WHEN worker.is_blameless THEN NULL
-              ELSE 'The worker that ran it was lost' || coalesce(' (' || worker.told || ')', '') END AS message,
-         CASE WHEN worker.is_blameless OR worker.lost_with > 1 THEN 0
-              ELSE least(300, power(2, least(task.failures, 10))) * (0.75 + random() / 2) END AS delay
-  FROM task_state AS task
-  JOIN (
-    SELECT id, lost_with, lost_reason LIKE 'handed_back%' OR lost_reason LIKE 'stopped%' AS is_blameless,
-           nullif(split_part(lost_reason, ': ', 2), '') AS told
-    FROM worker WHERE id = $2 AND lost_at IS NOT NULL
-  ) AS worker ON task.worker_id = worker.id
-  WHERE task.status = 'running'
-  ORDER BY task.id
-  LIMIT ${moveBatch}
-  FOR NO KEY UPDATE OF task SKIP LOCKED`);
+const moveOnSql = leaveSql(
+  `worker AS MATERIALIZED (
+     SELECT id, lost_with, lost_reason LIKE 'handed_back%' OR lost_reason LIKE 'stopped%' AS is_blameless,
+            nullif(split_part(lost_reason, ': ', 2), '') AS told
+     FROM worker WHERE id = $2 AND lost_at IS NOT NULL)`,
+  // By the partial index on the worker of running rows.
+  `SELECT ${lockedColumns},
+          NOT worker.is_blameless AND worker.lost_with <= 1 AS counts,
+          FALSE AS final,
+          CASE WHEN worker.is_blameless THEN 0 ELSE 1 END AS loss,
+          CASE WHEN worker.is_blameless THEN 'handed_back' ELSE 'worker_lost' END AS kind,
+          CASE WHEN worker.is_blameless THEN NULL ELSE 'worker_lost' END AS code,
+          CASE WHEN worker.is_blameless THEN NULL
+               ELSE 'The worker that ran it was lost' || coalesce(' (' || worker.told || ')', '') END AS message,
+          CASE WHEN worker.is_blameless OR worker.lost_with > 1 THEN 0
+               ELSE least(300, power(2, least(task.failures, 10))) * (0.75 + random() / 2) END AS delay
+   FROM task_state AS task JOIN worker ON task.worker_id = worker.id
+   WHERE task.worker_id = $2 AND task.status = 'running'
+   ORDER BY task.id
+   LIMIT ${moveBatch}
+   FOR NO KEY UPDATE OF task SKIP LOCKED`,
+);
 
 /** Moves the rows of a worker that is marked lost, in batches; rows that are locked are left to the next turn. */
 export async function moveOn(store: Store, workerId: string): Promise<LeftAttempt[]> {

@@ -1,6 +1,6 @@
 /** The statement that writes a runner's progress, and learns in the same answer what it still owns. */
 import type { AttemptRef } from '../end.ts';
-import { fence } from '../fence.ts';
+import { lockOwned } from '../fence.ts';
 import type { Store } from '../store.ts';
 import type { ProgressReport } from './report.ts';
 
@@ -21,11 +21,11 @@ const flushSql = `
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::boolean[], $4::float8[], $5::float8[], $6::float8[],
                          $7::text[], $8::float8[], $9::text[])
       AS sent (id, attempt, has_changed, percent_done, done, total, unit, rate_per_second, message)
+  ), changed AS (
+    SELECT * FROM sent WHERE has_changed
   ), locked AS MATERIALIZED (
     -- Only what changed is locked, and nothing is waited for: a locked row is written next time.
-    SELECT sent.* FROM sent JOIN task_state AS task ON ${fence('task', 'sent.id', 'sent.attempt')}
-    WHERE sent.has_changed
-    FOR NO KEY UPDATE OF task SKIP LOCKED
+    ${lockOwned('changed', 'changed.*', 'SKIP LOCKED')}
   ), written AS (
     -- Heap-only: no index names a column that is set here.
     UPDATE task_state AS task
@@ -46,7 +46,7 @@ const flushSql = `
          written.id IS NOT NULL AS "wasWritten",
          task.cancel_requested_at IS NOT NULL AS "cancelRequested"
   FROM sent
-  JOIN task_state AS task ON task.id = sent.id
+  CROSS JOIN LATERAL (SELECT * FROM task_state WHERE task_state.id = sent.id LIMIT 1) AS task
   LEFT JOIN written ON written.id = sent.id
   UNION ALL
   SELECT id, attempt, 'unknown', FALSE, FALSE
