@@ -19,7 +19,7 @@ import { healthRoutes } from './health.ts';
 import { homeRoutes } from './home.ts';
 import { parseJsonBody } from './json-body.ts';
 import { answerUnknownRoutes } from './not-found.ts';
-import { answerBrokenRequest, pageHeaders } from './replies.ts';
+import { answerBrokenRequest, answerExpectation, pageHeaders } from './replies.ts';
 import { logRequests } from './request-log.ts';
 import { sessionRoutes } from './session.ts';
 import { taskRoutes } from './tasks.ts';
@@ -67,6 +67,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const access = new Access(config.apiKeys);
   const context: ApiContext = { config, store, registry, resultLink: resultLinkOf(registry), isShuttingDown };
 
+  app.server.on('checkExpectation', answerExpectation);
   app.setErrorHandler(handleError);
   answerUnknownRoutes(app);
   logRequests(app);

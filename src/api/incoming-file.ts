@@ -11,13 +11,11 @@ export interface ReceivedFile {
 
 export class IncomingFile {
   private readonly store: Store;
-  private readonly maxBytes: number;
   private upload: Upload | undefined;
   private received: ReceivedFile | undefined;
 
-  constructor(store: Store, maxBytes: number) {
+  constructor(store: Store) {
     this.store = store;
-    this.maxBytes = maxBytes;
   }
 
   /** Undefined until `receive` has returned. */
@@ -32,12 +30,13 @@ export class IncomingFile {
   async receive(
     facts: { name: string; contentType: string },
     source: AsyncIterable<Buffer> | Iterable<Buffer>,
+    maxBytes: number,
   ): Promise<void> {
     let size = 0;
     for await (const bytes of source) {
       if (bytes.length === 0) continue;
       size += bytes.length;
-      if (size > this.maxBytes) throw tooLarge(this.maxBytes);
+      if (size > maxBytes) throw tooLarge(maxBytes);
       this.upload ??= await withinAnswerTime(Upload.begin(this.store, facts));
       await this.upload.write(bytes);
     }

@@ -24,6 +24,7 @@ const kinds = {
   'too-large': [413, 'The request is too large'],
   'url-too-long': [414, 'The URL is too long'],
   'unsupported-media-type': [415, 'The body is of a type that is not taken here'],
+  'expectation-failed': [417, 'This expectation cannot be met'],
   'headers-too-large': [431, 'The headers are too large'],
   'internal-error': [500, 'Something went wrong in the service'],
   unavailable: [503, 'The service is not available right now'],

@@ -1,4 +1,5 @@
 /** How pages and problems are sent. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { discardBody } from './body.ts';
@@ -64,6 +65,16 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
   );
   socket.resume();
   setTimeout(() => socket.destroy(), lingerMs).unref();
+}
+
+/** Answers `Expect: ` with anything but 100-continue, which Node would refuse without a word. */
+export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const { body } = new HttpProblem(
+    'expectation-failed',
+    'Leave the Expect header out, or expect 100-continue.',
+  );
+  response.writeHead(body.status, { 'content-type': 'application/problem+json', connection: 'close' });
+  response.end(JSON.stringify(body));
 }
 
 function brokenRequestProblem(code: string | undefined): HttpProblem {

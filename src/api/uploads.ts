@@ -71,7 +71,7 @@ class UploadRequest {
     this.context = context;
     this.request = request;
     this.definition = definitionOf(context, type);
-    this.incoming = new IncomingFile(context.store, context.config.maxUploadBytes);
+    this.incoming = new IncomingFile(context.store);
     const { upload } = this.definition;
     if (!upload) {
       throw new HttpProblem(
@@ -111,7 +111,7 @@ class UploadRequest {
     const fields = await this.checkEarly();
     if (fields.wantsSample) throw this.sampleAndFile();
     const name = fields.filename ?? filenameIn(this.request.headers['content-disposition']) ?? '';
-    await this.incoming.receive({ name, contentType }, readBody(this.request.raw));
+    await this.incoming.receive({ name, contentType }, readBody(this.request.raw), maxUploadBytes);
   }
 
   private async receiveForm(boundary: string): Promise<void> {
@@ -133,7 +133,8 @@ class UploadRequest {
     }
     // What is known by now is checked: a form may bring the rest after its file.
     readFields(this.fields, this.definition.type);
-    await this.incoming.receive({ name: baseName(filename), contentType: part.contentType }, part.body);
+    const facts = { name: baseName(filename), contentType: part.contentType };
+    await this.incoming.receive(facts, part.body, this.context.config.maxUploadBytes);
   }
 
   /** A form without a file, and what curl sends unless told otherwise. */
@@ -169,7 +170,8 @@ class UploadRequest {
     if (this.incoming.file) throw this.sampleAndFile();
     const sample = sampleFor(this.definition.type) as Sample;
     await checkUploadInput(this.definition, this.upload, fields, { ...fileToCome, name: sample.name });
-    await this.incoming.receive(sample, sample.chunks());
+    // Ours: no limit of this service keeps it out.
+    await this.incoming.receive(sample, sample.chunks(), Number.POSITIVE_INFINITY);
   }
 
   /** Everything but the file, before the file: nobody sends 100 MB to learn that a field is missing. */
