@@ -1,0 +1,90 @@
+/** Uploads that end before their end: never a submit, and soon nothing is left of them. */
+import { connect, type Socket } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startApi, storedFiles, type TestApi } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api.close());
+
+const half = 'x'.repeat(600_000);
+
+/** Sends the beginning of an upload and resolves when some of it is stored. */
+async function beginUpload(headers: string, bytes: string): Promise<Socket> {
+  const socket = connect(api.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write(`POST /tasks/csv-import HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n\r\n${bytes}`);
+  await eventually(async () => (await storedFiles(api.store)).chunks > 0);
+  return socket;
+}
+
+const nothingIsLeft = async () => {
+  const { files, chunks } = await storedFiles(api.store);
+  return files + chunks === 0 && (await api.store.db.prisma.taskState.count()) === 0;
+};
+
+test.each([
+  ['by its length', 'Content-Type: text/csv\r\nContent-Length: 1000000', half],
+  ['by its chunks', 'Content-Type: text/csv\r\nTransfer-Encoding: chunked', `927c0\r\n${half}`],
+  [
+    'by its boundary',
+    'Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000',
+    `--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n${half}`,
+  ],
+  [
+    'by its length, though its boundary has come',
+    'Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000',
+    `--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n${half}\r\n--x--\r\n`,
+  ],
+])('a connection that is cut before the end %s leaves nothing', async (_what, headers, bytes) => {
+  const socket = await beginUpload(headers, bytes);
+
+  socket.destroy();
+
+  await eventually(nothingIsLeft);
+});
+
+test('a broken chunk leaves nothing and is answered', async () => {
+  const socket = await beginUpload(
+    'Content-Type: text/csv\r\nTransfer-Encoding: chunked',
+    `927c0\r\n${half}\r\n`,
+  );
+  const answer = new Promise<string>((resolve) => socket.once('data', (data) => resolve(data.toString())));
+
+  socket.write('this is no length\r\n');
+
+  expect(await answer).toMatch(/^HTTP\/1\.1 400 /);
+  await eventually(nothingIsLeft);
+});
+
+test('a body that has come whole is submitted although nobody listens any more', async () => {
+  const socket = connect(api.port, '127.0.0.1');
+  const body = 'a,b\n1,2\n';
+
+  socket.end(
+    `POST /tasks/csv-import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+
+  await eventually(async () => (await api.store.db.prisma.taskState.count()) === 1);
+  await api.store.db.pool.query('TRUNCATE task_state, file, file_chunk');
+});
+
+test('a stop cuts uploads off and clears them away first', async () => {
+  await using stopped = await startApi();
+  const socket = connect(stopped.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write(
+    `POST /tasks/csv-import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n\r\n${half}`,
+  );
+  await eventually(async () => (await storedFiles(stopped.store)).chunks > 0);
+
+  const began = performance.now();
+  await stopped.stopServing();
+
+  expect(performance.now() - began).toBeLessThan(3000);
+  expect(await storedFiles(stopped.store)).toEqual({ files: 0, chunks: 0 });
+});

@@ -1,0 +1,145 @@
+/** The API on a database of its own, listening; no runners, so that tasks stay as they are put. */
+import { connect } from 'node:net';
+import { pino } from 'pino';
+import { buildApp } from '../../src/api/app.ts';
+import { type Config, loadConfig } from '../../src/config.ts';
+import { loadRegistry } from '../../src/jobs/registry.ts';
+import type { Store } from '../../src/tasks/store.ts';
+import { createTestDatabase } from './database.ts';
+import { jobFolders, openStore } from './service.ts';
+
+export interface TestApi extends AsyncDisposable {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
+  readonly port: number;
+  readonly store: Store;
+  /** Closes the server and leaves the store. */
+  stopServing(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TestApiOptions {
+  readonly config?: Partial<Config>;
+  readonly isShuttingDown?: () => boolean;
+  /** Replaces parts of the store, to make them fail. */
+  readonly changeStore?: (store: Store) => Store;
+}
+
+export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
+  const database = await createTestDatabase();
+  const { close: closeStore, ...own } = await openStore(database.url);
+  const store = options.changeStore?.(own) ?? own;
+  const app = await buildApp({
+    config: { ...loadConfig({}), ...options.config },
+    store,
+    registry: await loadRegistry(jobFolders),
+    log: pino({ level: 'silent' }),
+    ...(options.isShuttingDown && { isShuttingDown: options.isShuttingDown }),
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const close = async () => {
+    await app.close();
+    await closeStore();
+    await database.drop();
+  };
+  const stopServing = () => app.close();
+  return { url, port: Number(new URL(url).port), store, stopServing, close, [Symbol.asyncDispose]: close };
+}
+
+/** POST with a JSON body. */
+export function postJson(
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    redirect: 'manual',
+  });
+}
+
+/** POST with a CSV file as the body. */
+export function postCsv(
+  url: string,
+  body: string | Buffer | ReadableStream | AsyncIterable<Buffer>,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  // Node's fetch takes streams where the duplex mode is named; its types know neither that nor buffers.
+  const init = { method: 'POST', headers: { 'content-type': 'text/csv', ...headers }, body, duplex: 'half' };
+  return fetch(url, { ...(init as unknown as RequestInit), redirect: 'manual' });
+}
+
+/** POST with a multipart form; a field that is a pair is a file's name and content. */
+export function postForm(
+  url: string,
+  fields: readonly (readonly [name: string, value: string | readonly [filename: string, content: string]])[],
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  const form = new FormData();
+  for (const [name, value] of fields) {
+    if (typeof value === 'string') form.append(name, value);
+    else form.append(name, new File([value[1]], value[0], { type: 'text/csv' }));
+  }
+  return fetch(url, { method: 'POST', headers, body: form, redirect: 'manual' });
+}
+
+/** Sends bytes as they are and resolves with all that comes back until the server or `untilMs` ends it. */
+export function exchange(port: number, bytes: string | Buffer, untilMs = 2000): Promise<string> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    const done = () => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(Buffer.concat(chunks).toString('utf8'));
+    };
+    const timer = setTimeout(done, untilMs);
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('close', done);
+    socket.on('error', done);
+  });
+}
+
+export interface ProblemBody {
+  readonly type: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly errors?: { path: string; message: string }[];
+  readonly existingTask?: string;
+}
+
+/** The body of an answer that must be a problem. */
+export async function problemOf(response: Response): Promise<ProblemBody> {
+  const text = await response.text();
+  const type = response.headers.get('content-type') ?? 'no content type';
+  if (!type.startsWith('application/problem+json')) throw new Error(`${response.status} ${type}: ${text}`);
+  return JSON.parse(text) as ProblemBody;
+}
+
+export interface TaskBody {
+  readonly id: string;
+  readonly title: string;
+  readonly key: string | null;
+  readonly group: string | null;
+  readonly status: string;
+  readonly cancelRequested: boolean;
+  readonly links: { self: string };
+}
+
+/** The body of an answer that must be a task. */
+export async function taskOf(response: Response): Promise<TaskBody> {
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${response.status}: ${text}`);
+  return JSON.parse(text) as TaskBody;
+}
+
+/** How many files, complete or not, and chunks there are. */
+export async function storedFiles(store: Store): Promise<{ files: number; chunks: number }> {
+  const [files, chunks] = await Promise.all([
+    store.db.prisma.file.count(),
+    store.db.prisma.fileChunk.count(),
+  ]);
+  return { files, chunks };
+}
