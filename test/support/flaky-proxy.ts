@@ -1,0 +1,187 @@
+/**
+ * Stands between Headway and PostgreSQL and misbehaves as networks do, but on demand: it loses the answer to a
+ * statement that was executed, delivers one after its client has gone, or stops passing anything on.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+
+/** Texts as they stand in the bytes that a client sends: SQL, or the name of a prepared statement. */
+export interface Trigger {
+  /** Of the statement to spoil. */
+  readonly statement: string;
+  /** Where given, only on a connection whose transaction has sent this before. */
+  readonly after?: string;
+}
+
+/** A statement that the server has not seen yet. */
+export interface HeldStatement {
+  /** Passes it on after all; resolves when the server has answered. */
+  deliver(): Promise<void>;
+}
+
+interface Fault {
+  readonly trigger: Trigger;
+  readonly kind: 'loseAnswer' | 'holdBack' | 'delay';
+  readonly happened: PromiseWithResolvers<HeldStatement>;
+}
+
+/** One connection through the proxy. */
+interface Link {
+  readonly client: Socket;
+  readonly server: Socket;
+  /** What the client has sent since its last BEGIN. */
+  sent: string;
+  losing: Fault | undefined;
+  /** What the server has answered since. */
+  answered: string;
+}
+
+/** PostgreSQL's ReadyForQuery: it has answered everything that it was sent. */
+const isReady = (bytes: Buffer) => bytes.at(-6) === 0x5a && bytes.readInt32BE(bytes.length - 5) === 5;
+
+export class FlakyProxy implements AsyncDisposable {
+  /** The database through the proxy. */
+  readonly url: string;
+  private readonly listener: Server;
+  private readonly folder: string;
+  private readonly target: { host: string; port: number };
+  private readonly links = new Set<Link>();
+  private readonly sockets = new Set<Socket>();
+  private faults: Fault[] = [];
+  private isFrozen = false;
+
+  private constructor(databaseUrl: string, folder: string) {
+    const { host, port } = new pg.Client({ connectionString: databaseUrl });
+    this.folder = folder;
+    this.target = { host, port };
+    const url = new URL(databaseUrl);
+    url.searchParams.set('host', folder);
+    this.url = url.href;
+    this.listener = createServer((client) => this.link(client));
+  }
+
+  static async start(databaseUrl: string): Promise<FlakyProxy> {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'headway-proxy-'));
+    const proxy = new FlakyProxy(databaseUrl, folder);
+    const socket = path.join(folder, `.s.PGSQL.${proxy.target.port}`);
+    await new Promise<void>((resolve) => proxy.listener.listen(socket, resolve));
+    return proxy;
+  }
+
+  /** The next such statement is executed, and its client is cut off without the answer. Resolves when it has happened. */
+  async loseAnswer(trigger: Trigger): Promise<void> {
+    await this.add('loseAnswer', trigger);
+  }
+
+  /** The client of the next such statement is cut off, and the statement is kept until it is delivered. */
+  holdBack(trigger: Trigger): Promise<HeldStatement> {
+    return this.add('holdBack', trigger);
+  }
+
+  /** The next such statement is kept until it is delivered, while its client waits for the answer. */
+  delay(trigger: Trigger): Promise<HeldStatement> {
+    return this.add('delay', trigger);
+  }
+
+  /** Passes nothing on, in no direction, without closing anything; new connections are taken. */
+  freeze(): void {
+    this.isFrozen = true;
+    for (const { client, server } of this.links) {
+      client.pause();
+      server.pause();
+    }
+  }
+
+  thaw(): void {
+    this.isFrozen = false;
+    for (const { client, server } of this.links) {
+      client.resume();
+      server.resume();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise((resolve) => this.listener.close(resolve));
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private add(kind: Fault['kind'], trigger: Trigger): Promise<HeldStatement> {
+    const happened = Promise.withResolvers<HeldStatement>();
+    this.faults.push({ kind, trigger, happened });
+    return happened.promise;
+  }
+
+  private link(client: Socket): void {
+    const { host, port } = this.target;
+    const server = host.startsWith('/')
+      ? connect(path.join(host, `.s.PGSQL.${port}`))
+      : connect({ host, port });
+    const link: Link = { client, server, sent: '', losing: undefined, answered: '' };
+    this.links.add(link);
+    for (const socket of [client, server]) {
+      this.sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => this.sockets.delete(socket));
+    }
+    if (this.isFrozen) {
+      client.pause();
+      server.pause();
+    }
+    client.on('data', (bytes) => this.fromClient(link, bytes));
+    server.on('data', (bytes) => this.fromServer(link, bytes));
+    client.on('close', () => this.links.delete(link) && server.end());
+    server.on('close', () => client.destroy());
+  }
+
+  private fromClient(link: Link, bytes: Buffer): void {
+    const text = bytes.toString('latin1');
+    if (text.includes('BEGIN')) link.sent = '';
+    // Statements may have been sent together, the one before among them.
+    link.sent += text;
+    const fault = this.faults.find(
+      ({ trigger }) => text.includes(trigger.statement) && link.sent.includes(trigger.after ?? ''),
+    );
+    if (!fault) return void link.server.write(bytes);
+    this.faults = this.faults.filter((other) => other !== fault);
+    if (fault.kind === 'loseAnswer') {
+      link.losing = fault;
+      link.server.write(bytes);
+      return;
+    }
+    if (fault.kind === 'holdBack') this.cutOff(link);
+    fault.happened.resolve({ deliver: () => deliver(link.server, bytes) });
+  }
+
+  private fromServer(link: Link, bytes: Buffer): void {
+    if (!link.losing) return void link.client.write(bytes);
+    link.answered += bytes.toString('latin1');
+    // That it was committed is what the tag of its own answer says.
+    const isCommit = link.losing.trigger.statement === 'COMMIT';
+    if (!isReady(bytes) || (isCommit && !link.answered.includes('COMMIT\0'))) return;
+    this.cutOff(link);
+    link.server.end();
+    link.losing.happened.resolve({ deliver: async () => undefined });
+  }
+
+  /** The client's side only: the server does not notice. */
+  private cutOff(link: Link): void {
+    this.links.delete(link);
+    link.client.destroy();
+  }
+}
+
+function deliver(server: Socket, bytes: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    const onAnswer = (answer: Buffer) => {
+      if (!isReady(answer)) return;
+      server.off('data', onAnswer);
+      resolve();
+    };
+    server.on('data', onAnswer);
+    server.write(bytes);
+  });
+}

@@ -1,0 +1,446 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AttemptContext } from '../../src/jobs/attempt-context.ts';
+import { DatabaseContact } from '../../src/jobs/contact.ts';
+import { EndWriter } from '../../src/jobs/end-writer.ts';
+import { LostAttempt, PermanentError } from '../../src/jobs/errors.ts';
+import { loadRegistry } from '../../src/jobs/registry.ts';
+import { Runner } from '../../src/jobs/runner.ts';
+import { readAttemptState, writeCheckpoint } from '../../src/tasks/checkpoint.ts';
+import { type RunSql, succeedAlone } from '../../src/tasks/end.ts';
+import { ProgressCounter } from '../../src/tasks/progress/counter.ts';
+import type { Store } from '../../src/tasks/store.ts';
+import { submitTask } from '../../src/tasks/submit.ts';
+import { giveUp } from '../../src/tasks/workers.ts';
+import { eventually } from '../support/eventually.ts';
+import { FlakyProxy } from '../support/flaky-proxy.ts';
+import { createEffectTable, effectsOf, jobFolders, openStore, submit, waitFor } from '../support/service.ts';
+import {
+  emptyReport,
+  kindsOf,
+  liveEntries,
+  lockWaiters,
+  type RunningTask,
+  rowOf,
+  runTask,
+  startWorker,
+  takeAll,
+  useStore,
+} from '../support/tasks.ts';
+
+const store = useStore();
+const alone: RunSql = async (text, values) => (await store.db.pool.query(text, values)).rows;
+const log = pino({ level: 'silent' });
+
+/** What a job is given, on a store that may be behind the proxy. */
+function contextOf(on: Store, task: RunningTask, signal = new AbortController().signal): AttemptContext {
+  return new AttemptContext({
+    claimed: task.claimed,
+    store: on,
+    contact: new DatabaseContact(),
+    counter: new ProgressCounter(),
+    signal,
+    encodeResult: (result) => JSON.stringify(result),
+    onFinishing: async () => undefined,
+    onFinishRefused: () => undefined,
+  });
+}
+
+describe('a checkpoint', () => {
+  it('is written where it follows the last one, and numbered', async () => {
+    const task = await runTask(store);
+    const before = await rowOf(store, task.taskId);
+
+    expect(await writeCheckpoint(task, '{"offset": 1}', 0, alone)).toBe(true);
+    expect(await writeCheckpoint(task, '{"offset": 2}', 1, alone)).toBe(true);
+
+    const row = await rowOf(store, task.taskId);
+    expect(row).toEqual({ ...before, checkpoint: { offset: 2 }, checkpointNo: 2 });
+  });
+
+  it.each([-1, 1, 2])('is not written where the last known number is %i instead of 0', async (knownNo) => {
+    const task = await runTask(store);
+
+    expect(await writeCheckpoint(task, '{"offset": 1}', knownNo, alone)).toBe(false);
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpoint: null, checkpointNo: 0 });
+  });
+
+  it('is written by one of two that know the same number', async () => {
+    const task = await runTask(store);
+
+    const written = await Promise.all(
+      Array.from({ length: 10 }, (_, n) => writeCheckpoint(task, `${n}`, 0, alone)),
+    );
+
+    expect(written.filter(Boolean)).toHaveLength(1);
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpointNo: 1 });
+  });
+
+  it('is not written by an attempt that was taken away, nor after the end', async () => {
+    const task = await runTask(store);
+
+    expect(await writeCheckpoint({ ...task, attempt: 2 }, '1', 0, alone)).toBe(false);
+    await succeedAlone(store, [{ ...task, result: 'null', report: emptyReport }]);
+    expect(await writeCheckpoint(task, '1', 0, alone)).toBe(false);
+  });
+
+  it('can be asked about afterwards', async () => {
+    const task = await runTask(store);
+    await writeCheckpoint(task, '1', 0, alone);
+
+    expect(await readAttemptState(store, task)).toEqual({ isOwned: true, hasEnded: false, checkpointNo: 1 });
+    const other = { ...task, attempt: 2 };
+    expect(await readAttemptState(store, other)).toMatchObject({ isOwned: false, hasEnded: false });
+    await succeedAlone(store, [{ ...task, result: 'null', report: emptyReport }]);
+    expect(await readAttemptState(store, task)).toEqual({ isOwned: false, hasEnded: true, checkpointNo: 1 });
+    expect(await readAttemptState(store, other)).toMatchObject({ isOwned: false, hasEnded: false });
+    await store.db.prisma.taskState.deleteMany();
+    expect(await readAttemptState(store, task)).toEqual({
+      isOwned: false,
+      hasEnded: false,
+      checkpointNo: -1,
+    });
+  });
+});
+
+describe('a job’s checkpoint', () => {
+  beforeEach(async () => {
+    await store.db.prisma.$executeRaw`DROP TABLE IF EXISTS effect`;
+    await createEffectTable(store);
+  });
+
+  it('commits with its writes', async () => {
+    const task = await runTask(store);
+    const context = contextOf(store, task);
+
+    await context.checkpoint({ step: 1, text: 'a\0b\ud800' }, leaveEffect(task, 1));
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpoint: { step: 1, text: 'ab\ufffd' } });
+    expect(await effectsOf(store, task.taskId)).toEqual([1]);
+  });
+
+  it('is not written where its writes fail, which the job is told; the next one is', async () => {
+    const task = await runTask(store);
+    const context = contextOf(store, task);
+    const refused = context.checkpoint({ step: 1 }, async (tx) => {
+      await leaveEffect(task, 1)(tx);
+      throw new Error('of the job’s own');
+    });
+
+    await expect(refused).rejects.toThrow('of the job’s own');
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpoint: null, checkpointNo: 0 });
+    await context.checkpoint({ step: 2 }, leaveEffect(task, 2));
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpoint: { step: 2 }, checkpointNo: 1 });
+    expect(await effectsOf(store, task.taskId)).toEqual([2]);
+  });
+
+  it('of an attempt that was taken away throws LostAttempt, and its writes are not there', async () => {
+    const task = await runTask(store);
+    const context = contextOf(store, task);
+    await giveUp(store, task.workerId, 'exited', '');
+
+    await expect(context.checkpoint({ step: 1 }, leaveEffect(task, 1))).rejects.toThrow(LostAttempt);
+    await expect(context.finish('done', leaveEffect(task, 2))).rejects.toThrow(LostAttempt);
+
+    expect(await effectsOf(store, task.taskId)).toEqual([]);
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'queued', checkpoint: null });
+  });
+
+  it('is written in the order of the calls where a job does not wait for them', async () => {
+    const task = await runTask(store);
+    const context = contextOf(store, task);
+
+    await Promise.all([1, 2, 3, 4].map((step) => context.checkpoint({ step }, leaveEffect(task, step))));
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpoint: { step: 4 }, checkpointNo: 4 });
+    expect(await effectsOf(store, task.taskId)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('goes on after one that was refused, where a job does not wait for them', async () => {
+    const task = await runTask(store);
+    const context = contextOf(store, task);
+
+    const outcomes = await Promise.allSettled([
+      context.checkpoint(10n),
+      context.checkpoint({ step: 1 }, async () => Promise.reject(new Error('of the job’s own'))),
+      context.checkpoint({ step: 2 }),
+    ]);
+
+    expect(outcomes.map((outcome) => outcome.status)).toEqual(['rejected', 'rejected', 'fulfilled']);
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpoint: { step: 2 }, checkpointNo: 1 });
+  });
+
+  it.each([
+    ['a BigInt', 10n],
+    ['undefined', undefined],
+    ['too large', 'x'.repeat(1024 * 1024)],
+  ])('that cannot be kept fails for good: %s', async (_name, state) => {
+    const task = await runTask(store);
+
+    await expect(contextOf(store, task).checkpoint(state)).rejects.toThrow(PermanentError);
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpointNo: 0 });
+  });
+});
+
+describe('an answer that was lost', () => {
+  let proxy: FlakyProxy;
+  let shaky: Store & { close(): Promise<void> };
+
+  beforeEach(async () => {
+    await store.db.prisma.$executeRaw`DROP TABLE IF EXISTS effect`;
+    await createEffectTable(store);
+    proxy = await FlakyProxy.start(store.url);
+    shaky = await openStore(proxy.url);
+  });
+  afterEach(async () => {
+    await shaky.close();
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  const checkpointCommit = { statement: 'COMMIT', after: 'checkpoint_no + 1' };
+  const finishCommit = { statement: 'COMMIT', after: "status = 'succeeded'" };
+
+  it('of a checkpoint: it is written once, with its writes', async () => {
+    const task = await runTask(store);
+    const context = contextOf(shaky, task);
+    const lost = proxy.loseAnswer(checkpointCommit);
+
+    await context.checkpoint({ step: 1 }, leaveEffect(task, 1));
+    await lost;
+    await context.checkpoint({ step: 2 }, leaveEffect(task, 2));
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpoint: { step: 2 }, checkpointNo: 2 });
+    expect(await effectsOf(store, task.taskId)).toEqual([1, 2]);
+  });
+
+  it('of each of ten checkpoints: each is written once', async () => {
+    const task = await runTask(store);
+    const context = contextOf(shaky, task);
+
+    for (let step = 1; step <= 10; step += 1) {
+      const lost = proxy.loseAnswer(checkpointCommit);
+      await context.checkpoint({ step }, leaveEffect(task, step));
+      await lost;
+    }
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpointNo: 10 });
+    expect(await effectsOf(store, task.taskId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it('of a checkpoint whose COMMIT never came: it is written again, once', async () => {
+    const task = await runTask(store);
+    const held = proxy.holdBack(checkpointCommit);
+
+    const written = contextOf(shaky, task).checkpoint({ step: 1 }, leaveEffect(task, 1));
+    await held;
+    // The server ends the transaction that nobody commits, as its session limits demand.
+    await written;
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpointNo: 1 });
+    expect(await effectsOf(store, task.taskId)).toEqual([1]);
+  });
+
+  it('of a checkpoint whose COMMIT comes while it is written again: it counts, once', async () => {
+    const task = await runTask(store);
+    const held = proxy.holdBack(checkpointCommit);
+
+    const written = contextOf(shaky, task).checkpoint({ step: 1 }, leaveEffect(task, 1));
+    const { deliver } = await held;
+    await eventually(async () => (await lockWaiters(store)) === 1);
+    await deliver();
+    await written;
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpoint: { step: 1 }, checkpointNo: 1 });
+    expect(await effectsOf(store, task.taskId)).toEqual([1]);
+  });
+
+  it('of a finish: the task has succeeded, its writes are there once', async () => {
+    const task = await runTask(store);
+    const context = contextOf(shaky, task);
+    const lost = proxy.loseAnswer(finishCommit);
+
+    expect(await context.finish({ rows: 3 }, leaveEffect(task, 1))).toEqual({ rows: 3 });
+    await lost;
+
+    expect(context.hasFinished).toBe(true);
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'succeeded', result: { rows: 3 } });
+    expect(await effectsOf(store, task.taskId)).toEqual([1]);
+    expect(await kindsOf(store, task.taskId)).toEqual(['submitted', 'started', 'succeeded']);
+  });
+
+  it('of a finish whose COMMIT comes while it is written again: the job is told that it has finished', async () => {
+    const task = await runTask(store);
+    const context = contextOf(shaky, task);
+    const held = proxy.holdBack(finishCommit);
+
+    const finished = context.finish({ rows: 3 }, leaveEffect(task, 1));
+    const { deliver } = await held;
+    await eventually(async () => (await lockWaiters(store)) === 1);
+    await deliver();
+
+    expect(await finished).toEqual({ rows: 3 });
+    expect(context.hasFinished).toBe(true);
+    expect(await effectsOf(store, task.taskId)).toEqual([1]);
+  });
+
+  it('of a success: it is written once', async () => {
+    const task = await runTask(store);
+    const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
+    const lost = proxy.loseAnswer({ statement: 'succeed' });
+
+    await ends.succeed({ ...task, result: '{"rows": 3}', report: { ...emptyReport, log: ['line'] } });
+    await lost;
+
+    const row = await rowOf(store, task.taskId);
+    expect(row).toMatchObject({ status: 'succeeded', version: 3 });
+    expect(await kindsOf(store, task.taskId)).toEqual(['submitted', 'started', 'log', 'succeeded']);
+  });
+
+  it('of a failure: it is written once, and leaves one entry', async () => {
+    const task = await runTask(store);
+    const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
+    const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'fail' });
+    const error = { code: 'job_error', message: 'it broke' };
+
+    const report = { ...emptyReport, log: ['line'] };
+    await ends.fail({ ...task, outcome: 'failed', error, delaySeconds: 0, report });
+    await lost;
+
+    const row = await rowOf(store, task.taskId);
+    expect(row).toMatchObject({ status: 'queued', failures: 1, version: 3 });
+    expect(await liveEntries(store)).toMatchObject([{ id: row.entryId }]);
+    expect(await kindsOf(store, task.taskId)).toEqual(['submitted', 'started', 'log', 'retrying']);
+  });
+
+  it('of a failure after which the task was claimed again: the new attempt goes on', async () => {
+    const task = await runTask(store);
+    const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
+    const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'fail' });
+
+    const written = ends.fail({ ...task, outcome: 'handed_back', delaySeconds: 0, report: emptyReport });
+    await lost;
+    await takeAll(store, await startWorker(store));
+    await written;
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'running', attempt: 2, failures: 0 });
+    expect(await liveEntries(store)).toEqual([]);
+  });
+
+  it('of a submit: who repeats it with its key finds the task', async () => {
+    const request = {
+      type: 'noop',
+      input: null,
+      inputDigest: 'd',
+      title: 'A task',
+      maxAttempts: 3,
+      key: 'k',
+    };
+    const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'insert-task' });
+
+    await expect(submitTask(shaky, request)).rejects.toThrow(/terminated/);
+    await lost;
+    const { outcome, task } = await submitTask(shaky, request);
+
+    expect(outcome).toBe('existing');
+    expect(await liveEntries(store)).toMatchObject([{ id: task.entryId, taskId: task.id }]);
+  });
+
+  it('for a while, of everything: what was frozen goes on where it was', async () => {
+    const task = await runTask(store);
+    const context = contextOf(shaky, task);
+    await context.checkpoint({ step: 1 }, leaveEffect(task, 1));
+
+    proxy.freeze();
+    const written = context.checkpoint({ step: 2 }, leaveEffect(task, 2));
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpointNo: 1 });
+    proxy.thaw();
+    await written;
+
+    expect(await effectsOf(store, task.taskId)).toEqual([1, 2]);
+  });
+
+  describe('a runner', () => {
+    let runner: Runner;
+    let workerId: string;
+
+    beforeEach(async () => {
+      workerId = await startWorker(store);
+      const registry = await loadRegistry(jobFolders);
+      runner = new Runner({
+        store: shaky,
+        registry,
+        workerId,
+        slots: 4,
+        leaseSeconds: 15,
+        contact: new DatabaseContact(),
+        log,
+        onChange: () => undefined,
+      });
+    });
+    afterEach(() => runner.stop(0));
+
+    it('whose claim got no answer hands the task back and runs it, no try spent', async () => {
+      const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'claim\0' });
+      runner.start();
+      const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
+      await lost;
+
+      const task = await waitFor(store, id, (row) => row.finishedAt !== null);
+
+      expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0 });
+      expect(await kindsOf(store, id)).toEqual([
+        'submitted',
+        'started',
+        'handed_back',
+        'started',
+        'succeeded',
+      ]);
+    });
+
+    it('finds such a task also where it asks while the claim is still being repeated', async () => {
+      const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'claim\0' });
+      runner.start();
+      const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
+      await lost;
+      const repeated = await proxy.delay({ statement: 'claim\0' });
+      await eventually(() => hasFlushed(store));
+      await repeated.deliver();
+
+      const task = await waitFor(store, id, (row) => row.finishedAt !== null);
+
+      expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0 });
+    });
+
+    it('whose end got no answer has ended the task once', async () => {
+      const lost = proxy.loseAnswer({ statement: 'succeed' });
+      runner.start();
+      const { id } = await submit(store, 'noop', null);
+      await lost;
+
+      const task = await waitFor(store, id, (row) => row.finishedAt !== null);
+
+      expect(task).toMatchObject({ status: 'succeeded', attempt: 1, version: 3 });
+      expect(await kindsOf(store, id)).toEqual(['submitted', 'started', 'succeeded']);
+    });
+  });
+});
+
+/** A write of the job's own that is not idempotent. */
+function leaveEffect(task: RunningTask, step: number) {
+  return async (tx: Parameters<Parameters<AttemptContext['read']>[0]>[0]) => {
+    await tx.$executeRaw`INSERT INTO effect (task_id, step, attempt) VALUES (${task.taskId}::uuid, ${step}, ${task.attempt})`;
+  };
+}
+
+/** Whether a connection's last statement was a flush that has been answered. */
+async function hasFlushed({ db }: Store): Promise<boolean> {
+  const { rows } = await db.pool.query(
+    `SELECT FROM pg_stat_activity
+     WHERE datname = current_database() AND state = 'idle' AND query LIKE '%has_changed%'
+       AND pid <> pg_backend_pid()`,
+  );
+  return rows.length > 0;
+}
