@@ -1,0 +1,140 @@
+/** Headway as its users start it: a process of its own, on a data folder of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { projectDir } from '../../src/config.ts';
+import { eventually } from './eventually.ts';
+import { testJobsFolder } from './service.ts';
+
+export interface Exit {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command of the command line to its end. */
+export async function runHeadway(args: string[], env: Record<string, string> = {}): Promise<Exit> {
+  const headway = new HeadwayProcess(args, env);
+  const code = await headway.exited;
+  return { code, stdout: headway.stdout, stderr: headway.stderr };
+}
+
+/** Starts the service and waits until it says where it listens. */
+export async function startHeadway(
+  env: Record<string, string> = {},
+): Promise<HeadwayProcess & { url: string }> {
+  const headway = new HeadwayProcess([], { PORT: '0', HEADWAY_JOBS_DIR: testJobsFolder, ...env });
+  const url = await headway.ready();
+  return Object.assign(headway, { url });
+}
+
+export class HeadwayProcess {
+  stdout = '';
+  stderr = '';
+  readonly exited: Promise<number | null>;
+  private readonly child: ChildProcess;
+
+  /** @param command what to start instead of `node src/main.ts`, by a shell */
+  constructor(args: string[], env: Record<string, string>, command?: { line: string; cwd: string }) {
+    const options = { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] as const };
+    this.child = command
+      ? spawn('sh', ['-c', command.line], {
+          ...options,
+          cwd: command.cwd,
+          detached: true,
+          stdio: ['ignore', 'pipe', 'pipe'],
+        })
+      : spawn(process.execPath, [path.join(projectDir, 'src/main.ts'), ...args], {
+          ...options,
+          stdio: ['ignore', 'pipe', 'pipe'],
+        });
+    this.child.stdout?.on('data', (bytes) => {
+      this.stdout += bytes;
+    });
+    this.child.stderr?.on('data', (bytes) => {
+      this.stderr += bytes;
+    });
+    this.exited = once(this.child, 'close').then(([code]) => code as number | null);
+  }
+
+  get pid(): number {
+    if (this.child.pid === undefined) throw new Error('it did not start');
+    return this.child.pid;
+  }
+
+  /** The pid of the newest runner, from the log. */
+  get runnerPid(): number {
+    return Number(
+      this.stdout
+        .match(/"runnerPid":(\d+)/g)
+        ?.at(-1)
+        ?.match(/\d+/)?.[0],
+    );
+  }
+
+  ready(timeoutMs = 30_000): Promise<string> {
+    return eventually(
+      () => {
+        const url = /^Headway is ready: (\S+)$/m.exec(this.stdout)?.[1];
+        if (url === undefined && this.child.exitCode !== null)
+          throw new Error(`it ended: ${this.stdout}${this.stderr}`);
+        return url;
+      },
+      { timeoutMs },
+    );
+  }
+
+  /** Sends a signal to the process alone. */
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Sends a signal to its whole process group, as a terminal does. For commands started by a shell. */
+  signalGroup(signal: NodeJS.Signals): void {
+    process.kill(-this.pid, signal);
+  }
+}
+
+export interface TaskBody {
+  readonly id: string;
+  readonly status: string;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly percentDone: number;
+  readonly done: number | null;
+  readonly finishedAt: string | null;
+  readonly error: { code: string; message: string } | null;
+  readonly result: Record<string, unknown> | null;
+  readonly links: { self: string };
+}
+
+export async function postTask(url: string, type: string, input: unknown): Promise<TaskBody> {
+  const response = await fetch(`${url}/tasks`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ type, input }),
+  });
+  if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
+  return (await response.json()) as TaskBody;
+}
+
+export async function getTask(url: string, id: string): Promise<TaskBody> {
+  const response = await fetch(`${url}/tasks/${id}`, { headers: { accept: 'application/json' } });
+  return (await response.json()) as TaskBody;
+}
+
+/** Polls until the task is as wanted; a poll that fails is repeated. */
+export function pollUntil(
+  url: string,
+  id: string,
+  condition: (task: TaskBody) => boolean,
+  timeoutMs = 30_000,
+): Promise<TaskBody> {
+  return eventually(
+    async () => {
+      const task = await getTask(url, id);
+      return condition(task) ? task : undefined;
+    },
+    { timeoutMs, intervalMs: 50 },
+  );
+}
