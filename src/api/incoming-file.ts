@@ -1,5 +1,5 @@
 /** A file on its way from a client into the database: counted, limited, and gone again unless it is kept. */
-import { type FinishedUpload, Upload } from '../tasks/files.ts';
+import { chunkBytes, type FinishedUpload, Upload } from '../tasks/files.ts';
 import type { Store } from '../tasks/store.ts';
 import { withinAnswerTime } from './deadline.ts';
 import { HttpProblem } from './problems.ts';
@@ -25,7 +25,7 @@ export class IncomingFile {
 
   /**
    * Stores the bytes as they come. An empty file leaves nothing behind and counts as none.
-   * @throws {HttpProblem} 413 beyond the limit; whatever the source throws
+   * @throws {HttpProblem} 413 beyond the limit, 408 for a client that trickles; whatever the source throws
    */
   async receive(
     facts: { name: string; contentType: string },
@@ -33,10 +33,12 @@ export class IncomingFile {
     maxBytes: number,
   ): Promise<void> {
     let size = 0;
+    const pace = new Pace();
     for await (const bytes of source) {
       if (bytes.length === 0) continue;
       size += bytes.length;
       if (size > maxBytes) throw tooLarge(maxBytes);
+      pace.check(size);
       this.upload ??= await withinAnswerTime(Upload.begin(this.store, facts));
       await this.upload.write(bytes);
     }
@@ -48,6 +50,26 @@ export class IncomingFile {
   /** Deletes what was stored. */
   async drop(): Promise<void> {
     await this.upload?.abort();
+  }
+}
+
+/** The sweep takes an upload for abandoned that has stored no chunk for 10 minutes: this comes before. */
+const slowestChunkMs = 5 * 60_000;
+
+/** How fast an upload must be: a chunk in 5 minutes, not quite 1 kB/s. */
+class Pace {
+  private size = 0;
+  private since = performance.now();
+
+  /** @throws {HttpProblem} 408 when the bytes so far are too few */
+  check(size: number): void {
+    const now = performance.now();
+    if (size - this.size >= chunkBytes) {
+      this.size = size;
+      this.since = now;
+    } else if (now - this.since > slowestChunkMs) {
+      throw new HttpProblem('request-timeout', 'The file comes too slowly: send at least 1 kB a second.');
+    }
   }
 }
 

@@ -120,7 +120,8 @@ export function problemFrom(error: unknown): HttpProblem {
   const known = code === undefined ? undefined : frameworkProblems[code];
   if (known) return new HttpProblem(...known, { cause: error });
   // Before the database: a client that hangs up in its body is a broken connection too, but its own.
-  if (code === 'ECONNRESET' && error instanceof Error && error.message === 'aborted') {
+  const isCutOff = code === 'ECONNRESET' && error instanceof Error && error.message === 'aborted';
+  if (isCutOff || code === 'ERR_STREAM_PREMATURE_CLOSE') {
     return new HttpProblem('invalid-request', 'The connection ended in the middle of the body.', {
       cause: error,
     });

@@ -3,7 +3,7 @@ import type { JobDefinition, JobUpload } from '../jobs/define-job.ts';
 import { baseName } from './content-disposition.ts';
 import type { Fields } from './forms.ts';
 import { fieldError, invalidFields, invalidInput } from './problems.ts';
-import { sampleFor } from './samples.ts';
+import { type Sample, sampleFor } from './samples.ts';
 import { checkInput, type SubmitOptions, submitOptions } from './submission.ts';
 
 export interface UploadFields {
@@ -12,8 +12,8 @@ export interface UploadFields {
   readonly input: Readonly<Record<string, string>>;
   /** The file's name, where a field gives it. */
   readonly filename: string | undefined;
-  /** The built-in sample is to be used instead of a file. */
-  readonly wantsSample: boolean;
+  /** The built-in sample, where it is to be used instead of a file. */
+  readonly sample: Sample | undefined;
 }
 
 /** @throws {HttpProblem} 400 with the path of what is wrong */
@@ -25,13 +25,14 @@ export function readFields(fields: Fields, type: string): UploadFields {
   );
   if (!options.success) throw invalidInput(options.error);
   const common = { options: options.data, filename: filename === undefined ? undefined : baseName(filename) };
-  if (!sampleFor(type)) return { ...common, input: rest, wantsSample: false };
+  const builtIn = sampleFor(type);
+  if (!builtIn) return { ...common, input: rest, sample: undefined };
 
   const { sample, ...input } = rest;
   if (sample !== undefined && sample !== '1') {
     throw invalidFields([fieldError(['sample'], 'must be 1, or be left out')]);
   }
-  return { ...common, input, wantsSample: sample === '1' };
+  return { ...common, input, sample: sample === undefined ? undefined : builtIn };
 }
 
 export interface FileFacts {

@@ -15,7 +15,7 @@ import { Fields, maxFieldLength, parseForm, queryOf } from './forms.ts';
 import { IncomingFile, tooLarge } from './incoming-file.ts';
 import { boundaryOf, type Part, readParts } from './multipart.ts';
 import { fieldError, HttpProblem, invalidFields } from './problems.ts';
-import { type Sample, sampleFor } from './samples.ts';
+import type { Sample } from './samples.ts';
 import { definitionOf, submitRequest, withKeyHeader } from './submission.ts';
 import { sendSubmitted } from './task-answers.ts';
 import {
@@ -109,7 +109,7 @@ class UploadRequest {
     const { maxUploadBytes } = this.context.config;
     this.refuseEarly(maxUploadBytes);
     const fields = await this.checkEarly();
-    if (fields.wantsSample) throw this.sampleAndFile();
+    if (fields.sample) throw this.sampleAndFile();
     const name = fields.filename ?? filenameIn(this.request.headers['content-disposition']) ?? '';
     await this.incoming.receive({ name, contentType }, readBody(this.request.raw), maxUploadBytes);
   }
@@ -151,7 +151,7 @@ class UploadRequest {
     const { context, definition, upload, request, incoming } = this;
     const fields = readFields(this.fields, definition.type);
     const options = withKeyHeader(fields.options, request.raw.headersDistinct['idempotency-key']);
-    if (fields.wantsSample) await this.receiveSample(fields);
+    if (fields.sample) await this.receiveSample(fields, fields.sample);
     if (!incoming.file) {
       throw invalidFields([fieldError([upload.field], 'is missing or empty; choose a file with content')]);
     }
@@ -166,9 +166,8 @@ class UploadRequest {
     return submitted;
   }
 
-  private async receiveSample(fields: UploadFields): Promise<void> {
+  private async receiveSample(fields: UploadFields, sample: Sample): Promise<void> {
     if (this.incoming.file) throw this.sampleAndFile();
-    const sample = sampleFor(this.definition.type) as Sample;
     await checkUploadInput(this.definition, this.upload, fields, { ...fileToCome, name: sample.name });
     // Ours: no limit of this service keeps it out.
     await this.incoming.receive(sample, sample.chunks(), Number.POSITIVE_INFINITY);

@@ -1,6 +1,7 @@
 /** Uploads that end before their end: never a submit, and soon nothing is left of them. */
 import { connect, type Socket } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { IncomingFile } from '../../src/api/incoming-file.ts';
 import { startApi, storedFiles, type TestApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -61,15 +62,15 @@ test('a broken chunk leaves nothing and is answered', async () => {
 });
 
 test('a body that has come whole is submitted although nobody listens any more', async () => {
-  const socket = connect(api.port, '127.0.0.1');
-  const body = 'a,b\n1,2\n';
+  const body = `a,b\n${'1,2\n'.repeat(100_000)}`;
+  const head = `POST /tasks/csv-import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: ${body.length}\r\n\r\n`;
 
-  socket.end(
-    `POST /tasks/csv-import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-    () => socket.destroy(),
-  );
+  for (let client = 0; client < 20; client += 1) {
+    const socket = connect(api.port, '127.0.0.1');
+    socket.end(head + body, () => socket.destroy());
+  }
 
-  await eventually(async () => (await api.store.db.prisma.taskState.count()) === 1);
+  await eventually(async () => (await api.store.db.prisma.taskState.count()) === 20);
   await api.store.db.pool.query('TRUNCATE task_state, file, file_chunk');
 });
 
@@ -87,4 +88,23 @@ test('a stop cuts uploads off and clears them away first', async () => {
 
   expect(performance.now() - began).toBeLessThan(3000);
   expect(await storedFiles(stopped.store)).toEqual({ files: 0, chunks: 0 });
+});
+
+test('a file that trickles is refused before the sweep would take it for abandoned', async () => {
+  const clock = vi.spyOn(performance, 'now');
+  const start = performance.now();
+  const incoming = new IncomingFile(api.store);
+  async function* trickle() {
+    for (let minute = 0; minute < 10; minute += 1) {
+      clock.mockReturnValue(start + minute * 60_000);
+      yield Buffer.from('a,b\n');
+    }
+  }
+
+  const receiving = incoming.receive({ name: 'a.csv', contentType: 'text/csv' }, trickle(), 1000);
+
+  await expect(receiving).rejects.toMatchObject({ body: { status: 408 } });
+  clock.mockRestore();
+  await incoming.drop();
+  expect(await storedFiles(api.store)).toEqual({ files: 0, chunks: 0 });
 });
