@@ -30,7 +30,9 @@ const claimSql = `
           CROSS JOIN me
           CROSS JOIN LATERAL (
             SELECT id FROM task_state AS task
-            WHERE task.id = entry.task_id AND task.entry_id = entry.id AND task.status = '${transitions.claim.from[0]}'
+            -- Naming the worker puts its lock first, whatever the plan.
+            WHERE me.id IS NOT NULL
+              AND task.id = entry.task_id AND task.entry_id = entry.id AND task.status = '${transitions.claim.from[0]}'
             FOR NO KEY UPDATE
           ) AS task
         ), claimed AS (
