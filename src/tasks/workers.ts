@@ -71,7 +71,7 @@ const moveOnSql = leaveSql(
   `SELECT ${lockedColumns},
           NOT worker.is_blameless AND worker.lost_with <= 1 AS counts,
           FALSE AS final,
-          CASE WHEN worker.is_blameless THEN 0 ELSE 1 END AS loss,
+          CASE WHEN worker.is_blameless THEN NULL ELSE 1 END AS loss,
           CASE WHEN worker.is_blameless THEN 'handed_back' ELSE 'worker_lost' END AS kind,
           CASE WHEN worker.is_blameless THEN NULL ELSE 'worker_lost' END AS code,
           CASE WHEN worker.is_blameless THEN NULL

@@ -1,0 +1,277 @@
+import { describe, expect, it } from 'vitest';
+import { cancelTask } from '../../src/tasks/cancel.ts';
+import { claimTasks } from '../../src/tasks/claim.ts';
+import { readHistory } from '../../src/tasks/read.ts';
+import { giveUp, lostAmong, lostWithRunningRows, moveOn } from '../../src/tasks/workers.ts';
+import { eventually } from '../support/eventually.ts';
+import { submit } from '../support/service.ts';
+import {
+  kindsOf,
+  liveEntries,
+  lockWaiters,
+  openRaw,
+  type RunningTask,
+  rowOf,
+  runTask,
+  runTasks,
+  startWorker,
+  takeAll,
+  useStore,
+} from '../support/tasks.ts';
+
+const store = useStore();
+
+const workerRow = (id: string) => store.db.prisma.worker.findUniqueOrThrow({ where: { id } });
+
+/** What a process does that is killed after it has marked a worker, before it moves the rows on. */
+async function markOnly(workerId: string, lostWith: number): Promise<void> {
+  await store.db.prisma.worker.update({
+    where: { id: workerId },
+    data: { lostAt: new Date(), lostReason: 'exited: ended by SIGKILL', lostWith },
+  });
+}
+
+describe('giving a worker up', () => {
+  it('marks it lost, and says why and with how many attempts', async () => {
+    const [task] = (await runTasks(store, 3)) as [RunningTask, RunningTask, RunningTask];
+
+    await giveUp(store, task.workerId, 'exited', 'ended by SIGKILL');
+
+    const worker = await workerRow(task.workerId);
+    expect(worker).toMatchObject({ lostReason: 'exited: ended by SIGKILL', lostWith: 3 });
+    expect(worker.lostAt).toBeInstanceOf(Date);
+    expect(await lostAmong(store, [task.workerId])).toEqual([task.workerId]);
+  });
+
+  it('of no tasks is no more than the mark', async () => {
+    const workerId = await startWorker(store);
+
+    expect(await giveUp(store, workerId, 'exited', '')).toEqual([]);
+
+    expect(await workerRow(workerId)).toMatchObject({ lostReason: 'exited', lostWith: 0 });
+  });
+
+  it('leaves other workers and their tasks alone', async () => {
+    const mine = await runTask(store);
+    const other = await runTask(store);
+    const before = await rowOf(store, other.taskId);
+
+    await giveUp(store, mine.workerId, 'exited', '');
+
+    expect(await rowOf(store, other.taskId)).toEqual(before);
+    expect(await lostAmong(store, [other.workerId])).toEqual([]);
+  });
+
+  it('twice changes nothing the second time', async () => {
+    const task = await runTask(store);
+    await giveUp(store, task.workerId, 'exited', 'first');
+    const [worker, row] = [await workerRow(task.workerId), await rowOf(store, task.taskId)];
+
+    expect(await giveUp(store, task.workerId, 'lease_lapsed', 'second')).toEqual([]);
+
+    expect(await workerRow(task.workerId)).toEqual(worker);
+    expect(await rowOf(store, task.taskId)).toEqual(row);
+  });
+
+  it('ten times at once moves each task on once', async () => {
+    const tasks = await runTasks(store, 20);
+    const workerId = tasks[0]?.workerId ?? '';
+
+    const moved = await Promise.all(Array.from({ length: 10 }, () => giveUp(store, workerId, 'exited', '')));
+
+    expect(moved.flat()).toHaveLength(20);
+    expect(await liveEntries(store)).toHaveLength(20);
+    expect(await workerRow(workerId)).toMatchObject({ lostWith: 20 });
+  });
+
+  it('counts a claim that is under way, and moves its task on too', async () => {
+    const running = await runTask(store);
+    const { id } = await submit(store, 'noop', null);
+    const [entry] = await store.queue.fetch('noop', 1);
+    // The claim holds its worker's row and waits for the task's, which another transaction holds.
+    await using other = await openRaw(store);
+    await other.query('BEGIN');
+    await other.query('SELECT FROM task_state WHERE id = $1 FOR UPDATE', [id]);
+    const claimed = claimTasks(store, running.workerId, 'noop', entry ? [entry] : []);
+    await eventually(async () => (await lockWaiters(store)) === 1);
+
+    const givenUp = giveUp(store, running.workerId, 'exited', '');
+    await eventually(async () => (await lockWaiters(store)) === 2);
+    await other.query('COMMIT');
+
+    expect(await claimed).toHaveLength(1);
+    expect((await givenUp).map((task) => task.taskId).sort()).toEqual([running.taskId, id].sort());
+    expect(await workerRow(running.workerId)).toMatchObject({ lostWith: 2 });
+    expect(await rowOf(store, id)).toMatchObject({ status: 'queued', attempt: 1, failures: 0, losses: 1 });
+  });
+
+  it('moves more tasks on than fit in one batch', async () => {
+    const [task] = (await runTasks(store, 150)) as [RunningTask];
+    await takeAll(store, task.workerId);
+
+    const moved = await giveUp(store, task.workerId, 'exited', '');
+
+    expect(moved).toHaveLength(150);
+    expect(new Set(moved.map(({ taskId }) => taskId)).size).toBe(150);
+    expect(await liveEntries(store)).toHaveLength(150);
+    expect(await lostWithRunningRows(store)).toEqual([]);
+  });
+
+  it('leaves a task that somebody holds to whoever comes next', async () => {
+    const [held, free] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    await using other = await openRaw(store);
+    await other.query('BEGIN');
+    await other.query('SELECT FROM task_state WHERE id = $1 FOR UPDATE', [held.taskId]);
+
+    const moved = await giveUp(store, held.workerId, 'exited', '');
+
+    expect(moved.map(({ taskId }) => taskId)).toEqual([free.taskId]);
+    expect(await lostWithRunningRows(store)).toEqual([held.workerId]);
+    await other.query('ROLLBACK');
+    expect(await moveOn(store, held.workerId)).toMatchObject([{ taskId: held.taskId }]);
+    // In company, although it was moved on alone.
+    expect(await rowOf(store, held.taskId)).toMatchObject({ failures: 0, losses: 1 });
+  });
+
+  it('can be finished by somebody else where the first was killed after the mark', async () => {
+    const [one, two] = (await runTasks(store, 2, { maxAttempts: 1 })) as [RunningTask, RunningTask];
+    await markOnly(one.workerId, 2);
+    expect(await lostWithRunningRows(store)).toEqual([one.workerId]);
+
+    const moved = await Promise.all([moveOn(store, one.workerId), moveOn(store, one.workerId)]);
+
+    expect(moved.flat().map(({ status }) => status)).toEqual(['queued', 'queued']);
+    expect(await rowOf(store, two.taskId)).toMatchObject({
+      failures: 0,
+      error: { message: 'The worker that ran it was lost (ended by SIGKILL)' },
+    });
+    expect(await lostWithRunningRows(store)).toEqual([]);
+  });
+
+  it('moves nothing of a worker that is not marked lost', async () => {
+    const task = await runTask(store);
+
+    expect(await moveOn(store, task.workerId)).toEqual([]);
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'running' });
+  });
+});
+
+describe('a task whose worker was lost', () => {
+  it('alone has failed once, and is tried again after a while', async () => {
+    const { taskId, workerId } = await runTask(store);
+
+    const [moved] = await giveUp(store, workerId, 'exited', 'ended by SIGKILL');
+
+    const row = await rowOf(store, taskId);
+    expect(moved).toMatchObject({ taskId, status: 'queued', entryId: row.entryId });
+    expect(row).toMatchObject({
+      status: 'queued',
+      failures: 1,
+      losses: 1,
+      workerId: null,
+      error: {
+        code: 'worker_lost',
+        message: 'The worker that ran it was lost (ended by SIGKILL)',
+        attempt: 1,
+      },
+    });
+    const waitMs = (row.nextAttemptAt?.getTime() ?? 0) - row.updatedAt.getTime();
+    expect(waitMs).toBeGreaterThanOrEqual(749);
+    expect(waitMs).toBeLessThanOrEqual(1251);
+    expect(await liveEntries(store)).toEqual([{ id: row.entryId, taskId, startAfter: row.nextAttemptAt }]);
+    const history = await readHistory(store, taskId);
+    expect(history.map((event) => event.kind)).toEqual(['submitted', 'started', 'worker_lost']);
+    expect(history.at(-1)?.detail).toMatchObject({ code: 'worker_lost', failures: 1, maxAttempts: 3 });
+  });
+
+  it('alone at its last try has failed', async () => {
+    const { taskId, workerId } = await runTask(store, { maxAttempts: 1 });
+
+    await giveUp(store, workerId, 'lease_lapsed', '');
+
+    expect(await rowOf(store, taskId)).toMatchObject({
+      status: 'failed',
+      failures: 1,
+      error: { code: 'worker_lost', message: 'The worker that ran it was lost' },
+      finishedAt: expect.any(Date),
+      expiresAt: expect.any(Date),
+    });
+    expect(await kindsOf(store, taskId)).toEqual(['submitted', 'started', 'worker_lost', 'failed']);
+    expect(await liveEntries(store)).toEqual([]);
+  });
+
+  it('in company has not failed, and is tried again at once', async () => {
+    const tasks = await runTasks(store, 2, { maxAttempts: 1 });
+
+    await giveUp(store, tasks[0]?.workerId ?? '', 'blocked', '');
+
+    for (const { taskId } of tasks) {
+      expect(await rowOf(store, taskId)).toMatchObject({
+        status: 'queued',
+        failures: 0,
+        losses: 1,
+        nextAttemptAt: null,
+        error: { code: 'worker_lost' },
+      });
+    }
+    expect(await takeAll(store, await startWorker(store))).toHaveLength(2);
+  });
+
+  it('adds up its losses in a row', async () => {
+    const [task] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    await giveUp(store, task.workerId, 'exited', '');
+    const next = await startWorker(store);
+    await takeAll(store, next);
+
+    await giveUp(store, next, 'exited', '');
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ attempt: 2, failures: 0, losses: 2 });
+  });
+
+  it.each(['handed_back', 'stopped'] as const)('by being stopped blames nobody: %s', async (reason) => {
+    const { taskId, workerId } = await runTask(store, { maxAttempts: 1 });
+    await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses: 1 } });
+
+    await giveUp(store, workerId, reason, 'the service was stopped');
+
+    expect(await rowOf(store, taskId)).toMatchObject({
+      status: 'queued',
+      failures: 0,
+      losses: 0,
+      error: null,
+      nextAttemptAt: null,
+    });
+    expect(await kindsOf(store, taskId)).toEqual(['submitted', 'started', 'handed_back']);
+  });
+
+  it.each(['exited', 'handed_back'] as const)(
+    'after a request to cancel is cancelled: %s',
+    async (reason) => {
+      const { taskId, workerId } = await runTask(store);
+      await cancelTask(store, taskId);
+
+      await giveUp(store, workerId, reason, '');
+
+      expect(await rowOf(store, taskId)).toMatchObject({
+        status: 'cancelled',
+        error: { code: 'cancelled' },
+        finishedAt: expect.any(Date),
+      });
+      expect((await kindsOf(store, taskId)).at(-1)).toBe('cancelled');
+      expect(await liveEntries(store)).toEqual([]);
+    },
+  );
+
+  it('waits longer after each failure, at most five minutes', async () => {
+    const { taskId, workerId } = await runTask(store, { maxAttempts: 100 });
+    await store.db.prisma.taskState.update({ where: { id: taskId }, data: { failures: 50 } });
+
+    await giveUp(store, workerId, 'exited', '');
+
+    const row = await rowOf(store, taskId);
+    const waitMs = (row.nextAttemptAt?.getTime() ?? 0) - row.updatedAt.getTime();
+    expect(waitMs).toBeGreaterThanOrEqual(224_999);
+    expect(waitMs).toBeLessThanOrEqual(375_001);
+  });
+});
