@@ -1,6 +1,6 @@
 /**
  * Draining a queue of no-op tasks with one runner of 10 slots, beside the least that pg-boss itself can
- * do: fetch and complete, with the same batches and as many loops, in the same run.
+ * do: fetch and complete, with the same batches, in one loop and in two, in the same run.
  */
 import { PgBoss } from 'pg-boss';
 import { newId } from '../src/tasks/ids.ts';
@@ -9,7 +9,8 @@ import { type Bench, median, print, withService, withServiceOn } from './support
 const tasks = 2_000;
 const rounds = 7;
 const slots = 10;
-const loops = 2;
+/** A runner with one busy queue has one fetch under way at a time, as it reserves all free slots for it. */
+const loopCounts = [1, 2];
 const type = 'bench-noop';
 
 export function run(): Promise<void> {
@@ -24,22 +25,35 @@ export function run(): Promise<void> {
     await boss.start();
     await boss.createQueue('bench-raw', { retryLimit: 0 });
     const headway: number[] = [];
-    const raw: number[] = [];
+    const raw = new Map(loopCounts.map((loops) => [loops, [] as number[]]));
+    let fetches = 0;
     for (let round = 0; round < rounds; round += 1) {
-      headway.push(await drainHeadway(bench, boss));
-      raw.push(await drainRaw(boss));
+      const drained = await drainHeadway(bench, boss);
+      headway.push(drained.rate);
+      fetches += drained.fetches;
+      for (const [loops, rates] of raw) rates.push(await drainRaw(boss, loops));
     }
     await boss.stop({ graceful: false });
-    const ratios = headway.map((rate, round) => rate / (raw[round] ?? rate));
     print(`draining ${tasks.toLocaleString('en')} no-op tasks, ${rounds} rounds in turn`);
-    print(`  Headway, one runner, ${slots} slots                  ${median(headway).toFixed(0)} tasks/s`);
-    print(`  pg-boss fetch + complete, batch ${slots}, ${loops} loops     ${median(raw).toFixed(0)} jobs/s`);
-    print(`  ratio ${median(ratios).toFixed(2)} (${ratios.map((ratio) => ratio.toFixed(2)).join(', ')})`);
+    const batch = ((tasks * rounds) / fetches).toFixed(1);
+    print(
+      `  Headway, one runner, ${slots} slots: ${median(headway).toFixed(0)} tasks/s, ${batch} tasks a fetch, one fetch at a time`,
+    );
+    for (const [loops, rates] of raw) {
+      const ratios = headway.map((rate, round) => rate / (rates[round] ?? rate));
+      print(
+        `  pg-boss fetch + complete, batch ${slots}, ${loops} loop(s): ${median(rates).toFixed(0)} jobs/s; ` +
+          `Headway is ${median(ratios).toFixed(2)} of it (${ratios.map((ratio) => ratio.toFixed(2)).join(', ')})`,
+      );
+    }
   });
 }
 
 /** Tasks a second, from the first claim to the last end, by the database's clock. */
-async function drainHeadway({ db, databaseUrl }: Bench, boss: PgBoss): Promise<number> {
+async function drainHeadway(
+  { db, databaseUrl }: Bench,
+  boss: PgBoss,
+): Promise<{ rate: number; fetches: number }> {
   await db.prisma.taskState.deleteMany({ where: { type } });
   const rows = Array.from({ length: tasks }, () => ({ id: newId(), entryId: newId() }));
   await db.prisma.taskState.createMany({
@@ -59,6 +73,7 @@ async function drainHeadway({ db, databaseUrl }: Bench, boss: PgBoss): Promise<n
     rows.map(({ id, entryId }) => ({ id: entryId, data: { taskId: id } })),
   );
   let rate = 0;
+  await db.pool.query('SELECT pg_stat_statements_reset()');
   await withServiceOn(databaseUrl, 1, async () => {
     while ((await db.prisma.taskState.count({ where: { type, status: 'succeeded' } })) < tasks) {
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -70,10 +85,13 @@ async function drainHeadway({ db, databaseUrl }: Bench, boss: PgBoss): Promise<n
     });
     rate = tasks / ((Number(_max.finishedAt) - Number(_min.startedAt)) / 1000);
   });
-  return rate;
+  const counted = await db.pool.query<{ fetches: number }>(
+    `SELECT coalesce(sum(calls), 0)::int AS fetches FROM pg_stat_statements WHERE query LIKE '%WITH me AS%'`,
+  );
+  return { rate, fetches: counted.rows[0]?.fetches ?? 0 };
 }
 
-async function drainRaw(boss: PgBoss): Promise<number> {
+async function drainRaw(boss: PgBoss, loops: number): Promise<number> {
   await boss.insert(
     'bench-raw',
     Array.from({ length: tasks }, () => ({ data: { taskId: newId() } })),

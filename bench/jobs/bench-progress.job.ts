@@ -1,58 +1,52 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineJob } from '../../src/jobs/define-job.ts';
 
 /**
- * Rounds of a million iterations of about a microsecond of work, with and without a call of
- * `progress()` in each, in turn; the loop yields between slices as a real job would.
+ * Iterations of about a microsecond of work, in slices that call `progress()` in each iteration or not,
+ * in turn: what else the machine does meets both alike. Between slices it pauses, so that a run takes
+ * as long as it is meant to.
  */
 export default defineJob({
   type: 'bench-progress',
-  input: z.object({ rounds: z.int(), iterations: z.int() }),
-  result: z.object({ plainMs: z.array(z.number()), reportingMs: z.array(z.number()), checksum: z.number() }),
-  async run({ rounds, iterations }, task) {
-    const plainMs: number[] = [];
-    const reportingMs: number[] = [];
-    const total = rounds * iterations;
+  input: z.object({ iterations: z.int(), sliceLength: z.int(), pauseMs: z.number() }),
+  /** Nanoseconds an iteration, of each slice. */
+  result: z.object({ plainNs: z.array(z.number()), reportingNs: z.array(z.number()), checksum: z.number() }),
+  async run({ iterations, sliceLength, pauseMs }, task) {
+    const plainNs: number[] = [];
+    const reportingNs: number[] = [];
     let checksum = 0;
-    let done = 0;
-    for (let round = 0; round < rounds; round += 1) {
-      plainMs.push(
-        await timed(iterations, (from, to) => {
-          for (let i = from; i < to; i += 1) checksum = work(checksum, i);
-        }),
-      );
-      reportingMs.push(
-        await timed(iterations, (from, to) => {
-          for (let i = from; i < to; i += 1) {
-            checksum = work(checksum, i);
-            done += 1;
-            task.progress(done, total);
-          }
-        }),
-      );
+    const plain = (from: number) => {
+      for (let i = from; i < from + sliceLength; i += 1) checksum = work(checksum, i);
+    };
+    const reporting = (from: number) => {
+      for (let i = from; i < from + sliceLength; i += 1) {
+        checksum = work(checksum, i);
+        task.progress(i + 1, iterations);
+      }
+    };
+    for (let from = 0; from < iterations; from += sliceLength) {
+      // Whichever comes second finds warmer caches: they take turns in that, too.
+      const isPlainFirst = (from / sliceLength) % 2 === 0;
+      const first = timed(isPlainFirst ? plain : reporting, from, sliceLength);
+      const second = timed(isPlainFirst ? reporting : plain, from, sliceLength);
+      plainNs.push(isPlainFirst ? first : second);
+      reportingNs.push(isPlainFirst ? second : first);
+      await sleep(pauseMs);
     }
-    return { plainMs, reportingMs, checksum };
+    return { plainNs, reportingNs, checksum };
   },
 });
 
-const slice = 10_000;
-
-/** Milliseconds inside the slices; the turns of the event loop between them do not count. */
-async function timed(iterations: number, run: (from: number, to: number) => void): Promise<number> {
-  let spent = 0;
-  for (let from = 0; from < iterations; from += slice) {
-    const startedAt = performance.now();
-    run(from, Math.min(iterations, from + slice));
-    spent += performance.now() - startedAt;
-    await nextTurn();
-  }
-  return spent;
+function timed(run: (from: number) => void, from: number, iterations: number): number {
+  const startedAt = performance.now();
+  run(from);
+  return ((performance.now() - startedAt) * 1e6) / iterations;
 }
 
 /** About a microsecond. */
 function work(seed: number, i: number): number {
   let value = seed ^ i;
-  for (let n = 0; n < 400; n += 1) value = (Math.imul(value, 1664525) + 1013904223) | 0;
+  for (let n = 0; n < 500; n += 1) value = (Math.imul(value, 1664525) + 1013904223) | 0;
   return value;
 }
