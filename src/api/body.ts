@@ -6,49 +6,31 @@ import { HttpProblem } from './problems.ts';
 const discardLimitBytes = 256 * 1024 * 1024;
 const discardLimitMs = 30_000;
 
-/** What is taken from the connection before it is used. */
-const aheadBytes = 512 * 1024;
-
 /**
  * The body, read no faster than it is used. Ends only where the body is complete (its length is met, its
  * last chunk has come); throws when the connection ends before. Leaving the loop keeps the connection.
  *
- * Node throws away what lies in the request's own buffer when the client hangs up, also of a body that has
- * come whole. So the request flows at once into a queue of ours, and it is the connection that is paused.
+ * Iterating over the request itself would not do: Node destroys it when the client hangs up, also where
+ * the body has come whole and lies in the request's buffer, from which it can still be read.
  */
 export async function* readBody(request: IncomingMessage): AsyncGenerator<Buffer> {
-  const { socket } = request;
-  const queue: Buffer[] = [];
-  let queuedBytes = 0;
   let wake = () => {};
-  const onData = (bytes: Buffer) => {
-    queue.push(bytes);
-    queuedBytes += bytes.length;
-    if (queuedBytes >= aheadBytes) socket.pause();
-    wake();
-  };
-  // Whichever it was, the state of the request tells.
-  const onEnd = () => wake();
-  request.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onEnd);
+  const onChange = () => wake();
+  request.on('readable', onChange).on('end', onChange).on('close', onChange).on('error', onChange);
   try {
     for (;;) {
-      for (let bytes = queue.shift(); bytes; bytes = queue.shift()) {
-        queuedBytes -= bytes.length;
-        if (queuedBytes < aheadBytes) socket.resume();
-        yield bytes;
-      }
-      if (request.readableEnded || request.destroyed) break;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
+      // No encoding is set: it is a buffer.
+      const bytes = request.read() as Buffer | null;
+      if (bytes !== null) yield bytes;
+      else if (request.readableEnded || request.destroyed) break;
+      else await new Promise<void>((resolve) => (wake = resolve));
     }
     if (!request.complete) {
       throw new HttpProblem('invalid-request', 'The connection ended in the middle of the body.');
     }
   } finally {
     // The listener for errors stays: a client that hangs up later is nobody's surprise.
-    request.off('data', onData).off('end', onEnd).off('close', onEnd);
-    socket.resume();
+    request.off('readable', onChange).off('end', onChange).off('close', onChange);
   }
 }
 
