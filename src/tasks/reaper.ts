@@ -127,8 +127,8 @@ export function reapLapsed(store: Store, databaseTime: Date): Promise<string[]> 
 
 /**
  * Gives queued tasks a new entry whose own does not wait (fetched by a runner that died before its
- * claim, or deleted): no try is spent. Those changed within the last lease are left alone, as their
- * claim may be under way.
+ * claim, or deleted): no try is spent. Those changed, or whose entry was fetched, within the last
+ * lease are left alone: they may be on their way.
  */
 export function requeueStranded(store: Store, leaseSeconds: number): Promise<string[]> {
   return inTransaction(store.db.pool, async (connection) => {
@@ -140,7 +140,9 @@ export function requeueStranded(store: Store, leaseSeconds: number): Promise<str
     }>(
       `WITH stranded AS MATERIALIZED (
          SELECT task.id FROM task_state AS task
-         LEFT JOIN pgboss.job ON job.id = task.entry_id AND job.name = task.type AND job.state < 'active'
+         LEFT JOIN pgboss.job ON job.id = task.entry_id AND job.name = task.type
+           AND (job.state < 'active'
+                OR (job.state = 'active' AND job.started_on > now() - make_interval(secs => $1)))
          WHERE task.status = 'queued' AND task.report_token_hash IS NULL AND job.id IS NULL
            AND task.updated_at < now() - make_interval(secs => $1)
          LIMIT 100
