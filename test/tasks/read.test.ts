@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { newId } from '../../src/tasks/ids.ts';
+import { listRecentTasks, readHistory, readTask, readWaiting } from '../../src/tasks/read.ts';
+import { submit } from '../support/service.ts';
+import { rowOf, runTask, useStore } from '../support/tasks.ts';
+
+const store = useStore();
+
+/** Sets when tasks were created, one second apart in the order given. */
+async function createdInOrder(ids: readonly string[]): Promise<void> {
+  await store.db.pool.query(
+    `UPDATE task_state SET created_at = now() - interval '1 hour' + make_interval(secs => place)
+     FROM unnest($1::uuid[]) WITH ORDINALITY AS task (id, place) WHERE task_state.id = task.id`,
+    [ids],
+  );
+}
+
+const submitMany = async (count: number, type = 'noop') => {
+  const ids: string[] = [];
+  for (let n = 0; n < count; n += 1) ids.push((await submit(store, type, null)).id);
+  await createdInOrder(ids);
+  return ids;
+};
+
+describe('reading a task', () => {
+  it('is its row, or null', async () => {
+    const task = await submit(store, 'noop', { n: 1 });
+
+    expect(await readTask(store, task.id)).toEqual(task);
+    expect(await readTask(store, newId())).toBeNull();
+  });
+});
+
+describe('recent tasks', () => {
+  it('are the newest first, as many as asked', async () => {
+    const ids = await submitMany(5);
+
+    const recent = await listRecentTasks(store, 3);
+
+    expect(recent.map((task) => task.id)).toEqual(ids.toReversed().slice(0, 3));
+  });
+
+  it('of one moment are in the order of their ids', async () => {
+    const ids = await submitMany(4);
+    await store.db.pool.query('UPDATE task_state SET created_at = now()');
+
+    const recent = await listRecentTasks(store, 10);
+
+    expect(recent.map((task) => task.id)).toEqual(ids.toSorted().toReversed());
+  });
+});
+
+describe('a history', () => {
+  it('is of one task, oldest first', async () => {
+    const { taskId } = await runTask(store);
+    await submit(store, 'noop', null);
+
+    const history = await readHistory(store, taskId);
+
+    expect(history).toEqual([
+      { at: expect.any(Date), attempt: 0, kind: 'submitted', detail: null },
+      { at: expect.any(Date), attempt: 1, kind: 'started', detail: null },
+    ]);
+    expect(await readHistory(store, newId())).toEqual([]);
+  });
+
+  it('of 700 events is their newest 500, oldest first', async () => {
+    const { id } = await submit(store, 'noop', null);
+    await store.db.pool.query(
+      `INSERT INTO task_event (task_id, attempt, kind, detail)
+       SELECT $1, 1, 'log', to_jsonb(n) FROM generate_series(1, 700) AS n`,
+      [id],
+    );
+
+    const history = await readHistory(store, id);
+
+    expect(history.map((event) => event.detail)).toEqual(Array.from({ length: 500 }, (_, n) => n + 201));
+  });
+});
+
+describe('the place in the queue', () => {
+  it('counts the queued tasks of the type that came before, and itself', async () => {
+    const ids = await submitMany(3);
+    await submitMany(2, 'waits');
+
+    const places = await Promise.all(
+      ids.map(async (id) => (await readWaiting(store, await rowOf(store, id))).place),
+    );
+
+    expect(places).toEqual([1, 2, 3]);
+  });
+
+  it('does not count tasks that run or are finished', async () => {
+    await runTask(store);
+    const [id] = await submitMany(1);
+
+    expect(await readWaiting(store, await rowOf(store, id ?? ''))).toEqual({ place: 1, heardAt: null });
+  });
+
+  it('is unknown beyond a thousand', async () => {
+    const [template] = await submitMany(1);
+    await store.db.pool.query(
+      `INSERT INTO task_state (id, type, title, input, input_digest, max_attempts, entry_id, created_at)
+       SELECT gen_random_uuid(), type, title, input, input_digest, max_attempts, gen_random_uuid(),
+              created_at + make_interval(secs => n)
+       FROM task_state, generate_series(1, 1000) AS n WHERE id = $1`,
+      [template],
+    );
+    const newest = await listRecentTasks(store, 2);
+    const [last, oneBefore] = await Promise.all(newest.map((task) => readWaiting(store, task)));
+
+    expect(last?.place).toBeNull();
+    expect(oneBefore?.place).toBe(1000);
+  });
+});
+
+describe('of a running task', () => {
+  it('is told when its worker was last heard from', async () => {
+    const { taskId, workerId } = await runTask(store);
+    const worker = await store.db.prisma.worker.findUniqueOrThrow({ where: { id: workerId } });
+
+    expect(await readWaiting(store, await rowOf(store, taskId))).toEqual({
+      place: null,
+      heardAt: worker.heardAt,
+    });
+  });
+
+  it('is told nothing where its worker’s row is gone', async () => {
+    const { taskId } = await runTask(store);
+    await store.db.prisma.worker.deleteMany();
+
+    expect(await readWaiting(store, await rowOf(store, taskId))).toEqual({ place: null, heardAt: null });
+  });
+});
