@@ -1,5 +1,6 @@
 /** The one place where whatever was thrown becomes an answer. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { discardBody } from './body.ts';
 import { prefersHtml } from './negotiation.ts';
 import { problemFrom } from './problems.ts';
 import { sendProblem } from './replies.ts';
@@ -20,8 +21,11 @@ export function answerError(): ErrorHandler {
       quietUntilMs = performance.now() + outageLogMs;
       request.log.warn({ err: problem.cause ?? problem }, 'requests are answered with 503');
     }
-    if (status === 401 && request.method === 'GET' && prefersHtml(request.headers.accept)) {
-      askForKey(reply.code(401).headers(problem.headers), request.url);
+    if (status === 401 && prefersHtml(request.headers.accept)) {
+      // What was sent is not sent again: after signing in, people begin anew.
+      const next = request.method === 'GET' ? request.url : '/';
+      discardBody(request.raw);
+      askForKey(reply.code(401).headers(problem.headers), next);
       return;
     }
     sendProblem(request, reply, problem);

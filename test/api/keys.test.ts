@@ -81,6 +81,14 @@ describe('a browser', () => {
     expect(page).toMatch(/value="\/datasets\/x\?rows(=|&#61;)5"/);
   });
 
+  test('is asked for a key when it sends a form, and led to the start', async () => {
+    const url = `${api.url}/tasks/01a20ada-0000-7000-8000-000000000000/cancel`;
+    const response = await fetch(url, { method: 'POST', headers: { accept: 'text/html' } });
+
+    expect(response.status).toBe(401);
+    expect(await response.text()).toContain('name="next" value="/"');
+  });
+
   test('gets a session for a key', async () => {
     const response = await signIn({ key, next: '/datasets/x' });
 
