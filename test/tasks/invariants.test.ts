@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { succeedAlone } from '../../src/tasks/end.ts';
+import { violations } from '../support/invariants.ts';
+import { submit } from '../support/service.ts';
+import { emptyReport, runTask, useStore } from '../support/tasks.ts';
+
+const store = useStore();
+
+/** A queued, a running and a finished task. */
+async function makeTasks() {
+  const finished = await runTask(store);
+  await succeedAlone(store, [{ ...finished, result: 'null', report: emptyReport }]);
+  const running = await runTask(store);
+  const queued = await submit(store, 'noop', null);
+  return { finished, running, queued };
+}
+
+const found = async () => [...new Set((await violations(store)).map(({ violation }) => violation))];
+
+describe('the invariants', () => {
+  it('hold of tasks that nothing has happened to', async () => {
+    await makeTasks();
+
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it.each([
+    ['a queued task has no entry that waits', 'DELETE FROM pgboss.job'],
+    ['a queued task has no entry that waits', `UPDATE pgboss.job SET state = 'active'`],
+    ['a running task has no worker, or a lost one', 'UPDATE worker SET lost_at = now()'],
+    ['a running task has no worker, or a lost one', 'DELETE FROM worker'],
+    [
+      'a running external task has no lease',
+      `UPDATE task_state SET report_token_hash = 'x' WHERE status = 'running'`,
+    ],
+    ['an entry waits for no queued task', `DELETE FROM task_state WHERE status = 'queued'`],
+    [
+      'an entry names another task than the one that names it',
+      `UPDATE pgboss.job SET data = '{"taskId": "x"}' WHERE state < 'active'`,
+    ],
+    [
+      'a task waits for another time than its entry',
+      `UPDATE task_state SET next_attempt_at = now() + interval '1 hour' WHERE status = 'queued'`,
+    ],
+    [
+      'a task that does not wait has an entry, or a time for its next try',
+      `UPDATE task_state SET next_attempt_at = now() WHERE status = 'running'`,
+    ],
+    [
+      'a task that does not run has a worker',
+      `UPDATE task_state SET worker_id = gen_random_uuid() WHERE status = 'succeeded'`,
+    ],
+    [
+      'a finished task does not say when it finished, or until when it is kept',
+      `UPDATE task_state SET expires_at = NULL`,
+    ],
+    [
+      'an unfinished task says that it has finished',
+      `UPDATE task_state SET finished_at = now() WHERE status = 'queued'`,
+    ],
+    ['a success has no result, or an error', 'UPDATE task_state SET result = NULL'],
+    ['a success has no result, or an error', `UPDATE task_state SET error = '{}' WHERE status = 'succeeded'`],
+    [
+      'a failure or a cancel has no error, or a result',
+      `UPDATE task_state SET status = 'failed', percent_done = 0 WHERE status = 'succeeded'`,
+    ],
+    [
+      'a cancelled task was never asked to stop',
+      `UPDATE task_state SET status = 'cancelled', percent_done = 0 WHERE status = 'succeeded'`,
+    ],
+    [
+      'a queued task was asked to stop',
+      `UPDATE task_state SET cancel_requested_at = now() WHERE status = 'queued'`,
+    ],
+    [
+      'a task that has used up its tries goes on',
+      `UPDATE task_state SET failures = max_attempts WHERE status = 'queued'`,
+    ],
+    ['more failures than attempts', `UPDATE task_state SET failures = 1 WHERE status = 'queued'`],
+    ['the history does not tell of each attempt once', 'UPDATE task_state SET attempt = attempt + 1'],
+    [
+      'the history does not tell of each attempt once',
+      `INSERT INTO task_event (task_id, attempt, kind) SELECT id, 1, 'started' FROM task_state WHERE status = 'running'`,
+    ],
+    [
+      'the history does not end with the end, or goes on after it',
+      `INSERT INTO task_event (task_id, attempt, kind) SELECT id, 1, 'log' FROM task_state WHERE status = 'succeeded'`,
+    ],
+  ])('find it where %s', async (violation, sql) => {
+    await makeTasks();
+
+    await store.db.pool.query(sql);
+
+    expect(await found()).toContain(violation);
+  });
+});
