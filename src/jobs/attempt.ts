@@ -191,10 +191,10 @@ function timeoutMs(definition: JobDefinition): number {
   return (definition.timeoutSeconds ?? defaultTimeoutSeconds) * 1000;
 }
 
-/** A thrown value that `instanceof` can be asked about: a revoked proxy throws at every question. */
+/** A thrown value that `instanceof` can be asked about: a proxy may throw at that question or at any other. */
 function readable(thrown: unknown): unknown {
   try {
-    Object.prototype.toString.call(thrown);
+    void (thrown instanceof Error);
     return thrown;
   } catch {
     return new Error('The job threw a value that cannot be read');

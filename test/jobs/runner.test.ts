@@ -1,0 +1,150 @@
+import { pino } from 'pino';
+import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { DatabaseContact } from '../../src/jobs/contact.ts';
+import { defineJob, type JobDefinition } from '../../src/jobs/define-job.ts';
+import { Runner } from '../../src/jobs/runner.ts';
+import { cancelTask } from '../../src/tasks/cancel.ts';
+import { submit, type Task, waitFor } from '../support/service.ts';
+import { kindsOf, startWorker, useStore } from '../support/tasks.ts';
+
+const store = useStore();
+const isFinished = (task: Task) => task.finishedAt !== null;
+let runner: Runner | undefined;
+
+/** A runner in this process, whose only job is this one, under the type `noop`. */
+async function startRunner(run: JobDefinition['run'], options: Partial<JobDefinition> = {}): Promise<Runner> {
+  const job = defineJob({
+    type: 'noop',
+    input: z.unknown(),
+    result: z.unknown(),
+    backoff: { seconds: 0.01, maxSeconds: 0.01 },
+    ...options,
+    run,
+  });
+  const started = new Runner({
+    store,
+    registry: { get: (type) => (type === 'noop' ? job : undefined), types: ['noop'] },
+    workerId: await startWorker(store),
+    slots: 4,
+    leaseSeconds: 15,
+    contact: new DatabaseContact(),
+    log: pino({ level: 'silent' }),
+    onChange: () => undefined,
+  });
+  started.start();
+  runner = started;
+  return started;
+}
+
+const trap = () => {
+  throw new Error('gotcha');
+};
+
+describe('a runner', () => {
+  afterEach(() => runner?.stop(0));
+
+  it('ends a task whose job throws what cannot even be asked what it is', async () => {
+    const hostile = new Proxy({}, { getPrototypeOf: trap, get: trap, has: trap });
+    await startRunner(() => {
+      throw hostile;
+    });
+
+    const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
+
+    expect(await waitFor(store, id, isFinished)).toMatchObject({
+      status: 'failed',
+      error: { code: 'job_error' },
+    });
+  });
+
+  it('ends one whose job throws a value that answers only some questions', async () => {
+    const hostile = new Proxy({}, { getPrototypeOf: trap });
+    await startRunner(() => {
+      throw hostile;
+    });
+
+    const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
+
+    expect(await waitFor(store, id, isFinished)).toMatchObject({ status: 'failed' });
+  });
+
+  it('tells a job of a cancel, whatever it throws then', async () => {
+    await startRunner(async (_input, task) => {
+      await new Promise((resolve) => task.signal.addEventListener('abort', resolve));
+      throw new Error('something else');
+    });
+    const { id } = await submit(store, 'noop', null);
+    await waitFor(store, id, (task) => task.status === 'running');
+
+    await cancelTask(store, id);
+
+    expect(await waitFor(store, id, isFinished)).toMatchObject({ status: 'cancelled', failures: 1 });
+    expect(await kindsOf(store, id)).toEqual(['submitted', 'started', 'cancel_requested', 'cancelled']);
+  });
+
+  it('fails a task for good whose input no longer fits its job', async () => {
+    await startRunner(() => null, { input: z.object({ rows: z.int() }) });
+
+    const { id } = await submit(store, 'noop', { rows: 'three' }, { maxAttempts: 5 });
+
+    expect(await waitFor(store, id, isFinished)).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      error: { code: 'invalid_input' },
+    });
+  });
+
+  it('hands back what does not stop within the grace, and no try is spent', async () => {
+    const never = new Promise<null>(() => undefined);
+    const running = await startRunner(() => never);
+    const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
+    await waitFor(store, id, (task) => task.status === 'running');
+
+    await running.stop(50);
+
+    expect(await waitFor(store, id, (task) => task.status === 'queued')).toMatchObject({ failures: 0 });
+    expect((await kindsOf(store, id)).at(-1)).toBe('handed_back');
+  });
+
+  it('takes nothing any more once it stops', async () => {
+    const stopped = await startRunner(() => null);
+    await stopped.stop(0);
+
+    const { id } = await submit(store, 'noop', null);
+    const other = await startRunner(() => ({ by: 'another' }));
+
+    expect(await waitFor(store, id, isFinished)).toMatchObject({ result: { by: 'another' } });
+    await other.stop(0);
+  });
+
+  it('resumes where an earlier attempt left off', async () => {
+    await startRunner(async (_input, task) => {
+      if (task.resumeFrom !== undefined) return { resumedFrom: task.resumeFrom, attempt: task.attempt };
+      await task.checkpoint({ offset: 7 });
+      throw new Error('after the checkpoint');
+    });
+
+    const { id } = await submit(store, 'noop', null);
+
+    expect(await waitFor(store, id, isFinished)).toMatchObject({
+      status: 'succeeded',
+      failures: 1,
+      result: { resumedFrom: { offset: 7 }, attempt: 2 },
+    });
+  });
+
+  it('lets a job go on after its finish was refused by its own writes', async () => {
+    await startRunner(async (_input, task) => {
+      const finished = task.finish('first', async () => Promise.reject(new Error('of the job’s own')));
+      await finished.catch(() => undefined);
+      task.log('going on');
+      return 'second';
+    });
+
+    const { id } = await submit(store, 'noop', null);
+
+    expect(await waitFor(store, id, isFinished)).toMatchObject({ status: 'succeeded', result: 'second' });
+    expect(await kindsOf(store, id)).toEqual(['submitted', 'started', 'log', 'succeeded']);
+  });
+});
