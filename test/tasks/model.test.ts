@@ -115,68 +115,77 @@ function command(
   };
 }
 
-const task = fc.nat(3);
+const task = fc.nat(5);
 const worker = fc.nat(workerCount - 1);
 /** Mostly the attempt that runs, sometimes the one before. */
 const lag = fc.constantFrom(0, 0, 0, 0, 1);
 
+async function submitOne(model: Model, real: Real, maxAttempts: number): Promise<void> {
+  const row = await submit(store, 'noop', null, { maxAttempts });
+  real.taskIds.push(row.id);
+  model.tasks.push({
+    maxAttempts,
+    status: 'queued',
+    attempt: 0,
+    failures: 0,
+    losses: 0,
+    cancelRequested: false,
+    worker: null,
+    done: null,
+    entry: 1,
+    entryIs: 'due',
+  });
+}
+
 const submits = fc.integer({ min: 1, max: 3 }).map((maxAttempts) =>
   command(
     `submit(${maxAttempts})`,
-    async (model, real) => {
-      const row = await submit(store, 'noop', null, { maxAttempts });
-      real.taskIds.push(row.id);
-      model.tasks.push({
-        maxAttempts,
-        status: 'queued',
-        attempt: 0,
-        failures: 0,
-        losses: 0,
-        cancelRequested: false,
-        worker: null,
-        done: null,
-        entry: 1,
-        entryIs: 'due',
-      });
-    },
-    (model) => model.tasks.length < 4,
+    (model, real) => submitOne(model, real, maxAttempts),
+    (model) => model.tasks.length < 6,
   ),
 );
 
-const fetches = fc.constant(
-  command('fetch', async (model, real) => {
-    const entries = await store.queue.fetch('noop', 100);
-    const due = [...model.tasks.entries()].filter(
-      ([, one]) => one.status === 'queued' && one.entryIs === 'due',
-    );
-    expect(entries.map((entry) => entry.taskId).sort()).toEqual(
-      due.map(([place]) => real.taskIds[place]).sort(),
-    );
-    real.fetched.push(...entries);
-    for (const [place, one] of due) {
-      one.entryIs = 'fetched';
-      model.fetched.push({ task: place, entry: one.entry });
-    }
-  }),
-);
+async function fetchDue(model: Model, real: Real): Promise<void> {
+  const entries = await store.queue.fetch('noop', 100);
+  const due = [...model.tasks.entries()].filter(
+    ([, one]) => one.status === 'queued' && one.entryIs === 'due',
+  );
+  expect(entries.map((entry) => entry.taskId).sort()).toEqual(
+    due.map(([place]) => real.taskIds[place]).sort(),
+  );
+  real.fetched.push(...entries);
+  for (const [place, one] of due) {
+    one.entryIs = 'fetched';
+    model.fetched.push({ task: place, entry: one.entry });
+  }
+}
 
-const claims = worker.map((place) =>
-  command(`claim(worker ${place})`, async (model, real) => {
-    const claimed = await claimTasks(store, real.workerIds[place] ?? '', 'noop', real.fetched);
-    const expected: string[] = [];
-    for (const fetched of model.fetched) {
-      const one = ofTask(model, fetched.task);
-      if (one.status !== 'queued' || one.entry !== fetched.entry) continue;
-      if (model.lostWorkers.has(place)) {
-        one.entryIs = 'gone';
-        continue;
-      }
-      expected.push(real.taskIds[fetched.task] ?? '');
-      Object.assign(one, { status: 'running', attempt: one.attempt + 1, worker: place, done: null });
+async function claimFetched(model: Model, real: Real, place: number): Promise<void> {
+  const claimed = await claimTasks(store, real.workerIds[place] ?? '', 'noop', real.fetched);
+  const expected: string[] = [];
+  for (const fetched of model.fetched) {
+    const one = ofTask(model, fetched.task);
+    if (one.status !== 'queued' || one.entry !== fetched.entry) continue;
+    if (model.lostWorkers.has(place)) {
+      one.entryIs = 'gone';
+      continue;
     }
-    expect(claimed.map((attempt) => attempt.taskId).sort()).toEqual(expected.sort());
-    model.fetched = [];
-    real.fetched = [];
+    expected.push(real.taskIds[fetched.task] ?? '');
+    Object.assign(one, { status: 'running', attempt: one.attempt + 1, worker: place, done: null });
+  }
+  expect(claimed.map((attempt) => attempt.taskId).sort()).toEqual(expected.sort());
+  model.fetched = [];
+  real.fetched = [];
+}
+
+const fetches = fc.constant(command('fetch', fetchDue));
+const claims = worker.map((place) =>
+  command(`claim(worker ${place})`, (model, real) => claimFetched(model, real, place)),
+);
+const takes = worker.map((place) =>
+  command(`take(worker ${place})`, async (model, real) => {
+    await fetchDue(model, real);
+    await claimFetched(model, real, place);
   }),
 );
 
@@ -321,24 +330,23 @@ const hires = worker.map((place) =>
 describe('whatever happens to tasks and workers', () => {
   it('each row is as the model says, and the invariants hold', async () => {
     const commands = fc.commands(
+      // What keeps things going comes up more often, so that tasks come to run and to be tried again.
       [
         submits,
-        fetches,
-        claims,
-        fetches,
-        claims,
-        flushes,
+        ...[takes, takes, takes, takes, takes],
+        ...[fetches, fetches],
+        ...[claims, claims],
+        ...[flushes, flushes],
         succeeds,
-        fails,
-        fails,
+        ...[fails, fails, fails],
         cancels,
-        giveUps,
-        hires,
-        timePasses,
-        requeues,
+        ...[giveUps, giveUps],
+        ...[hires, hires],
+        ...[timePasses, timePasses],
+        ...[requeues, requeues],
         diesBeforeClaim,
       ],
-      { maxCommands: 60, size: 'max' },
+      { maxCommands: 100, size: 'max' },
     );
 
     await fc.assert(
@@ -347,11 +355,10 @@ describe('whatever happens to tasks and workers', () => {
         await store.db.pool.query('DELETE FROM pgboss.job');
         const workerIds = await Promise.all(Array.from({ length: workerCount }, () => startWorker(store)));
         const model: Model = { tasks: [], fetched: [], lostWorkers: new Set() };
+        const real: Real = { taskIds: [], versions: [], fetched: [], workerIds };
+        for (const maxAttempts of [1, 2, 3]) await submitOne(model, real, maxAttempts);
 
-        await fc.asyncModelRun(
-          () => ({ model, real: { taskIds: [], versions: [], fetched: [], workerIds } }),
-          script,
-        );
+        await fc.asyncModelRun(() => ({ model, real }), script);
 
         await requeueStranded(store, 0);
         expect(await violations(store)).toEqual([]);
