@@ -31,6 +31,14 @@ export interface AttemptOptions {
   readonly log: Logger;
 }
 
+/** Told before the end is written. */
+export interface AttemptWatcher {
+  /** The job has stopped: its slot is free. */
+  onReturned(): void;
+  /** It has not, and its code goes on beside whatever runs here. */
+  onOverdue(): void;
+}
+
 type Outcome = Pick<Failure, 'outcome' | 'error' | 'delaySeconds'>;
 
 export class Attempt implements ReportingAttempt {
@@ -54,21 +62,17 @@ export class Attempt implements ReportingAttempt {
     this.deadlineMs = monotonicMs() + timeoutMs(definition);
   }
 
-  /**
-   * Runs the job to its end and writes it down.
-   * @returns whether the job itself has stopped: an overdue one is ended while its code still runs
-   */
-  async run(onReturned: () => void): Promise<'stopped' | 'overdue'> {
+  /** Runs the job to its end and writes it down; an overdue one is ended while its code still runs. */
+  async run({ onReturned, onOverdue }: AttemptWatcher): Promise<void> {
     const { writer, claimed } = this.options;
     if (claimed.cancelRequested) this.onCancelRequested();
     writer.add(this);
     const timers = this.startTimers();
     try {
       const ending = await Promise.race([this.execute(), this.overdue.promise]);
-      const outcome = ending === 'overdue' ? this.overdueOutcome() : ending;
-      onReturned();
-      await this.end(outcome);
-      return ending === 'overdue' ? 'overdue' : 'stopped';
+      if (ending === 'overdue') onOverdue();
+      else onReturned();
+      await this.end(ending === 'overdue' ? this.overdueOutcome() : ending);
     } finally {
       for (const timer of timers) clearTimeout(timer);
       await writer.release(this);

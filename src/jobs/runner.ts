@@ -193,8 +193,7 @@ export class Runner {
       this.fetchMore();
     };
     attempt
-      .run(onReturned)
-      .then((how) => how === 'overdue' && this.drain())
+      .run({ onReturned, onOverdue: () => this.drain() })
       .catch((error) => log.error({ err: error, task: claimed.taskId }, 'attempt failed to end'))
       .finally(() => {
         this.attempts.delete(attempt);

@@ -10,7 +10,7 @@ import { kindsOf, startWorker, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const isFinished = (task: Task) => task.finishedAt !== null;
-let runner: Runner | undefined;
+let runners: Runner[] = [];
 
 /** A runner in this process, whose only job is this one, under the type `noop`. */
 async function startRunner(run: JobDefinition['run'], options: Partial<JobDefinition> = {}): Promise<Runner> {
@@ -33,7 +33,7 @@ async function startRunner(run: JobDefinition['run'], options: Partial<JobDefini
     onChange: () => undefined,
   });
   started.start();
-  runner = started;
+  runners.push(started);
   return started;
 }
 
@@ -42,7 +42,10 @@ const trap = () => {
 };
 
 describe('a runner', () => {
-  afterEach(() => runner?.stop(0));
+  afterEach(async () => {
+    await Promise.all(runners.map((runner) => runner.stop(0)));
+    runners = [];
+  });
 
   it('ends a task whose job throws what cannot even be asked what it is', async () => {
     const hostile = new Proxy({}, { getPrototypeOf: trap, get: trap, has: trap });
@@ -107,15 +110,34 @@ describe('a runner', () => {
     expect((await kindsOf(store, id)).at(-1)).toBe('handed_back');
   });
 
+  it('takes nothing new beside a job that ignores its deadline, which is ended without it', async () => {
+    const inputs: unknown[] = [];
+    const never = new Promise<null>(() => undefined);
+    const options = { timeoutSeconds: 0.05, concurrency: 1 };
+    await startRunner((input) => {
+      inputs.push(input);
+      return never;
+    }, options);
+    const overdue = await submit(store, 'noop', 'overdue', { maxAttempts: 1 });
+    await waitFor(store, overdue.id, (task) => task.status === 'running');
+
+    const next = await submit(store, 'noop', 'next');
+    const ended = await waitFor(store, overdue.id, isFinished);
+
+    expect(ended).toMatchObject({ status: 'failed', error: { code: 'timeout' } });
+    await startRunner(() => 'by another');
+    expect(await waitFor(store, next.id, isFinished)).toMatchObject({ result: 'by another', attempt: 1 });
+    expect(inputs).toEqual(['overdue']);
+  });
+
   it('takes nothing any more once it stops', async () => {
     const stopped = await startRunner(() => null);
     await stopped.stop(0);
 
     const { id } = await submit(store, 'noop', null);
-    const other = await startRunner(() => ({ by: 'another' }));
+    await startRunner(() => ({ by: 'another' }));
 
     expect(await waitFor(store, id, isFinished)).toMatchObject({ result: { by: 'another' } });
-    await other.stop(0);
   });
 
   it('resumes where an earlier attempt left off', async () => {
