@@ -32,7 +32,7 @@ describe('the wait before the next try', () => {
       fc.property(
         options,
         fc.nat(),
-        fc.double({ min: 0, max: 1, maxExcluded: true }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
         (backoff, failures, random) => {
           const delay = backoffSeconds(backoff, failures, () => random);
           const unspread = backoffSeconds(backoff, failures, middle);
