@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
 import { migrate, pendingMigrations } from '../../src/database/migrate.ts';
 import { migrationsFolder } from '../../src/database/migrations.ts';
 import { createEmptyDatabase, createTestDatabase } from '../support/database.ts';
-import { makeDataDir, query } from '../support/embedded.ts';
+import { hasDebian15, makeDataDir, query, startDebian15 } from '../support/embedded.ts';
 import { startMutePostgres, startOldPostgres, startRefusingPostgres } from '../support/fake-postgres.ts';
 import { administer, withName } from '../support/server.ts';
 
@@ -194,15 +192,9 @@ describe('a database that cannot be used is explained in a line without the pass
   });
 });
 
-const debian15 = '/usr/lib/postgresql/15/bin';
-
-test.skipIf(!existsSync(debian15))('PostgreSQL 15 is migrated too (needs its Debian package)', async () => {
+test.skipIf(!hasDebian15)('PostgreSQL 15 is migrated too (needs its Debian package)', async () => {
   await using dir = await makeDataDir();
-  const native = path.join(dir.path, 'package', 'native');
-  await mkdir(native, { recursive: true });
-  await writeFile(path.join(native, 'pg-symlinks.json'), '[]');
-  await symlink(debian15, path.join(native, 'bin'));
-  const server = await startEmbeddedPostgres({ dataDir: dir.path, log: () => undefined, native });
+  const server = await startDebian15(dir.path);
 
   const { applied } = await migrate(server.url);
   const [version] = await query<{ version: string }>(server.url, 'SELECT version()');

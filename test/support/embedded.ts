@@ -1,7 +1,8 @@
 /** Data folders, processes and signals for the tests of the embedded PostgreSQL. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -113,4 +114,17 @@ export async function query<Row extends pg.QueryResultRow>(url: string, sql: str
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+const debian15 = '/usr/lib/postgresql/15/bin';
+
+export const hasDebian15 = existsSync(debian15);
+
+/** A server of Debian's PostgreSQL 15, the oldest that is at hand, instead of the one that comes along. */
+export async function startDebian15(dataDir: string): Promise<EmbeddedPostgres> {
+  const native = path.join(dataDir, 'package', 'native');
+  await mkdir(native, { recursive: true });
+  await writeFile(path.join(native, 'pg-symlinks.json'), '[]');
+  await symlink(debian15, path.join(native, 'bin'));
+  return startEmbeddedPostgres({ dataDir, log: () => undefined, native });
 }
