@@ -2,6 +2,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../generated/prisma/client.ts';
+import { isConnectionError } from './errors.ts';
 import { connectTimeoutMs, sessionLimits } from './session.ts';
 
 export interface Database {
@@ -121,10 +122,18 @@ export async function inTransaction<T>(
     await client.query('COMMIT');
     return value;
   } catch (error) {
-    failure = error instanceof Error ? error : new Error(String(error));
+    if (isConnectionError(error)) failure = asError(error);
+    else
+      await client.query('ROLLBACK').catch((cause) => {
+        failure = asError(cause);
+      });
     throw error;
   } finally {
     // A connection that failed is not worth a ROLLBACK that may hang too: closing it rolls back.
     client.release(failure);
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -16,7 +16,13 @@ export async function inPipeline<Results extends unknown[]>(
   const client = await pool.connect();
   let failure: Error | undefined;
   try {
-    const answers: Promise<unknown>[] = [client.query('BEGIN')];
+    const answers: Promise<unknown>[] = [];
+    const send = (answer: Promise<unknown>) => {
+      // Read below, all together; until then a failure is no unhandled rejection.
+      answer.catch(() => undefined);
+      answers.push(answer);
+    };
+    send(client.query('BEGIN'));
     for (const statement of statements) {
       const issued = Promise.withResolvers<void>();
       const connection: Connection = {
@@ -27,11 +33,12 @@ export async function inPipeline<Results extends unknown[]>(
         },
       };
       const answer = statement(connection);
-      answers.push(answer);
-      // Its statement may be sent some turns later; the next must be sent behind it.
-      await Promise.race([issued.promise, answer.catch(() => undefined)]);
+      send(answer);
+      // Its statement may be sent some turns later; the next must be sent behind it. One that fails before it
+      // is sent ends the matter here: the connection is closed without a COMMIT.
+      await Promise.race([issued.promise, answer]);
     }
-    answers.push(client.query('COMMIT'));
+    send(client.query('COMMIT'));
     const settled = await Promise.allSettled(answers);
     const failed = settled.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;

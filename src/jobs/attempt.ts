@@ -148,7 +148,7 @@ export class Attempt implements ReportingAttempt {
   private judge(error: unknown): Outcome | 'lost' {
     const { claimed, definition, contact, leaseMs } = this.options;
     const { reason } = this.abortion.signal;
-    if (reason instanceof LostAttempt || error instanceof LostAttempt) return 'lost';
+    if (reason instanceof LostAttempt) return 'lost';
     const delaySeconds = backoffSeconds(definition.backoff, claimed.failures);
     if (reason instanceof AttemptAborted) {
       if (reason.why === 'shutdown') return { outcome: 'handed_back', delaySeconds: 0 };

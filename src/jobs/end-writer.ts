@@ -1,6 +1,7 @@
 /** Writes the ends of attempts: those that are ready at the same time share a statement. */
 import type { Logger } from 'pino';
 import { type Failure, fail, type Success, succeedAlone } from '../tasks/end.ts';
+import { emptyReport } from '../tasks/progress/report.ts';
 import type { Store } from '../tasks/store.ts';
 import type { DatabaseContact } from './contact.ts';
 import { persist } from './persist.ts';
@@ -33,8 +34,12 @@ export class EndWriter {
     };
     this.failures = new EndBatcher(
       write((ends) => fail(store, ends)),
-      async (end, error) =>
-        log.error({ task: end.taskId, attempt: end.attempt, err: error }, 'end not written'),
+      async (end, error) => {
+        log.error({ task: end.taskId, attempt: end.attempt, err: error }, 'end not written');
+        // Once more without anything of the job's own.
+        if (end.report === emptyReport) return;
+        await this.fail({ ...end, outcome: 'permanent', error: notWritten, report: emptyReport });
+      },
     );
     this.successes = new EndBatcher(
       write((ends) => succeedAlone(store, ends)),
@@ -43,10 +48,7 @@ export class EndWriter {
         return this.fail({
           ...end,
           outcome: 'permanent',
-          error: {
-            code: 'end_not_written',
-            message: 'It finished, but PostgreSQL refused to store its result',
-          },
+          error: notWritten,
           delaySeconds: 0,
         });
       },
@@ -62,6 +64,11 @@ export class EndWriter {
     return this.failures.add(end);
   }
 }
+
+const notWritten = {
+  code: 'end_not_written',
+  message: 'It ended, but PostgreSQL refused to store how: its result or its last report cannot be kept',
+};
 
 const batchSize = 100;
 

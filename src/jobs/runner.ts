@@ -8,6 +8,7 @@ import { Listener } from '../database/listener.ts';
 import { Loop } from '../loop.ts';
 import { type ClaimedAttempt, claimTasks } from '../tasks/claim.ts';
 import type { AttemptRef } from '../tasks/end.ts';
+import { emptyReport } from '../tasks/progress/report.ts';
 import { ProgressWriter } from '../tasks/progress/writer.ts';
 import { type FetchedEntry, maxFetches, wakeUpChannel } from '../tasks/queue.ts';
 import type { Store } from '../tasks/store.ts';
@@ -224,19 +225,10 @@ export class Runner {
       return;
     }
     const known = new Set([...this.attempts].map((attempt) => attempt.taskId));
-    const report = {
-      percentDone: 0,
-      done: null,
-      total: null,
-      unit: null,
-      ratePerSecond: null,
-      message: null,
-      log: [],
-    };
     for (const { taskId, attempt } of rows) {
       if (known.has(taskId)) continue;
       this.options.log.warn({ task: taskId, attempt }, 'claimed without an answer: handed back');
-      void this.ends.fail({ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report });
+      void this.ends.fail({ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report: emptyReport });
     }
   }
 }

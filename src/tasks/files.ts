@@ -72,9 +72,9 @@ export class Upload {
     return { id: this.id, sha256: this.hash.digest('hex'), size: this.size };
   }
 
-  /** Deletes what was written. */
+  /** Deletes what was written, unless a submit has taken it. */
   async abort(): Promise<void> {
-    await deleteFile(this.db, this.id);
+    await deleteIncomplete(this.db, this.id);
   }
 
   private async writeChunk(data: Buffer): Promise<void> {
@@ -104,10 +104,14 @@ export async function completeFile(
   if (rowCount !== 1) throw new Error(`The upload ${upload.id} is gone`);
 }
 
-export async function deleteFile(db: Database, id: string): Promise<void> {
-  // The row last: chunks without a row would be found by nobody.
-  await db.prisma.fileChunk.deleteMany({ where: { fileId: id } });
-  await db.prisma.file.deleteMany({ where: { id } });
+/** Deletes an upload that is not complete, in one statement: chunks without a row would be found by nobody. */
+async function deleteIncomplete(db: Database, id: string): Promise<void> {
+  await db.pool.query(
+    `WITH incomplete AS MATERIALIZED (SELECT id FROM file WHERE id = $1 AND completed_at IS NULL FOR UPDATE),
+     chunks AS (DELETE FROM file_chunk USING incomplete WHERE file_chunk.file_id = incomplete.id)
+     DELETE FROM file USING incomplete WHERE file.id = incomplete.id`,
+    [id],
+  );
 }
 
 /** A complete file, or null. */

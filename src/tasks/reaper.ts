@@ -104,7 +104,7 @@ export function reapLapsed(store: Store, databaseTime: Date): Promise<string[]> 
       reaperLock,
     );
     if (!turn.rows[0]?.mine) return [];
-    // Locked first, counted in a statement of its own: a claim under way is waited for, and counted.
+    // Locked first, counted in a statement of its own. A worker whose claim is under way is left to the next turn.
     const lapsed = await connection.query<{ id: string }>(
       `SELECT id FROM worker
        WHERE lost_at IS NULL AND lease_expires_at < clock_timestamp() AND clock_timestamp() <= $1::timestamptz + interval '2 seconds'

@@ -65,7 +65,7 @@ const moveBatch = 100;
 const moveOnSql = leaveSql(
   `worker AS MATERIALIZED (
      SELECT id, lost_with, lost_reason LIKE 'handed_back%' OR lost_reason LIKE 'stopped%' AS is_blameless,
-            nullif(split_part(lost_reason, ': ', 2), '') AS told
+            substring(lost_reason FROM ': (.+)$') AS told
      FROM worker WHERE id = $2 AND lost_at IS NOT NULL)`,
   // By the partial index on the worker of running rows.
   `SELECT ${lockedColumns},

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { inTransaction } from '../../src/database/database.ts';
-import { chunkBytes, completeFile, deleteFile, findFile, readChunk, Upload } from '../../src/tasks/files.ts';
+import { chunkBytes, completeFile, findFile, readChunk, Upload } from '../../src/tasks/files.ts';
 import { newId } from '../../src/tasks/ids.ts';
 import { sweepAbandonedUploads } from '../../src/tasks/retention.ts';
 import { openRaw, useStore } from '../support/tasks.ts';
@@ -142,16 +142,15 @@ describe('an upload', () => {
     expect(await store.db.prisma.fileChunk.count()).toBe(0);
   });
 
-  it('that is deleted leaves other files as they are', async () => {
-    const [one, other] = [
-      await uploadComplete(Buffer.from('one'), [1]),
-      await uploadComplete(Buffer.from('other'), [1]),
-    ];
+  it('that a submit has taken is not deleted by a late abort', async () => {
+    const upload = await begin();
+    await upload.write(Buffer.from('taken'));
+    const finished = await upload.finish();
+    await inTransaction(store.db.pool, (connection) => completeFile(connection, finished, newId()));
 
-    await deleteFile(store.db, one.id);
+    await upload.abort();
 
-    expect(await findFile(store.db, one.id)).toBeNull();
-    expect((await readAll(other.id, 0)).toString()).toBe('other');
+    expect((await readAll(upload.id, 0)).toString()).toBe('taken');
   });
 
   it('commits chunk by chunk, and holds less than a chunk in memory', async () => {

@@ -10,3 +10,14 @@ export interface ProgressReport {
   /** Lines since the last report that was written. */
   readonly log: readonly string[];
 }
+
+/** Nothing was reported, or nothing of it counts. */
+export const emptyReport: ProgressReport = {
+  percentDone: 0,
+  done: null,
+  total: null,
+  unit: null,
+  ratePerSecond: null,
+  message: null,
+  log: [],
+};

@@ -9,6 +9,7 @@ import type { ProgressCounter } from './counter.ts';
 import { type FlushItem, flushProgress } from './flush.ts';
 
 export const flushIntervalMs = 500;
+const firstFlushMs = 50;
 
 /** A running attempt as the writer sees it. */
 export interface ReportingAttempt extends AttemptRef {
@@ -37,6 +38,7 @@ export class ProgressWriter {
     | { readonly carriesLogOf: Set<ReportingAttempt>; readonly done: Promise<void> }
     | undefined;
   private mustAsk = false;
+  private lastFlushMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ProgressWriterOptions) {
     this.options = options;
@@ -64,16 +66,22 @@ export class ProgressWriter {
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
     this.timer = undefined;
   }
 
+  /** Soon for the first attempt after a pause, so that a page moves at once; then at the interval. */
   private tick(): void {
-    this.timer ??= setInterval(() => {
-      if (this.attempts.size === 0 && !this.mustAsk) this.stop();
-      // One at a time: during an outage the reports wait in their counters.
-      else if (!this.flushing) this.startFlush();
-    }, flushIntervalMs);
+    const next = (delayMs: number) => {
+      this.timer = setTimeout(() => {
+        if (this.attempts.size === 0 && !this.mustAsk) return this.stop();
+        next(flushIntervalMs);
+        // One at a time: during an outage the reports wait in their counters.
+        if (!this.flushing) this.startFlush();
+      }, delayMs);
+    };
+    const restMs = this.lastFlushMs + flushIntervalMs - performance.now();
+    if (this.timer === undefined) next(Math.max(firstFlushMs, restMs));
   }
 
   private startFlush(): void {
@@ -87,6 +95,7 @@ export class ProgressWriter {
 
   private async flush(sent: readonly ReportingAttempt[]): Promise<void> {
     const atMs = performance.now();
+    this.lastFlushMs = atMs;
     this.mustAsk = false;
     const items = sent.map((attempt) => ({ attempt, item: takeReport(attempt, atMs) }));
     const unwritten = new Map(items.map(({ attempt, item }) => [attempt, item]));
