@@ -37,7 +37,7 @@ export function leaveSql(source: string, leaving: string): string {
     ), moved AS (
       UPDATE task_state AS task
       SET status = fate.status,
-          failures = task.failures + CASE WHEN fate.counts THEN 1 ELSE 0 END,
+          failures = task.failures + CASE WHEN fate.counts AND fate.status <> 'cancelled' THEN 1 ELSE 0 END,
           losses = CASE WHEN fate.loss IS NULL THEN 0 ELSE task.losses + fate.loss END,
           error = fate.error,
           entry_id = CASE WHEN fate.status = 'queued' THEN fate.new_entry_id END,

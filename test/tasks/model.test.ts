@@ -53,7 +53,7 @@ type Command = fc.AsyncCommand<Model, Real>;
 
 /** What the design says of an attempt that leaves `running` in any way but success. */
 function leave(task: ModelTask, how: { counts: boolean; final: boolean; loss: boolean; delayed: boolean }) {
-  if (how.counts) task.failures += 1;
+  if (how.counts && !task.cancelRequested) task.failures += 1;
   task.losses = how.loss ? task.losses + 1 : 0;
   task.worker = null;
   const maysTryAgain = !how.counts || (!how.final && task.failures < task.maxAttempts);
