@@ -6,11 +6,12 @@
  */
 import { isFinished } from './task-words.js';
 
-/** Under a second, so that with the time of the request the page still moves once a second. */
-const runningIntervalMs = 800;
+/** So that the page moves once a second also where one answer brings nothing new, as its worker was slow to report. */
+const runningIntervalMs = 500;
 /** Someone is looking: a task that starts is not noticed later than this, however long the queue. */
 const longestIntervalMs = 5000;
-const longestBackoffMs = 30_000;
+/** After an outage of any length the page is back this soon: still less often asked than while all is well. */
+const longestBackoffMs = 10_000;
 const timeoutMs = 10_000;
 
 /**
