@@ -52,6 +52,24 @@ export function formatAmount(value, unit) {
 }
 
 /**
+ * "1 row", "12,300 rows": things whose name in the plural only has an s more.
+ * @param {number} count
+ * @param {string} name of one of them
+ */
+export function formatCount(count, name) {
+  return `${formatNumber(count)} ${name}${count === 1 ? '' : 's'}`;
+}
+
+/**
+ * "100 MB": a limit that was set in whole megabytes of 1024 times 1024 bytes is called as it was set.
+ * @param {number} bytes
+ */
+export function formatLimit(bytes) {
+  const megabytes = bytes / 1024 / 1024;
+  return Number.isInteger(megabytes) ? `${formatNumber(megabytes)} MB` : formatBytes(bytes);
+}
+
+/**
  * "12,300 of 50,000 rows", both numbers in the unit of the total.
  * @param {number} done
  * @param {number} total

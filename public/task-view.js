@@ -4,6 +4,7 @@
  *
  * @import { Task, Texts } from './task-words.js'
  */
+import { formatLocal } from './format.js';
 import { localiseTimes } from './local-times.js';
 import { describeTask, isOlder, stateKey } from './task-words.js';
 
@@ -18,6 +19,7 @@ export function createTaskView(root) {
   let shown;
   let sectionsState = root.dataset.state ?? '';
   let announcedState = sectionsState;
+  let heardAt = new Date();
   localiseTimes(root);
 
   return {
@@ -68,7 +70,9 @@ export function createTaskView(root) {
 
     /** @param {boolean} isLost */
     showConnection(isLost) {
-      setText(connection, isLost ? 'Connection lost, trying again…' : '');
+      if (!isLost) heardAt = new Date();
+      const lastNews = `This is how it stood at ${formatLocal(heardAt, new Date())}.`;
+      setText(connection, isLost ? `Connection lost, trying again… ${lastNews}` : '');
     },
 
     showGone() {

@@ -141,7 +141,9 @@ function timeWords(task) {
   }
   if (task.status !== 'succeeded' || task.startedAt === null || task.finishedAt === null) return '';
   const seconds = (Date.parse(task.finishedAt) - Date.parse(task.startedAt)) / 1000;
-  return `took ${seconds < 1 ? 'less than a second' : formatDuration(seconds)}`;
+  // An attempt before it may have done most of the work.
+  const what = task.attempt > 1 ? 'last attempt took' : 'took';
+  return `${what} ${seconds < 1 ? 'less than a second' : formatDuration(seconds)}`;
 }
 
 /** @param {Task} task */

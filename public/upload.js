@@ -1,4 +1,5 @@
 /** Shows how far an upload is. Without this script the same form posts itself. */
+import { formatLimit } from './format.js';
 
 const form = document.querySelector('form[data-upload]');
 if (form instanceof HTMLFormElement) watchUploads(form);
@@ -16,7 +17,9 @@ function watchUploads(form) {
     event.preventDefault();
     const data = new FormData(form);
     const file = data.get('file');
-    if (file instanceof File && file.size > maxBytes) showFailure('This file is larger than the limit.');
+    if (file instanceof File && file.size === 0) showFailure('This file is empty. Choose one with content.');
+    else if (file instanceof File && file.size > maxBytes)
+      showFailure(`This file is larger than the limit of ${formatLimit(maxBytes)}.`);
     else send(data);
   });
   // Back from the task's page, a browser may show this one as it was left.
@@ -35,7 +38,9 @@ function watchUploads(form) {
     upload.addEventListener('load', () => {
       const location = upload.getResponseHeader('location');
       if (upload.status < 300 && location) window.location.assign(location);
-      else showFailure(problemDetail(upload.responseText));
+      else if (upload.status === 401)
+        showFailure('You are no longer signed in. Load this page again to sign in.');
+      else showFailure(problemWords(upload.responseText));
     });
     upload.addEventListener('error', () => showFailure('The upload was cut off. Please try again.'));
     upload.open('POST', form.action);
@@ -45,7 +50,10 @@ function watchUploads(form) {
   };
 
   /** @param {string} message */
-  const showFailure = (message) => showProgress(false, message);
+  const showFailure = (message) => {
+    showProgress(false, message);
+    report.classList.add('notice', 'error');
+  };
 
   /**
    * @param {boolean} isUploading
@@ -56,15 +64,33 @@ function watchUploads(form) {
     bar.value = 0;
     button.disabled = isUploading;
     report.textContent = message;
+    report.classList.remove('notice', 'error');
   };
+
+  /**
+   * What was wrong, in the words of the form.
+   * @param {string} body
+   */
+  const problemWords = (body) => {
+    const { detail, errors = [] } = readProblem(body);
+    if (errors.length === 0) return detail ?? 'The service did not accept the file. Please try again.';
+    return errors.map(({ path, message }) => `${labelOf(path)}: ${message}`).join('; ');
+  };
+
+  /** @param {string} path */
+  const labelOf = (path) =>
+    form.querySelector(`label[for="${CSS.escape(path)}"]`)?.firstChild?.textContent?.trim() ?? path;
 }
 
-/** @param {string} body */
-function problemDetail(body) {
+/**
+ * @param {string} body
+ * @returns {{ detail?: string, errors?: { path: string, message: string }[] }}
+ */
+function readProblem(body) {
   try {
-    const { detail, title } = JSON.parse(body);
-    return String(detail ?? title);
+    return Object(JSON.parse(body));
   } catch {
-    return 'The service did not accept the file. Please try again.';
+    // Something between us and the service answers in its place.
+    return {};
   }
 }

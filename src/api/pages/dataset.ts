@@ -1,6 +1,6 @@
 /** A dataset: what it holds, and its first rows. */
 import { html } from 'ghtml';
-import { formatNumber } from '../../../public/format.js';
+import { formatCount, formatNumber } from '../../../public/format.js';
 import { time } from './elements.ts';
 import { renderDocument } from './layout.ts';
 
@@ -17,7 +17,7 @@ export interface DatasetView {
 export function renderDatasetPage(dataset: DatasetView): string {
   const main = html`
 <h1>${dataset.name}</h1>
-<p class="lead">${formatNumber(dataset.rowCount)} rows in ${formatNumber(dataset.columns.length)} columns · imported !${time(dataset.updatedAt)}</p>
+<p class="lead">${formatCount(dataset.rowCount, 'row')} in ${formatCount(dataset.columns.length, 'column')} · imported !${time(dataset.updatedAt)}</p>
 !${dataset.columns.length === 0 ? '<p class="empty">This dataset has no columns.</p>' : table(dataset)}
 <p><a href="/">Back to the start</a></p>
 <footer class="foot"><p>Dataset <code>${dataset.id}</code></p></footer>`;
@@ -25,14 +25,18 @@ export function renderDatasetPage(dataset: DatasetView): string {
 }
 
 function table({ columns, rows, rowCount }: DatasetView): string {
-  const caption = rows.length < rowCount ? `The first ${formatNumber(rows.length)} rows` : 'All rows';
   return html`<div class="scroll" role="region" aria-labelledby="rows-caption" tabindex="0">
 <table class="rows">
-<caption id="rows-caption">${caption}</caption>
+<caption id="rows-caption">${caption(rows.length, rowCount)}</caption>
 <thead><tr><th scope="col">Row</th>!${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
 <tbody>!${rows.map((row, index) => tableRow(columns, row, index + 1))}</tbody>
 </table>
 </div>`;
+}
+
+function caption(shown: number, all: number): string {
+  if (all === 0) return 'This dataset has no rows.';
+  return shown < all ? `The first ${formatNumber(shown)} rows` : 'All rows';
 }
 
 /** A column may be named like something that every object inherits, so only own fields count. */

@@ -25,7 +25,7 @@ function entryItem(entry: HistoryEntry, next: HistoryEntry | undefined): string 
   const detail = readDetail(entry.detail);
   // A code that only repeats what happened helps nobody.
   const code =
-    detail.code === undefined || detail.code === entry.kind
+    detail.code === undefined || detail.code === entry.kind || entry.kind === 'cancelled'
       ? ''
       : html` <small><code>${detail.code}</code></small>`;
   return html`<li data-kind="${entry.kind}">!${time(entry.at)} <span class="what">!${sentence(entry, detail, next)}!${code}</span></li>`;

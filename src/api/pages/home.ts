@@ -1,6 +1,6 @@
 /** The start: hand in a file, or see what is going on. */
 import { html } from 'ghtml';
-import { formatBytes } from '../../../public/format.js';
+import { formatLimit } from '../../../public/format.js';
 import type { TaskView } from '../../tasks/view.ts';
 import { taskListItem } from './elements.ts';
 import { renderDocument } from './layout.ts';
@@ -37,7 +37,7 @@ function importForms(maxUploadBytes: number): string {
 <div class="field">
 <label for="file">CSV file</label>
 <input type="file" id="file" name="file" accept=".csv,.tsv,.txt,text/csv,text/tab-separated-values,text/plain" required aria-describedby="file-hint">
-<p class="hint" id="file-hint">Up to ${formatBytes(maxUploadBytes)}, with the names of the columns in the first line.</p>
+<p class="hint" id="file-hint">Up to ${formatLimit(maxUploadBytes)}, with the names of the columns in the first line.</p>
 </div>
 <div class="field">
 <label for="dataset">Dataset name <span class="optional">optional</span></label>

@@ -22,8 +22,10 @@ export function renderNotices(view: NoticesView): string {
   return '';
 }
 
-function queuedNotices({ task, history, place }: NoticesView): string {
-  return lastTry(task, history) + placeInQueue(place);
+function queuedNotices({ task, history, place, now }: NoticesView): string {
+  // It has no place in the queue before the time of its next try.
+  const isDue = task.nextAttemptAt === null || new Date(task.nextAttemptAt) <= now;
+  return lastTry(task, history) + (isDue ? placeInQueue(place) : '');
 }
 
 function runningNotices({ task, history, heardAt, now }: NoticesView): string {
@@ -44,7 +46,7 @@ function lastTry(task: TaskView, history: HistoryEntry[]): string {
 }
 
 function lostWorker(task: TaskView, lost: HistoryEntry): string {
-  return html`<p class="notice warning" data-announce>The worker that ran this task died; it goes on from where it was saved. <span class="when">!${time(lost.at)}</span>!${nextTry(task)}</p>`;
+  return html`<p class="notice warning" data-announce>The worker that ran this task died; it goes on from where it was saved. <br><span class="when">Lost at !${time(lost.at)}.</span>!${nextTry(task)}</p>`;
 }
 
 function failedTry(task: TaskView): string {
@@ -54,7 +56,7 @@ function failedTry(task: TaskView): string {
 }
 
 function nextTry({ nextAttemptAt }: TaskView): string {
-  return nextAttemptAt === null ? '' : html`<br>Next try: !${time(new Date(nextAttemptAt))}`;
+  return nextAttemptAt === null ? '' : html` <br>Next try: !${time(new Date(nextAttemptAt))}`;
 }
 
 const handedBack =

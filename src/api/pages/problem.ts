@@ -15,14 +15,21 @@ export function renderProblemPage(problem: ProblemView): string {
   const main = html`
 <div class="card">
 <h1>${problem.title}</h1>
-<p class="words">${problem.detail}</p>
-!${errors.length === 0 ? '' : html`<ul>!${errors.map(fieldError)}</ul>`}
+!${errors.length === 0 ? html`<p class="words">${problem.detail}</p>` : html`<ul>!${errors.map(fieldError)}</ul>`}
 <p><a class="button" href="/">Back to the start</a></p>
 </div>
 <footer class="foot"><p>Status ${problem.status} · <code>${problem.type}</code></p></footer>`;
   return renderDocument({ title: `${problem.title} · Headway`, main });
 }
 
+/** The fields of the form on the start page, as it calls them. */
+const labels = new Map([
+  ['file', 'File'],
+  ['dataset', 'Dataset name'],
+]);
+
 function fieldError({ path, message }: { path: string; message: string }): string {
-  return html`<li>!${path === '' ? '' : html`<code>${path}</code>: `}${message}</li>`;
+  if (path === '') return html`<li>${message}</li>`;
+  const label = labels.get(path);
+  return html`<li>!${label === undefined ? html`<code>${path}</code>` : html`${label}`}: ${message}</li>`;
 }

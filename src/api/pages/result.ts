@@ -1,6 +1,6 @@
 /** How a task ended: what it returned, or what went wrong. */
 import { html } from 'ghtml';
-import { formatNumber } from '../../../public/format.js';
+import { formatCount, formatNumber } from '../../../public/format.js';
 import type { TaskView } from '../../tasks/view.ts';
 import { json, safeLink } from './elements.ts';
 
@@ -8,18 +8,28 @@ export function renderOutcome(task: TaskView, resultLink: string | undefined): s
   if (task.status === 'succeeded') return result(task.result, safeLink(resultLink));
   if (task.status === 'failed') return failure(task);
   if (task.status === 'cancelled')
-    return '<h2>Cancelled</h2><p>The task was cancelled before it was finished.</p>';
+    return `<h2>Cancelled</h2><p>The task was cancelled before it was finished.</p>${backToTheStart}`;
   return '';
 }
 
 function failure({ error, failures, maxAttempts }: TaskView): string {
-  const tries = failures > 1 ? html`<p>It was tried ${failures} times of at most ${maxAttempts}.</p>` : '';
+  const tries = triesOf(failures, maxAttempts);
   return html`<h2>What went wrong</h2>
 <div class="notice error" data-announce>
 <p class="words">${error?.message ?? 'The task failed without saying why.'}</p>
 !${error === null ? '' : html`<p><small>Code: <code>${error.code}</code></small></p>`}
 </div>
-!${tries}`;
+!${tries === '' ? '' : html`<p>${tries}</p>`}
+!${backToTheStart}`;
+}
+
+const backToTheStart = '<p><a class="button" href="/">Back to the start</a></p>';
+
+function triesOf(failures: number, maxAttempts: number): string {
+  const words = [];
+  if (failures > 1) words.push(`It was tried ${failures} times of at most ${maxAttempts}.`);
+  if (failures < maxAttempts) words.push('It was not tried again, as that would not help.');
+  return words.join(' ');
 }
 
 function result(value: unknown, link: string | undefined): string {
@@ -66,12 +76,21 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 function importResult(value: ImportResult, link: string | undefined): string {
   return html`<h2>Result</h2>
 <dl class="facts">
-<div><dt>Imported</dt><dd>${formatNumber(value.imported)} rows</dd></div>
-<div><dt>Rejected</dt><dd>${formatNumber(value.rejected)} lines</dd></div>
+<div><dt>Imported</dt><dd>${formatCount(value.imported, 'row')}</dd></div>
+<div><dt>Rejected</dt><dd>${formatCount(value.rejected, 'line')}</dd></div>
 <div><dt>Columns</dt><dd>${formatNumber(value.columns.length)}</dd></div>
 </dl>
+!${value.imported === 0 ? nothingImported(value) : ''}
 !${link === undefined ? '' : html`<p><a class="button primary" href="${link}">Open the dataset</a></p>`}
 !${rejectedLines(value)}`;
+}
+
+function nothingImported({ rejected }: ImportResult): string {
+  const words =
+    rejected === 0
+      ? 'The file has no rows below its first line, which names the columns.'
+      : 'None of the lines fits the columns that the first line names.';
+  return html`<p class="notice warning">${words} The dataset is empty.</p>`;
 }
 
 function rejectedLines({ rejected, rejectedLines: lines }: ImportResult): string {
@@ -80,7 +99,9 @@ function rejectedLines({ rejected, rejectedLines: lines }: ImportResult): string
     .filter(isRecord)
     .map(({ line, reason }) => html`<tr><th scope="row">${line}</th><td>${reason}</td></tr>`);
   const title =
-    lines.length < rejected ? `The first ${formatNumber(lines.length)} rejected lines` : 'The rejected lines';
+    lines.length < rejected
+      ? `The first ${formatCount(lines.length, 'rejected line')}`
+      : 'The rejected lines';
   return html`<details>
 <summary>${title}</summary>
 <div class="scroll" role="region" aria-label="${title}" tabindex="0">

@@ -1,0 +1,159 @@
+/** What somebody sees whose file cannot be imported, or not all of it. */
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { csvFile, hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
+
+const fileOf = (content: string, name = 'people.csv') => ({
+  name,
+  mimeType: 'text/csv',
+  buffer: Buffer.from(content),
+});
+const tooLarge = csvFile(50_000);
+
+describe.skipIf(!hasBrowser)('a file that is not as it should be', { timeout: 60_000 }, () => {
+  let database: TestDatabase;
+  let headway: HeadwayProcess & { url: string };
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    headway = await startHeadway({ DATABASE_URL: database.url, HEADWAY_MAX_UPLOAD_MB: '1' });
+    browser = await launchBrowser();
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    headway.signal('SIGINT');
+    await headway.exited;
+    await database.drop();
+  });
+
+  async function open(javaScriptEnabled: boolean): Promise<void> {
+    context = await browser.newContext({ javaScriptEnabled });
+    page = await context.newPage();
+    await page.goto(headway.url);
+  }
+
+  afterEach(() => context.close());
+
+  async function send(file: ReturnType<typeof fileOf>, dataset = ''): Promise<void> {
+    await page.getByLabel('CSV file', { exact: true }).setInputFiles(file);
+    // The field takes no more than it should: these tests are about what the service says.
+    await page.evaluate("document.getElementById('dataset').removeAttribute('maxlength')");
+    await page.getByLabel('Dataset name').fill(dataset);
+    await page.getByRole('button', { name: 'Import', exact: true }).click();
+  }
+
+  test('the start page names the limit as it was set', async () => {
+    await open(true);
+
+    expect(await page.locator('#file-hint').textContent()).toContain('Up to 1 MB,');
+  });
+
+  test('the name of a dataset cannot be typed longer than it may be', async () => {
+    await open(false);
+
+    await page.getByLabel('Dataset name').fill('x'.repeat(101));
+
+    expect(await page.getByLabel('Dataset name').inputValue()).toBe('x'.repeat(100));
+  });
+
+  describe('with JavaScript, is refused beside the form', () => {
+    beforeEach(() => open(true));
+
+    test.each([
+      ['without content', fileOf(''), '', 'This file is empty. Choose one with content.'],
+      ['too large', tooLarge, '', 'This file is larger than the limit of 1 MB.'],
+      ['under too long a name', fileOf('a\n1\n'), 'x'.repeat(101), 'Dataset name: at most 100 characters'],
+    ])('%s', async (_what, file, dataset, words) => {
+      await send(file, dataset);
+
+      const report = page.locator('[data-upload-report]');
+      await expect.poll(() => report.textContent(), { timeout: 5000 }).toBe(words);
+      expect(await report.getAttribute('class')).toContain('error');
+      expect(new URL(page.url()).pathname).toBe('/');
+
+      await send(fileOf('a\n1\n'));
+      await page.getByText('Finished', { exact: true }).first().waitFor();
+    });
+
+    test('where the session has ended meanwhile', async () => {
+      await page.route('**/tasks/csv-import', (route) =>
+        route.fulfill({
+          status: 401,
+          contentType: 'application/problem+json',
+          body: '{"title":"An API key is needed","detail":"Send one of the API keys."}',
+        }),
+      );
+
+      await send(fileOf('a\n1\n'));
+
+      await page.getByText('You are no longer signed in.').waitFor();
+    });
+  });
+
+  describe('without JavaScript, is refused on a page that leads back', () => {
+    beforeEach(() => open(false));
+
+    test.each([
+      ['without content', fileOf(''), '', 'File: is missing or empty; choose a file with content'],
+      ['too large', tooLarge, '', 'A file may have at most 1 MB (1048576 bytes).'],
+      ['under too long a name', fileOf('a\n1\n'), 'x'.repeat(101), 'Dataset name: at most 100 characters'],
+    ])('%s', async (_what, file, dataset, words) => {
+      await send(file, dataset);
+
+      await page.getByRole('link', { name: 'Back to the start' }).waitFor();
+      // Said, and not twice.
+      expect(await page.getByText(words).count()).toBe(1);
+
+      await page.getByRole('link', { name: 'Back to the start' }).click();
+      await page.getByRole('button', { name: 'Import', exact: true }).waitFor();
+    });
+  });
+
+  describe.each([true, false])('once it has been taken (JavaScript: %s)', (javaScriptEnabled) => {
+    beforeEach(() => open(javaScriptEnabled));
+
+    test('without a header fails, and says why', async () => {
+      await send(fileOf('\n\n\n'));
+
+      await page.getByText('The file has nothing but empty lines.').first().waitFor();
+      expect(await page.locator('#outcome').textContent()).toContain('It was not tried again');
+      await page.getByRole('link', { name: 'Back to the start' }).click();
+      await page.getByRole('button', { name: 'Import', exact: true }).waitFor();
+    });
+
+    test('with nothing but a header leads to an empty dataset, and says so', async () => {
+      await send(fileOf('name,city\n'));
+
+      await page.getByText('The file has no rows below its first line').waitFor();
+      await page.getByRole('link', { name: 'Open the dataset' }).click();
+      await page.getByText('This dataset has no rows.').waitFor();
+      expect(await page.locator('main').textContent()).toContain('0 rows in 2 columns');
+      expect(await page.getByRole('columnheader').allTextContents()).toEqual(['Row', 'name', 'city']);
+    });
+
+    test('with lines that do not fit is imported without them, and lists them', async () => {
+      await send(fileOf('a,b,c\n1,2,3\n1,2\n\n4,5,6,7\n'));
+
+      await page.getByText('The rejected lines').click();
+      expect(await page.locator('.facts dd').allTextContents()).toEqual(['1 row', '3 lines', '3']);
+      expect(await page.locator('details tbody').getByRole('cell').allTextContents()).toEqual([
+        'has 2 fields instead of 3',
+        'empty line',
+        'has 4 fields instead of 3',
+      ]);
+      expect(await page.locator('details tbody').getByRole('rowheader').allTextContents()).toEqual([
+        '3',
+        '4',
+        '5',
+      ]);
+      await page.getByRole('link', { name: 'Open the dataset' }).click();
+      expect(await page.locator('.lead').textContent()).toContain('1 row in 3 columns');
+    });
+  });
+});
