@@ -1,0 +1,107 @@
+/** With API keys: what somebody can do before and after signing in. */
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { csvFile, hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
+
+const key = 'a-key-of-some-length';
+
+describe.skipIf(!hasBrowser)('a service with API keys', { timeout: 60_000 }, () => {
+  let database: TestDatabase;
+  let headway: HeadwayProcess & { url: string };
+  let browser: Browser;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    headway = await startHeadway({ DATABASE_URL: database.url, HEADWAY_API_KEYS: key });
+    browser = await launchBrowser();
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    headway.signal('SIGINT');
+    await headway.exited;
+    await database.drop();
+  });
+
+  describe.each([true, false])('with JavaScript: %s', (javaScriptEnabled) => {
+    let context: BrowserContext;
+    let page: Page;
+
+    beforeEach(async () => {
+      context = await browser.newContext({ javaScriptEnabled });
+      page = await context.newPage();
+      await page.goto(headway.url);
+    });
+
+    afterEach(() => context.close());
+
+    async function signIn(given: string): Promise<void> {
+      await page.getByLabel('API key').fill(given);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+    }
+
+    test('asks for a key, and says so where it is wrong', async () => {
+      expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Sign in');
+      expect(await page.locator('main').textContent()).not.toContain('Recent tasks');
+
+      await signIn('not-a-key-of-this-service');
+
+      await page.getByRole('alert').getByText('This key is not valid.').waitFor();
+      await signIn(key);
+      await page.getByRole('button', { name: 'Import', exact: true }).waitFor();
+    });
+
+    test('imports and cancels for who has signed in; others read what they have the URL of', async () => {
+      await signIn(key);
+      await page.getByLabel('CSV file', { exact: true }).setInputFiles(csvFile(300_000));
+      await page.getByRole('button', { name: 'Import', exact: true }).click();
+      await page.getByText('Running', { exact: true }).waitFor();
+      const stranger = await browser.newContext({ javaScriptEnabled });
+      const privateWindow = await stranger.newPage();
+
+      await privateWindow.goto(page.url());
+      expect(await privateWindow.getByRole('heading', { level: 1 }).textContent()).toBe('Import people');
+      await page.getByRole('button', { name: 'Cancel this task' }).click();
+
+      await page.getByText('The task was cancelled before it was finished.').waitFor();
+      await privateWindow.getByText('The task was cancelled before it was finished.').waitFor();
+      await privateWindow.goto(headway.url);
+      expect(await privateWindow.getByRole('heading', { level: 1 }).textContent()).toBe('Sign in');
+      await stranger.close();
+    });
+
+    test('leads back to what somebody had wanted to see', async () => {
+      await signIn(key);
+      await page.getByLabel('CSV file', { exact: true }).setInputFiles(csvFile(10));
+      await page.getByRole('button', { name: 'Import', exact: true }).click();
+      const link = page.getByRole('link', { name: 'Open the dataset' });
+      const dataset = await link.getAttribute('href');
+      await context.clearCookies();
+
+      await link.click();
+      await signIn(key);
+
+      await page.getByText('10 rows in 4 columns').waitFor();
+      expect(new URL(page.url()).pathname).toBe(dataset);
+    });
+  });
+
+  test('asks for a key too where a stranger tries to cancel', async () => {
+    const task = await fetch(`${headway.url}/tasks/csv-import?dataset=kept`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'text/csv' },
+      body: csvFile(300_000).buffer.toString(),
+    });
+    const page = await browser.newPage();
+    await page.goto(`${headway.url}${task.headers.get('location')}`);
+
+    await page.getByRole('button', { name: 'Cancel this task' }).click();
+
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await page.goBack();
+    await page.getByText('Finished', { exact: true }).first().waitFor();
+    await page.close();
+  });
+});
