@@ -1,7 +1,10 @@
 /**
- * multipart/form-data (RFC 7578) as a stream of parts: nothing is kept beyond the bytes in hand, and
- * the parts end only where the closing boundary has come.
+ * multipart/form-data (RFC 7578) as a stream of parts. Busboy's `Dicer` finds them; `Busboy` itself would
+ * not do, as it drops without a word what is malformed. Here nothing is dropped, nothing is kept beyond the
+ * bytes in hand, and the parts end only where the closing boundary has come.
  */
+import { setImmediate } from 'node:timers/promises';
+import { Dicer } from '@fastify/busboy';
 import { parseContentDisposition } from './content-disposition.ts';
 import { HttpProblem } from './problems.ts';
 
@@ -15,9 +18,8 @@ export interface Part {
   readonly body: AsyncIterable<Buffer>;
 }
 
-const maxHeaderBytes = 8 * 1024;
-/** What may stand before the first boundary and after the last. */
-const maxOutsideBytes = 64 * 1024;
+/** What may be no part's body: far less than the 80 kB of headers beyond which Dicer silently cuts them. */
+const maxOutsideBytes = 16 * 1024;
 
 /** @throws {HttpProblem} 400 where the header names no boundary */
 export function boundaryOf(contentType: string): string {
@@ -29,136 +31,114 @@ export function boundaryOf(contentType: string): string {
 
 /** @throws {HttpProblem} 400 for a body that is no multipart form, or ends before its closing boundary */
 export async function* readParts(source: AsyncIterable<Buffer>, boundary: string): AsyncGenerator<Part> {
-  const bytes = new Window(source);
+  const form = new ArrivingForm(source, boundary);
   try {
-    // The first boundary may open the body; with a line end before it, it looks like all others.
-    const delimiter = Buffer.from(`\r\n--${boundary}`);
-    bytes.prepend(Buffer.from('\r\n'));
-    let outside = 0;
-    for await (const skipped of untilDelimiter(bytes, delimiter)) {
-      outside += skipped.length;
-      if (outside > maxOutsideBytes) throw malformed('it does not begin with its boundary');
-    }
-    while (!(await isClosed(bytes))) {
-      const body = untilDelimiter(bytes, delimiter);
-      yield { ...partHeaders(await readHeaders(bytes)), body };
-      for await (const _ of body) {
-        // A part that nobody wanted.
+    // To the end of the request, not of the form: only then is it known to be whole.
+    while (form.parts.length > 0 || !form.isOver) {
+      const part = form.parts.shift();
+      if (part) {
+        while (!part.headers && !part.isComplete) await form.more();
+        const body = bodyOf(part, form);
+        yield { ...partHeaders(part.headers ?? {}), body };
+        for await (const _ of body) {
+          // A part that nobody wanted.
+        }
+      } else {
+        await form.more();
       }
     }
-    await readEpilogue(bytes);
   } finally {
     // Whoever reads the rest of the body finds it free.
-    await bytes.close();
+    await form.close();
   }
 }
 
-/** The bytes that have come and are not used yet. */
-class Window {
-  buffer: Buffer = Buffer.alloc(0);
+type Headers = Readonly<Record<string, readonly string[]>>;
+
+/** As much of a part as has come and is not used yet. */
+interface ArrivingPart {
+  headers: Headers | undefined;
+  readonly chunks: Buffer[];
+  isComplete: boolean;
+}
+
+/** Takes the next bytes when it is told to, so that nothing runs, or fails, that nobody waits for. */
+class ArrivingForm {
+  readonly parts: ArrivingPart[] = [];
+  isOver = false;
   private readonly source: AsyncIterator<Buffer>;
+  private readonly parser: Dicer;
+  private hasBegun = false;
+  private isClosed = false;
+  private outsideBytes = 0;
 
-  constructor(source: AsyncIterable<Buffer>) {
+  constructor(source: AsyncIterable<Buffer>, boundary: string) {
     this.source = source[Symbol.asyncIterator]();
+    this.parser = new Dicer({ boundary });
+    this.parser.on('part', (stream) => this.begin(stream));
+    // Emitted at the closing boundary. The parser is never ended: it would "finish" without one, too.
+    this.parser.on('finish', () => (this.isClosed = true));
   }
 
-  prepend(bytes: Buffer): void {
-    this.buffer = Buffer.concat([bytes, this.buffer]);
-  }
-
-  /** False at the end of the source. */
-  async more(): Promise<boolean> {
+  async more(): Promise<void> {
     const next = await this.source.next();
-    if (next.done) return false;
-    this.buffer = this.buffer.length === 0 ? next.value : Buffer.concat([this.buffer, next.value]);
-    return true;
-  }
-
-  async moreOrFail(): Promise<void> {
-    if (!(await this.more())) throw malformed('it ends before its closing boundary');
+    if (next.done) {
+      if (this.isOver || !this.isClosed) throw malformed('it ends before its closing boundary');
+      this.isOver = true;
+      return;
+    }
+    this.outsideBytes += next.value.length;
+    this.parser.write(next.value);
+    // The streams of its parts tell what they have in the ticks that follow.
+    await setImmediate();
+    if (this.outsideBytes > maxOutsideBytes) throw malformed(this.excess());
   }
 
   async close(): Promise<void> {
     await this.source.return?.();
   }
 
-  take(length: number): Buffer {
-    const taken = this.buffer.subarray(0, length);
-    this.buffer = this.buffer.subarray(length);
-    return taken;
+  private begin(stream: Dicer.PartStream): void {
+    const part: ArrivingPart = { headers: undefined, chunks: [], isComplete: false };
+    this.parts.push(part);
+    this.hasBegun = true;
+    stream.on('header', (headers: Headers) => (part.headers = headers));
+    stream.on('data', (bytes: Buffer) => {
+      this.outsideBytes -= bytes.length;
+      part.chunks.push(bytes);
+    });
+    stream.on('end', () => (part.isComplete = true));
+  }
+
+  private excess(): string {
+    if (this.isClosed) return 'too much follows its closing boundary';
+    return this.hasBegun ? 'the headers of its parts are too long' : 'it does not begin with its boundary';
   }
 }
 
-/** Yields the bytes before the delimiter, and takes it. */
-async function* untilDelimiter(bytes: Window, delimiter: Buffer): AsyncGenerator<Buffer> {
+async function* bodyOf(part: ArrivingPart, form: ArrivingForm): AsyncGenerator<Buffer> {
   for (;;) {
-    const at = bytes.buffer.indexOf(delimiter);
-    if (at >= 0) {
-      if (at > 0) yield bytes.take(at);
-      bytes.take(delimiter.length);
-      return;
-    }
-    // The end of what is here may be the beginning of the delimiter.
-    const sure = bytes.buffer.length - (delimiter.length - 1);
-    if (sure > 0) yield bytes.take(sure);
-    await bytes.moreOrFail();
+    const bytes = part.chunks.shift();
+    if (bytes) yield bytes;
+    else if (part.isComplete) return;
+    else await form.more();
   }
 }
 
-/** Reads the end of a boundary's line: `--` closes the form. */
-async function isClosed(bytes: Window): Promise<boolean> {
-  while (bytes.buffer.length < 2) await bytes.moreOrFail();
-  if (bytes.buffer.toString('latin1', 0, 2) === '--') return true;
-  for (;;) {
-    const end = bytes.buffer.indexOf('\r\n');
-    const padding = bytes.buffer.toString('latin1', 0, end < 0 ? bytes.buffer.length : end);
-    if (!/^[ \t]{0,100}\r?$/.test(padding)) throw malformed('a boundary is followed by something else');
-    if (end >= 0) {
-      bytes.take(end + 2);
-      return false;
-    }
-    await bytes.moreOrFail();
+function partHeaders(headers: Headers): Omit<Part, 'body'> {
+  const { type, name, filename } = parseContentDisposition(headerOf(headers, 'content-disposition'));
+  if (type !== 'form-data' || name === undefined) {
+    // Where Dicer finds a line that is no header, it leaves out those that follow.
+    throw malformed(
+      'a part has no "Content-Disposition: form-data" with a name, or a line without a colon before it',
+    );
   }
+  return { name, filename, contentType: headerOf(headers, 'content-type') || 'text/plain' };
 }
 
-async function readHeaders(bytes: Window): Promise<string> {
-  // With a line end before them, headers and no headers end alike.
-  bytes.prepend(Buffer.from('\r\n'));
-  for (;;) {
-    const end = bytes.buffer.indexOf('\r\n\r\n');
-    if (end > maxHeaderBytes || (end < 0 && bytes.buffer.length > maxHeaderBytes)) {
-      throw malformed(`the headers of a part are longer than ${maxHeaderBytes} bytes`);
-    }
-    if (end >= 0) return bytes.take(end + 4).toString('utf8', 0, end);
-    await bytes.moreOrFail();
-  }
-}
-
-function partHeaders(text: string): Omit<Part, 'body'> {
-  const headers = new Map<string, string>();
-  for (const line of text.split('\r\n').slice(1)) {
-    const colon = line.indexOf(':');
-    if (colon < 1) throw malformed('a part has a header line without a colon');
-    headers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
-  }
-  const disposition = parseContentDisposition(headers.get('content-disposition') ?? '');
-  if (disposition.type !== 'form-data' || disposition.name === undefined) {
-    throw malformed('a part has no "Content-Disposition: form-data" with a name');
-  }
-  return {
-    name: disposition.name,
-    filename: disposition.filename,
-    contentType: headers.get('content-type') ?? 'text/plain',
-  };
-}
-
-/** The body is over only when the request is: what follows the closing boundary is waited for and dropped. */
-async function readEpilogue(bytes: Window): Promise<void> {
-  let outside = 0;
-  do {
-    outside += bytes.take(bytes.buffer.length).length;
-    if (outside > maxOutsideBytes) throw malformed('too much follows its closing boundary');
-  } while (await bytes.more());
+function headerOf(headers: Headers, name: string): string {
+  const [value = ''] = headers[name] ?? [];
+  return Buffer.from(value, 'latin1').toString('utf8').trim();
 }
 
 function malformed(what: string): HttpProblem {
