@@ -1,7 +1,7 @@
 /**
  * multipart/form-data (RFC 7578) as a stream of parts. Busboy's `Dicer` finds them; `Busboy` itself would
- * not do, as it drops without a word what is malformed. Here nothing is dropped, nothing is kept beyond the
- * bytes in hand, and the parts end only where the closing boundary has come.
+ * not do, as it drops without a word what is malformed. Here no part goes missing, nothing is kept beyond
+ * the bytes in hand, and the parts end only where the closing boundary has come.
  */
 import { setImmediate } from 'node:timers/promises';
 import { Dicer } from '@fastify/busboy';
@@ -68,7 +68,6 @@ class ArrivingForm {
   isOver = false;
   private readonly source: AsyncIterator<Buffer>;
   private readonly parser: Dicer;
-  private hasBegun = false;
   private isClosed = false;
   private outsideBytes = 0;
 
@@ -91,7 +90,11 @@ class ArrivingForm {
     this.parser.write(next.value);
     // The streams of its parts tell what they have in the ticks that follow.
     await setImmediate();
-    if (this.outsideBytes > maxOutsideBytes) throw malformed(this.excess());
+    if (this.outsideBytes > maxOutsideBytes) {
+      throw malformed(
+        `what stands before its beginning, in headers, and follows its end is more than ${maxOutsideBytes} bytes`,
+      );
+    }
   }
 
   async close(): Promise<void> {
@@ -101,18 +104,12 @@ class ArrivingForm {
   private begin(stream: Dicer.PartStream): void {
     const part: ArrivingPart = { headers: undefined, chunks: [], isComplete: false };
     this.parts.push(part);
-    this.hasBegun = true;
     stream.on('header', (headers: Headers) => (part.headers = headers));
     stream.on('data', (bytes: Buffer) => {
       this.outsideBytes -= bytes.length;
       part.chunks.push(bytes);
     });
     stream.on('end', () => (part.isComplete = true));
-  }
-
-  private excess(): string {
-    if (this.isClosed) return 'too much follows its closing boundary';
-    return this.hasBegun ? 'the headers of its parts are too long' : 'it does not begin with its boundary';
   }
 }
 

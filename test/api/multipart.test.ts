@@ -153,6 +153,13 @@ test.each([
   expect(await partsOf(body, [], 'x')).toEqual([{ name: 'a', filename, content: '1' }]);
 });
 
+test('headers are refused before they are so long that they would be cut', async () => {
+  const long = good.replace('a"', `a"; filename="${'y'.repeat(20_000)}"`);
+  const body = Buffer.from(`--x\r\n${long}\r\n--x--`);
+
+  await expect(partsOf(body, [], 'x')).rejects.toThrow(/in headers.* is more than 16384 bytes/);
+});
+
 test('anything else is refused, and never half understood', async () => {
   await fc.assert(
     fc.asyncProperty(
