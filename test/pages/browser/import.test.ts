@@ -87,13 +87,13 @@ describe.skipIf(!hasBrowser)('an import in a browser', { timeout: 90_000 }, () =
     test('the sample needs no file', async () => {
       await page.getByRole('button', { name: 'Try a sample of 50,000 rows' }).click();
 
-      await page.getByText('Finished', { exact: true }).first().waitFor({ timeout: 60_000 });
+      await page.locator('[data-live=status]', { hasText: 'Finished' }).waitFor({ timeout: 60_000 });
       expect(await page.locator('.facts dd').first().textContent()).toBe('50,000 rows');
     });
 
     test('a button cancels it, and leaves no dataset', async () => {
       await choose(page, csvFile(300_000, `cancelled-${javaScriptEnabled}.csv`));
-      await page.getByText('Running', { exact: true }).waitFor();
+      await page.locator('[data-live=status]', { hasText: 'Running' }).waitFor();
 
       await page.getByRole('button', { name: 'Cancel this task' }).click();
 

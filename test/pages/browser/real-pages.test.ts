@@ -56,7 +56,7 @@ describe.skipIf(!hasBrowser)('the real pages', { timeout: 60_000 }, () => {
 
   test('of a running task, also after its worker was lost', async () => {
     await send(csvFile(300_000));
-    await page.getByText('Running', { exact: true }).waitFor();
+    await page.locator('[data-live=status]', { hasText: 'Running' }).waitFor();
 
     const running = await faults();
     process.kill(headway.runnerPid, 'SIGKILL');

@@ -78,7 +78,7 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', { timeout: 60
       expect(new URL(page.url()).pathname).toBe('/');
 
       await send(fileOf('a\n1\n'));
-      await page.getByText('Finished', { exact: true }).first().waitFor();
+      await page.locator('[data-live=status]', { hasText: 'Finished' }).waitFor();
     });
 
     test('where the session has ended meanwhile', async () => {

@@ -57,7 +57,7 @@ describe.skipIf(!hasBrowser)('a service with API keys', { timeout: 60_000 }, () 
       await signIn(key);
       await page.getByLabel('CSV file', { exact: true }).setInputFiles(csvFile(300_000));
       await page.getByRole('button', { name: 'Import', exact: true }).click();
-      await page.getByText('Running', { exact: true }).waitFor();
+      await page.locator('[data-live=status]', { hasText: 'Running' }).waitFor();
       const stranger = await browser.newContext({ javaScriptEnabled });
       const privateWindow = await stranger.newPage();
 
@@ -101,7 +101,7 @@ describe.skipIf(!hasBrowser)('a service with API keys', { timeout: 60_000 }, () 
 
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     await page.goBack();
-    await page.getByText('Finished', { exact: true }).first().waitFor();
+    await page.locator('[data-live=status]', { hasText: 'Finished' }).waitFor();
     await page.close();
   });
 });
