@@ -4,6 +4,10 @@
 const interruptGraceMs = 3_000;
 /** A service manager: work may end. */
 const terminateGraceMs = 20_000;
+/** Past its grace a stop that still waits, for a database that does not answer, is given up. */
+const overdueMs = 5_000;
+/** How long a second signal leaves for runners to be taken back and PostgreSQL to be stopped. */
+const atOnceMs = 2_500;
 /** npm and a terminal both pass a Ctrl-C on: within this time two signals are one. */
 const sameSignalMs = 500;
 
@@ -20,12 +24,16 @@ export function stopOnSignals(service: Stoppable, onStop: (signal: string, grace
   let firstAt: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     if (firstAt !== undefined) {
-      if (performance.now() - firstAt > sameSignalMs) service.stopNow();
+      if (performance.now() - firstAt > sameSignalMs) {
+        service.stopNow();
+        exitAfter(atOnceMs);
+      }
       return;
     }
     firstAt = performance.now();
     const graceMs = signal === 'SIGINT' ? interruptGraceMs : terminateGraceMs;
     onStop(signal, graceMs);
+    exitAfter(graceMs + overdueMs);
     service.stop({ graceMs }).then(
       () => process.exit(0),
       (error) => {
@@ -37,4 +45,13 @@ export function stopOnSignals(service: Stoppable, onStop: (signal: string, grace
     );
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+}
+
+/** What is left undone then is put right by leases, and by whoever starts next. */
+function exitAfter(ms: number): void {
+  const giveUp = () => {
+    process.stderr.write('headway: could not stop in time; the next start puts right what is left\n');
+    process.exit(1);
+  };
+  setTimeout(giveUp, ms).unref();
 }

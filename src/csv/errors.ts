@@ -1,6 +1,7 @@
 /** Why a whole file cannot be read as CSV; a row that cannot be read is no error, see `read.ts`. */
 export type CsvFormatErrorCode =
   | 'csv_empty'
+  | 'csv_other_format'
   | 'csv_header_unreadable'
   | 'csv_too_many_columns'
   | 'csv_column_name_too_long';

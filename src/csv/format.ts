@@ -2,6 +2,7 @@ import { columnNames } from './columns.ts';
 import { detectDelimiter } from './delimiter.ts';
 import { type CsvEncoding, detectEncoding } from './encoding.ts';
 import { CsvFormatError } from './errors.ts';
+import { otherFormatOf } from './other-formats.ts';
 import type { CsvPosition } from './position.ts';
 import { readRecords } from './records.ts';
 import { firstBytes, type OpenSource } from './source.ts';
@@ -19,6 +20,7 @@ export interface CsvFormat {
   firstRow: CsvPosition;
 }
 
+const LONGEST_MAGIC_BYTES = 16;
 const DELIMITER_SAMPLE_BYTES = 64 * 1024;
 
 /**
@@ -30,6 +32,13 @@ const DELIMITER_SAMPLE_BYTES = 64 * 1024;
  * @throws {CsvFormatError} where there is no header row that could be used; and whatever `open` throws
  */
 export async function detectCsvFormat(open: OpenSource): Promise<CsvFormat> {
+  const otherFormat = otherFormatOf(await firstBytes(open(0), LONGEST_MAGIC_BYTES));
+  if (otherFormat !== undefined) {
+    throw new CsvFormatError(
+      'csv_other_format',
+      `The file is not CSV: it looks like ${otherFormat}. Save the table as CSV and send that.`,
+    );
+  }
   const { encoding, bomBytes } = await detectEncoding(open(0));
 
   const beginning = await firstBytes(open(bomBytes), DELIMITER_SAMPLE_BYTES);

@@ -1,4 +1,4 @@
-/** The process's connections to PostgreSQL: one small pool that Prisma, pg-boss and our own SQL share. */
+/** The process's connections to PostgreSQL: a small pool for our own SQL and pg-boss's, and one for Prisma. */
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../generated/prisma/client.ts';
@@ -17,7 +17,7 @@ export interface Database {
 export interface DatabaseOptions {
   /** Shown in pg_stat_activity. */
   readonly name: string;
-  /** At most this many connections (default 7: about 4 for our statements and 3 for pg-boss's). */
+  /** At most this many connections for `pool` (default 3); Prisma has 4 of its own. */
   readonly connections?: number;
   /** A statement without an answer for so long is given up and its connection dropped (default 30,000). */
   readonly statementTimeoutMs?: number;
@@ -30,14 +30,16 @@ export interface DatabaseOptions {
 /** Opens the pool; connections are made when they are first needed. */
 export function openDatabase(url: string, options: DatabaseOptions): Database {
   const pool = openPool(url, options);
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  // Apart, so that the long transactions of jobs hold up neither progress nor ends.
+  const prismaPool = openPool(url, { ...options, connections: 4, statementTimeoutMs: 60_000 });
+  const prisma = new PrismaClient({ adapter: new PrismaPg(prismaPool) });
   return {
     url,
     pool,
     prisma,
     async close() {
       await prisma.$disconnect();
-      await pool.end();
+      await Promise.all([pool.end(), prismaPool.end()]);
     },
   };
 }
@@ -47,7 +49,7 @@ export function openPool(url: string, options: DatabaseOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     application_name: options.name,
-    max: options.connections ?? 7,
+    max: options.connections ?? 3,
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: 60_000,
     keepAlive: true,

@@ -45,7 +45,6 @@ const passingCodes = new Set([
   '53200',
   '53400',
   '25006',
-  '25P02',
   'P2028',
   'P2034',
 ]);
@@ -61,6 +60,16 @@ export function isConnectionError(error: unknown): boolean {
 /** Whether trying again later may help: a lost connection, or a refusal that passes. */
 export function isPassingError(error: unknown): boolean {
   return isConnectionError(error) || someCause(error, (code) => passingCodes.has(code));
+}
+
+const statementLimit = /query read timeout/i;
+
+/** Whether a statement or an idle transaction was given up for its length: in an outage that passes, else it is the job's. */
+export function isStatementLimit(error: unknown): boolean {
+  return someCause(
+    error,
+    (code, message) => ['25P03', '57014', 'P2028'].includes(code) || statementLimit.test(message),
+  );
 }
 
 /** Whether a unique constraint refused the write. */

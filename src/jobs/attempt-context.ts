@@ -1,5 +1,7 @@
 /** The `TaskContext` of a running attempt: what a job's calls do. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isPassingError, isStatementLimit } from '../database/errors.ts';
 import { readAttemptState, writeCheckpoint } from '../tasks/checkpoint.ts';
 import type { ClaimedAttempt } from '../tasks/claim.ts';
 import { type AttemptRef, type RunSql, succeed } from '../tasks/end.ts';
@@ -11,6 +13,23 @@ import type { DatabaseContact } from './contact.ts';
 import { LostAttempt, PermanentError } from './errors.ts';
 import { persist } from './persist.ts';
 import type { JobFile, TaskContext, TrackOptions, Transaction, TransactionWork } from './task-context.ts';
+
+/** Whether a call comes from inside the writes of a checkpoint or finish: waiting for its turn it would wait for itself. */
+const insideWork = new AsyncLocalStorage<AttemptContext>();
+
+/** PostgreSQL or we have given a statement or a transaction up this often, while the database answered otherwise. */
+const maxLimitsMet = 3;
+
+class TransactionTooSlow extends Error {
+  override name = 'TransactionTooSlow';
+  readonly code = 'transaction_too_slow';
+
+  constructor() {
+    super(
+      'The writes of a checkpoint or finish met a limit again and again: each statement may take 60 s, with less than 5 s between them',
+    );
+  }
+}
 
 /** A job's transaction may take this long, in milliseconds; its statements still have their own limits. */
 const transactionLimits = { maxWait: 30_000, timeout: 600_000 };
@@ -41,7 +60,7 @@ export class AttemptContext implements TaskContext {
   private readonly counter: ProgressCounter;
   private checkpointNo: number;
   /** The last write of this job's: they are numbered, so one waits for the other. */
-  private lastWrite: Promise<unknown> = Promise.resolve();
+  private lastWrite: Promise<void> = Promise.resolve();
 
   constructor(options: AttemptContextOptions) {
     const { claimed, signal, counter } = options;
@@ -101,8 +120,10 @@ export class AttemptContext implements TaskContext {
 
   finish = async <Result>(result: Result, work: TransactionWork): Promise<Result> => {
     const json = this.options.encodeResult(result);
-    await this.inTurn(() => this.writeEnd(json, work));
-    this.hasFinished = true;
+    await this.inTurn(async () => {
+      await this.writeEnd(json, work);
+      this.hasFinished = true;
+    });
     return result;
   };
 
@@ -136,9 +157,22 @@ export class AttemptContext implements TaskContext {
 
   /** A job may ask for several writes without waiting: they are made in the order in which it asked. */
   private inTurn(write: () => Promise<void>): Promise<void> {
+    if (insideWork.getStore() === this) {
+      throw new PermanentError('A checkpoint or finish cannot be called inside the writes of another', {
+        code: 'nested_transaction',
+      });
+    }
+    if (this.hasFinished)
+      throw new PermanentError('The task has been finished', { code: 'already_finished' });
     const written = this.lastWrite.then(write);
+    // Also what makes a failure that the job does not wait for no unhandled rejection.
     this.lastWrite = written.catch(() => undefined);
     return written;
+  }
+
+  /** Resolves when all writes that the job has asked for are made or refused. */
+  settled(): Promise<void> {
+    return this.lastWrite;
   }
 
   private get ref(): AttemptRef {
@@ -156,17 +190,20 @@ export class AttemptContext implements TaskContext {
     hasCommitted: (state: Awaited<ReturnType<typeof readAttemptState>>) => boolean,
   ): Promise<void> {
     const { store } = this.options;
+    let limitsMet = 0;
     const attempt = async () => {
       if (this.signal.reason instanceof LostAttempt) throw this.signal.reason;
       try {
         await store.db.prisma.$transaction(async (tx) => {
-          await work?.(tx);
+          if (work) await insideWork.run(this, () => work(tx));
           if (!(await write((text, values) => runIn(tx, text, values)))) throw new LostAttempt();
         }, transactionLimits);
       } catch (error) {
-        // The COMMIT of an earlier try may have come while this one waited for the row: then all is well.
-        if (error instanceof LostAttempt && hasCommitted(await readAttemptState(store, this.ref)))
-          return true;
+        // The COMMIT of an earlier try may have come while this one waited for the row, or for a unique key of
+        // the job's: then all is well.
+        if (!isPassingError(error) && hasCommitted(await readAttemptState(store, this.ref))) return true;
+        if (isStatementLimit(error)) limitsMet += 1;
+        if (limitsMet === maxLimitsMet) throw new TransactionTooSlow();
         throw error;
       }
       return true;

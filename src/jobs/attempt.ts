@@ -123,6 +123,7 @@ export class Attempt implements ReportingAttempt {
       }
       const context = this.context();
       const value = await definition.run(input.data, context);
+      await context.settled();
       if (context.hasFinished) return 'finished';
       return { result: encodeResult(definition, value) };
     } catch (error) {

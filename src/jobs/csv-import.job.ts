@@ -99,11 +99,14 @@ class BatchImporter {
   private readonly file: JobFile;
   private rows: string[][] = [];
   private chars = 0;
+  /** What each row costs beside its values: it carries the names of its columns. */
+  private readonly charsOfNames: number;
 
   constructor(task: TaskContext, file: JobFile, state: ImportState) {
     this.task = task;
     this.file = file;
     this.format = state.format;
+    this.charsOfNames = state.format.columns.reduce((sum, name) => sum + name.length + 6, 0);
     this.position = state.position;
     this.rejectedLines = [...state.rejectedLines];
     this.report(state.position);
@@ -116,6 +119,7 @@ class BatchImporter {
   add(item: CsvItem): void {
     if (item.kind === 'row') {
       this.rows.push(item.values);
+      this.chars += this.charsOfNames;
       for (const value of item.values) this.chars += value.length;
     } else if (this.rejectedLines.length < listedRejections) {
       this.rejectedLines.push({ line: item.line, reason: cleanseAndCut(item.reason, maxReasonLength) });

@@ -32,15 +32,20 @@ export class EndWriter {
           persistence,
         );
     };
-    this.failures = new EndBatcher(
-      write((ends) => fail(store, ends)),
-      async (end, error) => {
-        log.error({ task: end.taskId, attempt: end.attempt, err: error }, 'end not written');
-        // Once more without anything of the job's own.
-        if (end.report === emptyReport) return;
-        await this.fail({ ...end, outcome: 'permanent', error: notWritten, report: emptyReport });
-      },
-    );
+    const writeFailures = write((ends: readonly Failure[]) => fail(store, ends));
+    this.failures = new EndBatcher(writeFailures, async (end, error) => {
+      const ids = { task: end.taskId, attempt: end.attempt };
+      log.error({ ...ids, err: error }, 'end not written');
+      // Once more without anything of the job's own; not through the batcher, which waits for this.
+      const plain = {
+        ...end,
+        outcome: 'permanent',
+        error: notWritten,
+        delaySeconds: 0,
+        report: emptyReport,
+      } as const;
+      await writeFailures([plain]).catch((cause) => log.error({ ...ids, err: cause }, 'end given up'));
+    });
     this.successes = new EndBatcher(
       write((ends) => succeedAlone(store, ends)),
       (end, error) => {

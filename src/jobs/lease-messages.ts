@@ -34,7 +34,19 @@ export function readMessages<Message>(
   schema: z.ZodType<Message>,
   onMessage: (message: Message) => void,
 ): void {
-  createInterface({ input: stream }).on('line', (line) => onMessage(schema.parse(JSON.parse(line))));
+  createInterface({ input: stream }).on('line', (line) => {
+    const message = parseLine(schema, line);
+    if (message !== undefined) onMessage(message);
+  });
+}
+
+/** Undefined for the torn last line of a process that was killed while it wrote. */
+function parseLine<Message>(schema: z.ZodType<Message>, line: string): Message | undefined {
+  try {
+    return schema.parse(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
 }
 
 export function encodeMessage(message: RunnerMessage | SupervisorMessage): string {

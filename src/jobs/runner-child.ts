@@ -1,5 +1,6 @@
 /** A runner as its supervisor sees it: a child process and the pipe to its lease thread. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { monotonicMs } from '../monotonic.ts';
 import { encodeMessage, type RunnerMessage, readMessages, runnerMessage } from './lease-messages.ts';
@@ -25,7 +26,7 @@ export class RunnerChild {
   /** Since when it is known to have been given up, in monotonic milliseconds. */
   lostSinceMs: number | undefined;
   private readonly process: ChildProcess;
-  private readonly pipe: NodeJS.WritableStream;
+  private readonly pipe: Socket | undefined;
 
   constructor(settings: RunnerSettings) {
     this.workerId = settings.workerId;
@@ -34,16 +35,18 @@ export class RunnerChild {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
       env: { ...process.env, HEADWAY_RUNNER: JSON.stringify(settings) },
     });
-    const pipe = this.process.stdio[3] as import('node:net').Socket;
-    this.pipe = pipe;
-    // A broken pipe is a dead child: its exit says so.
-    pipe.on('error', () => undefined);
     const ready = Promise.withResolvers<void>();
     this.ready = ready.promise;
-    readMessages(pipe, runnerMessage, (message) => {
-      if (message.kind === 'beat') this.beat = message;
-      else ready.resolve();
-    });
+    // Without file descriptors there is neither a process nor a pipe; 'error' says so below.
+    this.pipe = this.process.stdio?.[3] as Socket | undefined;
+    if (this.pipe) {
+      // A broken pipe is a dead child: its exit says so.
+      this.pipe.on('error', () => undefined);
+      readMessages(this.pipe, runnerMessage, (message) => {
+        if (message.kind === 'beat') this.beat = message;
+        else ready.resolve();
+      });
+    }
     this.exited = new Promise((resolve) => {
       const onExit = (code: number | null, signal: NodeJS.Signals | null) => {
         this.isRunning = false;
@@ -62,7 +65,7 @@ export class RunnerChild {
 
   /** Asks it to stop; what runs has until then to end. */
   stop(graceMs: number): void {
-    this.pipe.write(encodeMessage({ kind: 'stop', graceMs }));
+    this.pipe?.write(encodeMessage({ kind: 'stop', graceMs }));
   }
 
   kill(): void {

@@ -34,6 +34,10 @@ async function main(settings: RunnerSettings): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
   const { workerId, slots, leaseSeconds, retentionDays } = settings;
   const log = createLog(settings.logLevel, 'runner').child({ worker: workerId });
+  // A promise that one job forgot must not take its neighbours along.
+  process.on('unhandledRejection', (error) =>
+    log.error({ err: error }, 'a job left a rejected promise behind'),
+  );
   const contact = new DatabaseContact();
 
   const db = openDatabase(settings.databaseUrl, { name: 'headway runner' });

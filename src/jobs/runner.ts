@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { isPassingError } from '../database/errors.ts';
 import { Listener } from '../database/listener.ts';
 import { Loop } from '../loop.ts';
 import { type ClaimedAttempt, claimTasks } from '../tasks/claim.ts';
@@ -84,8 +85,10 @@ export class Runner {
     if (this.state === 'stopping') return;
     this.state = 'stopping';
     this.plan.close();
-    await Promise.all([this.listener.stop(), this.floorPoll.stop()]);
-    const hasEnded = () => this.attempts.size === 0 && this.claiming === 0;
+    // Not waited for: during an outage they may hang.
+    void this.listener.stop();
+    void this.floorPoll.stop();
+    const hasEnded = () => this.attempts.size === 0 && this.claiming === 0 && this.fetching === 0;
     const deadline = performance.now() + graceMs;
     if (await until(hasEnded, deadline - graceMs / 2)) return;
     for (const attempt of this.attempts) attempt.onShutdown();
@@ -147,6 +150,7 @@ export class Runner {
     } catch (error) {
       // The floor poll finds the queue again; the pause keeps an outage from becoming a busy loop.
       this.options.contact.note(error);
+      if (!isPassingError(error)) this.options.log.error({ err: error, type }, 'fetch failed');
       await sleep(troublePauseMs);
       this.plan.markReady(type);
       return [];

@@ -1,4 +1,5 @@
 /** The part of the parent that starts, watches and replaces runners. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Loop } from '../loop.ts';
 import { monotonicMs } from '../monotonic.ts';
@@ -20,6 +21,10 @@ export interface SupervisorOptions {
 }
 
 const watchMs = 1_000;
+/** How long after its grace a runner may take to hand its work back. */
+const handBackMs = 1_500;
+/** How long a stop waits for the database to take back what runners have left. */
+const takeBackMs = 1_000;
 /** Older than this, the main loop of a runner counts as blocked. */
 const blockedMs = 1_000;
 /** A child that was given up ends itself when it notices; past this it cannot. */
@@ -35,7 +40,7 @@ export class Supervisor {
   private readonly watcher: Loop;
   private isStopping = false;
   private restartMs = 0;
-  private restartTimer: NodeJS.Timeout | undefined;
+  private readonly restartTimers = new Set<NodeJS.Timeout>();
 
   constructor(options: SupervisorOptions) {
     this.options = options;
@@ -61,13 +66,20 @@ export class Supervisor {
    */
   async stop(graceMs: number): Promise<void> {
     this.isStopping = true;
-    clearTimeout(this.restartTimer);
+    for (const timer of this.restartTimers) clearTimeout(timer);
     for (const child of this.children) child.stop(graceMs);
-    const timer = setTimeout(() => this.killAll(), graceMs + 1_500);
+    const timers = [
+      // Nothing that a blocked loop is told reaches it.
+      setTimeout(() => this.killBlocked(), graceMs),
+      setTimeout(() => this.killAll(), graceMs + handBackMs),
+    ];
     await Promise.all([...this.children].map((child) => child.exited));
-    clearTimeout(timer);
-    await this.watcher.stop();
-    await Promise.all(this.endings);
+    for (const timer of timers) clearTimeout(timer);
+    // Without the database nothing can be taken back; the leases lapse, and others do it.
+    await Promise.race([
+      Promise.all([this.watcher.stop(), ...this.endings]),
+      sleep(takeBackMs, undefined, { ref: false }),
+    ]);
   }
 
   /** Ends all runners at once; their work goes back to the queue as they exit. */
@@ -76,7 +88,12 @@ export class Supervisor {
     for (const child of this.children) child.kill();
   }
 
+  private killBlocked(): void {
+    for (const child of this.children) if ((child.beat?.loopAgeMs ?? 0) > blockedMs) child.kill();
+  }
+
   private startRunner({ slots }: { slots: number }): void {
+    if (this.isStopping) return;
     const { store, leaseSeconds, jobFolders, logLevel, log } = this.options;
     const child = new RunnerChild({
       workerId: newId(),
@@ -101,16 +118,21 @@ export class Supervisor {
     if (!this.isStopping && child.lostSinceMs === undefined) this.replace(child, slots);
     const moved = await this.takeBack(child, this.isStopping ? 'handed_back' : 'exited', how);
     const level = this.isStopping || exit.code === 0 ? 'info' : 'warn';
-    log[level]({ worker: child.workerId, how, tasks: moved.length }, 'runner ended');
+    log[level]({ worker: child.workerId, how, tasks: moved }, 'runner ended');
   }
 
   private replace(child: RunnerChild, slots: number): void {
     const wasShort = monotonicMs() - child.startedMs < shortLifeMs;
     this.restartMs = wasShort ? Math.min(longestRestartMs, this.restartMs * 2 + 250) : 0;
-    this.restartTimer = setTimeout(() => this.startRunner({ slots }), this.restartMs);
+    const timer = setTimeout(() => {
+      this.restartTimers.delete(timer);
+      this.startRunner({ slots });
+    }, this.restartMs);
+    this.restartTimers.add(timer);
   }
 
-  private takeBack(child: RunnerChild, reason: LostReason, detail: string) {
+  /** @returns how many tasks went on; what cannot be taken back now is the reaper's */
+  private async takeBack(child: RunnerChild, reason: LostReason, detail: string): Promise<number> {
     const { store, log } = this.options;
     let isTold = false;
     const onTrouble = (error: unknown) => {
@@ -118,11 +140,17 @@ export class Supervisor {
         log.warn({ err: error, worker: child.workerId }, 'cannot give the runner up yet; trying on');
       isTold = true;
     };
-    return persist(
-      () => giveUp(store, child.workerId, reason, detail),
-      async () => undefined,
-      { onTrouble },
-    );
+    try {
+      const moved = await persist(
+        () => giveUp(store, child.workerId, reason, detail),
+        async () => undefined,
+        { onTrouble },
+      );
+      return moved.length;
+    } catch (error) {
+      log.error({ err: error, worker: child.workerId }, 'runner not given up: the reaper will do it');
+      return 0;
+    }
   }
 
   private async watch(): Promise<void> {

@@ -33,6 +33,7 @@ export class Reaper {
   private readonly loop: Loop;
   private contactSinceMs = monotonicMs();
   private lastAnswerMs = monotonicMs();
+  private lastDatabaseMs = Number.POSITIVE_INFINITY;
   private turns = 0;
 
   constructor(options: ReaperOptions) {
@@ -86,10 +87,15 @@ export class Reaper {
     const wasAsleep = askedMs - this.lastAnswerMs > turnMs + answerLimitMs;
     const { rows } = await this.options.store.db.pool.query<{ now: Date }>('SELECT clock_timestamp() AS now');
     const isLate = monotonicMs() - askedMs > answerLimitMs;
-    if (wasAsleep || isLate) this.breakContact();
-    this.lastAnswerMs = monotonicMs();
     if (!rows[0]) throw new Error('The database did not tell its time');
-    return rows[0].now;
+    const { now } = rows[0];
+    // The database's clock went on without ours: it was set, or the machine was suspended. Leases are in its time.
+    const elapsedMs = monotonicMs() - this.lastAnswerMs;
+    const hasJumped = now.getTime() - this.lastDatabaseMs > elapsedMs + answerLimitMs;
+    if (wasAsleep || isLate || hasJumped) this.breakContact();
+    this.lastAnswerMs = monotonicMs();
+    this.lastDatabaseMs = now.getTime();
+    return now;
   }
 }
 

@@ -78,6 +78,22 @@ describe('stopping and starting again', () => {
     await second.exited;
   });
 
+  it('Ctrl-C ends it also when PostgreSQL does not answer any more', async () => {
+    const first = await startHeadway(env);
+    const { id } = await postTask(first.url, 'counts', input);
+    await pollUntil(first.url, id, isUnderWay);
+    const pids = await clusterProcesses(clusterOf(dataDir.path));
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+
+    const stoppedAt = performance.now();
+    first.signal('SIGINT');
+    await first.exited;
+    const seconds = (performance.now() - stoppedAt) / 1000;
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+
+    expect(seconds).toBeLessThan(10);
+  });
+
   it('a killed parent takes its runners with it', async () => {
     const first = await startHeadway(env);
     const { runnerPid } = first;

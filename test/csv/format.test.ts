@@ -18,6 +18,18 @@ describe('detectCsvFormat', () => {
   });
 
   it.each([
+    ['an Excel file', '504b030414000600', 'an Excel or OpenDocument file'],
+    ['a PDF document', '255044462d312e37', 'a PDF document'],
+    ['a PNG image', '89504e470d0a1a0a', 'a PNG image'],
+  ])('says that %s is no CSV', async (_, start, words) => {
+    await expect(detect(Buffer.from(start, 'hex'))).rejects.toMatchObject({
+      name: 'CsvFormatError',
+      code: 'csv_other_format',
+      message: expect.stringContaining(words),
+    });
+  });
+
+  it.each([
     ['nothing', '', 'The file is empty.'],
     ['a byte order mark', '\ufeff', 'The file is empty.'],
     ['a byte order mark of UTF-16', Buffer.of(0xff, 0xfe), 'The file is empty.'],

@@ -90,6 +90,25 @@ describe('ends', () => {
     expect(await kindsOf(store, one.taskId)).toEqual(['submitted', 'started', 'succeeded']);
   });
 
+  it('of a failure that can never be written: it has failed without its words, and later ones are written', async () => {
+    const ends = newWriter();
+    const [bad, later] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    const failure = {
+      outcome: 'failed',
+      error: { code: 'broken', message: 'it broke' },
+      report: emptyReport,
+    } as const;
+
+    await ends.fail({ ...bad, ...failure, delaySeconds: Number.NaN });
+    await ends.fail({ ...later, ...failure, delaySeconds: 1 });
+
+    expect(await rowOf(store, bad.taskId)).toMatchObject({
+      status: 'failed',
+      error: { code: 'end_not_written' },
+    });
+    expect(await rowOf(store, later.taskId)).toMatchObject({ error: { code: 'broken' } });
+  });
+
   it('of an attempt that was taken away resolve, and change nothing', async () => {
     const ends = newWriter();
     const [task] = (await runTasks(store, 1)) as [RunningTask];

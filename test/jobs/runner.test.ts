@@ -82,7 +82,7 @@ describe('a runner', () => {
 
     await cancelTask(store, id);
 
-    expect(await waitFor(store, id, isFinished)).toMatchObject({ status: 'cancelled', failures: 1 });
+    expect(await waitFor(store, id, isFinished)).toMatchObject({ status: 'cancelled', failures: 0 });
     expect(await kindsOf(store, id)).toEqual(['submitted', 'started', 'cancel_requested', 'cancelled']);
   });
 

@@ -58,7 +58,7 @@ describe('progress', () => {
   /** Updates of `task_state` so far. */
   async function updates(): Promise<{ all: number; hot: number }> {
     // The flushes ran on connections of the pool: each publishes its own counts.
-    const clients = await Promise.all(Array.from({ length: 7 }, () => store.db.pool.connect()));
+    const clients = await Promise.all(Array.from({ length: 3 }, () => store.db.pool.connect()));
     for (const client of clients) {
       await client.query('SELECT pg_stat_force_next_flush()');
       await client.query('SELECT 1');

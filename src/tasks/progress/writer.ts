@@ -3,6 +3,7 @@
  * and learns which of them it still owns. A flush that fails is sent again with what came since; a
  * job never waits for it.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttemptRef } from '../end.ts';
 import type { Store } from '../store.ts';
 import type { ProgressCounter } from './counter.ts';
@@ -10,6 +11,13 @@ import { type FlushItem, flushProgress } from './flush.ts';
 
 export const flushIntervalMs = 500;
 const firstFlushMs = 50;
+/**
+ * A row that its own job has locked, to commit a checkpoint, is tried again this soon and at most so
+ * often: with hundreds of checkpoints a second one flush in three meets such a lock, and the page stood
+ * still for 1.5 s.
+ */
+const lockedAgainMs = 20;
+const lockedTries = 5;
 
 /** A running attempt as the writer sees it. */
 export interface ReportingAttempt extends AttemptRef {
@@ -87,13 +95,23 @@ export class ProgressWriter {
   private startFlush(): void {
     const sent = [...this.attempts].filter((attempt) => !attempt.isEnding);
     const carriesLogOf = new Set(sent.filter((attempt) => attempt.counter.hasLog));
-    const done = this.flush(sent).finally(() => {
+    const done = this.flushUntilWritten(sent).finally(() => {
       this.flushing = undefined;
     });
     this.flushing = { carriesLogOf, done };
   }
 
-  private async flush(sent: readonly ReportingAttempt[]): Promise<void> {
+  private async flushUntilWritten(sent: readonly ReportingAttempt[]): Promise<void> {
+    let locked = await this.flush(sent);
+    for (let tries = 1; tries < lockedTries && locked.length > 0; tries += 1) {
+      await sleep(lockedAgainMs);
+      // Those that end meanwhile take their report along.
+      locked = await this.flush(locked.filter((attempt) => this.attempts.has(attempt) && !attempt.isEnding));
+    }
+  }
+
+  /** @returns the attempts whose rows others have locked */
+  private async flush(sent: readonly ReportingAttempt[]): Promise<readonly ReportingAttempt[]> {
     const atMs = performance.now();
     this.lastFlushMs = atMs;
     this.mustAsk = false;
@@ -116,9 +134,11 @@ export class ProgressWriter {
       }
       const unknown = answers.filter((answer) => answer.kind === 'unknown');
       if (unknown.length > 0) this.options.onUnknown(unknown);
+      return [...unwritten].filter(([, { report }]) => report !== undefined).map(([attempt]) => attempt);
     } catch (error) {
       this.mustAsk = true;
       this.options.onError(error);
+      return [];
     } finally {
       for (const [attempt, { report }] of unwritten) if (report) attempt.counter.putBack(report);
     }

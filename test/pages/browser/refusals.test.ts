@@ -127,6 +127,13 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', { timeout: 60
       await page.getByRole('button', { name: 'Import', exact: true }).waitFor();
     });
 
+    test('which is no CSV at all fails, and says what it looks like', async () => {
+      const image = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
+      await send({ ...fileOf('', 'holiday.png'), buffer: image });
+
+      await page.locator('#outcome').getByText('it looks like a PNG image').waitFor();
+    });
+
     test('with nothing but a header leads to an empty dataset, and says so', async () => {
       await send(fileOf('name,city\n'));
 
