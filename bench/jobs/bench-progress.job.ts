@@ -47,6 +47,6 @@ function timed(run: (from: number) => void, from: number, iterations: number): n
 /** About a microsecond. */
 function work(seed: number, i: number): number {
   let value = seed ^ i;
-  for (let n = 0; n < 500; n += 1) value = (Math.imul(value, 1664525) + 1013904223) | 0;
+  for (let n = 0; n < 900; n += 1) value = (Math.imul(value, 1664525) + 1013904223) | 0;
   return value;
 }

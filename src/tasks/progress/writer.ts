@@ -9,7 +9,8 @@ import type { Store } from '../store.ts';
 import type { ProgressCounter } from './counter.ts';
 import { type FlushItem, flushProgress } from './flush.ts';
 
-export const flushIntervalMs = 500;
+/** A little over half a second: at most two statements a second, also over a short while. */
+export const flushIntervalMs = 510;
 const firstFlushMs = 50;
 /**
  * A row that its own job has locked, to commit a checkpoint, is tried again this soon and at most so
