@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clusterProcesses } from '../../src/database/embedded/processes.ts';
-import { clusterOf, killServer, makeDataDir } from '../support/embedded.ts';
+import { clusterOf, killServer, makeDataDir, signalServer } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
 import { pollUntil, postTask, startHeadway } from '../support/process.ts';
 
@@ -82,14 +82,13 @@ describe('stopping and starting again', () => {
     const first = await startHeadway(env);
     const { id } = await postTask(first.url, 'counts', input);
     await pollUntil(first.url, id, isUnderWay);
-    const pids = await clusterProcesses(clusterOf(dataDir.path));
-    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    await signalServer(dataDir.path, 'SIGSTOP');
 
     const stoppedAt = performance.now();
     first.signal('SIGINT');
     await first.exited;
     const seconds = (performance.now() - stoppedAt) / 1000;
-    for (const pid of pids) process.kill(pid, 'SIGCONT');
+    await signalServer(dataDir.path, 'SIGCONT');
 
     expect(seconds).toBeLessThan(10);
   });

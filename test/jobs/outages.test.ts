@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
-import { clusterProcesses } from '../../src/database/embedded/processes.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import type { Store } from '../../src/tasks/store.ts';
-import { clusterOf, killServer, makeDataDir, startHere } from '../support/embedded.ts';
+import { killServer, makeDataDir, signalServer, startHere } from '../support/embedded.ts';
 import { createEffectTable, effectsOf, openStore, type Task, TestService } from '../support/service.ts';
 
 const leaseSeconds = 3;
@@ -99,10 +98,9 @@ describe('when PostgreSQL goes away', () => {
 
 /** Stops all of the server's processes for a while, as a suspended machine would. */
 async function pauseServer(dataDir: string, ms: number): Promise<void> {
-  const pids = await clusterProcesses(clusterOf(dataDir));
-  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  await signalServer(dataDir, 'SIGSTOP');
   await sleep(ms);
-  for (const pid of pids) process.kill(pid, 'SIGCONT');
+  await signalServer(dataDir, 'SIGCONT');
 }
 
 async function cutConnections({ db }: Store): Promise<void> {

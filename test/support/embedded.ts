@@ -98,9 +98,20 @@ export async function serverPid(dataDir: string): Promise<number> {
   return found.pid;
 }
 
+/** Sends a signal to the server and all its children; one that has just ended is passed over. */
+export async function signalServer(dataDir: string, signal: NodeJS.Signals): Promise<void> {
+  for (const pid of await clusterProcesses(clusterOf(dataDir))) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
+  }
+}
+
 /** `kill -9` of the server and all its children, at once. */
 export async function killServer(dataDir: string): Promise<void> {
-  for (const pid of await clusterProcesses(clusterOf(dataDir))) process.kill(pid, 'SIGKILL');
+  await signalServer(dataDir, 'SIGKILL');
   await eventually(async () => (await clusterProcesses(clusterOf(dataDir))).length === 0);
 }
 
