@@ -72,11 +72,6 @@ export function isStatementLimit(error: unknown): boolean {
   );
 }
 
-/** Whether a unique constraint refused the write. */
-export function isUniqueViolation(error: unknown): boolean {
-  return someCause(error, (code) => code === '23505' || code === 'P2002');
-}
-
 function someCause(error: unknown, test: (code: string, message: string) => boolean): boolean {
   try {
     return searchCauses(error, test);

@@ -48,8 +48,6 @@ export interface TaskError {
 /** Maps a task's result to the URL of the thing that it made, where its job type says so. */
 export type ResultLink = (type: string, result: unknown) => string | undefined;
 
-export const noResultLink: ResultLink = () => undefined;
-
 /** The public view of one version of a row. */
 export function viewTask(row: TaskState, resultLink: ResultLink): TaskView {
   const self = `/tasks/${row.id}`;

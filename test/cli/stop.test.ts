@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clusterProcesses } from '../../src/database/embedded/processes.ts';
 import { clusterOf, killServer, makeDataDir, signalServer } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
-import { pollUntil, postTask, startHeadway } from '../support/process.ts';
+import { isAlive, pollUntil, postTask, startHeadway } from '../support/process.ts';
 
 const input = { names: 60, stepMs: 50 };
 const isFinished = ({ finishedAt }: { finishedAt: string | null }) => finishedAt !== null;
@@ -102,12 +102,3 @@ describe('stopping and starting again', () => {
     await eventually(() => !isAlive(runnerPid), { timeoutMs: 3_000 });
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/tasks/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { isAlive } from '../support/process.ts';
 import { createEffectTable, effectsOf, openStore, type Task, TestService } from '../support/service.ts';
 
 const leaseSeconds = 3;
@@ -124,12 +125,3 @@ describe('when a runner dies', () => {
     expect((await service.history(id)).map((entry) => entry.kind)).toContain('requeued');
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -138,3 +138,12 @@ export function pollUntil(
     { timeoutMs, intervalMs: 50 },
   );
 }
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

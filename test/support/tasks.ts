@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { TaskState } from '../../src/generated/prisma/client.ts';
 import { type ClaimedAttempt, claimTasks } from '../../src/tasks/claim.ts';
 import { newId } from '../../src/tasks/ids.ts';
-import type { ProgressReport } from '../../src/tasks/progress/report.ts';
+import { emptyReport } from '../../src/tasks/progress/report.ts';
 import { readHistory, readTask } from '../../src/tasks/read.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import type { SubmitRequest } from '../../src/tasks/submit.ts';
@@ -120,15 +120,7 @@ export async function entryState(store: Store, entryId: string): Promise<string 
   return rows[0]?.state;
 }
 
-export const emptyReport: ProgressReport = {
-  percentDone: 0,
-  done: null,
-  total: null,
-  unit: null,
-  ratePerSecond: null,
-  message: null,
-  log: [],
-};
+export { emptyReport };
 
 /** A connection whose transaction stays open while the test looks at what others do. */
 export async function openRaw(store: Store): Promise<pg.Client & AsyncDisposable> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TaskState } from '../../src/generated/prisma/client.ts';
-import { noResultLink, viewTask } from '../../src/tasks/view.ts';
+import { viewTask } from '../../src/tasks/view.ts';
 
 const at = new Date('2026-01-02T03:04:05.678Z');
 
@@ -46,7 +46,7 @@ const row: TaskState = {
   expiresAt: null,
 };
 
-const view = (changes: Partial<TaskState> = {}) => viewTask({ ...row, ...changes }, noResultLink);
+const view = (changes: Partial<TaskState> = {}) => viewTask({ ...row, ...changes }, () => undefined);
 
 describe('the view of a task', () => {
   it('is what readers are shown, and nothing else', () => {

@@ -87,7 +87,7 @@ async function reasonIn(layout: Layout): Promise<string> {
 
 /**
  * Waits until no process works on the cluster, then removes what a killed server left: PostgreSQL would take
- * the pid in it for a server's as long as any process has it. Throws where somebody does not go away.
+ * the pid in it for a server's while some process has it. Throws where somebody does not go away.
  */
 export async function clearLeftovers(layout: Layout, socketFolder: string): Promise<void> {
   const begun = performance.now();
