@@ -2,7 +2,7 @@
  * The task as the outside sees it. The JSON body is a pure function of the row, so that every
  * process sends the same bytes under one ETag; input, worker, lease and tokens are never in it.
  */
-import type { TaskState } from '../generated/prisma/client.ts';
+import type { TaskRow } from './row.ts';
 import { isTerminal, type TaskStatus } from './state-machine.ts';
 
 export interface TaskView {
@@ -49,7 +49,7 @@ export interface TaskError {
 export type ResultLink = (type: string, result: unknown) => string | undefined;
 
 /** The public view of one version of a row. */
-export function viewTask(row: TaskState, resultLink: ResultLink): TaskView {
+export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
   const self = `/tasks/${row.id}`;
   const error = row.error as TaskError | null;
   const result = row.status === 'succeeded' ? resultLink(row.type, row.result) : undefined;
@@ -88,7 +88,7 @@ export function viewTask(row: TaskState, resultLink: ResultLink): TaskView {
   };
 }
 
-function etaSeconds(row: TaskState): number | null {
+function etaSeconds(row: TaskRow): number | null {
   const { done, total, ratePerSecond } = row;
   if (row.status !== 'running' || done === null || total === null || !ratePerSecond) return null;
   return Math.round((Math.max(0, total - done) / ratePerSecond) * 10) / 10;
