@@ -7,7 +7,7 @@ import { type Database, openDatabase } from './database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded/postgres.ts';
 import { migrate } from './database/migrate.ts';
 import { sweepReplacedImports } from './datasets/sweep.ts';
-import { loadRegistry, ownJobsFolder } from './jobs/registry.ts';
+import { loadRegistry, ownJobsFolder, retentionDaysByType } from './jobs/registry.ts';
 import { Supervisor } from './jobs/supervisor.ts';
 import { Loop } from './loop.ts';
 import { TaskQueue } from './tasks/queue.ts';
@@ -48,7 +48,7 @@ export class Service {
       const queue = await TaskQueue.openAndMaintain(db, registry.types, rateLimited(log));
       started.push(() => queue.close());
       const { retentionDays, leaseSeconds, runners, slots, logLevel } = config;
-      const store = { db, queue, retentionDays };
+      const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
       const state = { isShuttingDown: false };
 
       const app = await buildApp({

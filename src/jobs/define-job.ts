@@ -20,6 +20,8 @@ export interface JobDefinition<Input extends z.ZodType = z.ZodType, Result exten
   readonly concurrency?: number;
   /** Wait before try n + 1, before jitter: `seconds * 2 ** (n - 1)`, at most `maxSeconds` (defaults 1 and 300). */
   readonly backoff?: { readonly seconds: number; readonly maxSeconds: number };
+  /** How long its finished tasks are kept, in days; parts of a day are allowed (default: `HEADWAY_RETENTION_DAYS`). */
+  readonly retentionDays?: number;
   /** For a job that takes a file: the field of its input that receives the id of the upload. */
   readonly upload?: JobUpload;
   /** The URL of what a result stands for: the task's page links to it. */

@@ -30,6 +30,7 @@ const jobShape = z.object({
     .max(7 * 24 * 3600)
     .optional(),
   concurrency: z.int().min(1).optional(),
+  retentionDays: z.number().positive().max(3650).optional(),
   backoff: z.object({ seconds: z.number().min(0), maxSeconds: z.number().min(0) }).optional(),
 });
 
@@ -53,6 +54,16 @@ export async function loadRegistry(folders: readonly string[]): Promise<JobRegis
 
 /** The folder of the jobs that come with Headway. */
 export const ownJobsFolder = import.meta.dirname;
+
+/** For the types that say themselves how long their finished tasks are kept. */
+export function retentionDaysByType(registry: JobRegistry): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    registry.types.flatMap((type) => {
+      const days = registry.get(type)?.retentionDays;
+      return days === undefined ? [] : [[type, days]];
+    }),
+  );
+}
 
 export function resultLinkOf(registry: JobRegistry): ResultLink {
   return (type, result) => {

@@ -9,7 +9,7 @@ import { TaskQueue } from '../tasks/queue.ts';
 import { registerWorker } from '../tasks/workers.ts';
 import { DatabaseContact } from './contact.ts';
 import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './lease-messages.ts';
-import { loadRegistry } from './registry.ts';
+import { loadRegistry, retentionDaysByType } from './registry.ts';
 import { Runner } from './runner.ts';
 
 /** Passed in the environment variable `HEADWAY_RUNNER`, as JSON. */
@@ -45,7 +45,7 @@ async function main(settings: RunnerSettings): Promise<void> {
     loadRegistry(settings.jobFolders),
     TaskQueue.open(db, (error) => contact.note(error)),
   ]);
-  const store = { db, queue, retentionDays };
+  const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
   await registerWorker(store, { id: workerId, host: os.hostname(), pid: process.pid, slots, leaseSeconds });
 
   const thread = startLeaseThread({

@@ -1,6 +1,7 @@
 /** Cancelling: a queued task at once, a running one through its attempt's signal. */
 import { inTransaction } from '../database/database.ts';
 import type { TaskState } from '../generated/prisma/client.ts';
+import { expiryParameter, expirySql } from './expiry.ts';
 import type { Store } from './store.ts';
 
 export interface Cancelled {
@@ -35,7 +36,7 @@ export async function cancelTask(store: Store, id: string): Promise<Cancelled | 
                            ELSE error END,
               entry_id = NULL, next_attempt_at = NULL,
               finished_at = CASE WHEN task.status = 'queued' THEN now() END,
-              expires_at = CASE WHEN task.status = 'queued' THEN now() + make_interval(days => $2) END,
+              expires_at = CASE WHEN task.status = 'queued' THEN ${expirySql('$2', 'task_state.type')} END,
               version = version + 1, updated_at = now()
           FROM task
           WHERE task_state.id = task.id
@@ -45,7 +46,7 @@ export async function cancelTask(store: Store, id: string): Promise<Cancelled | 
           SELECT id, attempt, CASE WHEN status = 'cancelled' THEN 'cancelled' ELSE 'cancel_requested' END FROM changed
         )
         SELECT status, type, entry_id AS "entryId" FROM changed`,
-      values: [id, store.retentionDays],
+      values: [id, expiryParameter(store)],
     });
     const row = rows[0];
     if (row?.entryId) await store.queue.withdraw(row.type, row.entryId, connection);

@@ -1,5 +1,6 @@
 /** The end of an attempt, by its own runner: fenced, and many in one statement. */
 import { inTransaction } from '../database/database.ts';
+import { expiryParameter, expirySql } from './expiry.ts';
 import { lockOwned } from './fence.ts';
 import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
 import type { ProgressReport } from './progress/report.ts';
@@ -51,7 +52,7 @@ const succeedSql = `
         done = coalesce(locked.done, task.done), total = coalesce(locked.total, task.total),
         unit = coalesce(locked.unit, task.unit), message = coalesce(locked.message, task.message),
         rate_per_second = NULL, worker_id = NULL, finished_at = now(),
-        expires_at = now() + make_interval(days => $8), version = version + 1, updated_at = now()
+        expires_at = ${expirySql('$8', 'task.type')}, version = version + 1, updated_at = now()
     FROM locked
     WHERE task.id = locked.id
     RETURNING task.id, task.attempt, task.cancel_requested_at
@@ -81,7 +82,7 @@ export function succeed(store: Store, ends: readonly Success[], run: RunSql): Pr
     ends.map((end) => end.attempt),
     ...reportValues(ends),
     ends.map((end) => end.result),
-    store.retentionDays,
+    expiryParameter(store),
     ...logValues(ends),
   ];
   return run(succeedSql, values);

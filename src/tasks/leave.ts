@@ -3,6 +3,7 @@
  * to `cancelled`. The row decides which, in SQL. Written once, for ends and for lost workers alike.
  */
 import type { Connection } from '../database/database.ts';
+import { expiryParameter, expirySql } from './expiry.ts';
 import type { Store } from './store.ts';
 
 /** What the locking query reads of each row: a join afterwards would see the row as it was before the wait. */
@@ -45,7 +46,7 @@ export function leaveSql(source: string, leaving: string): string {
           worker_id = NULL,
           rate_per_second = NULL,
           finished_at = CASE WHEN fate.status <> 'queued' THEN now() END,
-          expires_at = CASE WHEN fate.status <> 'queued' THEN now() + make_interval(days => $1) END,
+          expires_at = CASE WHEN fate.status <> 'queued' THEN ${expirySql('$1', 'task.type')} END,
           version = version + 1,
           updated_at = now()
       FROM fate
@@ -85,7 +86,7 @@ export async function leaveRunning(
 ): Promise<LeftAttempt[]> {
   const { rows } = await connection.query<LeftAttempt>({
     ...statement,
-    values: [store.retentionDays, ...statement.values],
+    values: [expiryParameter(store), ...statement.values],
   });
   const entries = rows.flatMap(({ entryId, taskId, type, nextAttemptAt }) =>
     entryId ? [{ id: entryId, taskId, type, startAfter: nextAttemptAt ?? undefined }] : [],

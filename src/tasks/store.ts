@@ -7,4 +7,6 @@ export interface Store {
   readonly queue: TaskQueue;
   /** How long a finished task is kept. */
   readonly retentionDays: number;
+  /** The same for types that have a time of their own. */
+  readonly retentionDaysByType?: Readonly<Record<string, number>>;
 }

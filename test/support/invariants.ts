@@ -1,8 +1,8 @@
-/** What must hold of the database after anything: see `test/chaos/invariants.sql`. */
+/** What must hold of the database after anything: see `src/tasks/invariants.sql`. */
 import { readFile } from 'node:fs/promises';
 import type { Store } from '../../src/tasks/store.ts';
 
-const file = new URL('../chaos/invariants.sql', import.meta.url);
+const file = new URL('../../src/tasks/invariants.sql', import.meta.url);
 
 export interface Violation {
   readonly violation: string;
