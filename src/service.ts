@@ -6,15 +6,12 @@ import type { Config } from './config.ts';
 import { type Database, openDatabase } from './database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded/postgres.ts';
 import { migrate } from './database/migrate.ts';
-import { sweepReplacedImports } from './datasets/sweep.ts';
 import { loadRegistry, ownJobsFolder, retentionDaysByType } from './jobs/registry.ts';
 import { Supervisor } from './jobs/supervisor.ts';
-import { Loop } from './loop.ts';
+import { Sweeper } from './sweeper.ts';
 import { TaskQueue } from './tasks/queue.ts';
 import { Reaper } from './tasks/reaper.ts';
-import { sweepAbandonedUploads } from './tasks/retention.ts';
 
-const sweepMs = 60_000;
 /** pg-boss says the same of an outage many times a second. */
 const troubleLogMs = 10_000;
 
@@ -66,14 +63,7 @@ export class Service {
 
       const reaper = new Reaper({ store, leaseSeconds, log });
       reaper.start();
-      const sweeper = new Loop({
-        intervalMs: sweepMs,
-        run: async () => {
-          await sweepAbandonedUploads(store);
-          await sweepReplacedImports(db);
-        },
-        onError: (error) => log.debug({ err: error }, 'sweep failed; the next one goes on'),
-      });
+      const sweeper = new Sweeper({ store, log });
       sweeper.start();
       return new Service(addressOf(app, config), {
         postgres,
@@ -123,7 +113,7 @@ interface Parts {
   readonly app: FastifyInstance;
   readonly supervisor: Supervisor;
   readonly reaper: Reaper;
-  readonly sweeper: Loop;
+  readonly sweeper: Sweeper;
   readonly state: { isShuttingDown: boolean };
 }
 

@@ -1,29 +1,43 @@
-/** Deletes what was left behind: uploads that were never completed. */
+/** Deletes finished tasks that have expired. It runs in every parent, one at a time. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { deleteSql, isFinishedSql } from './deletion.ts';
 import type { Store } from './store.ts';
 
-const abandonedAfterMinutes = 10;
+const batchRows = 500;
 
-// One file a statement, as it may have thousands of chunks. Its row is locked first: one that is being
-// completed, or sent a chunk, is passed over, and a chunk that comes later finds no row to belong to.
-const sweepSql = `
-  WITH abandoned AS MATERIALIZED (
-    SELECT id FROM file
-    WHERE completed_at IS NULL AND touched_at < now() - make_interval(mins => $1)
-    LIMIT 1
-    FOR UPDATE SKIP LOCKED
-  ), chunks AS (
-    DELETE FROM file_chunk USING abandoned WHERE file_chunk.file_id = abandoned.id
-  )
-  DELETE FROM file USING abandoned WHERE file.id = abandoned.id`;
+/** Any two numbers, the same in every process and other than the reaper's: the advisory lock of the turn. */
+const retentionLock = '1212503, 2';
 
-/** @returns how many uploads were deleted */
-export async function sweepAbandonedUploads(store: Store): Promise<number> {
-  for (let swept = 0; ; swept += 1) {
-    const { rowCount } = await store.db.pool.query({
-      name: 'sweep-upload',
-      text: sweepSql,
-      values: [abandonedAfterMinutes],
+// By the partial index on expires_at, oldest first. The turn is held for this one statement: a process that
+// freezes in it is ended by the server with its connection, and one that comes meanwhile deletes nothing.
+const deleteExpiredSql = deleteSql(
+  `turn AS MATERIALIZED (
+     SELECT pg_try_advisory_xact_lock(${retentionLock}) AS mine
+   ), doomed AS MATERIALIZED (
+     SELECT id FROM task_state
+     WHERE ${isFinishedSql} AND expires_at < now() AND (SELECT mine FROM turn)
+     ORDER BY expires_at
+     LIMIT ${batchRows}
+     FOR UPDATE SKIP LOCKED
+   )`,
+  'count(*)::int AS count FROM deleted',
+);
+
+/**
+ * Deletes in batches that each commit alone, with as much rest between them as work, until nothing
+ * expired is left, it is another process's turn, or `signal` aborts.
+ * @returns how many tasks were deleted
+ */
+export async function deleteExpired(store: Pick<Store, 'db'>, signal?: AbortSignal): Promise<number> {
+  for (let deleted = 0; ; ) {
+    const begunAt = performance.now();
+    const { rows } = await store.db.pool.query<{ count: number }>({
+      name: 'delete-expired',
+      text: deleteExpiredSql,
     });
-    if (rowCount === 0) return swept;
+    const count = rows[0]?.count ?? 0;
+    deleted += count;
+    if (count < batchRows || signal?.aborted) return deleted;
+    await sleep(performance.now() - begunAt);
   }
 }

@@ -1,0 +1,70 @@
+/**
+ * Deletes the files that nobody owns: uploads that were never completed, and files of deleted tasks. In
+ * small batches, as one file may have thousands of chunks; so a file that is to go is first closed to
+ * writers. A complete file without a task is one that goes.
+ */
+import type { Store } from './store.ts';
+
+export const abandonedAfterMinutes = 10;
+
+const batchFiles = 64;
+/** 16 MB. */
+const batchChunks = 64;
+
+// Both by the partial index on files without a task. Rows that are being completed, or sent a chunk, are
+// passed over. A chunk that comes after this finds no open file to belong to, and nor does the submit.
+const closeSql = `
+  WITH abandoned AS MATERIALIZED (
+    SELECT id FROM file
+    WHERE task_id IS NULL AND completed_at IS NULL AND touched_at < now() - make_interval(mins => $1)
+    LIMIT ${batchFiles}
+    FOR NO KEY UPDATE SKIP LOCKED
+  )
+  UPDATE file SET completed_at = now() FROM abandoned WHERE file.id = abandoned.id`;
+
+// The row goes once a statement before has deleted the last of its chunks: killed in between, the next sweep
+// goes on.
+const deleteFilesSql = `
+  WITH closed AS MATERIALIZED (
+    SELECT id FROM file
+    WHERE task_id IS NULL AND completed_at IS NOT NULL
+    ORDER BY id
+    LIMIT ${batchFiles}
+    FOR UPDATE SKIP LOCKED
+  ), doomed AS MATERIALIZED (
+    SELECT file_id, number FROM closed JOIN file_chunk ON file_id = closed.id
+    LIMIT ${batchChunks}
+  ), chunks AS (
+    DELETE FROM file_chunk AS chunk USING doomed
+    WHERE chunk.file_id = doomed.file_id AND chunk.number = doomed.number
+    RETURNING chunk.file_id
+  ), files AS (
+    DELETE FROM file USING closed
+    WHERE file.id = closed.id AND NOT EXISTS (SELECT FROM file_chunk WHERE file_id = file.id)
+    RETURNING file.id
+  )
+  SELECT (SELECT count(*)::int FROM chunks) AS chunks, (SELECT count(*)::int FROM files) AS files`;
+
+/**
+ * One pass, until nothing is left or `signal` aborts.
+ * @returns how many files were deleted
+ */
+export async function sweepFiles({ db }: Pick<Store, 'db'>, signal?: AbortSignal): Promise<number> {
+  for (;;) {
+    const { rowCount } = await db.pool.query({
+      name: 'close-uploads',
+      text: closeSql,
+      values: [abandonedAfterMinutes],
+    });
+    if (rowCount !== batchFiles || signal?.aborted) break;
+  }
+  for (let deleted = 0; ; ) {
+    const { rows } = await db.pool.query<{ chunks: number; files: number }>({
+      name: 'delete-files',
+      text: deleteFilesSql,
+    });
+    const { chunks = 0, files = 0 } = rows[0] ?? {};
+    deleted += files;
+    if (chunks + files === 0 || signal?.aborted) return deleted;
+  }
+}
