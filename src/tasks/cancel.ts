@@ -13,6 +13,7 @@ export interface Cancelled {
 interface CancelledRow {
   readonly status: 'running' | 'cancelled';
   readonly type: string;
+  readonly losses: number;
   readonly entryId: string | null;
 }
 
@@ -40,16 +41,16 @@ export async function cancelTask(store: Store, id: string): Promise<Cancelled | 
               version = version + 1, updated_at = now()
           FROM task
           WHERE task_state.id = task.id
-          RETURNING task_state.id, task_state.status, type, attempt, task.entry_id
+          RETURNING task_state.id, task_state.status, type, losses, attempt, task.entry_id
         ), told AS (
           INSERT INTO task_event (task_id, attempt, kind)
           SELECT id, attempt, CASE WHEN status = 'cancelled' THEN 'cancelled' ELSE 'cancel_requested' END FROM changed
         )
-        SELECT status, type, entry_id AS "entryId" FROM changed`,
+        SELECT status, type, losses, entry_id AS "entryId" FROM changed`,
       values: [id, expiryParameter(store)],
     });
     const row = rows[0];
-    if (row?.entryId) await store.queue.withdraw(row.type, row.entryId, connection);
+    if (row?.entryId) await store.queue.withdraw({ ...row, id: row.entryId }, connection);
     return row;
   });
   const task = await store.db.prisma.taskState.findUnique({ where: { id } });

@@ -52,14 +52,14 @@ const claimSql = `
         FROM claimed`;
 
 /**
- * Begins an attempt for each entry whose task still waits for it, and settles all of them.
+ * Begins an attempt for each entry fetched from `queue` whose task still waits for it, and settles all of them.
  * A worker that was given up claims nothing. Killed between fetch and claim, the task is queued
  * beside an entry that waits no longer: the reaper gives it a new one.
  */
 export async function claimTasks(
   store: Store,
   workerId: string,
-  type: string,
+  queue: string,
   entries: readonly FetchedEntry[],
 ): Promise<ClaimedAttempt[]> {
   const entryIds = entries.map((entry) => entry.id);
@@ -67,7 +67,7 @@ export async function claimTasks(
   const [{ rows }] = await inPipeline<[pg.QueryResult<ClaimedAttempt>, unknown]>(store.queue.claimPool, [
     (connection) =>
       connection.query({ name: 'claim', text: claimSql, values: [workerId, taskIds, entryIds] }),
-    (connection) => store.queue.settle(type, entryIds, connection),
+    (connection) => store.queue.settle(queue, entryIds, connection),
   ]);
   return rows;
 }

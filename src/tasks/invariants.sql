@@ -4,7 +4,7 @@
 
 SELECT 'a queued task has no entry that waits' AS violation, task.id AS task_id
 FROM task_state AS task
-LEFT JOIN pgboss.job ON job.id = task.entry_id AND job.name = task.type AND job.state < 'active'
+LEFT JOIN pgboss.job ON job.id = task.entry_id AND job.name = CASE WHEN task.losses >= 2 THEN task.type || '.solo' ELSE task.type END AND job.state < 'active'
 WHERE task.status = 'queued' AND task.report_token_hash IS NULL AND job.id IS NULL
 
 UNION ALL
@@ -21,20 +21,20 @@ WHERE status = 'running' AND report_token_hash IS NOT NULL AND lease_expires_at 
 UNION ALL
 SELECT 'an entry waits for no queued task', (job.data ->> 'taskId')::uuid
 FROM pgboss.job
-LEFT JOIN task_state AS task ON task.entry_id = job.id AND task.type = job.name AND task.status = 'queued'
+LEFT JOIN task_state AS task ON task.entry_id = job.id AND job.name = CASE WHEN task.losses >= 2 THEN task.type || '.solo' ELSE task.type END AND task.status = 'queued'
 -- pg-boss has queues of its own.
 WHERE job.state < 'active' AND job.name NOT LIKE '\_\_pgboss\_\_%' AND task.id IS NULL
 
 UNION ALL
 SELECT 'an entry names another task than the one that names it', task.id
 FROM task_state AS task
-JOIN pgboss.job ON job.id = task.entry_id AND job.name = task.type
+JOIN pgboss.job ON job.id = task.entry_id AND job.name = CASE WHEN task.losses >= 2 THEN task.type || '.solo' ELSE task.type END
 WHERE job.data ->> 'taskId' IS DISTINCT FROM task.id::text
 
 UNION ALL
 SELECT 'a task waits for another time than its entry', task.id
 FROM task_state AS task
-JOIN pgboss.job ON job.id = task.entry_id AND job.name = task.type AND job.state < 'active'
+JOIN pgboss.job ON job.id = task.entry_id AND job.name = CASE WHEN task.losses >= 2 THEN task.type || '.solo' ELSE task.type END AND job.state < 'active'
 WHERE task.next_attempt_at IS NOT NULL AND job.start_after <> task.next_attempt_at
 
 UNION ALL

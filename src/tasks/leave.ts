@@ -51,7 +51,7 @@ export function leaveSql(source: string, leaving: string): string {
           updated_at = now()
       FROM fate
       WHERE task.id = fate.id
-      RETURNING task.id, task.type, task.status, task.attempt, task.entry_id, task.next_attempt_at,
+      RETURNING task.id, task.type, task.losses, task.status, task.attempt, task.entry_id, task.next_attempt_at,
                 task.failures, task.max_attempts, fate.kind, fate.code, fate.message
     ), told AS (
       INSERT INTO task_event (task_id, attempt, kind, detail)
@@ -66,12 +66,13 @@ export function leaveSql(source: string, leaving: string): string {
       ) AS event
       ORDER BY id, event_kind DESC
     )
-    SELECT id AS "taskId", type, status, attempt, entry_id AS "entryId", next_attempt_at AS "nextAttemptAt" FROM moved`;
+    SELECT id AS "taskId", type, losses, status, attempt, entry_id AS "entryId", next_attempt_at AS "nextAttemptAt" FROM moved`;
 }
 
 export interface LeftAttempt {
   readonly taskId: string;
   readonly type: string;
+  readonly losses: number;
   readonly status: 'queued' | 'failed' | 'cancelled';
   readonly attempt: number;
   readonly entryId: string | null;
@@ -88,8 +89,8 @@ export async function leaveRunning(
     ...statement,
     values: [expiryParameter(store), ...statement.values],
   });
-  const entries = rows.flatMap(({ entryId, taskId, type, nextAttemptAt }) =>
-    entryId ? [{ id: entryId, taskId, type, startAfter: nextAttemptAt ?? undefined }] : [],
+  const entries = rows.flatMap(({ entryId, taskId, type, losses, nextAttemptAt }) =>
+    entryId ? [{ id: entryId, taskId, type, losses, startAfter: nextAttemptAt ?? undefined }] : [],
   );
   await store.queue.send(entries, connection);
   return rows;

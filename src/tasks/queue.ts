@@ -13,6 +13,8 @@ export interface Entry {
   readonly id: string;
   readonly taskId: string;
   readonly type: string;
+  /** Of its task: see `queueOf`. */
+  readonly losses: number;
   /** Absent: now. */
   readonly startAfter?: Date | undefined;
 }
@@ -20,6 +22,30 @@ export interface Entry {
 export interface FetchedEntry {
   readonly id: string;
   readonly taskId: string;
+}
+
+/** From so many losses in a row on, a task waits for a runner of its own. */
+const soloFromLosses = 2;
+const soloSuffix = '.solo';
+
+/** The queue of those tasks of a type that may only run alone. No type has a dot in its name. */
+export function soloQueue(type: string): string {
+  return type + soloSuffix;
+}
+
+/** The queue in which a task waits: its row decides, here and in `queueSql` alike. */
+export function queueOf({ type, losses }: { type: string; losses: number }): string {
+  return losses >= soloFromLosses ? soloQueue(type) : type;
+}
+
+/** The type whose tasks wait in a queue. */
+export function typeOfQueue(queue: string): string {
+  return queue.endsWith(soloSuffix) ? queue.slice(0, -soloSuffix.length) : queue;
+}
+
+/** `queueOf` in SQL. @param task alias of `task_state` */
+export function queueSql(task: string): string {
+  return `CASE WHEN ${task}.losses >= ${soloFromLosses} THEN ${task}.type || '${soloSuffix}' ELSE ${task}.type END`;
 }
 
 /** Where a submit says which queue has work: one NOTIFY in the transaction that made the entry. */
@@ -85,24 +111,24 @@ export class TaskQueue {
    * @throws {Error} where pg-boss did not take an entry: it ignores an id that it has already
    */
   async send(entries: readonly Entry[], connection: Connection): Promise<void> {
-    for (const [type, group] of Map.groupBy(entries, (entry) => entry.type)) {
+    for (const [queue, group] of Map.groupBy(entries, queueOf)) {
       const jobs = group.map(({ id, taskId, startAfter }) => ({
         id,
         data: { taskId },
         ...(startAfter && { startAfter }),
       }));
-      const ids = await this.boss.insert(type, jobs, { db: asBossDb(connection), returnId: true });
+      const ids = await this.boss.insert(queue, jobs, { db: asBossDb(connection), returnId: true });
       if (ids?.length !== jobs.length)
-        throw new Error(`The queue "${type}" did not take ${jobs.length} entries`);
+        throw new Error(`The queue "${queue}" did not take ${jobs.length} entries`);
       if (group.some((entry) => entry.startAfter === undefined)) {
-        await connection.query({ text: 'SELECT pg_notify($1, $2)', values: [wakeUpChannel, type] });
+        await connection.query({ text: 'SELECT pg_notify($1, $2)', values: [wakeUpChannel, queue] });
       }
     }
   }
 
   /** Takes up to `limit` entries that are due. They are waiting no longer, whatever becomes of the caller. */
-  async fetch(type: string, limit: number): Promise<FetchedEntry[]> {
-    const jobs = await this.boss.fetch<{ taskId: string }>(type, {
+  async fetch(queue: string, limit: number): Promise<FetchedEntry[]> {
+    const jobs = await this.boss.fetch<{ taskId: string }>(queue, {
       batchSize: limit,
       db: asBossDb(this.fetchPool),
     });
@@ -110,32 +136,37 @@ export class TaskQueue {
   }
 
   /** Settles fetched entries, in the caller's transaction. */
-  async settle(type: string, entryIds: readonly string[], connection: Connection): Promise<void> {
+  async settle(queue: string, entryIds: readonly string[], connection: Connection): Promise<void> {
     if (entryIds.length > 0)
-      await this.boss.complete(type, [...entryIds], null, { db: asBossDb(connection) });
+      await this.boss.complete(queue, [...entryIds], null, { db: asBossDb(connection) });
   }
 
   /** Settles an entry that nobody has fetched, in the caller's transaction. */
-  async withdraw(type: string, entryId: string, connection: Connection): Promise<void> {
-    await this.boss.cancel(type, entryId, { db: asBossDb(connection) });
+  async withdraw(entry: { id: string; type: string; losses: number }, connection: Connection): Promise<void> {
+    await this.boss.cancel(queueOf(entry), entry.id, { db: asBossDb(connection) });
   }
 
-  /** Which of these queues have an entry that is due: one statement for all, by pg-boss's fetch index. */
-  async due(types: readonly string[]): Promise<string[]> {
-    const { rows } = await this.db.pool.query<{ type: string }>({
+  /**
+   * Which of these queues have an entry that is due: one statement for all, by pg-boss's fetch index.
+   * @param forMs only entries that have been due for so long, as those that others are about to take are not
+   */
+  async due(queues: readonly string[], { forMs = 0 } = {}): Promise<string[]> {
+    const { rows } = await this.db.pool.query<{ queue: string }>({
       name: 'queues-due',
-      text: `SELECT type FROM unnest($1::text[]) AS queue (type)
+      text: `SELECT queue FROM unnest($1::text[]) AS queue
              WHERE EXISTS (SELECT FROM pgboss.job
-                           WHERE name = type AND state < 'active' AND NOT blocked AND start_after <= now())`,
-      values: [types],
+                           WHERE name = queue AND state < 'active' AND NOT blocked
+                             AND start_after <= now() - make_interval(secs => $2::float8 / 1000))`,
+      values: [queues, forMs],
     });
-    return rows.map((row) => row.type);
+    return rows.map((row) => row.queue);
   }
 
   private async ensureQueues(types: readonly string[]): Promise<void> {
-    const existing = new Set((await this.boss.getQueues([...types])).map((queue) => queue.name));
-    for (const type of types) {
-      if (!existing.has(type)) await this.boss.createQueue(type, queueOptions);
+    const queues = types.flatMap((type) => [type, soloQueue(type)]);
+    const existing = new Set((await this.boss.getQueues(queues)).map((queue) => queue.name));
+    for (const queue of queues) {
+      if (!existing.has(queue)) await this.boss.createQueue(queue, queueOptions);
     }
   }
 }

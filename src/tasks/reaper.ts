@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { inTransaction } from '../database/database.ts';
 import { Loop } from '../loop.ts';
 import { monotonicMs } from '../monotonic.ts';
+import { queueSql } from './queue.ts';
 import type { Store } from './store.ts';
 import { lostWithRunningRows, moveOn } from './workers.ts';
 
@@ -141,12 +142,13 @@ export function requeueStranded(store: Store, leaseSeconds: number): Promise<str
     const { rows } = await connection.query<{
       taskId: string;
       type: string;
+      losses: number;
       entryId: string;
       startAfter: Date | null;
     }>(
       `WITH stranded AS MATERIALIZED (
          SELECT task.id FROM task_state AS task
-         LEFT JOIN pgboss.job ON job.id = task.entry_id AND job.name = task.type
+         LEFT JOIN pgboss.job ON job.id = task.entry_id AND job.name = ${queueSql('task')}
            AND (job.state < 'active'
                 OR (job.state = 'active' AND job.started_on > now() - make_interval(secs => $1)))
          WHERE task.status = 'queued' AND task.report_token_hash IS NULL AND job.id IS NULL
@@ -156,17 +158,18 @@ export function requeueStranded(store: Store, leaseSeconds: number): Promise<str
        ), requeued AS (
          UPDATE task_state AS task SET entry_id = gen_random_uuid(), version = version + 1, updated_at = now()
          FROM stranded WHERE task.id = stranded.id AND task.status = 'queued'
-         RETURNING task.id, task.type, task.attempt, task.entry_id, task.next_attempt_at
+         RETURNING task.id, task.type, task.losses, task.attempt, task.entry_id, task.next_attempt_at
        ), told AS (
          INSERT INTO task_event (task_id, attempt, kind) SELECT id, attempt, 'requeued' FROM requeued
        )
-       SELECT id AS "taskId", type, entry_id AS "entryId", next_attempt_at AS "startAfter" FROM requeued`,
+       SELECT id AS "taskId", type, losses, entry_id AS "entryId", next_attempt_at AS "startAfter" FROM requeued`,
       [leaseSeconds],
     );
-    const entries = rows.map(({ entryId, taskId, type, startAfter }) => ({
+    const entries = rows.map(({ entryId, taskId, type, losses, startAfter }) => ({
       id: entryId,
       taskId,
       type,
+      losses,
       startAfter: startAfter ?? undefined,
     }));
     await store.queue.send(entries, connection);

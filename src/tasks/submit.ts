@@ -63,7 +63,7 @@ export async function submitTask(store: Store, asked: SubmitRequest): Promise<Su
 /** Undefined when the key is taken; nothing is changed then. */
 async function create(store: Store, request: SubmitRequest): Promise<TaskState | undefined> {
   const id = newId();
-  const entry = { id: newId(), taskId: id, type: request.type };
+  const entry = { id: newId(), taskId: id, type: request.type, losses: 0 };
   try {
     await inTransaction(store.db.pool, async (connection) => {
       if (request.key !== undefined && request.onConflict === 'replaceFinished') {

@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import { cancelTask } from '../../src/tasks/cancel.ts';
+import { claimTasks } from '../../src/tasks/claim.ts';
+import { fail } from '../../src/tasks/end.ts';
+import { queueOf, queueSql, soloQueue, typeOfQueue } from '../../src/tasks/queue.ts';
+import { giveUp } from '../../src/tasks/workers.ts';
+import { violations } from '../support/invariants.ts';
+import { submit } from '../support/service.ts';
+import {
+  emptyReport,
+  entryState,
+  liveEntries,
+  type RunningTask,
+  rowOf,
+  runTask,
+  runTasks,
+  startWorker,
+  takeAll,
+  useStore,
+} from '../support/tasks.ts';
+
+const store = useStore();
+const solo = soloQueue('noop');
+
+/** A task that lost its worker twice in company and waits for one of its own; its companions have ended. */
+async function loseTwice(): Promise<RunningTask> {
+  const [task, companion] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+  await giveUp(store, task.workerId, 'exited', '');
+  const next = await startWorker(store);
+  const again = await takeAll(store, next);
+  await giveUp(store, next, 'exited', '');
+  await cancelTask(store, companion.taskId);
+  const claimed = again.find(({ taskId }) => taskId === task.taskId);
+  if (!claimed) throw new Error('not claimed again');
+  return { ...task, workerId: next, claimed };
+}
+
+describe('a task that lost its worker twice in a row', () => {
+  it('waits in the queue of those that run alone', async () => {
+    const { taskId } = await loseTwice();
+
+    expect(await rowOf(store, taskId)).toMatchObject({ status: 'queued', failures: 0, losses: 2 });
+    expect(await store.queue.due(['noop', solo])).toEqual([solo]);
+    expect(await takeAll(store, await startWorker(store))).toEqual([]);
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('is claimed from there, and its entry is settled', async () => {
+    const { taskId } = await loseTwice();
+    const { entryId } = await rowOf(store, taskId);
+
+    const claimed = await claimTasks(store, await startWorker(store), solo, await store.queue.fetch(solo, 1));
+
+    expect(claimed).toMatchObject([{ taskId, type: 'noop', attempt: 3 }]);
+    expect(await entryState(store, entryId ?? '')).toBe('completed');
+  });
+
+  it('fails there when it loses its worker again and again', async () => {
+    const { taskId } = await loseTwice();
+
+    for (const failures of [1, 2, 3]) {
+      await store.db.pool.query("UPDATE pgboss.job SET start_after = now() WHERE state = 'created'");
+      const alone = await startWorker(store);
+      const entries = await store.queue.fetch(solo, 1);
+      expect(await claimTasks(store, alone, solo, entries)).toHaveLength(1);
+      await giveUp(store, alone, 'exited', 'exit code 3');
+      expect(await rowOf(store, taskId)).toMatchObject({ failures, losses: 2 + failures });
+    }
+
+    expect(await rowOf(store, taskId)).toMatchObject({
+      status: 'failed',
+      error: { code: 'worker_lost', message: 'The worker that ran it was lost (exit code 3)' },
+    });
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('is cancelled there', async () => {
+    const { taskId } = await loseTwice();
+    const { entryId } = await rowOf(store, taskId);
+
+    await cancelTask(store, taskId);
+
+    expect(await rowOf(store, taskId)).toMatchObject({ status: 'cancelled' });
+    expect(await entryState(store, entryId ?? '')).toBe('cancelled');
+    expect(await liveEntries(store)).toEqual([]);
+  });
+
+  it('goes back to the queue of its type after any other end', async () => {
+    const { taskId } = await loseTwice();
+    const entries = await store.queue.fetch(solo, 1);
+    const [claimed] = await claimTasks(store, await startWorker(store), solo, entries);
+
+    await fail(store, [
+      { taskId, attempt: claimed?.attempt ?? 0, outcome: 'failed', delaySeconds: 0, report: emptyReport },
+    ]);
+
+    expect(await rowOf(store, taskId)).toMatchObject({ status: 'queued', losses: 0, failures: 1 });
+    expect(await store.queue.due(['noop', solo])).toEqual(['noop']);
+  });
+});
+
+describe('the queue of a task', () => {
+  it.each([0, 1, 2, 3])('is the same in SQL after %i losses', async (losses) => {
+    const { taskId } = await runTask(store);
+    await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses } });
+
+    const { rows } = await store.db.pool.query<{ queue: string }>(
+      `SELECT ${queueSql('task')} AS queue FROM task_state AS task`,
+    );
+
+    const queue = queueOf({ type: 'noop', losses });
+    expect(rows).toEqual([{ queue }]);
+    expect(typeOfQueue(queue)).toBe('noop');
+  });
+
+  it('is found to be due only by those who ask for what has waited as long', async () => {
+    await submit(store, 'noop', null);
+
+    expect(await store.queue.due(['noop'])).toEqual(['noop']);
+    expect(await store.queue.due(['noop'], { forMs: 60_000 })).toEqual([]);
+  });
+});
