@@ -30,6 +30,8 @@ const environment = z.object({
   HEADWAY_SLOTS: wholeNumber(1, 1000).default(10),
   HEADWAY_LEASE_SECONDS: wholeNumber(2, 3600).default(15),
   HEADWAY_MAX_UPLOAD_MB: wholeNumber(1, 1024).default(100),
+  HEADWAY_PUBLIC_CACHE_SECONDS: wholeNumber(0, 60).default(0),
+  HEADWAY_MAX_WATCHERS: wholeNumber(0, 1_000_000).default(10_000),
   HEADWAY_RETENTION_DAYS: wholeNumber(1, 3650).default(30),
   HEADWAY_JOBS_DIR: z.string().min(1, 'a folder of job files').optional(),
   HEADWAY_LOG_LEVEL: z
@@ -51,6 +53,10 @@ export interface Config {
   readonly slots: number;
   readonly leaseSeconds: number;
   readonly maxUploadBytes: number;
+  /** For how long a shared cache may answer polls of a task's JSON; 0 for not at all. */
+  readonly publicCacheSeconds: number;
+  /** How many clients may wait for news at one time, by long poll or stream. */
+  readonly maxWatchers: number;
   readonly retentionDays: number;
   /** A folder of further job files, beside those in `src/jobs`. */
   readonly jobsDir: string | undefined;
@@ -89,6 +95,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     slots: settings.HEADWAY_SLOTS,
     leaseSeconds: settings.HEADWAY_LEASE_SECONDS,
     maxUploadBytes: settings.HEADWAY_MAX_UPLOAD_MB * 1024 * 1024,
+    publicCacheSeconds: settings.HEADWAY_PUBLIC_CACHE_SECONDS,
+    maxWatchers: settings.HEADWAY_MAX_WATCHERS,
     retentionDays: settings.HEADWAY_RETENTION_DAYS,
     jobsDir: settings.HEADWAY_JOBS_DIR === undefined ? undefined : path.resolve(settings.HEADWAY_JOBS_DIR),
     logLevel: settings.HEADWAY_LOG_LEVEL,

@@ -2,15 +2,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildApp } from './api/app.ts';
+import { Reading } from './api/reading/reading.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase } from './database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded/postgres.ts';
 import { migrate } from './database/migrate.ts';
-import { loadRegistry, ownJobsFolder, retentionDaysByType } from './jobs/registry.ts';
+import { loadRegistry, ownJobsFolder, resultLinkOf, retentionDaysByType } from './jobs/registry.ts';
 import { Supervisor } from './jobs/supervisor.ts';
 import { Sweeper } from './sweeper.ts';
 import { TaskQueue } from './tasks/queue.ts';
-import { Reaper } from './tasks/reaper.ts';
+import { Reaper } from './tasks/reaper/reaper.ts';
 
 /** pg-boss says the same of an outage many times a second. */
 const troubleLogMs = 10_000;
@@ -47,10 +48,15 @@ export class Service {
       const { retentionDays, leaseSeconds, runners, slots, logLevel } = config;
       const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
       const state = { isShuttingDown: false };
+      const { maxWatchers } = config;
+      const reading = new Reading({ store, resultLink: resultLinkOf(registry), maxWatchers, log });
+      started.push(() => reading.stop());
+      reading.start();
 
       const app = await buildApp({
         config,
         store,
+        reading,
         registry,
         log,
         isShuttingDown: () => state.isShuttingDown,
@@ -63,12 +69,13 @@ export class Service {
 
       const reaper = new Reaper({ store, leaseSeconds, log });
       reaper.start();
-      const sweeper = new Sweeper({ store, log });
+      const sweeper = new Sweeper({ db, log });
       sweeper.start();
       return new Service(addressOf(app, config), {
         postgres,
         db,
         queue,
+        reading,
         app,
         supervisor,
         reaper,
@@ -96,10 +103,12 @@ export class Service {
   }
 
   private async stopParts(graceMs: number): Promise<void> {
-    const { postgres, db, queue, app, supervisor, reaper, sweeper, state } = this.parts;
+    const { postgres, db, queue, reading, app, supervisor, reaper, sweeper, state } = this.parts;
     state.isShuttingDown = true;
+    reading.release();
     await supervisor.stop(graceMs);
     await Promise.all([reaper.stop(), sweeper.stop(), app.close()]);
+    await reading.stop();
     await queue.close();
     await db.close();
     await postgres?.stop();
@@ -110,6 +119,7 @@ interface Parts {
   readonly postgres: EmbeddedPostgres | undefined;
   readonly db: Database;
   readonly queue: TaskQueue;
+  readonly reading: Reading;
   readonly app: FastifyInstance;
   readonly supervisor: Supervisor;
   readonly reaper: Reaper;

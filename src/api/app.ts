@@ -19,6 +19,10 @@ import { healthRoutes } from './health.ts';
 import { homeRoutes } from './home.ts';
 import { parseJsonBody } from './json-body.ts';
 import { answerUnknownRoutes } from './not-found.ts';
+import { groupRoutes } from './reading/group-poll.ts';
+import { pollRoutes } from './reading/poll.ts';
+import type { Reading } from './reading/reading.ts';
+import { taskEventRoutes } from './reading/task-events.ts';
 import { answerBrokenRequest, answerExpectation, pageHeaders } from './replies.ts';
 import { logRequests } from './request-log.ts';
 import { sessionRoutes } from './session.ts';
@@ -29,6 +33,8 @@ import { uploadRoutes } from './uploads.ts';
 export interface AppOptions {
   readonly config: Config;
   readonly store: Store;
+  /** Started and stopped by the caller. */
+  readonly reading: Reading;
   readonly registry: JobRegistry;
   readonly log: Logger;
   /** Makes /readyz say so, so that a balancer sends nobody any more. */
@@ -43,7 +49,8 @@ const serverOptions = {
   keepAliveTimeout: 72_000,
   http: { maxHeaderSize: 16 * 1024, headersTimeout: 30_000 },
   bodyLimit: 1024 * 1024,
-  routerOptions: { maxParamLength: 100 },
+  // The longest group, percent-encoded.
+  routerOptions: { maxParamLength: 2_000 },
   // A stop does not wait for clients; an upload that it cuts is no submit.
   forceCloseConnections: true,
   // What comes while it stops is served or cut off, but never with a body that is no problem.
@@ -55,7 +62,7 @@ const serverOptions = {
 
 /** Builds the server; the caller listens and closes. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { config, store, registry, isShuttingDown = () => false } = options;
+  const { config, store, reading, registry, isShuttingDown = () => false } = options;
   const log: FastifyBaseLogger = options.log;
   const handleError = answerError();
   const app = Fastify({
@@ -65,7 +72,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     frameworkErrors: handleError,
   });
   const access = new Access(config.apiKeys);
-  const context: ApiContext = { config, store, registry, resultLink: resultLinkOf(registry), isShuttingDown };
+  const context: ApiContext = {
+    config,
+    store,
+    reading,
+    registry,
+    resultLink: resultLinkOf(registry),
+    isShuttingDown,
+  };
 
   app.server.on('checkExpectation', answerExpectation);
   app.setErrorHandler(handleError);
@@ -94,6 +108,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   homeRoutes(app, context);
   taskRoutes(app, context);
+  pollRoutes(app, context);
+  taskEventRoutes(app, context);
+  groupRoutes(app, context);
   uploadRoutes(app, context);
   datasetRoutes(app, context);
   healthRoutes(app, context);

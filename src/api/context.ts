@@ -4,11 +4,13 @@ import type { Config } from '../config.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { Store } from '../tasks/store.ts';
 import type { ResultLink } from '../tasks/view.ts';
+import type { Reading } from './reading/reading.ts';
 
 export interface ApiContext {
   readonly config: Config;
   readonly store: Store;
   readonly registry: JobRegistry;
+  readonly reading: Reading;
   readonly resultLink: ResultLink;
   readonly isShuttingDown: () => boolean;
 }

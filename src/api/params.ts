@@ -1,12 +1,26 @@
 /** Parts of a URL's path. */
 import { z } from 'zod';
-import { HttpProblem } from './problems.ts';
+import { HttpProblem, invalidInput } from './problems.ts';
+import { label } from './submission.ts';
 
+const maxIdLength = 100;
 const idParams = z.object({ id: z.guid() });
 
 /** @throws {HttpProblem} 400 for an id that is no UUID */
 export function idFrom(params: unknown): string {
+  if ((params as { id?: string }).id?.[maxIdLength]) {
+    throw new HttpProblem('url-too-long', 'The id in the URL is longer than any id.');
+  }
   const parsed = idParams.safeParse(params);
   if (parsed.success) return parsed.data.id.toLowerCase();
   throw new HttpProblem('invalid-request', 'The id in the URL is not a UUID.');
+}
+
+const groupParams = z.object({ group: label });
+
+/** @throws {HttpProblem} 400 for what can be no group */
+export function groupFrom(params: unknown): string {
+  const parsed = groupParams.safeParse(params);
+  if (parsed.success) return parsed.data.group;
+  throw invalidInput(parsed.error);
 }

@@ -26,6 +26,7 @@ const kinds = {
   'unsupported-media-type': [415, 'The body is of a type that is not taken here'],
   'expectation-failed': [417, 'This expectation cannot be met'],
   'headers-too-large': [431, 'The headers are too large'],
+  'too-many-watchers': [503, 'Too many clients are waiting'],
   'internal-error': [500, 'Something went wrong in the service'],
   unavailable: [503, 'The service is not available right now'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
@@ -76,6 +77,10 @@ export class HttpProblem extends Error {
     };
     this.headers = headers;
   }
+}
+
+export function unknownTask(): HttpProblem {
+  return new HttpProblem('unknown-task', 'No task has this id; a finished task is deleted after a while.');
 }
 
 const retryAfterTroubleSeconds = 5;

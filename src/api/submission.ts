@@ -9,7 +9,7 @@ import { fieldError, HttpProblem, invalidFields, invalidInput } from './problems
 const defaultMaxAttempts = 3;
 
 /** Compared byte by byte and shown on pages: nothing that PostgreSQL refuses or nobody can see. */
-const label = z
+export const label = z
   .string()
   .min(1)
   .max(200)

@@ -1,58 +1,37 @@
-/** Tasks in answers: the JSON, its headers, and what follows a form. */
+/** Answers to requests that have changed a task: its JSON, its headers, and what follows a form. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { TaskState } from '../generated/prisma/client.ts';
 import type { Submitted } from '../tasks/submit.ts';
-import { type TaskView, viewTask } from '../tasks/view.ts';
+import { taskUrl } from '../tasks/view.ts';
 import type { ApiContext } from './context.ts';
-import { matchesEtag, taskEtag } from './etag.ts';
 import { prefersHtml } from './negotiation.ts';
-import { retryAfterSeconds } from './retry-after.ts';
-
-/** Sends the task's JSON, or 304 to a client that has this version. */
-export function sendTask(
-  { resultLink }: ApiContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  row: TaskState,
-): FastifyReply {
-  const view = viewTask(row, resultLink);
-  const etag = taskEtag(row.version);
-  reply.headers({ etag, 'cache-control': 'no-cache', vary: 'Accept, Prefer' });
-  sayWhenToAskAgain(reply, view);
-  if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send();
-  return sendView(reply, view);
-}
+import { answerOf, jsonType, type TaskAnswer, whenToAskAgain } from './reading/task-answer.ts';
 
 /** 202 for a new task, 200 for one that was there; a form is led to the task's page. */
 export function sendSubmitted(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { outcome, task }: Submitted,
+  { outcome, task, replaced }: Submitted,
 ): FastifyReply {
-  const view = viewTask(task, context.resultLink);
-  if (prefersHtml(request.headers.accept)) return leadTo(reply, view);
+  const { reading, resultLink } = context;
+  if (outcome === 'created') reading.groups.submitted(task);
+  if (replaced) reading.snapshots.raise(replaced.id, replaced.version);
+  const self = taskUrl(task.id);
+  if (prefersHtml(request.headers.accept)) return leadTo(reply, task.id);
   reply.code(outcome === 'created' ? 202 : 200);
-  reply.headers({ location: view.links.self, 'operation-location': view.links.self });
-  return sendChanged(reply, task, view);
+  reply.headers({ location: self, 'operation-location': self });
+  return sendChanged(context, reply, answerOf(task, resultLink));
 }
 
 /** The task after a request that changed it. */
-export function sendChanged(reply: FastifyReply, row: TaskState, view: TaskView): FastifyReply {
-  reply.headers({ etag: taskEtag(row.version), 'cache-control': 'no-store', vary: 'Accept' });
-  sayWhenToAskAgain(reply, view);
-  return sendView(reply, view);
-}
-
-export function leadTo(reply: FastifyReply, view: TaskView): FastifyReply {
-  return reply.headers({ 'cache-control': 'no-store', vary: 'Accept' }).redirect(view.links.html, 303);
-}
-
-function sendView(reply: FastifyReply, view: TaskView): FastifyReply {
-  return reply.type('application/json; charset=utf-8').send(JSON.stringify(view));
-}
-
-function sayWhenToAskAgain(reply: FastifyReply, view: TaskView): void {
-  const seconds = retryAfterSeconds(view, new Date());
+export function sendChanged({ reading }: ApiContext, reply: FastifyReply, answer: TaskAnswer): FastifyReply {
+  reply.headers({ etag: answer.etag, 'cache-control': 'no-store', vary: 'Accept' });
+  const seconds = whenToAskAgain(answer, reading.surroundings.places);
   if (seconds !== undefined) reply.header('retry-after', String(seconds));
+  return reply.type(jsonType).send(answer.json);
+}
+
+/** Leads a browser to the task's page. */
+export function leadTo(reply: FastifyReply, id: string): FastifyReply {
+  return reply.headers({ 'cache-control': 'no-store', vary: 'Accept' }).redirect(taskUrl(id), 303);
 }

@@ -1,28 +1,24 @@
-/** Submitting, reading and cancelling tasks. */
+/** Submitting and cancelling tasks. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { cancelTask } from '../tasks/cancel.ts';
-import { readHistory, readTask, readWaiting } from '../tasks/read.ts';
 import { submitTask } from '../tasks/submit.ts';
 import { cleanseJson } from '../tasks/text.ts';
-import { viewTask } from '../tasks/view.ts';
+import { taskUrl } from '../tasks/view.ts';
 import type { ApiContext, Handler } from './context.ts';
 import { withinAnswerTime } from './deadline.ts';
 import { parseForm } from './forms.ts';
-import { prefersHtml, requireRepresentation } from './negotiation.ts';
-import { renderTaskPage } from './pages/index.ts';
+import { prefersHtml } from './negotiation.ts';
 import { idFrom } from './params.ts';
-import { fieldError, HttpProblem, invalidFields, invalidInput } from './problems.ts';
-import { sendPage } from './replies.ts';
+import { fieldError, HttpProblem, invalidFields, invalidInput, unknownTask } from './problems.ts';
 import { checkInput, definitionOf, submitOptions, submitRequest, withKeyHeader } from './submission.ts';
-import { leadTo, sendChanged, sendSubmitted, sendTask } from './task-answers.ts';
+import { leadTo, sendChanged, sendSubmitted } from './task-answers.ts';
 
 const submitBody = submitOptions.extend({ type: z.string(), input: z.unknown().optional() });
 const noFields = z.strictObject({});
 
 export function taskRoutes(app: FastifyInstance, context: ApiContext): void {
   app.post('/tasks', submit(context));
-  app.get('/tasks/:id', { config: { isPublic: true, isPolled: true } }, read(context));
   app.register((forms, _options, done) => {
     forms.addContentTypeParser(
       'application/x-www-form-urlencoded',
@@ -64,23 +60,6 @@ function fileExpected(type: string, field: string): HttpProblem {
   ]);
 }
 
-function read(context: ApiContext): Handler {
-  return async (request, reply) => {
-    const id = idFrom(request.params);
-    const representation = requireRepresentation(request.headers.accept);
-    const row = await withinAnswerTime(readTask(context.store, id));
-    if (!row) throw unknownTask();
-    if (representation === 'json') return sendTask(context, request, reply, row);
-
-    const [history, waiting] = await withinAnswerTime(
-      Promise.all([readHistory(context.store, id), readWaiting(context.store, row)]),
-    );
-    const task = viewTask(row, context.resultLink);
-    reply.header('vary', 'Accept, Prefer');
-    return sendPage(reply, renderTaskPage({ task, history, ...waiting, resultLink: task.links.result }));
-  };
-}
-
 function cancel(context: ApiContext): Handler {
   return async (request, reply) => {
     const id = idFrom(request.params);
@@ -90,18 +69,14 @@ function cancel(context: ApiContext): Handler {
     const cancelled = await withinAnswerTime(cancelTask(context.store, id));
     if (!cancelled) throw unknownTask();
     const { outcome, task } = cancelled;
-    const view = viewTask(task, context.resultLink);
+    const { answer } = context.reading.snapshots.put(task);
     // The page says better than any problem what has become of the task.
-    if (prefersHtml(request.headers.accept)) return leadTo(reply, view);
+    if (prefersHtml(request.headers.accept)) return leadTo(reply, task.id);
     if (outcome === 'finished') {
       throw new HttpProblem('already-finished', `It is too late to cancel: the task has ${task.status}.`, {
-        existingTask: view.links.self,
+        existingTask: taskUrl(task.id),
       });
     }
-    return sendChanged(reply.code(outcome === 'requested' ? 202 : 200), task, view);
+    return sendChanged(context, reply.code(outcome === 'requested' ? 202 : 200), answer);
   };
-}
-
-function unknownTask(): HttpProblem {
-  return new HttpProblem('unknown-task', 'No task has this id; a finished task is deleted after a while.');
 }

@@ -10,15 +10,9 @@ export interface HistoryEntry {
   readonly detail: unknown;
 }
 
-export interface Waiting {
-  /** From 1: how many tasks of the type are taken before this one, itself included. Null unless queued. */
-  readonly place: number | null;
-  /** When the runner's main loop last turned. Null unless running. */
-  readonly heardAt: Date | null;
-}
-
 const historyLimit = 500;
-const placeLimit = 1000;
+/** How far back in a queue places are told. */
+export const placeLimit = 1_000;
 
 export function readTask(store: Store, id: string): Promise<TaskState | null> {
   return store.db.prisma.taskState.findUnique({ where: { id } });
@@ -43,20 +37,22 @@ export function listRecentTasks(store: Store, limit: number): Promise<TaskState[
   });
 }
 
-/** What changes without a version: the place in the queue, and when the worker was last heard from. */
-export async function readWaiting(store: Store, task: TaskState): Promise<Waiting> {
-  if (task.status === 'running' && task.workerId) {
-    const worker = await store.db.prisma.worker.findUnique({
-      where: { id: task.workerId },
-      select: { heardAt: true },
-    });
-    return { place: null, heardAt: worker?.heardAt ?? null };
-  }
-  if (task.status !== 'queued') return { place: null, heardAt: null };
-  const ahead = await store.db.prisma.taskState.findMany({
-    where: { type: task.type, status: 'queued', createdAt: { lt: task.createdAt } },
-    take: placeLimit,
-    select: { id: true },
+/** When a worker's main loop last turned; null for one that is not known any more. */
+export async function readHeardAt(store: Store, workerId: string): Promise<Date | null> {
+  const worker = await store.db.prisma.worker.findUnique({
+    where: { id: workerId },
+    select: { heardAt: true },
   });
-  return { place: ahead.length < placeLimit ? ahead.length + 1 : null, heardAt: null };
+  return worker?.heardAt ?? null;
+}
+
+/** When the first queued tasks of a type were created, at most `placeLimit`, in ms since 1970, oldest first. */
+export async function readQueueTimes(store: Store, type: string): Promise<number[]> {
+  const queued = await store.db.prisma.taskState.findMany({
+    where: { type, status: 'queued' },
+    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    take: placeLimit,
+    select: { createdAt: true },
+  });
+  return queued.map((task) => task.createdAt.getTime());
 }

@@ -25,6 +25,8 @@ export interface SubmitRequest {
 export interface Submitted {
   readonly outcome: 'created' | 'existing';
   readonly task: TaskState;
+  /** The finished task that gave up its key to this one, and its new version. */
+  readonly replaced?: { readonly id: string; readonly version: number } | undefined;
 }
 
 /** The key belongs to a task with other input. */
@@ -48,7 +50,7 @@ export async function submitTask(store: Store, asked: SubmitRequest): Promise<Su
   const request = { ...asked, key: clean(asked.key), group: clean(asked.group) };
   for (;;) {
     const created = await create(store, request);
-    if (created) return { outcome: 'created', task: created };
+    if (created) return { outcome: 'created', ...created };
 
     const existing = await store.db.prisma.taskState.findUnique({
       where: { type_key: { type: request.type, key: request.key ?? '' } },
@@ -61,18 +63,24 @@ export async function submitTask(store: Store, asked: SubmitRequest): Promise<Su
 }
 
 /** Undefined when the key is taken; nothing is changed then. */
-async function create(store: Store, request: SubmitRequest): Promise<TaskState | undefined> {
+async function create(
+  store: Store,
+  request: SubmitRequest,
+): Promise<Pick<Submitted, 'task' | 'replaced'> | undefined> {
+  let replaced: Submitted['replaced'];
   const id = newId();
   const entry = { id: newId(), taskId: id, type: request.type, losses: 0 };
   try {
     await inTransaction(store.db.pool, async (connection) => {
       if (request.key !== undefined && request.onConflict === 'replaceFinished') {
-        await connection.query({
+        const { rows } = await connection.query<{ id: string; version: number }>({
           name: 'give-up-key',
           text: `UPDATE task_state SET key = NULL, replaced_by = $3, version = version + 1
-                 WHERE type = $1 AND key = $2 AND status IN ('succeeded', 'failed', 'cancelled')`,
+                 WHERE type = $1 AND key = $2 AND status IN ('succeeded', 'failed', 'cancelled')
+                 RETURNING id, version`,
           values: [request.type, request.key, id],
         });
+        replaced = rows[0];
       }
       const { rowCount } = await connection.query({
         name: 'insert-task',
@@ -102,7 +110,7 @@ async function create(store: Store, request: SubmitRequest): Promise<TaskState |
     if (error instanceof KeyTaken) return undefined;
     throw error;
   }
-  return store.db.prisma.taskState.findUniqueOrThrow({ where: { id } });
+  return { task: await store.db.prisma.taskState.findUniqueOrThrow({ where: { id } }), replaced };
 }
 
 /** Rolls the transaction back: an old task must not give up its key to one that is not created. */

@@ -34,7 +34,7 @@ export interface TaskView {
   result: unknown;
   error: { code: string; message: string } | null;
   cancelRequested: boolean;
-  links: { self: string; html: string; cancel?: string; result?: string };
+  links: { self: string; html: string; events: string; cancel?: string; result?: string };
 }
 
 /** What `task_state.error` holds. */
@@ -48,9 +48,13 @@ export interface TaskError {
 /** Maps a task's result to the URL of the thing that it made, where its job type says so. */
 export type ResultLink = (type: string, result: unknown) => string | undefined;
 
+export function taskUrl(id: string): string {
+  return `/tasks/${id}`;
+}
+
 /** The public view of one version of a row. */
 export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
-  const self = `/tasks/${row.id}`;
+  const self = taskUrl(row.id);
   const error = row.error as TaskError | null;
   const result = row.status === 'succeeded' ? resultLink(row.type, row.result) : undefined;
   return {
@@ -82,6 +86,7 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
     links: {
       self,
       html: self,
+      events: `${self}/events`,
       ...(isTerminal(row.status) ? {} : { cancel: `${self}/cancel` }),
       ...(result === undefined ? {} : { result }),
     },

@@ -1,10 +1,9 @@
 /** Accept headers, and the two pure functions beside them. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { matchesEtag } from '../../src/api/etag.ts';
 import { representationFor } from '../../src/api/negotiation.ts';
-import { retryAfterSeconds } from '../../src/api/retry-after.ts';
-import type { TaskView } from '../../src/tasks/view.ts';
+import { matchesEtag } from '../../src/api/reading/etag.ts';
+import { type Prospect, retryAfterSeconds } from '../../src/api/reading/retry-after.ts';
 
 test.each([
   [undefined, 'json'],
@@ -44,11 +43,12 @@ test('no header is too strange', () => {
 });
 
 describe('a client comes back', () => {
-  const now = new Date('2026-11-24T12:00:00Z');
-  const task = (state: Partial<TaskView>) =>
+  const now = Date.parse('2026-11-24T12:00:00Z');
+  const task = ({ secondsToStart, ...state }: Partial<Prospect> & { secondsToStart?: number }) =>
     retryAfterSeconds(
-      { status: 'running', etaSeconds: null, nextAttemptAt: null, ...state } as TaskView,
+      { status: 'running', etaSeconds: null, nextAttemptMs: null, startedMs: null, ...state },
       now,
+      secondsToStart,
     );
 
   test.each([
@@ -57,8 +57,14 @@ describe('a client comes back', () => {
     ['after a tenth of the rest', { etaSeconds: 100 }, 10],
     ['after half a minute at the latest', { etaSeconds: 1e9 }, 30],
     ['after a second while it is about to start', { status: 'queued' }, 1],
-    ['when the next try is due', { status: 'queued', nextAttemptAt: '2026-11-24T12:00:20Z' }, 20],
-    ['at once for a try that is overdue', { status: 'queued', nextAttemptAt: '2026-11-24T11:00:00Z' }, 1],
+    ['when the next try is due', { status: 'queued', nextAttemptMs: Date.parse('2026-11-24T12:00:20Z') }, 20],
+    [
+      'at once for a try that is overdue',
+      { status: 'queued', nextAttemptMs: Date.parse('2026-11-24T11:00:00Z') },
+      1,
+    ],
+    ['after a tenth of what has gone by', { startedMs: Date.parse('2026-11-24T11:59:00Z') }, 6],
+    ['after half of its wait in a deep queue', { status: 'queued', secondsToStart: 25 }, 13],
     ['never once it is finished', { status: 'succeeded' }, undefined],
   ] as const)('%s', (_what, state, seconds) => {
     expect(task(state)).toBe(seconds);

@@ -2,8 +2,9 @@
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import { buildApp } from '../../src/api/app.ts';
+import { Reading } from '../../src/api/reading/reading.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
-import { loadRegistry } from '../../src/jobs/registry.ts';
+import { loadRegistry, resultLinkOf } from '../../src/jobs/registry.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { createTestDatabase } from './database.ts';
 import { jobFolders, openStore } from './service.ts';
@@ -13,6 +14,7 @@ export interface TestApi extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly store: Store;
+  readonly reading: Reading;
   /** Closes the server and leaves the store. */
   stopServing(): Promise<void>;
   close(): Promise<void>;
@@ -29,21 +31,42 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
   const database = await createTestDatabase();
   const { close: closeStore, ...own } = await openStore(database.url);
   const store = options.changeStore?.(own) ?? own;
-  const app = await buildApp({
-    config: { ...loadConfig({}), ...options.config },
+  const config = { ...loadConfig({}), ...options.config };
+  const registry = await loadRegistry(jobFolders);
+  const log = pino({ level: 'silent' });
+  const reading = new Reading({
     store,
-    registry: await loadRegistry(jobFolders),
-    log: pino({ level: 'silent' }),
+    resultLink: resultLinkOf(registry),
+    maxWatchers: config.maxWatchers,
+    log,
+  });
+  reading.start();
+  const app = await buildApp({
+    config,
+    store,
+    reading,
+    registry,
+    log,
     ...(options.isShuttingDown && { isShuttingDown: options.isShuttingDown }),
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const close = async () => {
+    reading.release();
     await app.close();
+    await reading.stop();
     await closeStore();
     await database.drop();
   };
   const stopServing = () => app.close();
-  return { url, port: Number(new URL(url).port), store, stopServing, close, [Symbol.asyncDispose]: close };
+  return {
+    url,
+    port: Number(new URL(url).port),
+    store,
+    reading,
+    stopServing,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 /** POST with a JSON body. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../src/tasks/ids.ts';
-import { listRecentTasks, readHistory, readTask, readWaiting } from '../../src/tasks/read.ts';
+import { listRecentTasks, readHistory, readTask } from '../../src/tasks/read.ts';
+import { Surroundings } from '../../src/tasks/snapshots/surroundings.ts';
 import { submit } from '../support/service.ts';
 import { rowOf, runTask, useStore } from '../support/tasks.ts';
 
@@ -84,7 +85,7 @@ describe('the place in the queue', () => {
     await submitMany(2, 'waits');
 
     const places = await Promise.all(
-      ids.map(async (id) => (await readWaiting(store, await rowOf(store, id))).place),
+      ids.map(async (id) => (await new Surroundings(store).waiting(await rowOf(store, id))).place),
     );
 
     expect(places).toEqual([1, 2, 3]);
@@ -94,7 +95,10 @@ describe('the place in the queue', () => {
     await runTask(store);
     const [id] = await submitMany(1);
 
-    expect(await readWaiting(store, await rowOf(store, id ?? ''))).toEqual({ place: 1, heardAt: null });
+    expect(await new Surroundings(store).waiting(await rowOf(store, id ?? ''))).toEqual({
+      place: 1,
+      heardAt: null,
+    });
   });
 
   it('is unknown beyond a thousand', async () => {
@@ -107,7 +111,7 @@ describe('the place in the queue', () => {
       [template],
     );
     const newest = await listRecentTasks(store, 2);
-    const [last, oneBefore] = await Promise.all(newest.map((task) => readWaiting(store, task)));
+    const [last, oneBefore] = await Promise.all(newest.map((task) => new Surroundings(store).waiting(task)));
 
     expect(last?.place).toBeNull();
     expect(oneBefore?.place).toBe(1000);
@@ -119,7 +123,7 @@ describe('of a running task', () => {
     const { taskId, workerId } = await runTask(store);
     const worker = await store.db.prisma.worker.findUniqueOrThrow({ where: { id: workerId } });
 
-    expect(await readWaiting(store, await rowOf(store, taskId))).toEqual({
+    expect(await new Surroundings(store).waiting(await rowOf(store, taskId))).toEqual({
       place: null,
       heardAt: worker.heardAt,
     });
@@ -129,6 +133,9 @@ describe('of a running task', () => {
     const { taskId } = await runTask(store);
     await store.db.prisma.worker.deleteMany();
 
-    expect(await readWaiting(store, await rowOf(store, taskId))).toEqual({ place: null, heardAt: null });
+    expect(await new Surroundings(store).waiting(await rowOf(store, taskId))).toEqual({
+      place: null,
+      heardAt: null,
+    });
   });
 });

@@ -79,6 +79,7 @@ describe('the view of a task', () => {
       links: {
         self: `/tasks/${row.id}`,
         html: `/tasks/${row.id}`,
+        events: `/tasks/${row.id}/events`,
         cancel: `/tasks/${row.id}/cancel`,
       },
     });

@@ -1,0 +1,33 @@
+/** GET /groups/:group/events: the states of all tasks of a group, those that join later included. */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Group } from '../../tasks/snapshots/groups.ts';
+import type { ApiContext } from '../context.ts';
+import { withinAnswerTime } from '../deadline.ts';
+import { groupFrom } from '../params.ts';
+import { EventStream, eventOf } from './event-stream.ts';
+import type { Reading } from './reading.ts';
+import type { TaskAnswer, TaskSnapshot } from './task-answer.ts';
+import { taskEvent } from './task-events.ts';
+
+export function groupEventRoutes(app: FastifyInstance, { reading }: ApiContext): void {
+  app.get(
+    '/groups/:group/events',
+    { config: { isPolled: true }, exposeHeadRoute: false },
+    async (request, reply) => {
+      streamGroup(reading, reply, await withinAnswerTime(reading.groups.find(groupFrom(request.params))));
+      return reply;
+    },
+  );
+}
+
+/** The full state first, oldest task first; a group has no end, as tasks may join at any time. */
+function streamGroup(reading: Reading, reply: FastifyReply, group: Group<TaskAnswer>): void {
+  let unwatch = () => {};
+  const stream = new EventStream(reading.watchers, reply, { onEnd: () => unwatch() });
+  const tell = (snapshot: TaskSnapshot) => stream.send(snapshot.id, taskEvent(snapshot));
+  for (const snapshot of group.tasks.toReversed()) tell(snapshot);
+  unwatch = reading.groups.watch(group, {
+    changed: tell,
+    gone: (id) => stream.send(id, eventOf('gone', JSON.stringify({ id }))),
+  });
+}

@@ -1,0 +1,84 @@
+/** GET /groups/:group: all tasks of a group, as JSON or as a page. */
+import type { FastifyInstance } from 'fastify';
+import { type Group, maxMembers } from '../../tasks/snapshots/groups.ts';
+import type { TaskStatus } from '../../tasks/state-machine.ts';
+import type { ApiContext } from '../context.ts';
+import { withinAnswerTime } from '../deadline.ts';
+import { requireRepresentation } from '../negotiation.ts';
+import { renderGroupPage } from '../pages/index.ts';
+import { groupFrom } from '../params.ts';
+import { sendPage } from '../replies.ts';
+import { areFinished, jsonArray, soonestNews, versionsOf } from './collection.ts';
+import { collectionEtag } from './etag.ts';
+import { groupEventRoutes } from './group-events.ts';
+import { answerPoll, type Pollable, type State } from './pollable.ts';
+import type { Reading } from './reading.ts';
+import { type TaskAnswer, type TaskSnapshot, viewOf } from './task-answer.ts';
+
+/** A group in which nothing runs may be joined at any time. */
+const idleRetryAfterSeconds = 10;
+
+export function groupRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { reading } = context;
+  app.get('/groups/:group', { config: { isPolled: true } }, async (request, reply) => {
+    const name = groupFrom(request.params);
+    const representation = requireRepresentation(request.headers.accept);
+    const group = await withinAnswerTime(reading.groups.find(name));
+    if (representation === 'json') return answerPoll(reading, request, reply, pollableGroup(reading, group));
+
+    reading.groups.keep(group, 0);
+    reply.header('vary', 'Accept, Prefer');
+    const { tasks } = group;
+    const views = tasks.map(({ answer }) => viewOf(answer));
+    return sendPage(reply, renderGroupPage({ group: name, tasks: views, all: linksOf(group).all }));
+  });
+  groupEventRoutes(app, context);
+}
+
+function pollableGroup(reading: Reading, group: Group<TaskAnswer>): Pollable {
+  const { groups, surroundings } = reading;
+  return {
+    state(): State {
+      const { tasks } = group;
+      return {
+        json: groupJson(group, tasks),
+        etag: collectionEtag(versionsOf(tasks)),
+        isFinished: tasks.length > 0 && areFinished(tasks),
+        retryAfterSeconds: soonestNews(tasks, surroundings.places) ?? idleRetryAfterSeconds,
+      };
+    },
+    watch: (onChange) => groups.watch(group, { changed: onChange, gone: onChange }),
+    keep: (ms) => groups.keep(group, ms),
+    cacheControl: 'private, no-cache',
+  };
+}
+
+function groupJson(group: Group<TaskAnswer>, tasks: readonly TaskSnapshot[]): Buffer {
+  const counts = JSON.stringify(countsOf(tasks));
+  return Buffer.concat([
+    Buffer.from(`{"group":${JSON.stringify(group.name)},"counts":${counts},"tasks":`),
+    jsonArray(tasks),
+    Buffer.from(`,"links":${JSON.stringify(linksOf(group))}}`),
+  ]);
+}
+
+export type StatusCounts = Record<TaskStatus, number>;
+
+function countsOf(tasks: readonly TaskSnapshot[]): StatusCounts {
+  const counts: StatusCounts = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0 };
+  for (const { answer } of tasks) counts[answer.status] += 1;
+  return counts;
+}
+
+export interface GroupLinks {
+  self: string;
+  events: string;
+  /** All tasks of a group of which only the newest are here. */
+  all?: string;
+}
+
+function linksOf({ name, size }: Group<TaskAnswer>): GroupLinks {
+  const self = `/groups/${encodeURIComponent(name)}`;
+  const all = size < maxMembers ? {} : { all: `/tasks?group=${encodeURIComponent(name)}` };
+  return { self, events: `${self}/events`, ...all };
+}

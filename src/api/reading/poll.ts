@@ -1,0 +1,107 @@
+/** GET /tasks/:id: from memory wherever that knows, as JSON or as a page. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiContext } from '../context.ts';
+import { withinAnswerTime } from '../deadline.ts';
+import { representationFor, requireRepresentation } from '../negotiation.ts';
+import { renderTaskPage } from '../pages/index.ts';
+import { idFrom } from '../params.ts';
+import { unknownTask } from '../problems.ts';
+import { sendPage } from '../replies.ts';
+import { matchesEtag, versionIn } from './etag.ts';
+import { answerPoll, type Pollable, write } from './pollable.ts';
+import { cacheControl, pollHeaders, type TaskSnapshot, viewOf, whenToAskAgain } from './task-answer.ts';
+
+export function pollRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.get('/tasks/:id', { config: { isPublic: true, isPolled: true } }, (request, reply) => {
+    const snapshot = inMemory(context, request);
+    return snapshot ? sendAtOnce(context, request, reply, snapshot) : findAndSend(context, request, reply);
+  });
+}
+
+/** What answers a plain poll of JSON without a question to anybody: nearly every request that there is. */
+function inMemory({ reading }: ApiContext, request: FastifyRequest): TaskSnapshot | undefined {
+  const { prefer, accept, 'if-none-match': ifNoneMatch } = request.headers;
+  if (prefer !== undefined || representationFor(accept) !== 'json') return undefined;
+  const snapshot = reading.snapshots.current((request.params as { id: string }).id);
+  if (snapshot === undefined || ifNoneMatch === undefined || ifNoneMatch === snapshot.answer.etag)
+    return snapshot;
+  // Another process has told the client of a newer version.
+  return versionIn(ifNoneMatch) > snapshot.version ? undefined : snapshot;
+}
+
+function sendAtOnce(
+  { config, reading }: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  snapshot: TaskSnapshot,
+): FastifyReply {
+  const { answer } = snapshot;
+  const headers = pollHeaders(answer, performance.now(), {
+    places: reading.surroundings.places,
+    publicCacheSeconds: config.publicCacheSeconds,
+  });
+  reading.snapshots.keep(snapshot, 2000 * (headers.retryAfterSeconds ?? 0));
+  if (matchesEtag(request.headers['if-none-match'], answer.etag))
+    return write(reply, 304, headers.notModified);
+  return write(reply, 200, headers.found, answer.json);
+}
+
+async function findAndSend(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const id = idFrom(request.params);
+  const representation = requireRepresentation(request.headers.accept);
+  const snapshot = await withinAnswerTime(
+    context.reading.snapshots.find(id, versionIn(request.headers['if-none-match'])),
+  );
+  if (!snapshot) throw unknownTask();
+  return representation === 'json'
+    ? answerPoll(context.reading, request, reply, pollableTask(context, snapshot))
+    : sendTaskPage(context, reply, snapshot);
+}
+
+/** A task that is followed from a snapshot on. */
+function pollableTask({ config, reading }: ApiContext, found: TaskSnapshot): Pollable {
+  let latest = found;
+  let isGone = false;
+  return {
+    state() {
+      if (isGone) throw unknownTask();
+      return {
+        ...latest.answer,
+        retryAfterSeconds: whenToAskAgain(latest.answer, reading.surroundings.places),
+      };
+    },
+    watch(onChange) {
+      return reading.snapshots.watch(latest, {
+        changed(snapshot) {
+          latest = snapshot;
+          onChange();
+        },
+        gone() {
+          isGone = true;
+          onChange();
+        },
+      });
+    },
+    keep: (ms) => reading.snapshots.keep(latest, ms),
+    cacheControl: cacheControl(config.publicCacheSeconds),
+  };
+}
+
+async function sendTaskPage(
+  { reading }: ApiContext,
+  reply: FastifyReply,
+  snapshot: TaskSnapshot,
+): Promise<FastifyReply> {
+  reading.snapshots.keep(snapshot, 0);
+  const { surroundings } = reading;
+  const [history, waiting] = await withinAnswerTime(
+    Promise.all([surroundings.history(snapshot.id, snapshot.version), surroundings.waiting(snapshot.answer)]),
+  );
+  const task = viewOf(snapshot.answer);
+  reply.header('vary', 'Accept, Prefer');
+  return sendPage(reply, renderTaskPage({ task, history, ...waiting, resultLink: task.links.result }));
+}

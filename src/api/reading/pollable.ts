@@ -1,0 +1,106 @@
+/** Whatever can be polled, plainly or by waiting: a task, several, a group. One way to answer for all. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { unavailable } from '../problems.ts';
+import { matchesEtag } from './etag.ts';
+import { hold } from './hold.ts';
+import { waitSeconds } from './prefer.ts';
+import type { Reading } from './reading.ts';
+import { jsonType } from './task-answer.ts';
+
+/** What is sent at one moment. */
+export interface State {
+  readonly json: Buffer;
+  readonly etag: string;
+  /** Nothing more will happen by itself. */
+  readonly isFinished: boolean;
+  /** Undefined once finished. */
+  readonly retryAfterSeconds: number | undefined;
+}
+
+export interface Pollable {
+  /** As it is now. Throws the problem where it is gone. */
+  state(): State;
+  /** Calls `onChange` whenever `state` may have changed, until the returned function is called. */
+  watch(onChange: () => void): () => void;
+  /** Says that it will be polled again within this time: it stays in memory. */
+  keep(ms: number): void;
+  /** Of plain polls. */
+  readonly cacheControl: string;
+}
+
+/**
+ * Answers a poll of JSON: at once, or with `Prefer: wait=N` when its state differs from what the client
+ * has (If-None-Match), or is final where the client has named nothing, or the time is up.
+ */
+export async function answerPoll(
+  reading: Reading,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  pollable: Pollable,
+): Promise<FastifyReply> {
+  const { prefer, 'if-none-match': ifNoneMatch } = request.headers;
+  const seconds = waitSeconds(prefer?.toString());
+  if (seconds === undefined) {
+    const state = pollable.state();
+    pollable.keep(2000 * (state.retryAfterSeconds ?? 0));
+    return sendState(reply, state, ifNoneMatch, ['cache-control', pollable.cacheControl]);
+  }
+  const hasNews = () => {
+    const { etag, isFinished } = pollable.state();
+    return ifNoneMatch === undefined ? isFinished : !matchesEtag(ifNoneMatch, etag);
+  };
+  if (!hasNews() && seconds > 0) {
+    const end = await hold(reading.watchers, reply.raw, seconds, (onNews) =>
+      pollable.watch(() => hasNewsOrIsGone(hasNews) && onNews()),
+    );
+    if (end === 'left') return reply.hijack();
+    if (end !== 'news' && !reading.snapshots.isFresh) {
+      throw unavailable('The database does not answer, so that nothing is known of changes.');
+    }
+  }
+  const headers = ['cache-control', 'no-store', 'preference-applied', `wait=${seconds}`];
+  return sendState(reply, pollable.state(), ifNoneMatch, headers);
+}
+
+/** What is gone is news, which the answer tells. */
+function hasNewsOrIsGone(hasNews: () => boolean): boolean {
+  try {
+    return hasNews();
+  } catch {
+    return true;
+  }
+}
+
+function sendState(
+  reply: FastifyReply,
+  state: State,
+  ifNoneMatch: string | undefined,
+  headers: readonly string[],
+): FastifyReply {
+  const { json, etag, retryAfterSeconds } = state;
+  const common = [
+    ...['etag', etag],
+    ...headers,
+    ...['vary', 'Accept, Prefer'],
+    ...(retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]),
+    ...['x-content-type-options', 'nosniff'],
+  ];
+  if (matchesEtag(ifNoneMatch, etag)) return write(reply, 304, common);
+  return write(
+    reply,
+    200,
+    ['content-type', jsonType, 'content-length', String(json.length), ...common],
+    json,
+  );
+}
+
+/**
+ * Past Fastify's own sending, which a poll can do without: a twentieth of the time of an answer.
+ * @param headers names and values in turn
+ */
+export function write(reply: FastifyReply, status: number, headers: string[], body?: Buffer): FastifyReply {
+  reply.hijack();
+  reply.raw.writeHead(status, headers);
+  reply.raw.end(body);
+  return reply;
+}

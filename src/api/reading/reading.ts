@@ -1,0 +1,66 @@
+/** What reading needs and shares: the snapshots of tasks and groups, and the clients that wait. */
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { openPool } from '../../database/database.ts';
+import { Deadlines } from '../../deadlines.ts';
+import { Groups } from '../../tasks/snapshots/groups.ts';
+import { Snapshots } from '../../tasks/snapshots/snapshots.ts';
+import { Surroundings } from '../../tasks/snapshots/surroundings.ts';
+import type { Store } from '../../tasks/store.ts';
+import type { ResultLink } from '../../tasks/view.ts';
+import { answerOf, bytesOf, type TaskAnswer, type TaskSnapshots } from './task-answer.ts';
+import { Watchers } from './watchers.ts';
+
+export interface ReadingOptions {
+  readonly store: Store;
+  readonly resultLink: ResultLink;
+  readonly maxWatchers: number;
+  readonly log: Pick<Logger, 'debug'>;
+}
+
+/** One for the tick, one for first reads, one for groups: none of them waits for a submit. */
+const connections = 3;
+/** Past this nobody waits for the answer any more. */
+const statementTimeoutMs = 5_000;
+
+export class Reading {
+  readonly snapshots: TaskSnapshots;
+  readonly groups: Groups<TaskAnswer>;
+  readonly surroundings: Surroundings;
+  readonly watchers: Watchers;
+  private readonly deadlines = new Deadlines();
+  private readonly pool: pg.Pool;
+
+  constructor({ store, resultLink, maxWatchers, log }: ReadingOptions) {
+    const onError = (error: unknown) =>
+      log.debug({ err: error }, 'refresh failed; the next tick tries again');
+    this.pool = openPool(store.db.url, { name: 'headway reading', connections, statementTimeoutMs });
+    this.snapshots = new Snapshots({
+      pool: this.pool,
+      render: (row) => answerOf(row, resultLink),
+      bytesOf,
+      onError,
+    });
+    this.groups = new Groups({ pool: this.pool, snapshots: this.snapshots, onError });
+    this.surroundings = new Surroundings(store);
+    this.watchers = new Watchers({ max: maxWatchers, deadlines: this.deadlines });
+  }
+
+  start(): void {
+    this.snapshots.start();
+    this.groups.start();
+    this.deadlines.start();
+  }
+
+  /** Answers all who wait; who comes from now on does not wait. */
+  release(): void {
+    this.watchers.releaseAll();
+  }
+
+  async stop(): Promise<void> {
+    this.release();
+    this.deadlines.stop();
+    await Promise.all([this.snapshots.stop(), this.groups.stop()]);
+    await this.pool.end();
+  }
+}

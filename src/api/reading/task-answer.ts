@@ -1,0 +1,103 @@
+/** A version of a task as it is sent: its bytes, its validator, and the headers of a poll. */
+import type { TaskRow } from '../../tasks/row.ts';
+import type { QueuePlaces } from '../../tasks/snapshots/queue-places.ts';
+import type { Snapshot, Snapshots } from '../../tasks/snapshots/snapshots.ts';
+import { isTerminal } from '../../tasks/state-machine.ts';
+import { type ResultLink, type TaskView, viewTask } from '../../tasks/view.ts';
+import { taskEtag } from './etag.ts';
+import { type Prospect, retryAfterSeconds } from './retry-after.ts';
+
+/** Everything but the headers is a function of the row. */
+export interface TaskAnswer extends Prospect {
+  readonly json: Buffer;
+  readonly etag: string;
+  readonly isFinished: boolean;
+  readonly type: string;
+  readonly createdAt: Date;
+  readonly workerId: string | null;
+  /** Made when the first poll asks, and again after a second: the time to ask again changes by itself. */
+  poll: PollHeaders | undefined;
+}
+
+/** Names and values in turn, as `writeHead` takes them. */
+export interface PollHeaders {
+  readonly found: string[];
+  readonly notModified: string[];
+  readonly retryAfterSeconds: number | undefined;
+  /** By `performance.now()`. */
+  readonly untilMs: number;
+}
+
+export type TaskSnapshot = Snapshot<TaskAnswer>;
+export type TaskSnapshots = Snapshots<TaskAnswer>;
+
+const headersAgeMs = 1_000;
+/** What a snapshot takes beside its bytes, about. */
+const overheadBytes = 1_000;
+
+export const jsonType = 'application/json; charset=utf-8';
+
+export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
+  const view = viewTask(row, resultLink);
+  return {
+    json: Buffer.from(JSON.stringify(view)),
+    etag: taskEtag(row.version),
+    isFinished: isTerminal(row.status),
+    status: row.status,
+    type: row.type,
+    createdAt: row.createdAt,
+    workerId: row.workerId,
+    nextAttemptMs: row.nextAttemptAt?.getTime() ?? null,
+    startedMs: row.startedAt?.getTime() ?? null,
+    etaSeconds: view.etaSeconds,
+    poll: undefined,
+  };
+}
+
+export function bytesOf(answer: TaskAnswer): number {
+  return answer.json.length + overheadBytes;
+}
+
+/** The view of which the answer was made. */
+export function viewOf(answer: TaskAnswer): TaskView {
+  return JSON.parse(answer.json.toString()) as TaskView;
+}
+
+export interface PollOptions {
+  readonly places: QueuePlaces;
+  /** For how long a shared cache may answer in our place; 0 for not at all. */
+  readonly publicCacheSeconds: number;
+}
+
+/** The headers of a plain poll. */
+export function pollHeaders(answer: TaskAnswer, nowMs: number, options: PollOptions): PollHeaders {
+  const known = answer.poll;
+  if (known !== undefined && known.untilMs > nowMs) return known;
+  const seconds = whenToAskAgain(answer, options.places);
+  const notModified = [
+    ...['etag', answer.etag],
+    ...['cache-control', cacheControl(options.publicCacheSeconds)],
+    ...['vary', 'Accept, Prefer'],
+    ...(seconds === undefined ? [] : ['retry-after', String(seconds)]),
+    ...['x-content-type-options', 'nosniff'],
+  ];
+  answer.poll = {
+    found: ['content-type', jsonType, 'content-length', String(answer.json.length), ...notModified],
+    notModified,
+    retryAfterSeconds: seconds,
+    untilMs: nowMs + headersAgeMs,
+  };
+  return answer.poll;
+}
+
+/** Seconds; undefined for a finished task. */
+export function whenToAskAgain(answer: TaskAnswer, places: QueuePlaces): number | undefined {
+  const { status, type, createdAt } = answer;
+  const secondsToStart = status === 'queued' ? places.secondsToStart(type, createdAt) : undefined;
+  return retryAfterSeconds(answer, Date.now(), secondsToStart);
+}
+
+/** A browser's own cache asks each time; only a cache that many share may answer by itself, where that is allowed. */
+export function cacheControl(publicCacheSeconds: number): string {
+  return publicCacheSeconds === 0 ? 'no-cache' : `public, max-age=0, s-maxage=${publicCacheSeconds}`;
+}

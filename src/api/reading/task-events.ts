@@ -1,0 +1,61 @@
+/** GET /tasks/:id/events: a task's states as they come, until its end. */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { ApiContext } from '../context.ts';
+import { withinAnswerTime } from '../deadline.ts';
+import { idFrom } from '../params.ts';
+import { unknownTask } from '../problems.ts';
+import { EventStream, eventOf } from './event-stream.ts';
+import type { Reading } from './reading.ts';
+import type { TaskSnapshot } from './task-answer.ts';
+
+export function taskEventRoutes(app: FastifyInstance, { reading }: ApiContext): void {
+  const config = { isPublic: true, isPolled: true };
+  app.get('/tasks/:id/events', { config, exposeHeadRoute: false }, async (request, reply) => {
+    const id = idFrom(request.params);
+    const seen = lastSeen(request.headers['last-event-id']);
+    const snapshot = await withinAnswerTime(reading.snapshots.find(id, seen));
+    if (!snapshot) throw unknownTask();
+    // Stock clients come back after the end of a stream, unless they are told so.
+    if (snapshot.answer.isFinished && snapshot.version === seen) {
+      return reply.code(204).header('cache-control', 'no-store').send();
+    }
+    streamTask(reading, reply, snapshot, seen);
+    return reply;
+  });
+}
+
+/** The version of the last event that the client has got; 0 for none, or one that is none of ours. */
+function lastSeen(lastEventId: string | string[] | undefined): number {
+  return typeof lastEventId === 'string' && /^\d{1,10}$/.test(lastEventId) ? Number(lastEventId) : 0;
+}
+
+function streamTask(reading: Reading, reply: FastifyReply, found: TaskSnapshot, seen: number): void {
+  let unwatch = () => {};
+  const stream = new EventStream(reading.watchers, reply, { onEnd: () => unwatch() });
+  let latestVersion = seen;
+  const tell = (snapshot: TaskSnapshot) => {
+    if (snapshot.version !== latestVersion) stream.send(snapshot.id, taskEvent(snapshot));
+    latestVersion = snapshot.version;
+    if (!snapshot.answer.isFinished) return;
+    stream.send('end', eventOf('end', JSON.stringify({ id: snapshot.id, status: snapshot.answer.status })));
+    stream.close();
+  };
+  const gone = (id: string) => {
+    stream.send('gone', eventOf('gone', JSON.stringify({ id })));
+    stream.close();
+  };
+  tell(found);
+  if (found.answer.isFinished) return;
+  unwatch = reading.snapshots.watch(found, { changed: tell, gone });
+}
+
+const events = new WeakMap<TaskSnapshot, Buffer>();
+
+/** Made once for all who watch. */
+export function taskEvent(snapshot: TaskSnapshot): Buffer {
+  const known = events.get(snapshot);
+  if (known) return known;
+  const event = eventOf('task', snapshot.answer.json, snapshot.version);
+  events.set(snapshot, event);
+  return event;
+}

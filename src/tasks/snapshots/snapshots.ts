@@ -1,0 +1,261 @@
+/**
+ * The tasks that somebody polls or watches, kept in memory: read together, once a tick, in one
+ * statement that returns only what has changed. Between ticks memory answers.
+ */
+import type pg from 'pg';
+import { Loop } from '../../loop.ts';
+import type { TaskRow } from '../row.ts';
+import { FirstReads } from './first-reads.ts';
+import { readChanges, readRows } from './rows.ts';
+
+/** One version of a task as it is sent. */
+export interface Snapshot<Answer> {
+  readonly id: string;
+  readonly version: number;
+  readonly answer: Answer;
+}
+
+/** Told in the tick that finds the change. */
+export interface Watcher<Answer> {
+  changed(snapshot: Snapshot<Answer>): void;
+  /** The task was deleted; nothing more will come. */
+  gone(id: string): void;
+}
+
+export interface SnapshotsOptions<Answer> {
+  readonly pool: pg.Pool;
+  /** Makes what is sent of a row, once for each version. */
+  readonly render: (row: TaskRow) => Answer;
+  /** The memory that an answer takes, in bytes. */
+  readonly bytesOf: (answer: Answer) => number;
+  /** Default 200. */
+  readonly tickMs?: number;
+  /** Answers are dropped, those that were not asked for longest first, to stay below this; default 64 MiB. */
+  readonly maxBytes?: number;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Entry<Answer> {
+  readonly id: string;
+  /** The newest version known; its snapshot may be missing. */
+  version: number;
+  /** The version of the newest snapshot that watchers were told of. */
+  toldVersion: number;
+  /** `version` when the refresh in flight began. */
+  versionAtRefresh: number;
+  snapshot: Snapshot<Answer> | undefined;
+  /** Until when polls keep it in the set, by `performance.now()`. */
+  pollsUntilMs: number;
+  watchers: Set<Watcher<Answer>> | undefined;
+}
+
+const defaultTickMs = 200;
+const defaultMaxBytes = 64 * 1024 * 1024;
+/** Without a refresh for so long, memory is no answer. */
+const staleMs = 2_000;
+/** A task that is polled stays in the set for at least this long. */
+const leastKeepMs = 5_000;
+
+export class Snapshots<Answer> {
+  private readonly options: SnapshotsOptions<Answer>;
+  /** The refresh set. What is not in it is read anew: another process may have changed or deleted it. */
+  private readonly set = new Map<string, Entry<Answer>>();
+  private readonly firstReads: FirstReads;
+  private readonly loop: Loop;
+  private refreshedAtMs = Number.NEGATIVE_INFINITY;
+  private bytes = 0;
+
+  constructor(options: SnapshotsOptions<Answer>) {
+    this.options = options;
+    this.firstReads = new FirstReads((ids) => readRows(options.pool, ids));
+    this.loop = new Loop({
+      intervalMs: options.tickMs ?? defaultTickMs,
+      run: () => this.refresh(),
+      onError: options.onError,
+    });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  /** How many tasks are refreshed. */
+  get size(): number {
+    return this.set.size;
+  }
+
+  /** Whether memory may answer: a refresh has succeeded within the last 2 s. */
+  get isFresh(): boolean {
+    return performance.now() - this.refreshedAtMs < staleMs;
+  }
+
+  /**
+   * What memory knows of a task, no older than a tick and a read; undefined where it must be read.
+   * @param atLeast the newest version that the client has seen, from whichever process
+   */
+  current(id: string, atLeast = 0): Snapshot<Answer> | undefined {
+    const entry = this.set.get(id);
+    if (entry === undefined || entry.version < atLeast) return undefined;
+    return this.isFresh ? entry.snapshot : undefined;
+  }
+
+  /** The task as it is now; undefined for an unknown id. Rejects when the database cannot be asked. */
+  async read(id: string): Promise<Snapshot<Answer> | undefined> {
+    const row = await this.firstReads.read(id);
+    if (!row) return undefined;
+    const snapshot = this.accept(row);
+    if (snapshot) return snapshot;
+    // A write of this process overtook the read; what is read after it counts, whatever it is.
+    const again = await this.firstReads.read(id);
+    return again && (this.accept(again) ?? this.replace(again));
+  }
+
+  /** From memory where that knows enough, else read. */
+  async find(id: string, atLeast = 0): Promise<Snapshot<Answer> | undefined> {
+    return this.current(id, atLeast) ?? this.read(id);
+  }
+
+  /** Says that the task was polled and will be again: it stays in the set for `keepMs`, and at least 5 s. */
+  keep(snapshot: Snapshot<Answer>, keepMs: number): void {
+    const entry = this.set.get(snapshot.id) ?? this.add(snapshot);
+    const untilMs = performance.now() + Math.max(keepMs, leastKeepMs);
+    if (untilMs > entry.pollsUntilMs) entry.pollsUntilMs = untilMs;
+  }
+
+  /** Follows a task from a snapshot on, until the returned function is called. */
+  watch(snapshot: Snapshot<Answer>, watcher: Watcher<Answer>): () => void {
+    const entry = this.set.get(snapshot.id) ?? this.add(snapshot);
+    entry.watchers ??= new Set();
+    entry.watchers.add(watcher);
+    // It changed between the caller's read and now.
+    if (entry.snapshot && entry.snapshot !== snapshot) watcher.changed(entry.snapshot);
+    return () => {
+      entry.watchers?.delete(watcher);
+      if (entry.watchers?.size === 0) entry.watchers = undefined;
+    };
+  }
+
+  /** After a write of this process: its row is known at once, and no read that began before undoes it. */
+  put(row: TaskRow): Snapshot<Answer> {
+    return this.accept(row) ?? this.snapshotOf(row);
+  }
+
+  /** As `put`, where only the version that was written is known. */
+  raise(id: string, version: number): void {
+    const entry = this.set.get(id) ?? this.addEntry(id);
+    if (entry.version > version) return;
+    entry.version = version;
+    // The next tick, or a poll before it, reads the row.
+    this.dropSnapshot(entry);
+  }
+
+  private async refresh(): Promise<void> {
+    const startedMs = performance.now();
+    const ids: string[] = [];
+    const versions: number[] = [];
+    for (const entry of this.set.values()) {
+      if (entry.watchers === undefined && entry.pollsUntilMs <= startedMs) {
+        this.remove(entry);
+      } else {
+        entry.versionAtRefresh = entry.version;
+        ids.push(entry.id);
+        versions.push(entry.toldVersion);
+      }
+    }
+    if (ids.length > 0) {
+      for (const { id, row } of await readChanges(this.options.pool, ids, versions)) {
+        if (row) this.acceptRefreshed(row);
+        else this.dropGone(id);
+      }
+    }
+    this.refreshedAtMs = startedMs;
+  }
+
+  /** A version below one that was known before the read began: the database was restored, and it is right. */
+  private acceptRefreshed(row: TaskRow): void {
+    const entry = this.set.get(row.id);
+    if (entry && row.version < entry.version && entry.version === entry.versionAtRefresh) this.replace(row);
+    else this.accept(row);
+  }
+
+  /** Takes a row over where it is newer than what is known; undefined where it is older. */
+  private accept(row: TaskRow): Snapshot<Answer> | undefined {
+    const entry = this.set.get(row.id);
+    if (entry !== undefined && row.version < entry.version) return entry.snapshot;
+    if (entry?.snapshot && row.version === entry.version) return entry.snapshot;
+    return this.replace(row);
+  }
+
+  private replace(row: TaskRow): Snapshot<Answer> {
+    const entry = this.set.get(row.id) ?? this.addEntry(row.id);
+    const isNews = row.version !== entry.toldVersion;
+    this.dropSnapshot(entry);
+    const snapshot = this.snapshotOf(row);
+    entry.version = row.version;
+    entry.toldVersion = row.version;
+    entry.snapshot = snapshot;
+    this.bytes += this.options.bytesOf(snapshot.answer);
+    if (isNews && entry.watchers) for (const watcher of [...entry.watchers]) watcher.changed(snapshot);
+    if (this.bytes > (this.options.maxBytes ?? defaultMaxBytes)) this.evict();
+    return snapshot;
+  }
+
+  private snapshotOf(row: TaskRow): Snapshot<Answer> {
+    return { id: row.id, version: row.version, answer: this.options.render(row) };
+  }
+
+  private dropGone(id: string): void {
+    const entry = this.set.get(id);
+    if (!entry) return;
+    this.remove(entry);
+    for (const watcher of [...(entry.watchers ?? [])]) watcher.gone(id);
+  }
+
+  private add(snapshot: Snapshot<Answer>): Entry<Answer> {
+    const entry = this.addEntry(snapshot.id);
+    entry.version = snapshot.version;
+    entry.toldVersion = snapshot.version;
+    entry.snapshot = snapshot;
+    this.bytes += this.options.bytesOf(snapshot.answer);
+    return entry;
+  }
+
+  private addEntry(id: string): Entry<Answer> {
+    const entry: Entry<Answer> = {
+      id,
+      version: 0,
+      toldVersion: 0,
+      versionAtRefresh: 0,
+      snapshot: undefined,
+      pollsUntilMs: performance.now() + leastKeepMs,
+      watchers: undefined,
+    };
+    this.set.set(id, entry);
+    return entry;
+  }
+
+  private remove(entry: Entry<Answer>): void {
+    this.dropSnapshot(entry);
+    this.set.delete(entry.id);
+  }
+
+  private dropSnapshot(entry: Entry<Answer>): void {
+    if (entry.snapshot) this.bytes -= this.options.bytesOf(entry.snapshot.answer);
+    entry.snapshot = undefined;
+  }
+
+  /** To three quarters of the limit. A watched task keeps its place and its version: it is read when it is asked for. */
+  private evict(): void {
+    const goal = 0.75 * (this.options.maxBytes ?? defaultMaxBytes);
+    const byAge = [...this.set.values()].sort((a, b) => a.pollsUntilMs - b.pollsUntilMs);
+    for (const entry of byAge) {
+      if (this.bytes <= goal) return;
+      if (entry.watchers === undefined) this.remove(entry);
+      else this.dropSnapshot(entry);
+    }
+  }
+}

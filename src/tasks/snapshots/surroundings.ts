@@ -1,0 +1,48 @@
+/**
+ * What a task's page says beyond the row: its history, its place in the queue, and when its worker was
+ * last heard from. Read at most once a version or once a second, however many look.
+ */
+import { type HistoryEntry, readHeardAt, readHistory } from '../read.ts';
+import type { TaskRow } from '../row.ts';
+import type { Store } from '../store.ts';
+import { Memo } from './memo.ts';
+import { QueuePlaces } from './queue-places.ts';
+
+export interface Waiting {
+  /** From 1: how many tasks of the type are taken before this one, itself included. Null unless queued, or far back. */
+  readonly place: number | null;
+  /** When the runner's main loop last turned. Null unless running. */
+  readonly heardAt: Date | null;
+}
+
+const heardAgeMs = 1_000;
+const maxHistories = 200;
+const maxWorkers = 1_000;
+
+export class Surroundings {
+  readonly places: QueuePlaces;
+  private readonly store: Store;
+  private readonly histories = new Memo<HistoryEntry[]>({
+    maxAgeMs: Number.POSITIVE_INFINITY,
+    maxEntries: maxHistories,
+  });
+  private readonly heard = new Memo<Date | null>({ maxAgeMs: heardAgeMs, maxEntries: maxWorkers });
+
+  constructor(store: Store) {
+    this.store = store;
+    this.places = new QueuePlaces(store);
+  }
+
+  /** Oldest first. A version names its history: every event raises the version. */
+  history(id: string, version: number): Promise<HistoryEntry[]> {
+    return this.histories.get(`${id} ${version}`, () => readHistory(this.store, id));
+  }
+
+  async waiting(task: Pick<TaskRow, 'type' | 'status' | 'createdAt' | 'workerId'>): Promise<Waiting> {
+    const { type, status, workerId, createdAt } = task;
+    if (status === 'queued') return { place: await this.places.placeOf(type, createdAt), heardAt: null };
+    if (status !== 'running' || workerId === null) return { place: null, heardAt: null };
+    const heardAt = await this.heard.get(workerId, () => readHeardAt(this.store, workerId));
+    return { place: null, heardAt };
+  }
+}
