@@ -32,10 +32,15 @@ const queuedTask: TaskView = {
   result: null,
   error: null,
   cancelRequested: false,
-  links: { self: `/tasks/${taskId}`, html: `/tasks/${taskId}`, cancel: `/tasks/${taskId}/cancel` },
+  links: {
+    self: `/tasks/${taskId}`,
+    html: `/tasks/${taskId}`,
+    events: `/tasks/${taskId}/events`,
+    cancel: `/tasks/${taskId}/cancel`,
+  },
 };
 
-const endedLinks = { self: `/tasks/${taskId}`, html: `/tasks/${taskId}` };
+const endedLinks = { self: `/tasks/${taskId}`, html: `/tasks/${taskId}`, events: `/tasks/${taskId}/events` };
 
 export function queued(changes: Partial<TaskView> = {}): TaskView {
   return { ...queuedTask, ...changes };
