@@ -66,6 +66,8 @@ const queueOptions = {
 export class TaskQueue {
   private readonly db: Database;
   private readonly boss: PgBoss;
+  /** Those that this process has code for, in a parent. */
+  private types: readonly string[] = [];
   /**
    * Fetches commit without waiting for the disk. That is safe: the claim that follows waits, and makes
    * the fetch durable with it; a fetch that is lost in a crash leaves its entries waiting.
@@ -90,7 +92,8 @@ export class TaskQueue {
   static async openAndMaintain(db: Database, types: readonly string[], onError: (error: Error) => void) {
     const queue = new TaskQueue(db, { migrate: true, supervise: true }, onError);
     await queue.boss.start();
-    await queue.ensureQueues(types);
+    queue.types = types;
+    await queue.ensureQueues();
     return queue;
   }
 
@@ -143,7 +146,15 @@ export class TaskQueue {
 
   /** Settles an entry that nobody has fetched, in the caller's transaction. */
   async withdraw(entry: { id: string; type: string; losses: number }, connection: Connection): Promise<void> {
-    await this.boss.cancel(queueOf(entry), entry.id, { db: asBossDb(connection) });
+    await this.withdrawAll(queueOf(entry), [entry.id], connection);
+  }
+
+  /** Settles entries that wait, or were fetched by somebody who is gone, in the caller's transaction. */
+  async withdrawAll(queue: string, entryIds: readonly string[], connection: Connection): Promise<void> {
+    await this.boss.cancel(queue, [...entryIds], { db: asBossDb(connection) }).catch((error: unknown) => {
+      // Its entries went with it.
+      if ((error as { code?: unknown }).code !== 'PGBOSS_QUEUE_NOT_FOUND') throw error;
+    });
   }
 
   /**
@@ -162,12 +173,17 @@ export class TaskQueue {
     return rows.map((row) => row.queue);
   }
 
-  private async ensureQueues(types: readonly string[]): Promise<void> {
+  /**
+   * Makes the queues of these types (by default, of all that there is code for) that do not exist: at the
+   * start, and after somebody has deleted one.
+   * @returns their names
+   */
+  async ensureQueues(types = this.types): Promise<string[]> {
     const queues = types.flatMap((type) => [type, soloQueue(type)]);
     const existing = new Set((await this.boss.getQueues(queues)).map((queue) => queue.name));
-    for (const queue of queues) {
-      if (!existing.has(queue)) await this.boss.createQueue(queue, queueOptions);
-    }
+    const missing = queues.filter((queue) => !existing.has(queue));
+    for (const queue of missing) await this.boss.createQueue(queue, queueOptions);
+    return missing;
   }
 }
 

@@ -7,7 +7,7 @@ import { Supervisor } from '../../src/jobs/supervisor.ts';
 import { digestInput } from '../../src/tasks/digest.ts';
 import { TaskQueue } from '../../src/tasks/queue.ts';
 import { type HistoryEntry, readHistory, readTask } from '../../src/tasks/read.ts';
-import { Reaper } from '../../src/tasks/reaper.ts';
+import { Reaper } from '../../src/tasks/reaper/reaper.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { type SubmitRequest, submitTask } from '../../src/tasks/submit.ts';
 import { eventually } from './eventually.ts';

@@ -9,7 +9,7 @@ import { claimTasks } from '../../src/tasks/claim.ts';
 import { fail, succeedAlone } from '../../src/tasks/end.ts';
 import { flushProgress } from '../../src/tasks/progress/flush.ts';
 import type { FetchedEntry } from '../../src/tasks/queue.ts';
-import { requeueStranded } from '../../src/tasks/reaper.ts';
+import { repairEntries } from '../../src/tasks/reaper/entries.ts';
 import { isTerminal, mayMove, type TaskStatus } from '../../src/tasks/state-machine.ts';
 import { giveUp } from '../../src/tasks/workers.ts';
 import { violations } from '../support/invariants.ts';
@@ -202,7 +202,7 @@ const diesBeforeClaim = fc.constant(
 
 const requeues = fc.constant(
   command('requeue what is stranded', async (model, real) => {
-    const requeued = await requeueStranded(store, 0);
+    const { requeued } = await repairEntries(store, 0);
     const stranded = [...model.tasks.entries()].filter(
       ([, one]) => one.status === 'queued' && (one.entryIs === 'gone' || one.entryIs === 'fetched'),
     );
@@ -360,7 +360,7 @@ describe('whatever happens to tasks and workers', () => {
 
         await fc.asyncModelRun(() => ({ model, real }), script);
 
-        await requeueStranded(store, 0);
+        await repairEntries(store, 0);
         expect(await violations(store)).toEqual([]);
       }),
       { numRuns: 40 },

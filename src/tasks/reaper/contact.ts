@@ -1,0 +1,55 @@
+/**
+ * When the reaper may reap. An outage must not look like death: a process reaps only after some seconds
+ * of unbroken contact with the database, so that the living have had time to renew their leases.
+ */
+import { monotonicMs } from '../../monotonic.ts';
+import type { Store } from '../store.ts';
+
+/** Slower than this, an answer counts as none, and a pause of the loop as an outage. */
+const answerLimitMs = 2_000;
+/** Of a lease of 15 s: the contact in seconds that is needed before reaping. */
+const contactPerLease = 7 / 15;
+
+export class Contact {
+  private readonly store: Store;
+  private readonly turnMs: number;
+  private readonly neededMs: number;
+  private sinceMs = monotonicMs();
+  private lastAnswerMs = monotonicMs();
+  private lastDatabaseMs = Number.POSITIVE_INFINITY;
+
+  /** @param turnMs how often `askTime` is called */
+  constructor(options: { store: Store; leaseSeconds: number; turnMs: number }) {
+    this.store = options.store;
+    this.turnMs = options.turnMs;
+    this.neededMs = options.leaseSeconds * 1000 * contactPerLease;
+  }
+
+  get isLongEnough(): boolean {
+    return monotonicMs() - this.sinceMs >= this.neededMs;
+  }
+
+  /** Begins anew: nothing is known of the time before. */
+  break(): void {
+    this.sinceMs = monotonicMs();
+    this.lastAnswerMs = monotonicMs();
+  }
+
+  /** The database's clock; contact begins anew where asking shows that it was broken. */
+  async askTime(): Promise<Date> {
+    const askedMs = monotonicMs();
+    // A gap in this process's own loop: it may have slept through anything.
+    const wasAsleep = askedMs - this.lastAnswerMs > this.turnMs + answerLimitMs;
+    const { rows } = await this.store.db.pool.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+    const isLate = monotonicMs() - askedMs > answerLimitMs;
+    if (!rows[0]) throw new Error('The database did not tell its time');
+    const { now } = rows[0];
+    // The database's clock went on without ours: it was set, or the machine was suspended. Leases are in its time.
+    const elapsedMs = monotonicMs() - this.lastAnswerMs;
+    const hasJumped = now.getTime() - this.lastDatabaseMs > elapsedMs + answerLimitMs;
+    if (wasAsleep || isLate || hasJumped) this.break();
+    this.lastAnswerMs = monotonicMs();
+    this.lastDatabaseMs = now.getTime();
+    return now;
+  }
+}

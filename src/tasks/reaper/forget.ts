@@ -1,0 +1,26 @@
+/** Rows of workers that were lost long ago and have nothing left to say. */
+import type { Store } from '../store.ts';
+import { inTurn } from './turn.ts';
+
+const keepDays = 1;
+const batch = 1_000;
+
+// The table holds a day's workers: it is read whole. One whose tasks have yet to move on stays.
+const forgetSql = `
+  WITH old AS MATERIALIZED (
+    SELECT id FROM worker
+    WHERE lost_at < now() - make_interval(days => ${keepDays})
+      AND NOT EXISTS (SELECT FROM task_state WHERE worker_id = worker.id AND status = 'running')
+    LIMIT ${batch}
+    FOR UPDATE SKIP LOCKED
+  )
+  DELETE FROM worker USING old WHERE worker.id = old.id
+  RETURNING worker.id`;
+
+/** @returns the ids of up to 1,000 workers whose rows were deleted */
+export function forgetWorkers(store: Store): Promise<readonly string[]> {
+  return inTurn(store, async (connection) => {
+    const { rows } = await connection.query<{ id: string }>({ name: 'forget-workers', text: forgetSql });
+    return rows.map((worker) => worker.id);
+  });
+}

@@ -1,0 +1,34 @@
+/** Workers whose lease has lapsed: nobody has heard from them. */
+import type { Store } from '../store.ts';
+import { inTurn } from './turn.ts';
+
+/**
+ * Marks workers lost whose lease has lapsed, unless the statement comes later than 2 s after
+ * `databaseTime`: then it was stuck in a frozen server, and so perhaps were the renewals.
+ * @returns their ids
+ */
+export function reapLapsed(store: Store, databaseTime: Date): Promise<readonly string[]> {
+  return inTurn(store, async (connection) => {
+    // Locked first, counted in a statement of its own. A worker whose claim is under way is left to the next turn.
+    const lapsed = await connection.query<{ id: string }>({
+      name: 'lapsed-workers',
+      text: `SELECT id FROM worker
+             WHERE lost_at IS NULL AND lease_expires_at < clock_timestamp()
+               AND clock_timestamp() <= $1::timestamptz + interval '2 seconds'
+             FOR NO KEY UPDATE SKIP LOCKED`,
+      values: [databaseTime],
+    });
+    if (lapsed.rows.length === 0) return [];
+    const { rows } = await connection.query<{ id: string }>({
+      name: 'reap-workers',
+      text: `UPDATE worker
+             SET lost_at = now(), lost_reason = 'lease_lapsed: it was not heard from',
+                 lost_with = (SELECT count(*) FROM task_state WHERE worker_id = worker.id AND status = 'running')
+             WHERE id = ANY ($1::uuid[]) AND lost_at IS NULL AND lease_expires_at < clock_timestamp()
+               AND clock_timestamp() <= $2::timestamptz + interval '2 seconds'
+             RETURNING id`,
+      values: [lapsed.rows.map((worker) => worker.id), databaseTime],
+    });
+    return rows.map((worker) => worker.id);
+  });
+}

@@ -1,0 +1,52 @@
+/** Running tasks whose worker has no row: it was deleted by hand, or restored without it. */
+import type { Connection } from '../../database/database.ts';
+import { newId } from '../ids.ts';
+import type { Store } from '../store.ts';
+import { inTurn } from './turn.ts';
+
+// By the partial index on the worker of running rows. A worker without a row claims nothing more, so that the
+// number cannot grow meanwhile; its lease thread finds that it has been given up, and ends it.
+export const findMissingSql = `
+  SELECT worker_id AS id, count(*) AS tasks
+  FROM task_state
+  WHERE status = 'running' AND worker_id IS NOT NULL
+    AND NOT EXISTS (SELECT FROM worker WHERE worker.id = worker_id)
+  GROUP BY worker_id`;
+
+// Tasks that name no worker at all are put under one that never was. External ones have none by right.
+export const findNamelessSql = `
+  SELECT id FROM task_state
+  WHERE status = 'running' AND worker_id IS NULL AND report_token_hash IS NULL
+  LIMIT 100
+  FOR NO KEY UPDATE SKIP LOCKED`;
+
+/**
+ * Gives each missing worker a row that says that it is lost, and with how many attempts: from there on
+ * its tasks are moved on like those of any lost worker.
+ * @returns the workers' ids
+ */
+export function markMissing(store: Store): Promise<readonly string[]> {
+  return inTurn(store, async (connection) => {
+    await nameWorker(connection);
+    const { rows } = await connection.query<{ id: string }>({
+      name: 'mark-missing',
+      text: `INSERT INTO worker (id, host, pid, slots, lease_expires_at, lost_at, lost_reason, lost_with)
+             SELECT id, 'unknown', 0, 0, now(), now(), 'missing: nothing is known of it any more', tasks
+             FROM (${findMissingSql}) AS missing
+             ON CONFLICT (id) DO NOTHING
+             RETURNING id`,
+    });
+    return rows.map((worker) => worker.id);
+  });
+}
+
+async function nameWorker(connection: Connection): Promise<void> {
+  await connection.query({
+    name: 'name-worker',
+    text: `WITH nameless AS MATERIALIZED (${findNamelessSql})
+           UPDATE task_state AS task SET worker_id = $1, version = version + 1
+           FROM nameless
+           WHERE task.id = nameless.id AND task.status = 'running'`,
+    values: [newId()],
+  });
+}

@@ -1,0 +1,105 @@
+/**
+ * The reaper: takes from dead workers what they were running, and makes the queue agree with the tasks.
+ * It runs in every parent, one at a time, and only where `Contact` says that it may.
+ */
+import type { Logger } from 'pino';
+import { isConnectionError } from '../../database/errors.ts';
+import { Loop } from '../../loop.ts';
+import { monotonicMs } from '../../monotonic.ts';
+import type { Store } from '../store.ts';
+import { lostWithRunningRows } from '../workers.ts';
+import { Contact } from './contact.ts';
+import { repairEntries } from './entries.ts';
+import { forgetWorkers } from './forget.ts';
+import { reapLapsed } from './lapsed.ts';
+import { moveOnLost } from './lost.ts';
+import { markMissing } from './missing.ts';
+import { type RepairKind, Repairs } from './repairs.ts';
+
+export interface ReaperOptions {
+  readonly store: Store;
+  readonly leaseSeconds: number;
+  readonly log: Logger;
+}
+
+const turnMs = 1_000;
+const repairMs = 2_000;
+/** Where a pass over the queue takes long, as with a million tasks in it, it comes the more seldom. */
+const restPerPass = 20;
+/** So many ids are named in a line of the log. */
+const namedIds = 20;
+
+export class Reaper {
+  /** What it has put right since the start. */
+  readonly repairs = new Repairs();
+  private readonly options: ReaperOptions;
+  private readonly contact: Contact;
+  private readonly loop: Loop;
+  private nextRepairMs = 0;
+
+  constructor(options: ReaperOptions) {
+    this.options = options;
+    this.contact = new Contact({ ...options, turnMs });
+    this.loop = new Loop({
+      intervalMs: turnMs,
+      run: () => this.turn(),
+      onError: (error) => {
+        this.contact.break();
+        options.log.debug({ err: error }, 'reaper turn failed');
+      },
+    });
+  }
+
+  start(): void {
+    this.contact.break();
+    this.loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  private async turn(): Promise<void> {
+    const databaseTime = await this.contact.askTime();
+    if (!this.contact.isLongEnough) return;
+    await this.takeFromTheDead(databaseTime);
+    if (monotonicMs() >= this.nextRepairMs) await this.repairQueue();
+  }
+
+  /** @param databaseTime of the database's last answer */
+  async takeFromTheDead(databaseTime: Date): Promise<void> {
+    const { store, log } = this.options;
+    this.report('worker_lapsed', await reapLapsed(store, databaseTime));
+    this.report('worker_missing', await markMissing(store));
+    for (const worker of await lostWithRunningRows(store)) {
+      try {
+        const moved = await moveOnLost(store, worker);
+        const tasks = moved.map((task) => task.taskId);
+        this.report('task_moved_on', tasks);
+      } catch (error) {
+        // One worker's tasks hold up no other's.
+        if (isConnectionError(error)) throw error;
+        log.error({ err: error, worker }, 'tasks of a lost worker could not be moved on');
+      }
+    }
+  }
+
+  async repairQueue(): Promise<void> {
+    const { store, leaseSeconds, log } = this.options;
+    const begunMs = monotonicMs();
+    this.report('queue_created', await store.queue.ensureQueues());
+    const { requeued, settled, failed, isUnfinished } = await repairEntries(store, leaseSeconds);
+    this.report('task_requeued', requeued);
+    this.report('entry_settled', settled);
+    for (const [queue, error] of failed) log.error({ err: error, queue }, 'queue could not be repaired');
+    this.report('worker_forgotten', await forgetWorkers(store));
+    const restMs = Math.max(repairMs, restPerPass * (monotonicMs() - begunMs));
+    this.nextRepairMs = isUnfinished ? 0 : begunMs + restMs;
+  }
+
+  private report(kind: RepairKind, ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    this.repairs.add(kind, ids.length);
+    this.options.log.warn({ repair: kind, count: ids.length, ids: ids.slice(0, namedIds) }, 'put right');
+  }
+}

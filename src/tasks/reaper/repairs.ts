@@ -1,0 +1,27 @@
+/** What the reaper has put right, by kind: for its log, and for whoever shows metrics. */
+
+/** What each kind counts. */
+export const repairKinds = {
+  worker_lapsed: 'workers given up because their lease had lapsed',
+  worker_missing: 'workers given up because their row was gone',
+  task_moved_on: 'running tasks taken from a lost worker',
+  task_requeued: 'queued tasks that nothing waited for, given a new queue entry',
+  entry_settled: 'queue entries whose task did not wait for them, withdrawn',
+  queue_created: 'queues of pg-boss that were gone, made again',
+  worker_forgotten: 'rows of workers lost long ago, deleted',
+} as const;
+
+export type RepairKind = keyof typeof repairKinds;
+
+/** Counts since the process started. */
+export class Repairs {
+  private readonly counts = new Map<RepairKind, number>();
+
+  add(kind: RepairKind, count: number): void {
+    this.counts.set(kind, this.count(kind) + count);
+  }
+
+  count(kind: RepairKind): number {
+    return this.counts.get(kind) ?? 0;
+  }
+}

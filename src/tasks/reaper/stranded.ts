@@ -1,0 +1,78 @@
+/**
+ * Queued tasks that nothing waits for: their entry was fetched by a runner that died before its claim, or
+ * was expired, cancelled or deleted by somebody. The task is the truth: it is given a new entry.
+ */
+import { type Entry, queueSql, typeOfQueue } from '../queue.ts';
+import type { Store } from '../store.ts';
+import type { Mismatch } from './mismatches.ts';
+import { inTurn } from './turn.ts';
+
+// Each by its primary key. What has moved since it was found, or is held by somebody, is left alone.
+const requeueSql = `
+  WITH asked AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS asked (id, entry_id) ORDER BY id
+  ), stranded AS MATERIALIZED (
+    SELECT task.id, task.entry_id, entry.state
+    FROM asked
+    CROSS JOIN LATERAL (
+      SELECT id, entry_id, ${queueSql('task')} AS queue FROM task_state AS task
+      WHERE task.id = asked.id AND task.entry_id = asked.entry_id AND task.status = 'queued'
+      FOR NO KEY UPDATE SKIP LOCKED
+    ) AS task
+    LEFT JOIN pgboss.job AS entry ON entry.name = task.queue AND entry.id = asked.entry_id
+  ), requeued AS (
+    UPDATE task_state AS task SET entry_id = gen_random_uuid(), version = version + 1, updated_at = now()
+    FROM stranded WHERE task.id = stranded.id AND task.status = 'queued'
+    RETURNING task.id, task.type, task.losses, task.attempt, task.entry_id, task.next_attempt_at,
+              stranded.entry_id AS old_entry_id, stranded.state
+  ), told AS (
+    INSERT INTO task_event (task_id, attempt, kind, detail)
+    SELECT id, attempt, 'requeued', jsonb_build_object('message', CASE state
+             WHEN 'active' THEN 'a worker took its queue entry and did not begin'
+             WHEN 'completed' THEN 'its queue entry had been settled'
+             WHEN 'cancelled' THEN 'its queue entry had been cancelled'
+             WHEN 'failed' THEN 'its queue entry had failed or expired'
+             ELSE 'its queue entry was gone'
+           END)
+    FROM requeued
+  )
+  SELECT id AS "taskId", type, losses, entry_id AS id, next_attempt_at AS "startAfter", old_entry_id AS "oldEntryId"
+  FROM requeued`;
+
+interface RequeuedRow extends Omit<Entry, 'startAfter'> {
+  readonly startAfter: Date | null;
+  readonly oldEntryId: string;
+}
+
+/**
+ * Gives queued tasks new entries; no try is spent. Their queue is made again where it is gone.
+ * @param queue the one that all of them wait in
+ * @returns the tasks' ids
+ */
+export async function requeue(
+  store: Store,
+  queue: string,
+  tasks: readonly Mismatch[],
+): Promise<readonly string[]> {
+  await store.queue.ensureQueues([typeOfQueue(queue)]);
+  return inTurn(store, async (connection) => {
+    const { rows } = await connection.query<RequeuedRow>({
+      name: 'requeue',
+      text: requeueSql,
+      values: [tasks.map((task) => task.taskId), tasks.map((task) => task.entryId)],
+    });
+    if (rows.length === 0) return [];
+    // One that was fetched and dropped is part of this repair, and not another.
+    const oldEntryIds = rows.map((row) => row.oldEntryId);
+    await store.queue.withdrawAll(queue, oldEntryIds, connection);
+    const entries = rows.map(({ id, taskId, type, losses, startAfter }) => ({
+      id,
+      taskId,
+      type,
+      losses,
+      startAfter: startAfter ?? undefined,
+    }));
+    await store.queue.send(entries, connection);
+    return rows.map((row) => row.taskId);
+  });
+}

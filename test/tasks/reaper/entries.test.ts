@@ -1,0 +1,317 @@
+import { describe, expect, it } from 'vitest';
+import { cancelTask } from '../../../src/tasks/cancel.ts';
+import { newId } from '../../../src/tasks/ids.ts';
+import type { Entry } from '../../../src/tasks/queue.ts';
+import { soloQueue } from '../../../src/tasks/queue.ts';
+import { readHistory } from '../../../src/tasks/read.ts';
+import { repairEntries } from '../../../src/tasks/reaper/entries.ts';
+import { violations } from '../../support/invariants.ts';
+import { submit } from '../../support/service.ts';
+import {
+  entryState,
+  kindsOf,
+  liveEntries,
+  openRaw,
+  rowOf,
+  runTask,
+  startWorker,
+  takeAll,
+  useStore,
+} from '../../support/tasks.ts';
+
+const store = useStore();
+
+const age = (taskId: string, seconds: number) =>
+  store.db.pool.query('UPDATE task_state SET updated_at = now() - make_interval(secs => $2) WHERE id = $1', [
+    taskId,
+    seconds,
+  ]);
+const ageFetch = (seconds: number) =>
+  store.db.pool.query('UPDATE pgboss.job SET started_on = now() - make_interval(secs => $1)', [seconds]);
+const ageEntries = (seconds: number) =>
+  store.db.pool.query(
+    'UPDATE pgboss.job SET created_on = now() - make_interval(secs => $1), start_after = now()',
+    [seconds],
+  );
+const requeued = async (leaseSeconds = 15) => (await repairEntries(store, leaseSeconds)).requeued;
+const settled = async (leaseSeconds = 15) => (await repairEntries(store, leaseSeconds)).settled;
+
+async function addEntry(taskId: string, entry: Partial<Entry> = {}): Promise<string> {
+  const id = newId();
+  await store.queue.send([{ id, taskId, type: 'noop', losses: 0, ...entry }], store.db.pool);
+  return id;
+}
+
+async function deleteQueue(name: string): Promise<void> {
+  await store.db.pool.query('DELETE FROM pgboss.job WHERE name = $1', [name]);
+  await store.db.pool.query('DELETE FROM pgboss.queue WHERE name = $1', [name]);
+}
+
+describe('a queued task without an entry that waits', () => {
+  it('is given a new one, no try spent, and its history says so', async () => {
+    const task = await submit(store, 'noop', null);
+    await store.queue.fetch('noop', 1);
+    await age(task.id, 60);
+    await ageFetch(60);
+
+    expect(await requeued()).toEqual([task.id]);
+
+    const row = await rowOf(store, task.id);
+    expect(row).toMatchObject({ status: 'queued', attempt: 0, failures: 0, version: task.version + 1 });
+    expect(row.entryId).not.toBe(task.entryId);
+    expect(await liveEntries(store)).toMatchObject([{ id: row.entryId, taskId: task.id }]);
+    expect(await readHistory(store, task.id)).toMatchObject([
+      { kind: 'submitted' },
+      { kind: 'requeued', detail: { message: 'a worker took its queue entry and did not begin' } },
+    ]);
+    expect(await takeAll(store, await startWorker(store))).toMatchObject([{ taskId: task.id, attempt: 1 }]);
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('is given one also where the entry was deleted', async () => {
+    const task = await submit(store, 'noop', null);
+    await store.db.pool.query('DELETE FROM pgboss.job');
+    await age(task.id, 60);
+
+    expect(await requeued()).toEqual([task.id]);
+
+    expect(await readHistory(store, task.id)).toMatchObject([
+      {},
+      { detail: { message: 'its queue entry was gone' } },
+    ]);
+  });
+
+  it.each([
+    ['cancelled', 'its queue entry had been cancelled'],
+    ['completed', 'its queue entry had been settled'],
+    ['failed', 'its queue entry had failed or expired'],
+  ])('is given one also where the entry is %s, by hand or by a tool of pg-boss', async (state, message) => {
+    const task = await submit(store, 'noop', null);
+    await store.db.pool.query('UPDATE pgboss.job SET state = $1::pgboss.job_state, completed_on = now()', [
+      state,
+    ]);
+    await age(task.id, 60);
+
+    expect(await requeued()).toEqual([task.id]);
+
+    expect(await readHistory(store, task.id)).toMatchObject([{}, { kind: 'requeued', detail: { message } }]);
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('keeps its time', async () => {
+    const task = await submit(store, 'noop', null);
+    await store.db.pool.query('DELETE FROM pgboss.job');
+    const nextAttemptAt = new Date(Date.now() + 3_600_000);
+    await store.db.prisma.taskState.update({ where: { id: task.id }, data: { nextAttemptAt } });
+    await age(task.id, 60);
+
+    await requeued();
+
+    expect(await liveEntries(store)).toMatchObject([{ taskId: task.id, startAfter: nextAttemptAt }]);
+  });
+
+  it('waits again in the queue of its own kind', async () => {
+    const task = await submit(store, 'noop', null);
+    await store.db.pool.query('DELETE FROM pgboss.job');
+    await store.db.prisma.taskState.update({ where: { id: task.id }, data: { losses: 2 } });
+    await age(task.id, 60);
+
+    expect(await requeued()).toEqual([task.id]);
+
+    expect(await store.queue.due(['noop', soloQueue('noop')])).toEqual([soloQueue('noop')]);
+    expect(await requeued(0)).toEqual([]);
+  });
+
+  it('is left alone for a lease after it was changed', async () => {
+    const task = await submit(store, 'noop', null);
+    await store.db.pool.query('DELETE FROM pgboss.job');
+    await age(task.id, 14);
+
+    expect(await requeued()).toEqual([]);
+  });
+
+  it('is left alone for a lease after its entry was fetched, however long it has waited: it is being claimed', async () => {
+    const task = await submit(store, 'noop', null);
+    const workerId = await startWorker(store);
+    await age(task.id, 3600);
+
+    const entries = await store.queue.fetch('noop', 1);
+    expect(await requeued()).toEqual([]);
+
+    expect(entries).toHaveLength(1);
+    expect(await rowOf(store, task.id)).toMatchObject({ entryId: task.entryId });
+    await ageFetch(16);
+    expect(await requeued()).toEqual([task.id]);
+    expect(await takeAll(store, workerId)).toMatchObject([{ taskId: task.id, attempt: 1 }]);
+  });
+
+  it('is left to the next pass while somebody holds it, and holds up nobody', async () => {
+    const held = await submit(store, 'noop', null);
+    const free = await submit(store, 'noop', null);
+    await store.db.pool.query('DELETE FROM pgboss.job');
+    await using other = await openRaw(store);
+    await other.query('BEGIN');
+    await other.query('SELECT FROM task_state WHERE id = $1 FOR UPDATE', [held.id]);
+
+    expect(await requeued(0)).toEqual([free.id]);
+    await other.query('COMMIT');
+
+    expect(await requeued(0)).toEqual([held.id]);
+  });
+
+  it('that has an entry, or runs, or is finished, is none', async () => {
+    const running = await runTask(store);
+    const queued = await submit(store, 'noop', null);
+    await age(running.taskId, 3600);
+    await age(queued.id, 3600);
+
+    expect(await repairEntries(store, 15)).toMatchObject({ requeued: [], settled: [] });
+
+    expect(await liveEntries(store)).toMatchObject([{ id: queued.entryId }]);
+  });
+
+  it('is given one entry by two processes at once', async () => {
+    const task = await submit(store, 'noop', null);
+    await store.db.pool.query('DELETE FROM pgboss.job');
+    await age(task.id, 60);
+
+    const passes = await Promise.all(Array.from({ length: 5 }, () => requeued()));
+
+    expect(passes.flat()).toEqual([task.id]);
+    expect(await liveEntries(store)).toHaveLength(1);
+  });
+
+  it('is one of many after all entries were deleted, and all of them run', async () => {
+    const tasks = [];
+    for (let number = 0; number < 250; number += 1) tasks.push(await submit(store, 'noop', null));
+    await store.db.pool.query('DELETE FROM pgboss.job');
+
+    expect((await requeued(0)).sort()).toEqual(tasks.map((task) => task.id).sort());
+
+    const workerId = await startWorker(store);
+    const claimed = [...(await takeAll(store, workerId)), ...(await takeAll(store, workerId))];
+    expect(claimed).toHaveLength(250);
+    expect(await violations(store)).toEqual([]);
+  });
+});
+
+describe('a task whose queue was deleted', () => {
+  it('is given it back with its entry', async () => {
+    const task = await submit(store, 'noop', null);
+    await deleteQueue('noop');
+
+    expect(await requeued(0)).toEqual([task.id]);
+
+    expect(await takeAll(store, await startWorker(store))).toMatchObject([{ taskId: task.id }]);
+  });
+
+  it('is given it back also where there is no code for its type', async () => {
+    const task = await submit(store, 'noop', null);
+    await store.db.prisma.taskState.update({ where: { id: task.id }, data: { type: 'gone' } });
+
+    expect(await requeued(0)).toEqual([task.id]);
+
+    expect(await takeAll(store, await startWorker(store), 'gone')).toMatchObject([{ taskId: task.id }]);
+    await deleteQueue('gone');
+  });
+
+  it('and cannot be made again does not keep the others from being repaired', async () => {
+    const broken = await submit(store, 'noop', null);
+    const sound = await submit(store, 'counts', null);
+    await store.db.prisma.taskState.update({ where: { id: broken.id }, data: { type: 'no such "name"' } });
+    await store.db.pool.query('DELETE FROM pgboss.job');
+
+    const repaired = await repairEntries(store, 0);
+
+    expect(repaired.requeued).toEqual([sound.id]);
+    expect([...repaired.failed.keys()]).toEqual(['no such "name"']);
+  });
+});
+
+describe('an entry whose task does not wait for it', () => {
+  it('is settled where the task is gone', async () => {
+    const entryId = await addEntry(newId());
+    await ageEntries(60);
+
+    expect(await settled()).toEqual([entryId]);
+
+    expect(await entryState(store, entryId)).toBe('cancelled');
+  });
+
+  it('is settled where the task is finished, whose history goes on no more', async () => {
+    const task = await submit(store, 'noop', null);
+    await cancelTask(store, task.id);
+    const entryId = await addEntry(task.id);
+    await ageEntries(60);
+
+    expect(await settled()).toEqual([entryId]);
+
+    expect(await kindsOf(store, task.id)).toEqual(['submitted', 'cancelled']);
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('is settled where the task runs, which says so', async () => {
+    const { taskId } = await runTask(store);
+    const { version } = await rowOf(store, taskId);
+    const entryId = await addEntry(taskId);
+    await ageEntries(60);
+
+    expect(await settled()).toEqual([entryId]);
+
+    expect(await readHistory(store, taskId)).toMatchObject([
+      {},
+      { kind: 'started' },
+      {
+        kind: 'entry_settled',
+        attempt: 1,
+        detail: { message: 'it waited for a task that did not wait for it' },
+      },
+    ]);
+    expect(await rowOf(store, taskId)).toMatchObject({ status: 'running', version: version + 1 });
+  });
+
+  it('is settled where the task waits for another, which stays', async () => {
+    const task = await submit(store, 'noop', null);
+    const second = await addEntry(task.id);
+    await ageEntries(60);
+
+    expect(await settled()).toEqual([second]);
+
+    expect(await liveEntries(store)).toMatchObject([{ id: task.entryId }]);
+  });
+
+  it('is settled where it was fetched by somebody who never claimed it', async () => {
+    const task = await submit(store, 'noop', null);
+    const entry = { id: task.entryId ?? '', type: 'noop', losses: 0 };
+    await store.queue.fetch('noop', 1);
+    await cancelTask(store, task.id);
+    await store.db.pool.query(`UPDATE pgboss.job SET state = 'active', completed_on = NULL`);
+    await ageEntries(60);
+    await ageFetch(60);
+
+    expect(await settled()).toEqual([entry.id]);
+  });
+
+  it('is left alone for a lease', async () => {
+    await addEntry(newId());
+    await ageEntries(14);
+
+    expect(await settled()).toEqual([]);
+  });
+
+  it('is settled also where it names no task that could be', async () => {
+    const entryId = await addEntry('not an id');
+
+    expect(await settled(0)).toEqual([entryId]);
+  });
+
+  it('is left alone in a queue that is not Headway’s', async () => {
+    await store.queue.ensureQueues(['others']);
+    await store.db.pool.query(
+      `INSERT INTO pgboss.job (name, data, policy) VALUES ('others', '{"their": "job"}', 'standard')`,
+    );
+
+    expect(await settled(0)).toEqual([]);
+    expect(await liveEntries(store)).toHaveLength(1);
+  });
+});
