@@ -3,12 +3,15 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
-import { type Config, ConfigError, loadConfig, projectDir } from './config.ts';
-import { EmbeddedPostgresError, startEmbeddedPostgres } from './database/embedded/postgres.ts';
+import { withDatabase } from './commands/database.ts';
+import { CommandError, UsageError } from './commands/errors.ts';
+import { registerPrune } from './commands/prune.ts';
+import { say } from './commands/terminal.ts';
+import { ConfigError, loadConfig, projectDir } from './config.ts';
+import { EmbeddedPostgresError } from './database/embedded/postgres.ts';
 import { DatabaseSetupError, migrate } from './database/migrate.ts';
 import { JobFileError } from './jobs/registry.ts';
 import { createLog } from './log.ts';
-import { Service } from './service.ts';
 import { stopOnSignals } from './shutdown.ts';
 
 const { version } = JSON.parse(readFileSync(path.join(projectDir, 'package.json'), 'utf8')) as {
@@ -31,11 +34,15 @@ program
   .description('bring the database up to date and stop; `serve` does it too')
   .action(migrateOnly);
 
+registerPrune(program);
+
 await program.parseAsync().catch(explainAndExit);
 
 async function serve(): Promise<void> {
   const config = loadConfig(process.env);
   const log = createLog(config.logLevel, 'headway');
+  // Loaded here: the other commands start faster without it, and work also where a part of it does not.
+  const { Service } = await import('./service.ts');
   const service = await Service.start(config, log);
   stopOnSignals(service, (signal, graceMs) =>
     say(`\n${signal}: stopping, running tasks have ${graceMs / 1000} s …`),
@@ -51,21 +58,17 @@ async function migrateOnly(): Promise<void> {
   });
 }
 
-async function withDatabase(config: Config, work: (url: string) => Promise<void>): Promise<void> {
-  if (config.databaseUrl !== undefined) return work(config.databaseUrl);
-  const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log: () => undefined });
-  try {
-    await work(postgres.url);
-  } finally {
-    await postgres.stop();
-  }
-}
-
 /** What a person can mend is said in a line; anything else is a fault of ours, with its stack. */
 function explainAndExit(error: unknown): void {
-  const isExpected = [ConfigError, DatabaseSetupError, EmbeddedPostgresError, JobFileError].some(
-    (kind) => error instanceof kind,
-  );
+  const expected = [
+    ConfigError,
+    DatabaseSetupError,
+    EmbeddedPostgresError,
+    JobFileError,
+    CommandError,
+    UsageError,
+  ];
+  const isExpected = expected.some((kind) => error instanceof kind);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (isExpected && error instanceof Error) process.stderr.write(`headway: ${error.message}\n`);
   else if (code === 'EADDRINUSE')
@@ -76,9 +79,5 @@ function explainAndExit(error: unknown): void {
     );
   } else
     process.stderr.write(`headway: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
-  process.exit(1);
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.exit(error instanceof UsageError ? 2 : 1);
 }

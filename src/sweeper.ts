@@ -1,13 +1,13 @@
 /** What a parent tidies up once a minute: expired tasks, files and imports that nobody owns. */
 import type { Logger } from 'pino';
+import type { Database } from './database/database.ts';
 import { sweepReplacedImports } from './datasets/sweep.ts';
 import { Loop } from './loop.ts';
 import { sweepFiles } from './tasks/file-sweep.ts';
 import { deleteExpired } from './tasks/retention.ts';
-import type { Store } from './tasks/store.ts';
 
 export interface SweeperOptions {
-  readonly store: Pick<Store, 'db'>;
+  readonly db: Database;
   readonly log: Logger;
   /** Default 60,000. */
   readonly intervalMs?: number;
@@ -38,12 +38,12 @@ export class Sweeper {
   }
 
   private async sweep(): Promise<void> {
-    const { store, log } = this.options;
+    const { db, log } = this.options;
     const { signal } = this.stopping;
-    const tasks = await deleteExpired(store, signal);
+    const tasks = await deleteExpired(db.pool, signal);
     if (tasks > 0) log.info({ tasks }, 'expired tasks deleted');
     // After the tasks, as their files and imports are left to these two.
-    if (!signal.aborted) await sweepFiles(store, signal);
-    if (!signal.aborted) await sweepReplacedImports(store.db);
+    if (!signal.aborted) await sweepFiles(db.pool, signal);
+    if (!signal.aborted) await sweepReplacedImports(db);
   }
 }

@@ -3,7 +3,7 @@
  * small batches, as one file may have thousands of chunks; so a file that is to go is first closed to
  * writers. A complete file without a task is one that goes.
  */
-import type { Store } from './store.ts';
+import type pg from 'pg';
 
 export const abandonedAfterMinutes = 10;
 
@@ -49,9 +49,9 @@ const deleteFilesSql = `
  * One pass, until nothing is left or `signal` aborts.
  * @returns how many files were deleted
  */
-export async function sweepFiles({ db }: Pick<Store, 'db'>, signal?: AbortSignal): Promise<number> {
+export async function sweepFiles(pool: pg.Pool, signal?: AbortSignal): Promise<number> {
   for (;;) {
-    const { rowCount } = await db.pool.query({
+    const { rowCount } = await pool.query({
       name: 'close-uploads',
       text: closeSql,
       values: [abandonedAfterMinutes],
@@ -59,7 +59,7 @@ export async function sweepFiles({ db }: Pick<Store, 'db'>, signal?: AbortSignal
     if (rowCount !== batchFiles || signal?.aborted) break;
   }
   for (let deleted = 0; ; ) {
-    const { rows } = await db.pool.query<{ chunks: number; files: number }>({
+    const { rows } = await pool.query<{ chunks: number; files: number }>({
       name: 'delete-files',
       text: deleteFilesSql,
     });

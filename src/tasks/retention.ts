@@ -1,7 +1,7 @@
 /** Deletes finished tasks that have expired. It runs in every parent, one at a time. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
 import { deleteSql, isFinishedSql } from './deletion.ts';
-import type { Store } from './store.ts';
 
 const batchRows = 500;
 
@@ -28,10 +28,10 @@ const deleteExpiredSql = deleteSql(
  * expired is left, it is another process's turn, or `signal` aborts.
  * @returns how many tasks were deleted
  */
-export async function deleteExpired(store: Pick<Store, 'db'>, signal?: AbortSignal): Promise<number> {
+export async function deleteExpired(pool: pg.Pool, signal?: AbortSignal): Promise<number> {
   for (let deleted = 0; ; ) {
     const begunAt = performance.now();
-    const { rows } = await store.db.pool.query<{ count: number }>({
+    const { rows } = await pool.query<{ count: number }>({
       name: 'delete-expired',
       text: deleteExpiredSql,
     });

@@ -176,7 +176,7 @@ describe('an upload', () => {
     const upload = await begin();
     await upload.write(randomBytes(262_144));
     await setTouched(upload.id, 11);
-    await sweepFiles(store);
+    await sweepFiles(store.db.pool);
 
     await upload.write(randomBytes(262_144));
 
@@ -197,19 +197,19 @@ describe('the sweep', () => {
     await setTouched(old.id, 11);
     await setTouched(recent.id, 9);
 
-    expect(await sweepFiles(store)).toBe(1);
+    expect(await sweepFiles(store.db.pool)).toBe(1);
 
     expect(await store.db.prisma.file.findMany({ select: { id: true } })).toEqual([{ id: recent.id }]);
     expect(await chunkLengths(old.id)).toEqual([]);
     expect(await chunkLengths(recent.id)).toEqual([262_144]);
-    expect(await sweepFiles(store)).toBe(0);
+    expect(await sweepFiles(store.db.pool)).toBe(0);
   });
 
   it('leaves complete files alone, however old', async () => {
     const { id } = await uploadComplete(Buffer.from('a'), [1]);
     await setTouched(id, 10_000);
 
-    expect(await sweepFiles(store)).toBe(0);
+    expect(await sweepFiles(store.db.pool)).toBe(0);
 
     expect((await readAll(id, 0)).toString()).toBe('a');
   });
@@ -223,10 +223,10 @@ describe('the sweep', () => {
     await submitting.query('BEGIN');
     await completeFile(submitting, finished, newId());
 
-    expect(await sweepFiles(store)).toBe(0);
+    expect(await sweepFiles(store.db.pool)).toBe(0);
     await submitting.query('COMMIT');
 
-    expect(await sweepFiles(store)).toBe(0);
+    expect(await sweepFiles(store.db.pool)).toBe(0);
     expect(await findFile(store.db, upload.id)).toMatchObject({ size: 1 });
     expect((await readAll(upload.id, 0)).toString()).toBe('a');
   });

@@ -41,10 +41,10 @@ describe('retention', () => {
     await add({ count: 300, status: 'failed' });
     await add({ count: 200, status: 'cancelled' });
 
-    expect(await deleteExpired(store)).toBe(1200);
+    expect(await deleteExpired(store.db.pool)).toBe(1200);
 
     expect([await count('task_state'), await count('task_event')]).toEqual([0, 0]);
-    expect(await deleteExpired(store)).toBe(0);
+    expect(await deleteExpired(store.db.pool)).toBe(0);
   });
 
   it('keeps what has not expired or not finished', async () => {
@@ -53,7 +53,7 @@ describe('retention', () => {
     const running = await runTask(store);
     const queued = await submit(store, 'noop', null);
 
-    expect(await deleteExpired(store)).toBe(3);
+    expect(await deleteExpired(store.db.pool)).toBe(3);
 
     expect((await ids()).sort()).toEqual([...kept, running.taskId, queued.id].sort());
     expect(await violations(store)).toEqual([]);
@@ -66,9 +66,9 @@ describe('retention', () => {
     await addFile(expired, 0);
     const keptFile = await addFile(kept, 2);
 
-    await deleteExpired(store);
+    await deleteExpired(store.db.pool);
     expect(await count('file_chunk')).toBe(152);
-    expect(await sweepFiles(store)).toBe(2);
+    expect(await sweepFiles(store.db.pool)).toBe(2);
 
     expect(await store.db.prisma.file.findMany({ select: { id: true } })).toEqual([{ id: keptFile }]);
     expect(await count('file_chunk')).toBe(2);
@@ -83,10 +83,10 @@ describe('retention', () => {
       [retried],
     );
 
-    expect(await deleteExpired(store)).toBe(9);
+    expect(await deleteExpired(store.db.pool)).toBe(9);
     await person.query('COMMIT');
 
-    expect(await deleteExpired(store)).toBe(0);
+    expect(await deleteExpired(store.db.pool)).toBe(0);
     expect(await ids()).toEqual([retried]);
     expect(await count('task_event')).toBe(3);
   });
@@ -97,16 +97,16 @@ describe('retention', () => {
     await other.query('BEGIN');
     await other.query('SELECT pg_advisory_xact_lock(1212503, 2)');
 
-    expect(await deleteExpired(store)).toBe(0);
+    expect(await deleteExpired(store.db.pool)).toBe(0);
     await other.query('COMMIT');
 
-    expect(await deleteExpired(store)).toBe(1);
+    expect(await deleteExpired(store.db.pool)).toBe(1);
   });
 
   it('stops between two batches when it is told to', async () => {
     await add({ count: 1200 });
 
-    expect(await deleteExpired(store, AbortSignal.abort())).toBe(500);
+    expect(await deleteExpired(store.db.pool, AbortSignal.abort())).toBe(500);
   });
 
   it('finds the expired by their index, whatever else has finished', async () => {
@@ -123,7 +123,7 @@ describe('retention', () => {
   });
 
   it('is done by every parent, again and again', async () => {
-    const sweeper = new Sweeper({ store, log: pino({ level: 'silent' }), intervalMs: 20 });
+    const sweeper = new Sweeper({ db: store.db, log: pino({ level: 'silent' }), intervalMs: 20 });
     const [task = ''] = await add({ count: 1 });
     await addFile(task, 1);
 

@@ -1,0 +1,44 @@
+/** The database that a command of the command line works on: the one at DATABASE_URL, or the embedded one. */
+import type pg from 'pg';
+import type { Config } from '../config.ts';
+import { openPool } from '../database/database.ts';
+import { startEmbeddedPostgres } from '../database/embedded/postgres.ts';
+import { isConnectionError } from '../database/errors.ts';
+import { pendingMigrations } from '../database/migrate.ts';
+import { toSetupError } from '../database/setup-error.ts';
+import { CommandError } from './errors.ts';
+
+/** Joins the embedded server where it runs, else starts it and stops it afterwards. */
+export async function withDatabase<T>(config: Config, work: (url: string) => Promise<T>): Promise<T> {
+  if (config.databaseUrl !== undefined) return work(config.databaseUrl);
+  const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log: () => undefined });
+  try {
+    return await work(postgres.url);
+  } finally {
+    await postgres.stop();
+  }
+}
+
+/**
+ * One connection to a database that is up to date.
+ * @throws {DatabaseSetupError | CommandError} where it cannot be reached, or waits for migrations
+ */
+export function withConnection<T>(
+  config: Config,
+  name: string,
+  work: (pool: pg.Pool) => Promise<T>,
+): Promise<T> {
+  return withDatabase(config, async (url) => {
+    const pool = openPool(url, { name, connections: 1 });
+    try {
+      const pending = await pendingMigrations(pool);
+      if (pending.length > 0)
+        throw new CommandError(`The database waits for migrations (headway migrate): ${pending.join(', ')}`);
+      return await work(pool);
+    } catch (error) {
+      throw isConnectionError(error) ? toSetupError(error, url) : error;
+    } finally {
+      await pool.end();
+    }
+  });
+}

@@ -1,0 +1,149 @@
+/** `headway prune`: deletes finished tasks by hand. */
+import type { Command } from 'commander';
+import type pg from 'pg';
+import { z } from 'zod';
+import { loadConfig } from '../config.ts';
+import { DurationError, durationExamples, parseDuration } from '../duration.ts';
+import { typePattern } from '../jobs/registry.ts';
+import { sweepFiles } from '../tasks/file-sweep.ts';
+import { type PruneFilter, type PruneSurvey, prune, surveyPrune, timeAgo } from '../tasks/prune.ts';
+import { terminalStatuses } from '../tasks/state-machine.ts';
+import { withConnection } from './database.ts';
+import { CommandError, UsageError } from './errors.ts';
+import { confirm, countOf, formatBytes, isInteractive, plain, say } from './terminal.ts';
+
+const finished = `${terminalStatuses.slice(0, -1).join(', ')} or ${terminalStatuses.at(-1)}`;
+const progressMs = 1_000;
+
+const optionsShape = z.strictObject({
+  olderThan: z.string().transform((text, context) => {
+    try {
+      return parseDuration(text);
+    } catch (error) {
+      if (!(error instanceof DurationError)) throw error;
+      context.addIssue(error.message);
+      return z.NEVER;
+    }
+  }),
+  status: z
+    .array(
+      z.enum(terminalStatuses, {
+        error: ({ input }) =>
+          `expected ${finished}, not ${JSON.stringify(input)}: only finished tasks can be pruned`,
+      }),
+    )
+    .default([...terminalStatuses]),
+  type: z.array(z.string().regex(typePattern, 'expected the type of a job, such as csv-import')).optional(),
+  group: z.string().min(1, 'expected the name of a group').optional(),
+  dryRun: z.literal(true).optional(),
+  yes: z.literal(true).optional(),
+});
+
+type PruneOptions = z.output<typeof optionsShape>;
+
+const help = `
+<duration> is ${durationExamples}. It is measured
+from the end of each task; months and years are those of the calendar. 0s is allowed: whatever has finished.
+
+Prints first how many tasks that are, about how much they hold, and the oldest ten; then asks, and deletes them
+with their history and files, in batches. It may run beside the service, and be stopped and run again at any
+time. A task that somebody retries meanwhile stays, and so do the datasets that imports have made.
+
+Exit codes: 0 done, 1 trouble, 2 bad usage.
+
+  headway prune --older-than 30d --status failed --type csv-import --dry-run
+  headway prune --older-than 0s --group nightly --yes`;
+
+export function registerPrune(program: Command): void {
+  program
+    .command('prune')
+    .description('delete finished tasks by hand')
+    .requiredOption('--older-than <duration>', 'only tasks that finished so long ago, such as 30d or 12h')
+    .option('--status <status>', `only ${finished}; may be repeated`, listed)
+    .option('--type <type>', 'only tasks of this job; may be repeated', listed)
+    .option('--group <group>', 'only tasks of this group')
+    .option('--dry-run', 'say what would be deleted, and delete nothing')
+    .option('--yes', 'do not ask')
+    .addHelpText('after', help)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+    .action((options) => pruneByHand(parseOptions(options)));
+}
+
+function listed(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, ...value.split(',').map((item) => item.trim())];
+}
+
+function parseOptions(given: unknown): PruneOptions {
+  const parsed = optionsShape.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const findings = parsed.error.issues.map(({ path, message }) => {
+    const name = String(path[0]).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    return `--${name}: ${message}`;
+  });
+  throw new UsageError([...new Set(findings)].join('\n'));
+}
+
+async function pruneByHand({ olderThan, status, type, group, dryRun, yes }: PruneOptions): Promise<void> {
+  if (!dryRun && !yes && !isInteractive())
+    throw new UsageError('nobody is there to be asked: say --yes to delete, or --dry-run to look');
+
+  await withConnection(loadConfig(process.env), 'headway prune', async (pool) => {
+    const filter = { finishedBy: await timeAgo(pool, olderThan), statuses: status, types: type, group };
+    const survey = await surveyPrune(pool, filter);
+    for (const line of describe(filter, survey)) say(line);
+
+    if (dryRun) return say('This was a dry run: nothing is deleted.');
+    if (survey.tasks > 0 && !yes && !(await confirm(`Delete ${countOf(survey.tasks, 'task')}?`)))
+      return say('Nothing is deleted.');
+    await deleteAll(pool, filter, survey.tasks);
+  });
+}
+
+function describe(filter: PruneFilter, { tasks, files, bytes, sample }: PruneSurvey): string[] {
+  const conditions = [
+    filter.statuses.join(' or '),
+    filter.types && `of type ${filter.types.join(' or ')}`,
+    filter.group !== undefined && `of group ${plain(filter.group, 100)}`,
+    `finished by ${filter.finishedBy.toISOString()}`,
+  ].filter(Boolean);
+  const found = `${countOf(tasks, 'task')} (${conditions.join(', ')})`;
+  if (tasks === 0) return [`${found}.`];
+
+  const { rows, history, files: contents } = bytes;
+  const total = formatBytes(rows + history + contents);
+  return [
+    `${found}, about ${total}: ${formatBytes(rows)} of rows, ${formatBytes(history)} of history, ${formatBytes(contents)} in ${countOf(files, 'file')}.`,
+    'The oldest:',
+    ...sample.map(
+      ({ id, finishedAt, status, type, title }) =>
+        `  ${id}  ${finishedAt.toISOString()}  ${status}  ${type}  ${plain(title, 60)}`,
+    ),
+  ];
+}
+
+async function deleteAll(pool: pg.Pool, filter: PruneFilter, expected: number): Promise<void> {
+  const stopping = new AbortController();
+  // Once: a second Ctrl-C ends the process, which does no harm either.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+
+  const begunAt = performance.now();
+  let saidAt = begunAt;
+  const deleted = await prune(pool, filter, {
+    signal: stopping.signal,
+    onBatch(count) {
+      if (performance.now() - saidAt < progressMs) return;
+      saidAt = performance.now();
+      say(`Deleted ${count.toLocaleString('en')} of ${countOf(expected, 'task')} …`);
+    },
+  });
+  // Also those that an earlier prune left when it was killed.
+  if (!stopping.signal.aborted) await sweepFiles(pool, stopping.signal);
+
+  say(`Deleted ${countOf(deleted, 'task')} in ${((performance.now() - begunAt) / 1000).toFixed(1)} s.`);
+  if (stopping.signal.aborted) throw new CommandError('Stopped. Run it again to delete the rest.');
+  const { tasks: left } = await surveyPrune(pool, filter);
+  if (left > 0)
+    throw new CommandError(
+      `${countOf(left, 'task')} could not be deleted, as others held them: run it again.`,
+    );
+}
