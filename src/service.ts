@@ -63,7 +63,16 @@ export class Service {
       });
       started.push(() => app.close());
       await app.listen({ host: config.host, port: config.port });
-      const supervisor = new Supervisor({ store, runners, slots, leaseSeconds, jobFolders, logLevel, log });
+      const supervisor = new Supervisor({
+        store,
+        registry,
+        runners,
+        slots,
+        leaseSeconds,
+        jobFolders,
+        logLevel,
+        log,
+      });
       started.push(() => supervisor.stop(0));
       await supervisor.start();
 

@@ -17,8 +17,14 @@ import { encodeResult } from './result.ts';
 import { describeThrown } from './thrown.ts';
 
 export const defaultTimeoutSeconds = 3600;
-/** How long after its deadline an attempt may take to notice before it is overdue. */
-export const overdueGraceMs = 10_000;
+
+/**
+ * How long after its deadline, or after it was asked to stop, an attempt may take to notice before it
+ * is overdue: 10 s beside a lease of 15 s.
+ */
+export function overdueGraceMs(leaseMs: number): number {
+  return (leaseMs * 2) / 3;
+}
 
 export interface AttemptOptions {
   readonly claimed: ClaimedAttempt;
@@ -29,6 +35,8 @@ export interface AttemptOptions {
   readonly contact: DatabaseContact;
   readonly leaseMs: number;
   readonly log: Logger;
+  /** It should stop earlier than was said. */
+  onDeadline(): void;
 }
 
 /** Told before the end is written. */
@@ -46,12 +54,13 @@ export class Attempt implements ReportingAttempt {
   readonly type: string;
   readonly attempt: number;
   readonly counter = new ProgressCounter();
-  /** Monotonic milliseconds: from here on it should have stopped. */
-  readonly deadlineMs: number;
+  /** Monotonic milliseconds: from here on it should have stopped. Comes nearer when it is asked to. */
+  deadlineMs: number;
   isEnding = false;
   private readonly options: AttemptOptions;
   private readonly abortion = new AbortController();
   private readonly overdue = Promise.withResolvers<'overdue'>();
+  private readonly timers: NodeJS.Timeout[] = [];
 
   constructor(options: AttemptOptions) {
     const { claimed, definition } = options;
@@ -65,26 +74,26 @@ export class Attempt implements ReportingAttempt {
   /** Runs the job to its end and writes it down; an overdue one is ended while its code still runs. */
   async run({ onReturned, onOverdue }: AttemptWatcher): Promise<void> {
     const { writer, claimed } = this.options;
+    this.timers.push(setTimeout(() => this.onTimeout(), timeoutMs(this.options.definition)));
     if (claimed.cancelRequested) this.onCancelRequested();
     writer.add(this);
-    const timers = this.startTimers();
     try {
       const ending = await Promise.race([this.execute(), this.overdue.promise]);
       if (ending === 'overdue') onOverdue();
       else onReturned();
       await this.end(ending === 'overdue' ? this.overdueOutcome() : ending);
     } finally {
-      for (const timer of timers) clearTimeout(timer);
+      for (const timer of this.timers) clearTimeout(timer);
       await writer.release(this);
     }
   }
 
   onLost(): void {
-    this.abortion.abort(new LostAttempt());
+    this.askToStop(new LostAttempt());
   }
 
   onCancelRequested(): void {
-    this.abortion.abort(new AttemptAborted('cancel', 'The task was cancelled'));
+    this.askToStop(new AttemptAborted('cancel', 'The task was cancelled'));
   }
 
   /** The runner stops: the attempt goes back to the queue, unless it ends by itself first. */
@@ -98,15 +107,19 @@ export class Attempt implements ReportingAttempt {
     this.overdue.resolve('overdue');
   }
 
-  private startTimers(): NodeJS.Timeout[] {
-    const { definition } = this.options;
-    const limitMs = timeoutMs(definition);
-    const timedOut = () =>
-      this.abortion.abort(new AttemptAborted('timeout', `It took longer than ${limitMs / 1000} seconds`));
-    return [
-      setTimeout(timedOut, limitMs),
-      setTimeout(() => this.overdue.resolve('overdue'), limitMs + overdueGraceMs),
-    ];
+  private onTimeout(): void {
+    const seconds = timeoutMs(this.options.definition) / 1000;
+    this.askToStop(new AttemptAborted('timeout', `It took longer than ${seconds} seconds`));
+  }
+
+  /** Aborts the job's signal; a job that goes on all the same is overdue after the grace. */
+  private askToStop(reason: Error): void {
+    const { leaseMs, onDeadline } = this.options;
+    if (this.abortion.signal.aborted) return;
+    this.abortion.abort(reason);
+    this.timers.push(setTimeout(() => this.overdue.resolve('overdue'), overdueGraceMs(leaseMs)));
+    this.deadlineMs = Math.min(this.deadlineMs, monotonicMs());
+    onDeadline();
   }
 
   private async execute(): Promise<Outcome | { result: string } | 'finished' | 'lost'> {

@@ -18,6 +18,8 @@ export interface JobDefinition<Input extends z.ZodType = z.ZodType, Result exten
   readonly timeoutSeconds?: number;
   /** How many attempts of this type one runner runs at a time (default: as many as it has slots). */
   readonly concurrency?: number;
+  /** Runs in a process of its own, for work that computes rather than waits (default false). */
+  readonly isolated?: boolean;
   /** Wait before try n + 1, before jitter: `seconds * 2 ** (n - 1)`, at most `maxSeconds` (defaults 1 and 300). */
   readonly backoff?: { readonly seconds: number; readonly maxSeconds: number };
   /** How long its finished tasks are kept, in days; parts of a day are allowed (default: `HEADWAY_RETENTION_DAYS`). */

@@ -8,6 +8,11 @@ const runningAttempt = z.object({ taskId: z.string(), deadlineMs: z.number() });
 
 export type RunningAttempt = z.infer<typeof runningAttempt>;
 
+/** `draining`: it takes nothing new. `drained`: and has nothing left that could be lost with it. */
+const runnerState = z.enum(['running', 'draining', 'drained']);
+
+export type RunnerState = z.infer<typeof runnerState>;
+
 /** From the runner, by way of its lease thread. */
 export const runnerMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready') }),
@@ -16,15 +21,18 @@ export const runnerMessage = z.discriminatedUnion('kind', [
     /** Since the main loop last turned. */
     loopAgeMs: z.number(),
     attempts: z.array(runningAttempt),
-    /** It takes nothing new: an attempt ignored its deadline. */
-    isDraining: z.boolean(),
+    state: runnerState,
   }),
 ]);
 
 export type RunnerMessage = z.infer<typeof runnerMessage>;
 
 /** From the supervisor. */
-export const supervisorMessage = z.object({ kind: z.literal('stop'), graceMs: z.number() });
+export const supervisorMessage = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('stop'), graceMs: z.number() }),
+  /** It is not needed any more: take nothing new. */
+  z.object({ kind: z.literal('retire') }),
+]);
 
 export type SupervisorMessage = z.infer<typeof supervisorMessage>;
 
@@ -53,10 +61,10 @@ export function encodeMessage(message: RunnerMessage | SupervisorMessage): strin
   return `${JSON.stringify(message)}\n`;
 }
 
-/** What the main thread tells its lease thread. */
+/** What the main thread tells its lease thread; `ready`: the worker's row is there, with its lease. */
 export type ToLeaseThread =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'attempts'; readonly attempts: readonly RunningAttempt[]; readonly isDraining: boolean };
+  | { readonly kind: 'attempts'; readonly attempts: readonly RunningAttempt[]; readonly state: RunnerState };
 
 /** What the lease thread tells its main thread. */
 export type FromLeaseThread = SupervisorMessage | { readonly kind: 'trouble' };

@@ -34,7 +34,7 @@ const parent = new Socket({ fd: pipeFd });
 let running: Extract<ToLeaseThread, { kind: 'attempts' }> = {
   kind: 'attempts',
   attempts: [],
-  isDraining: false,
+  state: 'running',
 };
 
 function endProcess(): void {
@@ -105,15 +105,18 @@ parent.on('error', endProcess);
 parent.on('close', endProcess);
 readMessages(parent, supervisorMessage, tellMain);
 main?.on('message', (message: ToLeaseThread) => {
-  if (message.kind === 'ready') tellParent(message);
-  else running = message;
+  if (message.kind === 'attempts') {
+    running = message;
+    return;
+  }
+  tellParent(message);
+  holdLease().catch(endProcess);
 });
 setInterval(() => {
   tellParent({
     kind: 'beat',
     loopAgeMs: loopAgeMs(),
     attempts: [...running.attempts],
-    isDraining: running.isDraining,
+    state: running.state,
   });
 }, beatMs);
-holdLease().catch(endProcess);

@@ -30,6 +30,7 @@ const jobShape = z.object({
     .max(7 * 24 * 3600)
     .optional(),
   concurrency: z.int().min(1).optional(),
+  isolated: z.boolean().optional(),
   retentionDays: z.number().positive().max(3650).optional(),
   backoff: z.object({ seconds: z.number().min(0), maxSeconds: z.number().min(0) }).optional(),
 });

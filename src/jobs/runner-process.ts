@@ -1,6 +1,7 @@
 /** Entry of a runner child: its parent starts it, see `RunnerChild`. */
 import os from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import { openDatabase } from '../database/database.ts';
 import { createLog } from '../log.ts';
@@ -9,6 +10,7 @@ import { TaskQueue } from '../tasks/queue.ts';
 import { registerWorker } from '../tasks/workers.ts';
 import { DatabaseContact } from './contact.ts';
 import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './lease-messages.ts';
+import { persist } from './persist.ts';
 import { loadRegistry, retentionDaysByType } from './registry.ts';
 import { Runner } from './runner.ts';
 
@@ -16,6 +18,7 @@ import { Runner } from './runner.ts';
 export const runnerSettings = z.object({
   workerId: z.uuid(),
   databaseUrl: z.string(),
+  kind: z.enum(['shared', 'solo']),
   slots: z.int(),
   leaseSeconds: z.number(),
   retentionDays: z.int(),
@@ -32,50 +35,65 @@ if (import.meta.main) await main(runnerSettings.parse(JSON.parse(process.env.HEA
 async function main(settings: RunnerSettings): Promise<void> {
   // A terminal and systemd send these to the whole group; the parent says when to stop.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-  const { workerId, slots, leaseSeconds, retentionDays } = settings;
+  const { workerId, kind, slots, leaseSeconds, retentionDays } = settings;
   const log = createLog(settings.logLevel, 'runner').child({ worker: workerId });
   // A promise that one job forgot must not take its neighbours along.
   process.on('unhandledRejection', (error) =>
     log.error({ err: error }, 'a job left a rejected promise behind'),
   );
   const contact = new DatabaseContact();
-
-  const db = openDatabase(settings.databaseUrl, { name: 'headway runner' });
-  const [registry, queue] = await Promise.all([
-    loadRegistry(settings.jobFolders),
-    TaskQueue.open(db, (error) => contact.note(error)),
-  ]);
-  const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
-  await registerWorker(store, { id: workerId, host: os.hostname(), pid: process.pid, slots, leaseSeconds });
-
+  // First of all: it ends this process when the parent is gone, also while the database is.
   const thread = startLeaseThread({
     databaseUrl: settings.databaseUrl,
     workerId,
     leaseSeconds,
     lastTurn: publishTurns(),
   });
+
+  const db = openDatabase(settings.databaseUrl, { name: 'headway runner' });
+  const waitingOut = outageLog(log);
+  const [registry, queue] = await Promise.all([
+    loadRegistry(settings.jobFolders),
+    waitingOut(() => TaskQueue.open(db, (error) => contact.note(error))),
+  ]);
+  const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
+  const worker = { id: workerId, host: os.hostname(), pid: process.pid, slots, leaseSeconds };
+  await waitingOut(() => registerWorker(store, worker));
+
   const tellThread = (message: ToLeaseThread) => thread.postMessage(message);
   const runner = new Runner({
     store,
     registry,
     workerId,
+    kind,
     slots,
     leaseSeconds,
     contact,
     log,
-    onChange: (attempts, isDraining) =>
+    onChange: (attempts, state) =>
       tellThread({
         kind: 'attempts',
         attempts: attempts.map(({ taskId, deadlineMs }) => ({ taskId, deadlineMs })),
-        isDraining,
+        state,
       }),
   });
   thread.on('message', (message: FromLeaseThread) => {
     if (message.kind === 'trouble') contact.noteTrouble();
+    else if (message.kind === 'retire') runner.drain();
     else void runner.stop(message.graceMs).then(() => process.exit(0));
   });
   runner.start();
   tellThread({ kind: 'ready' });
+}
+
+/** Repeats what the database does not let happen, so that a runner that starts during an outage begins right after it. */
+function outageLog(log: Logger) {
+  let isTold = false;
+  const onTrouble = (error: unknown) => {
+    if (!isTold) log.warn({ err: error }, 'cannot reach PostgreSQL; starting when it answers');
+    isTold = true;
+  };
+  return <T>(write: () => Promise<T>) => persist(write, async () => undefined, { onTrouble });
 }
 
 /** Shared memory that says when the main loop last turned. */

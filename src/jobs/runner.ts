@@ -11,25 +11,29 @@ import { type ClaimedAttempt, claimTasks } from '../tasks/claim.ts';
 import type { AttemptRef } from '../tasks/end.ts';
 import { emptyReport } from '../tasks/progress/report.ts';
 import { ProgressWriter } from '../tasks/progress/writer.ts';
-import { type FetchedEntry, maxFetches, wakeUpChannel } from '../tasks/queue.ts';
+import { type FetchedEntry, maxFetches, typeOfQueue, wakeUpChannel } from '../tasks/queue.ts';
 import type { Store } from '../tasks/store.ts';
 import { Attempt } from './attempt.ts';
 import type { DatabaseContact } from './contact.ts';
 import { EndWriter } from './end-writer.ts';
+import type { RunnerState } from './lease-messages.ts';
 import { persist } from './persist.ts';
+import { queuesFor, type RunnerKind } from './queues.ts';
 import type { JobRegistry } from './registry.ts';
 import { SlotPlan } from './slot-plan.ts';
+import { UnknownClaims } from './unknown-claims.ts';
 
 export interface RunnerOptions {
   readonly store: Store;
   readonly registry: JobRegistry;
   readonly workerId: string;
+  readonly kind: RunnerKind;
   readonly slots: number;
   readonly leaseSeconds: number;
   readonly contact: DatabaseContact;
   readonly log: Logger;
   /** The attempts that run have changed. */
-  onChange(attempts: readonly Attempt[], isDraining: boolean): void;
+  onChange(attempts: readonly Attempt[], state: RunnerState): void;
 }
 
 /** Delayed entries send no NOTIFY when they fall due. */
@@ -38,6 +42,7 @@ const troublePauseMs = 500;
 
 export class Runner {
   private readonly options: RunnerOptions;
+  private readonly queues: readonly string[];
   private readonly plan: SlotPlan;
   private readonly attempts = new Set<Attempt>();
   private readonly writer: ProgressWriter;
@@ -47,13 +52,14 @@ export class Runner {
   private fetching = 0;
   private fetchTurn: NodeJS.Immediate | undefined;
   private changeTurn: NodeJS.Immediate | undefined;
-  private claiming = 0;
+  private readonly unknownClaims = new UnknownClaims();
   private state: 'running' | 'draining' | 'stopping' = 'running';
 
   constructor(options: RunnerOptions) {
-    const { store, registry, workerId, contact, log } = options;
+    const { store, registry, workerId, kind, slots, contact, log } = options;
     this.options = options;
-    this.plan = new SlotPlan(options.slots, (type) => registry.get(type)?.concurrency ?? options.slots);
+    this.queues = queuesFor(kind, registry);
+    this.plan = new SlotPlan(slots, (queue) => registry.get(typeOfQueue(queue))?.concurrency ?? slots);
     const onError = (error: unknown) => contact.note(error);
     this.writer = new ProgressWriter({
       store,
@@ -66,8 +72,8 @@ export class Runner {
       url: store.db.url,
       channel: wakeUpChannel,
       name: 'headway listener',
-      onNotification: (type) => this.wake([type]),
-      onConnect: () => this.wake(registry.types),
+      onNotification: (queue) => this.wake([queue]),
+      onConnect: () => this.wake(this.queues),
     });
     this.floorPoll = new Loop({ intervalMs: floorPollMs, run: () => this.pollDue(), onError });
   }
@@ -88,7 +94,7 @@ export class Runner {
     // Not waited for: during an outage they may hang.
     void this.listener.stop();
     void this.floorPoll.stop();
-    const hasEnded = () => this.attempts.size === 0 && this.claiming === 0 && this.fetching === 0;
+    const hasEnded = () => this.attempts.size === 0 && this.fetching === 0;
     const deadline = performance.now() + graceMs;
     if (await until(hasEnded, deadline - graceMs / 2)) return;
     for (const attempt of this.attempts) attempt.onShutdown();
@@ -99,14 +105,14 @@ export class Runner {
   }
 
   /** Marks queues that may have work, and fetches while there are slots for it. */
-  private wake(types: readonly string[]): void {
-    for (const type of types) if (this.options.registry.get(type)) this.plan.markReady(type);
+  private wake(queues: readonly string[]): void {
+    for (const queue of queues) if (this.queues.includes(queue)) this.plan.markReady(queue);
     this.fetchMore();
   }
 
   private async pollDue(): Promise<void> {
-    const types = this.options.registry.types.filter((type) => this.plan.roomFor(type) > 0);
-    if (types.length > 0) this.wake(await this.options.store.queue.due(types));
+    const queues = this.queues.filter((queue) => this.plan.roomFor(queue) > 0);
+    if (queues.length > 0) this.wake(await this.options.store.queue.due(queues));
   }
 
   /** After this turn of the loop: slots that are freed in the same turn are filled by one fetch. */
@@ -122,62 +128,65 @@ export class Runner {
       const next = this.plan.next();
       if (!next) return;
       this.fetching += 1;
-      this.take(next.type, next.count)
-        .catch((error) => this.options.log.error({ err: error, type: next.type }, 'fetch failed'))
+      this.take(next.queue, next.count)
+        .catch((error) => this.options.log.error({ err: error, queue: next.queue }, 'fetch failed'))
         .finally(() => {
           this.fetching -= 1;
+          if (this.state === 'draining') this.changed();
           this.fetchMore();
         });
     }
   }
 
   /** Fetches up to `reserved` entries, claims them and starts what was claimed. */
-  private async take(type: string, reserved: number): Promise<void> {
+  private async take(queue: string, reserved: number): Promise<void> {
     let claimed: ClaimedAttempt[] = [];
     try {
-      const entries = await this.fetch(type, reserved);
-      if (entries.length === reserved) this.wake([type]);
-      if (entries.length > 0) claimed = await this.claim(type, entries);
+      const entries = await this.fetch(queue, reserved);
+      if (entries.length === reserved) this.wake([queue]);
+      if (entries.length > 0) claimed = await this.claim(queue, entries);
     } finally {
-      this.plan.release(type, reserved - claimed.length);
+      this.plan.release(queue, reserved - claimed.length);
     }
-    for (const attempt of claimed) this.run(attempt);
+    for (const attempt of claimed) this.run(queue, attempt);
   }
 
-  private async fetch(type: string, limit: number): Promise<FetchedEntry[]> {
+  private async fetch(queue: string, limit: number): Promise<FetchedEntry[]> {
     try {
-      return await this.options.store.queue.fetch(type, limit);
+      return await this.options.store.queue.fetch(queue, limit);
     } catch (error) {
       // The floor poll finds the queue again; the pause keeps an outage from becoming a busy loop.
       this.options.contact.note(error);
-      if (!isPassingError(error)) this.options.log.error({ err: error, type }, 'fetch failed');
+      if (!isPassingError(error)) this.options.log.error({ err: error, queue }, 'fetch failed');
       await sleep(troublePauseMs);
-      this.plan.markReady(type);
+      this.plan.markReady(queue);
       return [];
     }
   }
 
-  private async claim(type: string, entries: readonly FetchedEntry[]): Promise<ClaimedAttempt[]> {
+  private async claim(queue: string, entries: readonly FetchedEntry[]): Promise<ClaimedAttempt[]> {
     const { store, workerId, contact } = this.options;
-    this.claiming += 1;
-    try {
-      const onTrouble = (error: unknown) => {
-        contact.note(error);
-        // Where the answer was lost, the claim may have happened: the flush finds the rows.
-        this.writer.askSoon();
-      };
-      return await persist(
-        () => claimTasks(store, workerId, type, entries),
+    let hadTrouble = false;
+    const onTrouble = (error: unknown) => {
+      contact.note(error);
+      hadTrouble = true;
+    };
+    const claim = () =>
+      persist(
+        () => claimTasks(store, workerId, queue, entries),
         async () => undefined,
         { onTrouble },
       );
+    try {
+      return await this.unknownClaims.during(entries, claim);
     } finally {
-      this.claiming -= 1;
+      // Where an answer was lost, the claim may have happened: the flush finds the rows.
+      if (hadTrouble) this.writer.askSoon();
     }
   }
 
-  private run(claimed: ClaimedAttempt): void {
-    const { store, registry, contact, leaseSeconds, log } = this.options;
+  private run(queue: string, claimed: ClaimedAttempt): void {
+    const { store, registry, contact, kind, leaseSeconds, log } = this.options;
     const definition = registry.get(claimed.type);
     if (!definition) throw new Error(`No job is registered for the type "${claimed.type}"`);
     const attempt = new Attempt({
@@ -189,25 +198,29 @@ export class Runner {
       writer: this.writer,
       ends: this.ends,
       leaseMs: leaseSeconds * 1000,
+      onDeadline: () => this.changed(),
     });
     this.attempts.add(attempt);
     this.changed();
-    // The slot is free when the job has returned: the next is fetched while the end is written.
-    const onReturned = () => {
-      this.plan.release(claimed.type, 1);
+    const freeSlot = () => {
+      this.plan.release(queue, 1);
       this.fetchMore();
     };
+    // The slot is free when the job has returned: the next is fetched while the end is written. But of two
+    // rows that run under a solo runner neither would be to blame for its loss.
+    const isSolo = kind === 'solo';
     attempt
-      .run({ onReturned, onOverdue: () => this.drain() })
+      .run({ onReturned: isSolo ? () => undefined : freeSlot, onOverdue: () => this.drain() })
       .catch((error) => log.error({ err: error, task: claimed.taskId }, 'attempt failed to end'))
       .finally(() => {
         this.attempts.delete(attempt);
+        if (isSolo) freeSlot();
         this.changed();
       });
   }
 
-  /** Code that ignores its deadline still runs here: nothing new comes beside it. */
-  private drain(): void {
+  /** Takes nothing new: it is not needed, or code that ignores its deadline still runs here. */
+  drain(): void {
     if (this.state === 'running') this.state = 'draining';
     this.plan.close();
     this.changed();
@@ -217,20 +230,18 @@ export class Runner {
   private changed(): void {
     this.changeTurn ??= setImmediate(() => {
       this.changeTurn = undefined;
-      this.options.onChange([...this.attempts], this.state === 'draining');
+      const hasWork = this.attempts.size > 0 || this.fetching > 0;
+      const state = this.state === 'running' ? 'running' : hasWork ? 'draining' : 'drained';
+      this.options.onChange([...this.attempts], state);
     });
   }
 
   /** A claim that happened without our hearing of it: back to the queue, no try spent. */
   private handBackUnknown(rows: readonly AttemptRef[]): void {
-    // The rows of a claim under way are not strange. Whether these are its own shows when it has ended.
-    if (this.claiming > 0) {
-      this.writer.askSoon();
-      return;
-    }
     const known = new Set([...this.attempts].map((attempt) => attempt.taskId));
-    for (const { taskId, attempt } of rows) {
-      if (known.has(taskId)) continue;
+    const { lost, hasOthers } = this.unknownClaims.sift(rows, (taskId) => known.has(taskId));
+    if (hasOthers) this.writer.askSoon();
+    for (const { taskId, attempt } of lost) {
       this.options.log.warn({ task: taskId, attempt }, 'claimed without an answer: handed back');
       void this.ends.fail({ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report: emptyReport });
     }

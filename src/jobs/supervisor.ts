@@ -5,13 +5,18 @@ import { Loop } from '../loop.ts';
 import { monotonicMs } from '../monotonic.ts';
 import { newId } from '../tasks/ids.ts';
 import type { Store } from '../tasks/store.ts';
-import { giveUp, type LostReason, lostAmong } from '../tasks/workers.ts';
+import { giveUp, ignoringCancel, type LostReason, lostAmong } from '../tasks/workers.ts';
 import { overdueGraceMs } from './attempt.ts';
+import { planCrew } from './crew.ts';
+import { describeExit, type RunnerExit } from './exit.ts';
 import { persist } from './persist.ts';
-import { describeExit, RunnerChild, type RunnerExit } from './runner-child.ts';
+import { queuesFor, type RunnerKind } from './queues.ts';
+import type { JobRegistry } from './registry.ts';
+import { RunnerChild } from './runner-child.ts';
 
 export interface SupervisorOptions {
   readonly store: Store;
+  readonly registry: JobRegistry;
   readonly runners: number;
   readonly slots: number;
   readonly leaseSeconds: number;
@@ -25,12 +30,12 @@ const watchMs = 1_000;
 const handBackMs = 1_500;
 /** How long a stop waits for the database to take back what runners have left. */
 const takeBackMs = 1_000;
-/** Older than this, the main loop of a runner counts as blocked. */
-const blockedMs = 1_000;
 /** A child that was given up ends itself when it notices; past this it cannot. */
 const lostGraceMs = 60_000;
-/** A runner that lived shorter than this failed to start: the next waits, ever longer. */
-const shortLifeMs = 5_000;
+/** A runner that is free would have taken what is due within this time. */
+const waitingMs = 300;
+/** A runner that ended before it was ready failed to start: the next waits, ever longer. */
+const firstRestartMs = 250;
 const longestRestartMs = 30_000;
 
 export class Supervisor {
@@ -38,12 +43,18 @@ export class Supervisor {
   private readonly children = new Set<RunnerChild>();
   private readonly endings = new Set<Promise<unknown>>();
   private readonly watcher: Loop;
+  private readonly queues: Readonly<Record<RunnerKind, readonly string[]>>;
   private isStopping = false;
   private restartMs = 0;
-  private readonly restartTimers = new Set<NodeJS.Timeout>();
+  private restartTimer: NodeJS.Timeout | undefined;
+  private lastStillMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SupervisorOptions) {
     this.options = options;
+    this.queues = {
+      shared: queuesFor('shared', options.registry),
+      solo: queuesFor('solo', options.registry),
+    };
     this.watcher = new Loop({
       intervalMs: watchMs,
       run: () => this.watch(),
@@ -54,8 +65,8 @@ export class Supervisor {
 
   /** Resolves when the first runners take tasks. */
   async start(): Promise<void> {
-    const { runners, slots } = this.options;
-    for (let number = 0; number < runners; number += 1) this.startRunner({ slots });
+    if (this.options.runners === 0) return;
+    this.fillUp(new Set());
     this.watcher.start();
     await Promise.all([...this.children].map((child) => child.ready));
   }
@@ -66,7 +77,7 @@ export class Supervisor {
    */
   async stop(graceMs: number): Promise<void> {
     this.isStopping = true;
-    for (const timer of this.restartTimers) clearTimeout(timer);
+    clearTimeout(this.restartTimer);
     for (const child of this.children) child.stop(graceMs);
     const timers = [
       // Nothing that a blocked loop is told reaches it.
@@ -89,15 +100,29 @@ export class Supervisor {
   }
 
   private killBlocked(): void {
-    for (const child of this.children) if ((child.beat?.loopAgeMs ?? 0) > blockedMs) child.kill();
+    for (const child of this.children) if (child.isBlocked) child.kill();
   }
 
-  private startRunner({ slots }: { slots: number }): void {
+  /** Starts the runners that are missing, and retires those that are not needed. */
+  private fillUp(waiting: ReadonlySet<RunnerKind>): void {
     if (this.isStopping) return;
+    const calmMs = monotonicMs() - this.lastStillMs;
+    const { start, retire } = planCrew([...this.children], {
+      runners: this.options.runners,
+      waiting,
+      calmMs,
+    });
+    for (const child of retire) child.retire();
+    if (this.restartTimer) return;
+    for (const kind of start) this.startRunner({ kind, slots: kind === 'solo' ? 1 : this.options.slots });
+  }
+
+  private startRunner({ kind, slots }: { kind: RunnerKind; slots: number }): void {
     const { store, leaseSeconds, jobFolders, logLevel, log } = this.options;
     const child = new RunnerChild({
       workerId: newId(),
       databaseUrl: store.db.url,
+      kind,
       slots,
       leaseSeconds,
       retentionDays: store.retentionDays,
@@ -105,34 +130,43 @@ export class Supervisor {
       logLevel,
     });
     this.children.add(child);
-    log.info({ worker: child.workerId, runnerPid: child.pid }, 'runner started');
+    log.info({ worker: child.workerId, runnerPid: child.pid, kind }, 'runner started');
     const ending = child.exited.then((exit) => this.onExit(child, exit));
     this.endings.add(ending);
     void ending.finally(() => this.endings.delete(ending));
   }
 
   private async onExit(child: RunnerChild, exit: RunnerExit): Promise<void> {
-    const { slots, log } = this.options;
+    const { log } = this.options;
     this.children.delete(child);
     const how = describeExit(exit);
-    if (!this.isStopping && child.lostSinceMs === undefined) this.replace(child, slots);
-    const moved = await this.takeBack(child, this.isStopping ? 'handed_back' : 'exited', how);
-    const level = this.isStopping || exit.code === 0 ? 'info' : 'warn';
+    this.replace(child);
+    const isWanted = this.isStopping || child.isRetired;
+    const reason = this.isStopping ? 'handed_back' : child.isRetired ? 'stopped' : 'exited';
+    const moved = await this.takeBack(child, reason, how);
+    const level = isWanted || exit.code === 0 ? 'info' : 'warn';
     log[level]({ worker: child.workerId, how, tasks: moved }, 'runner ended');
   }
 
-  private replace(child: RunnerChild, slots: number): void {
-    const wasShort = monotonicMs() - child.startedMs < shortLifeMs;
-    this.restartMs = wasShort ? Math.min(longestRestartMs, this.restartMs * 2 + 250) : 0;
-    const timer = setTimeout(() => {
-      this.restartTimers.delete(timer);
-      this.startRunner({ slots });
-    }, this.restartMs);
-    this.restartTimers.add(timer);
+  private replace(child: RunnerChild): void {
+    if (child.isReady) this.restartMs = 0;
+    else this.restartMs = Math.min(longestRestartMs, this.restartMs * 2 + firstRestartMs);
+    if (this.restartMs > 0 && !this.isStopping) {
+      this.restartTimer ??= setTimeout(() => {
+        this.restartTimer = undefined;
+        this.fillUp(new Set());
+      }, this.restartMs);
+    }
+    this.fillUp(new Set());
   }
 
   /** @returns how many tasks went on; what cannot be taken back now is the reaper's */
-  private async takeBack(child: RunnerChild, reason: LostReason, detail: string): Promise<number> {
+  private async takeBack(
+    child: RunnerChild,
+    reason: LostReason,
+    detail: string,
+    overdueIds: readonly string[] = [],
+  ): Promise<number> {
     const { store, log } = this.options;
     let isTold = false;
     const onTrouble = (error: unknown) => {
@@ -142,7 +176,7 @@ export class Supervisor {
     };
     try {
       const moved = await persist(
-        () => giveUp(store, child.workerId, reason, detail),
+        () => giveUp(store, child.workerId, reason, detail, overdueIds),
         async () => undefined,
         { onTrouble },
       );
@@ -154,19 +188,33 @@ export class Supervisor {
   }
 
   private async watch(): Promise<void> {
+    const { store, leaseSeconds } = this.options;
     const children = [...this.children];
-    if (children.length === 0) return;
-    for (const child of children) if (this.isOverdueAndBlocked(child)) this.endBlocked(child);
-
-    const lost = await lostAmong(
-      this.options.store,
-      children.map((child) => child.workerId),
-    );
+    const blocked = children.filter((child) => child.isBlocked);
+    const [lost, ignoring, due] = await Promise.all([
+      lostAmong(store, idsOf(children)),
+      blocked.length > 0 ? ignoringCancel(store, idsOf(blocked), overdueGraceMs(leaseSeconds * 1000)) : [],
+      store.queue.due(this.queuesToAsk(children), { forMs: waitingMs }),
+    ]);
     for (const child of children) {
       if (!child.isRunning) continue;
       if (lost.includes(child.workerId)) this.onLost(child);
-      else if (child.beat?.isDraining) this.retire(child);
+      else if (child.beat?.state === 'drained') this.endDrained(child);
+      else this.endOverdue(child, ignoring);
     }
+    if (children.some((child) => child.kind === 'shared' && child.isStandingStill)) {
+      this.lastStillMs = monotonicMs();
+    }
+    const kinds = ['shared', 'solo'] as const;
+    this.fillUp(new Set(kinds.filter((kind) => this.queues[kind].some((queue) => due.includes(queue)))));
+  }
+
+  /** Shared queues wait for nobody but the shared runners, while these turn. */
+  private queuesToAsk(children: readonly RunnerChild[]): readonly string[] {
+    const { shared, solo } = this.queues;
+    return children.some((child) => child.kind === 'shared' && child.isStandingStill)
+      ? [...shared, ...solo]
+      : solo;
   }
 
   /** Somebody gave it up, for its lease lapsed: it ends itself as soon as it runs again. */
@@ -174,29 +222,35 @@ export class Supervisor {
     if (child.lostSinceMs === undefined) {
       child.lostSinceMs = monotonicMs();
       this.options.log.warn({ worker: child.workerId }, 'runner was given up: starting another');
-      if (!this.isStopping) this.startRunner({ slots: this.options.slots });
     } else if (monotonicMs() - child.lostSinceMs > lostGraceMs) {
       child.kill();
     }
   }
 
-  /** An attempt in it ignored its deadline: another takes the work, and it ends with its last attempt. */
-  private retire(child: RunnerChild): void {
-    if (child.lostSinceMs === undefined) {
-      child.lostSinceMs = monotonicMs();
-      if (!this.isStopping) this.startRunner({ slots: this.options.slots });
-    }
-    if (child.beat?.attempts.length === 0) child.kill();
+  /** Nothing runs in it that could be lost; code that ignored its deadline may still. */
+  private endDrained(child: RunnerChild): void {
+    child.isRetired = true;
+    child.kill();
   }
 
-  private isOverdueAndBlocked({ beat }: RunnerChild): boolean {
-    if (!beat || beat.loopAgeMs < blockedMs) return false;
-    const now = monotonicMs();
-    return beat.attempts.some((attempt) => now > attempt.deadlineMs + overdueGraceMs);
-  }
-
-  private endBlocked(child: RunnerChild): void {
+  /** Where its loop stands still, an attempt that is overdue can only be ended with it. */
+  private endOverdue(child: RunnerChild, ignoring: readonly { taskId: string; workerId: string }[]): void {
+    if (!child.isBlocked || !child.beat) return;
+    const graceMs = overdueGraceMs(this.options.leaseSeconds * 1000);
+    const isOverdue = ({ deadlineMs }: { deadlineMs: number }) => monotonicMs() > deadlineMs + graceMs;
+    const overdueIds = child.beat.attempts.filter(isOverdue).map(({ taskId }) => taskId);
+    const isIgnoring = ignoring.some(({ workerId }) => workerId === child.workerId);
+    // Code that was overdue while the loop turned, and has stopped it since.
+    const isRunaway = child.beat.state === 'draining' && child.beat.loopAgeMs > graceMs;
+    if (overdueIds.length === 0 && !isIgnoring && !isRunaway) return;
+    child.lostSinceMs = monotonicMs();
     this.options.log.warn({ worker: child.workerId }, 'runner is blocked past a deadline: ending it');
-    void this.takeBack(child, 'blocked', 'a task computed past its deadline').then(() => child.kill());
+    void this.takeBack(child, 'blocked', 'a task blocked it past its deadline', overdueIds).then(() =>
+      child.kill(),
+    );
   }
+}
+
+function idsOf(children: readonly RunnerChild[]): string[] {
+  return children.map((child) => child.workerId);
 }

@@ -100,7 +100,12 @@ export class TaskQueue {
   /** For a runner: the parent has installed everything. */
   static async open(db: Database, onError: (error: Error) => void) {
     const queue = new TaskQueue(db, { migrate: false, supervise: false }, onError);
-    await queue.boss.start();
+    try {
+      await queue.boss.start();
+    } catch (error) {
+      await queue.close();
+      throw error;
+    }
     return queue;
   }
 

@@ -14,10 +14,12 @@ export interface NewWorker {
   readonly leaseSeconds: number;
 }
 
+/** Twice is once: the answer to the first may have been lost. */
 export async function registerWorker(store: Store, worker: NewWorker): Promise<void> {
   await store.db.pool.query(
     `INSERT INTO worker (id, host, pid, slots, lease_expires_at)
-     VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))`,
+     VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
+     ON CONFLICT (id) DO NOTHING`,
     [worker.id, worker.host, worker.pid, worker.slots, worker.leaseSeconds],
   );
 }
@@ -25,11 +27,18 @@ export async function registerWorker(store: Store, worker: NewWorker): Promise<v
 /**
  * Takes a worker's work from it, whoever comes first: marks it lost, then moves its rows on.
  * @param detail what people and logs are told, such as "killed by SIGKILL"
+ * @param overdueIds those of its tasks that are told that they took too long
  * @returns the attempts that were moved on by this call
  */
-export async function giveUp(store: Store, workerId: string, reason: LostReason, detail: string) {
+export async function giveUp(
+  store: Store,
+  workerId: string,
+  reason: LostReason,
+  detail: string,
+  overdueIds: readonly string[] = [],
+): Promise<LeftAttempt[]> {
   await markLost(store, workerId, reason, detail);
-  return moveOn(store, workerId);
+  return moveOn(store, workerId, overdueIds);
 }
 
 /**
@@ -73,8 +82,12 @@ const moveOnSql = leaveSql(
           FALSE AS final,
           CASE WHEN worker.is_blameless THEN NULL ELSE 1 END AS loss,
           CASE WHEN worker.is_blameless THEN 'handed_back' ELSE 'worker_lost' END AS kind,
-          CASE WHEN worker.is_blameless THEN NULL ELSE 'worker_lost' END AS code,
           CASE WHEN worker.is_blameless THEN NULL
+               WHEN task.id = ANY ($3::uuid[]) THEN 'timeout'
+               ELSE 'worker_lost' END AS code,
+          CASE WHEN worker.is_blameless THEN NULL
+               WHEN task.id = ANY ($3::uuid[])
+               THEN 'It took longer than it may, and could only be stopped together with the worker that ran it'
                ELSE 'The worker that ran it was lost' || coalesce(' (' || worker.told || ')', '') END AS message,
           CASE WHEN worker.is_blameless OR worker.lost_with > 1 THEN 0
                ELSE least(300, power(2, least(task.failures, 10))) * (0.75 + random() / 2) END AS delay
@@ -86,11 +99,19 @@ const moveOnSql = leaveSql(
 );
 
 /** Moves the rows of a worker that is marked lost, in batches; rows that are locked are left to the next turn. */
-export async function moveOn(store: Store, workerId: string): Promise<LeftAttempt[]> {
+export async function moveOn(
+  store: Store,
+  workerId: string,
+  overdueIds: readonly string[] = [],
+): Promise<LeftAttempt[]> {
   const moved: LeftAttempt[] = [];
   for (;;) {
     const batch = await inTransaction(store.db.pool, (connection) =>
-      leaveRunning(store, connection, { name: 'move-on', text: moveOnSql, values: [workerId] }),
+      leaveRunning(store, connection, {
+        name: 'move-on',
+        text: moveOnSql,
+        values: [workerId, overdueIds],
+      }),
     );
     moved.push(...batch);
     if (batch.length < moveBatch) return moved;
@@ -105,6 +126,25 @@ export async function lostWithRunningRows(store: Store): Promise<string[]> {
            WHERE task_state.status = 'running' AND worker.lost_at IS NOT NULL`,
   });
   return rows.map((row) => row.id);
+}
+
+/**
+ * Which tasks of these workers were asked to stop more than `graceMs` ago and run all the same. By the
+ * partial index on the worker of running rows.
+ */
+export async function ignoringCancel(
+  store: Store,
+  workerIds: readonly string[],
+  graceMs: number,
+): Promise<{ taskId: string; workerId: string }[]> {
+  const { rows } = await store.db.pool.query<{ taskId: string; workerId: string }>({
+    name: 'ignoring-cancel',
+    text: `SELECT id AS "taskId", worker_id AS "workerId" FROM task_state
+           WHERE worker_id = ANY ($1::uuid[]) AND status = 'running'
+             AND cancel_requested_at < now() - make_interval(secs => $2::float8 / 1000)`,
+    values: [workerIds, graceMs],
+  });
+  return rows;
 }
 
 /** Which of these workers have been given up. */

@@ -26,6 +26,7 @@ async function startRunner(run: JobDefinition['run'], options: Partial<JobDefini
     store,
     registry: { get: (type) => (type === 'noop' ? job : undefined), types: ['noop'] },
     workerId: await startWorker(store),
+    kind: 'shared',
     slots: 4,
     leaseSeconds: 15,
     contact: new DatabaseContact(),

@@ -13,8 +13,8 @@ describe('the plan of slots', () => {
     const plan = new SlotPlan(10, (type) => (type === 'few' ? 2 : 10));
     ready(plan, 'few', 'many');
 
-    expect(plan.next()).toEqual({ type: 'few', count: 2 });
-    expect(plan.next()).toEqual({ type: 'many', count: 8 });
+    expect(plan.next()).toEqual({ queue: 'few', count: 2 });
+    expect(plan.next()).toEqual({ queue: 'many', count: 8 });
     expect(plan.next()).toBeUndefined();
   });
 
@@ -23,7 +23,7 @@ describe('the plan of slots', () => {
 
     expect(plan.next()).toBeUndefined();
     ready(plan, 'a');
-    expect(plan.next()).toEqual({ type: 'a', count: 10 });
+    expect(plan.next()).toEqual({ queue: 'a', count: 10 });
     plan.release('a', 10);
     expect(plan.next()).toBeUndefined();
   });
@@ -35,9 +35,9 @@ describe('the plan of slots', () => {
 
     for (let turn = 0; turn < 6; turn += 1) {
       const next = plan.next();
-      turns.push(next?.type);
+      turns.push(next?.queue);
       ready(plan, 'a', 'b', 'c');
-      plan.release(next?.type ?? '', 1);
+      plan.release(next?.queue ?? '', 1);
     }
 
     expect(turns).toEqual(['a', 'b', 'c', 'a', 'b', 'c']);
@@ -49,9 +49,9 @@ describe('the plan of slots', () => {
     plan.next();
     ready(plan, 'a', 'b');
 
-    expect(plan.next()).toEqual({ type: 'b', count: 2 });
+    expect(plan.next()).toEqual({ queue: 'b', count: 2 });
     plan.release('a', 1);
-    expect(plan.next()).toEqual({ type: 'a', count: 1 });
+    expect(plan.next()).toEqual({ queue: 'a', count: 1 });
   });
 
   it('gives nothing once it is closed', () => {
@@ -82,7 +82,7 @@ describe('the plan of slots', () => {
             const next = plan.next();
             if (next) {
               expect(next.count).toBeGreaterThan(0);
-              taken[next.type] = (taken[next.type] ?? 0) + next.count;
+              taken[next.queue] = (taken[next.queue] ?? 0) + next.count;
             }
           }
           if (action.kind === 'release') {

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { pino } from 'pino';
 import { openDatabase } from '../../src/database/database.ts';
-import { loadRegistry, ownJobsFolder } from '../../src/jobs/registry.ts';
+import { type JobRegistry, loadRegistry, ownJobsFolder } from '../../src/jobs/registry.ts';
 import { Supervisor } from '../../src/jobs/supervisor.ts';
 import { digestInput } from '../../src/tasks/digest.ts';
 import { TaskQueue } from '../../src/tasks/queue.ts';
@@ -41,12 +41,13 @@ export class TestService {
   readonly supervisor: Supervisor;
   private readonly reaper: Reaper;
 
-  private constructor(store: Store, options: TestServiceOptions) {
+  private constructor(store: Store, registry: JobRegistry, options: TestServiceOptions) {
     const { runners = 1, slots = 10, leaseSeconds = 15 } = options;
     const log = pino({ level: 'silent' });
     this.store = store;
     this.supervisor = new Supervisor({
       store,
+      registry,
       runners,
       slots,
       leaseSeconds,
@@ -58,7 +59,7 @@ export class TestService {
   }
 
   static async start(store: Store, options: TestServiceOptions = {}): Promise<TestService> {
-    const service = new TestService(store, options);
+    const service = new TestService(store, await loadRegistry(jobFolders), options);
     service.reaper.start();
     await service.supervisor.start();
     return service;

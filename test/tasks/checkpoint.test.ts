@@ -373,6 +373,7 @@ describe('an answer that was lost', () => {
         store: shaky,
         registry,
         workerId,
+        kind: 'shared',
         slots: 4,
         leaseSeconds: 15,
         contact: new DatabaseContact(),
