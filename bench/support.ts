@@ -5,6 +5,7 @@ import path from 'node:path';
 import { loadConfig } from '../src/config.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { startEmbeddedPostgres } from '../src/database/embedded/postgres.ts';
+import { migrate } from '../src/database/migrate.ts';
 import { createLog } from '../src/log.ts';
 import { Service } from '../src/service.ts';
 
@@ -15,12 +16,24 @@ export interface Bench {
 }
 
 /** Runs `work` against a whole service with one runner of 10 slots, or without runners. */
-export async function withService(runners: 0 | 1, work: (bench: Bench) => Promise<void>): Promise<void> {
+export function withService(runners: 0 | 1, work: (bench: Bench) => Promise<void>): Promise<void> {
+  return withPostgres((url) => withServiceOn(url, runners, work));
+}
+
+/** Runs `work` on a migrated database that nobody else uses; `url` is no service's. */
+export function withDatabase(work: (bench: Bench) => Promise<void>): Promise<void> {
+  return withPostgres(async (url) => {
+    await migrate(url);
+    await usingDatabase(url, (db) => work({ url: '', databaseUrl: url, db }));
+  });
+}
+
+async function withPostgres(work: (url: string) => Promise<void>): Promise<void> {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'headway-bench-'));
   const settings = { shared_preload_libraries: 'pg_stat_statements' };
   const postgres = await startEmbeddedPostgres({ dataDir, log: () => undefined, settings });
   try {
-    await withServiceOn(postgres.url, runners, work);
+    await work(postgres.url);
   } finally {
     await postgres.stop();
     await rm(dataDir, { recursive: true, force: true });
@@ -41,13 +54,20 @@ export async function withServiceOn(
     HEADWAY_LOG_LEVEL: 'error',
   });
   const service = await Service.start(config, createLog('error', 'bench'));
-  const db = openDatabase(databaseUrl, { name: 'headway bench' });
+  try {
+    await usingDatabase(databaseUrl, (db) => work({ url: service.url, databaseUrl, db }));
+  } finally {
+    await service.stop({ graceMs: 1_000 });
+  }
+}
+
+async function usingDatabase(url: string, work: (db: Database) => Promise<void>): Promise<void> {
+  const db = openDatabase(url, { name: 'headway bench' });
   try {
     await db.pool.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
-    await work({ url: service.url, databaseUrl, db });
+    await work(db);
   } finally {
     await db.close();
-    await service.stop({ graceMs: 1_000 });
   }
 }
 

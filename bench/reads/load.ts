@@ -1,0 +1,94 @@
+/** Requests as fast as a server answers them, from a process of its own: wrk where there is one, else autocannon. */
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const connections = 64;
+
+export interface Load {
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+export interface LoadOptions {
+  readonly url: string;
+  /** The paths, of which one is taken at random for each request. */
+  readonly paths: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly seconds: number;
+}
+
+export const tool = hasWrk() ? 'wrk' : 'autocannon';
+
+export function load(options: LoadOptions): Promise<Load> {
+  return tool === 'wrk' ? loadByWrk(options) : loadByAutocannon(options);
+}
+
+async function loadByWrk({ url, paths, headers, seconds }: LoadOptions): Promise<Load> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'headway-wrk-'));
+  const script = path.join(folder, 'paths.lua');
+  await writeFile(script, wrkScript(paths));
+  const given = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+  const settings = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script];
+  const { stdout } = await run('wrk', [...settings, ...given, url]);
+  await rm(folder, { recursive: true });
+  const trouble = /(Non-2xx or 3xx responses|Socket errors).*/.exec(stdout);
+  if (trouble) throw new Error(trouble[0]);
+  return {
+    requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]),
+    p50Ms: milliseconds(/50%\s+(\S+)/.exec(stdout)?.[1]),
+    p99Ms: milliseconds(/99%\s+(\S+)/.exec(stdout)?.[1]),
+  };
+}
+
+/** The requests are made before the load begins, so that the client has little to do for each. */
+function wrkScript(paths: readonly string[]): string {
+  return `local paths = {${paths.map((each) => JSON.stringify(each)).join(',')}}
+local requests = {}
+init = function(args)
+  math.randomseed(42)
+  for i, path in ipairs(paths) do requests[i] = wrk.format("GET", path) end
+end
+request = function() return requests[math.random(#requests)] end
+`;
+}
+
+function milliseconds(text: string | undefined): number {
+  const [, value, unit] = /^([\d.]+)(us|ms|s)$/.exec(text ?? '') ?? [];
+  return Number(value) * (unit === 'us' ? 0.001 : unit === 's' ? 1000 : 1);
+}
+
+async function loadByAutocannon({ url, paths, headers, seconds }: LoadOptions): Promise<Load> {
+  const program = createRequire(import.meta.url).resolve('autocannon');
+  const given = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}=${value}`]);
+  // It takes one path: of many tasks, one for each run.
+  const target = url + (paths[Math.floor(Math.random() * paths.length)] ?? '');
+  const settings = ['-c', String(connections), '-d', String(seconds), '-p', '4', '--json'];
+  const { stdout } = await run(process.execPath, [program, ...settings, ...given, target], {
+    maxBuffer: 10_000_000,
+  });
+  const result = JSON.parse(stdout) as {
+    requests: { average: number };
+    latency: { p50: number; p99: number };
+  };
+  return {
+    requestsPerSecond: result.requests.average,
+    p50Ms: result.latency.p50,
+    p99Ms: result.latency.p99,
+  };
+}
+
+function hasWrk(): boolean {
+  try {
+    execFileSync('wrk', ['-v'], { stdio: 'ignore' });
+    return true;
+  } catch (error) {
+    // Its version is told with exit code 1.
+    return (error as { code?: string }).code !== 'ENOENT';
+  }
+}

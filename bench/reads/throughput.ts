@@ -1,0 +1,116 @@
+/** How many polls one process answers, beside the most that Fastify can do and the textbook's way. */
+import { type Bench, median, print } from '../support.ts';
+import { type Load, load, tool } from './load.ts';
+import { Server } from './servers.ts';
+import { readStatements } from './statements.ts';
+import { createRunningTasks, Mover } from './tasks.ts';
+
+const rounds = 2;
+const seconds = 3;
+const manyTasks = 1_000;
+/** Copied from a real answer to the bare route; the others are Node's own. */
+const copiedHeaders = ['etag', 'cache-control', 'vary', 'retry-after', 'x-content-type-options'];
+
+interface Case {
+  readonly name: string;
+  readonly server: Server;
+  readonly paths: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+  /** The case that it is compared with. */
+  readonly ceiling?: string;
+  readonly ids?: readonly string[];
+}
+
+interface Measured extends Load {
+  readonly cpu: number;
+  readonly statementsPerSecond: number;
+}
+
+export async function compareThroughput(bench: Bench): Promise<void> {
+  const { databaseUrl, db } = bench;
+  const ids = await createRunningTasks(db.pool, manyTasks + 1);
+  const [one = '', ...many] = ids.map((id) => `/tasks/${id}`);
+  const [bare, textbook, headway] = await Promise.all([
+    Server.start('bare', databaseUrl),
+    Server.start('textbook', databaseUrl),
+    Server.start('headway', databaseUrl),
+  ]);
+  const sample = await fetch(headway.url + one);
+  const headers = Object.fromEntries(copiedHeaders.map((name) => [name, sample.headers.get(name) ?? '']));
+  await bare.answer(await sample.text(), headers);
+  const known = { 'if-none-match': headers.etag ?? '' };
+
+  const cases: Case[] = [
+    { name: 'bare route, 200', server: bare, paths: [one], headers: {} },
+    { name: 'Headway, 200', server: headway, paths: [one], headers: {}, ceiling: 'bare route, 200' },
+    { name: 'bare route, 304', server: bare, paths: [one], headers: known },
+    { name: 'Headway, 304', server: headway, paths: [one], headers: known, ceiling: 'bare route, 304' },
+    { name: 'bare route, 1,000 URLs', server: bare, paths: many, headers: {} },
+    {
+      name: 'Headway, 1,000 tasks, half of them moving',
+      server: headway,
+      paths: many,
+      headers: {},
+      ceiling: 'bare route, 1,000 URLs',
+      ids: ids.slice(1, 1 + manyTasks / 2),
+    },
+    {
+      name: 'Fastify + Prisma findUnique',
+      server: textbook,
+      paths: [one],
+      headers: {},
+      ceiling: 'bare route, 200',
+    },
+  ];
+  for (const each of cases) await load({ ...each, url: each.server.url, seconds: 2 });
+  const results = new Map<string, Measured[]>(cases.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const each of cases) results.get(each.name)?.push(await measure(bench, each));
+  }
+  await Promise.all([bare, textbook, headway].map((server) => server.stop()));
+  printTable(cases, results);
+}
+
+async function measure({ db }: Bench, { server, paths, headers, ids }: Case): Promise<Measured> {
+  const mover = ids && new Mover(db.pool, ids);
+  const before = await server.usage();
+  const statementsBefore = await readStatements(db);
+  const startedAt = performance.now();
+  const result = await load({ url: server.url, paths, headers, seconds });
+  const elapsedMs = performance.now() - startedAt;
+  const after = await server.usage();
+  const statements = (await readStatements(db)) - statementsBefore;
+  await mover?.stop();
+  return {
+    ...result,
+    cpu: (after.cpuMs - before.cpuMs) / elapsedMs,
+    statementsPerSecond: (statements * 1000) / elapsedMs,
+  };
+}
+
+function printTable(cases: readonly Case[], results: ReadonlyMap<string, readonly Measured[]>): void {
+  print(`polls, ${rounds} rounds of ${seconds} s in turn, by ${tool}`);
+  print(
+    '| | requests/s | p50 ms | p99 ms | CPU | reads/s in PostgreSQL | of the bare route (median, least–most) |',
+  );
+  print('|---|---|---|---|---|---|---|');
+  for (const { name, ceiling } of cases) {
+    const own = results.get(name) ?? [];
+    const of = (pick: (measured: Measured) => number) => median(own.map(pick));
+    const cells = [
+      name,
+      of((each) => each.requestsPerSecond).toFixed(0),
+      of((each) => each.p50Ms).toFixed(2),
+      of((each) => each.p99Ms).toFixed(2),
+      `${(100 * of((each) => each.cpu)).toFixed(0)} %`,
+      of((each) => each.statementsPerSecond).toFixed(1),
+      ceiling === undefined ? '' : ratioTo(own, results.get(ceiling) ?? []),
+    ];
+    print(`| ${cells.join(' | ')} |`);
+  }
+}
+
+function ratioTo(own: readonly Measured[], ceiling: readonly Measured[]): string {
+  const ratios = own.map((each, round) => each.requestsPerSecond / (ceiling[round]?.requestsPerSecond ?? 0));
+  return `${median(ratios).toFixed(3)} (${Math.min(...ratios).toFixed(3)}–${Math.max(...ratios).toFixed(3)})`;
+}
