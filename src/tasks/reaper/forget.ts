@@ -18,7 +18,7 @@ const forgetSql = `
   RETURNING worker.id`;
 
 /** @returns the ids of up to 1,000 workers whose rows were deleted */
-export function forgetWorkers(store: Store): Promise<readonly string[]> {
+export function forgetWorkers(store: Store): Promise<string[]> {
   return inTurn(store, async (connection) => {
     const { rows } = await connection.query<{ id: string }>({ name: 'forget-workers', text: forgetSql });
     return rows.map((worker) => worker.id);

@@ -7,7 +7,7 @@ import { inTurn } from './turn.ts';
  * `databaseTime`: then it was stuck in a frozen server, and so perhaps were the renewals.
  * @returns their ids
  */
-export function reapLapsed(store: Store, databaseTime: Date): Promise<readonly string[]> {
+export function reapLapsed(store: Store, databaseTime: Date): Promise<string[]> {
   return inTurn(store, async (connection) => {
     // Locked first, counted in a statement of its own. A worker whose claim is under way is left to the next turn.
     const lapsed = await connection.query<{ id: string }>({

@@ -43,7 +43,7 @@ export function findMismatches(
   store: Store,
   leaseSeconds: number,
   except: readonly string[] = [],
-): Promise<readonly Mismatch[]> {
+): Promise<Mismatch[]> {
   return inTurn(store, async (connection) => {
     const { rows } = await connection.query<Mismatch>({
       name: 'mismatches',

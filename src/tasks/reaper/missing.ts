@@ -25,7 +25,7 @@ export const findNamelessSql = `
  * its tasks are moved on like those of any lost worker.
  * @returns the workers' ids
  */
-export function markMissing(store: Store): Promise<readonly string[]> {
+export function markMissing(store: Store): Promise<string[]> {
   return inTurn(store, async (connection) => {
     await nameWorker(connection);
     const { rows } = await connection.query<{ id: string }>({

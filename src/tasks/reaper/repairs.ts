@@ -24,4 +24,8 @@ export class Repairs {
   count(kind: RepairKind): number {
     return this.counts.get(kind) ?? 0;
   }
+
+  get total(): number {
+    return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
+  }
 }

@@ -49,11 +49,7 @@ interface RequeuedRow extends Omit<Entry, 'startAfter'> {
  * @param queue the one that all of them wait in
  * @returns the tasks' ids
  */
-export async function requeue(
-  store: Store,
-  queue: string,
-  tasks: readonly Mismatch[],
-): Promise<readonly string[]> {
+export async function requeue(store: Store, queue: string, tasks: readonly Mismatch[]): Promise<string[]> {
   await store.queue.ensureQueues([typeOfQueue(queue)]);
   return inTurn(store, async (connection) => {
     const { rows } = await connection.query<RequeuedRow>({

@@ -41,11 +41,7 @@ const tellSql = `
  * Settles entries of one queue, unless their tasks wait for them by now.
  * @returns the entries' ids
  */
-export function settleStray(
-  store: Store,
-  queue: string,
-  entries: readonly Mismatch[],
-): Promise<readonly string[]> {
+export function settleStray(store: Store, queue: string, entries: readonly Mismatch[]): Promise<string[]> {
   return inTurn(store, async (connection) => {
     const { rows } = await connection.query<{ id: string; taskId: string | null }>({
       name: 'lock-stray',

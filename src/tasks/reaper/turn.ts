@@ -9,10 +9,7 @@ const reaperLock = [1_212_503, 1];
  * Runs `work` in a transaction that holds the turn; without it where the turn is another process's.
  * A transaction as short as the work that it does: what is repaired is repaired a batch at a time.
  */
-export function inTurn<T>(
-  store: Store,
-  work: (connection: Connection) => Promise<readonly T[]>,
-): Promise<readonly T[]> {
+export function inTurn<T>(store: Store, work: (connection: Connection) => Promise<T[]>): Promise<T[]> {
   return inTransaction(store.db.pool, async (connection) => {
     // The checks look at unfinished tasks and live entries by index. Where most rows of a table are such,
     // the planner would rather read all of it, and with it what has finished since it last counted.

@@ -1,0 +1,253 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cancelTask } from '../../../src/tasks/cancel.ts';
+import { renewLeaseSql } from '../../../src/tasks/lease.ts';
+import { readHistory } from '../../../src/tasks/read.ts';
+import { Reaper } from '../../../src/tasks/reaper/reaper.ts';
+import { eventually } from '../../support/eventually.ts';
+import { violations } from '../../support/invariants.ts';
+import { databaseTime, lapse } from '../../support/leases.ts';
+import { submit } from '../../support/service.ts';
+import {
+  kindsOf,
+  type RunningTask,
+  rowOf,
+  runTask,
+  runTasks,
+  startWorker,
+  takeAll,
+  useStore,
+} from '../../support/tasks.ts';
+
+const store = useStore();
+const logged: Record<string, unknown>[] = [];
+const log = pino({}, { write: (line: string) => logged.push(JSON.parse(line)) });
+/** Two thirds of a second of contact are needed for this lease. */
+const leaseSeconds = 1.5;
+
+let reaper: Reaper;
+beforeEach(() => {
+  logged.length = 0;
+  reaper = new Reaper({ store, leaseSeconds, log });
+});
+afterEach(() => reaper.stop());
+
+const takeFromTheDead = async () => reaper.takeFromTheDead(await databaseTime(store));
+const deleteWorkers = () => store.db.pool.query('DELETE FROM worker');
+
+describe('the reaper', () => {
+  it('gives a worker up whose lease has lapsed, and moves its task on', async () => {
+    const task = await runTask(store);
+    await lapse(store, task.workerId);
+
+    reaper.start();
+
+    const row = await eventually(async () => {
+      const now = await rowOf(store, task.taskId);
+      return now.status === 'queued' && now;
+    });
+    expect(row).toMatchObject({ failures: 1, error: { code: 'worker_lost' } });
+  });
+
+  it('finishes what another process began', async () => {
+    const task = await runTask(store);
+    await store.db.prisma.worker.update({
+      where: { id: task.workerId },
+      data: { lostAt: new Date(), lostReason: 'exited', lostWith: 1 },
+    });
+
+    reaper.start();
+
+    await eventually(async () => (await rowOf(store, task.taskId)).status === 'queued');
+  });
+
+  it('queues a stranded task again', async () => {
+    const task = await submit(store, 'noop', null);
+    await store.db.pool.query('DELETE FROM pgboss.job');
+
+    reaper.start();
+
+    await eventually(async () => (await kindsOf(store, task.id)).includes('requeued'), { timeoutMs: 15_000 });
+  });
+
+  it('makes a queue again that was deleted, also where nothing waits in it', async () => {
+    await store.db.pool.query(`DELETE FROM pgboss.queue WHERE name = 'noop'`);
+
+    await reaper.repairQueue();
+
+    const { id } = await submit(store, 'noop', null);
+    expect(await takeAll(store, await startWorker(store))).toMatchObject([{ taskId: id }]);
+    expect(reaper.repairs.count('queue_created')).toBe(1);
+  });
+
+  it('moves a task on whose queue was deleted meanwhile', async () => {
+    const task = await runTask(store);
+    await store.db.pool.query('DELETE FROM pgboss.job');
+    await store.db.pool.query(`DELETE FROM pgboss.queue WHERE name = 'noop'`);
+    await lapse(store, task.workerId);
+
+    await takeFromTheDead();
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'queued' });
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('moves the others on where one worker’s tasks cannot be', async () => {
+    const broken = await runTask(store);
+    const sound = await runTask(store);
+    await store.db.prisma.taskState.update({
+      where: { id: broken.taskId },
+      data: { type: 'no such "name"' },
+    });
+    await lapse(store, broken.workerId);
+    await lapse(store, sound.workerId);
+
+    await takeFromTheDead();
+
+    expect(await rowOf(store, sound.taskId)).toMatchObject({ status: 'queued' });
+    expect(await rowOf(store, broken.taskId)).toMatchObject({ status: 'running' });
+    expect(logged).toContainEqual(expect.objectContaining({ level: 50, worker: broken.workerId }));
+  });
+
+  it('counts and logs what it puts right, by kind', async () => {
+    const [task] = (await runTasks(store, 2)) as [RunningTask];
+    const { id } = await submit(store, 'noop', null);
+    await store.db.pool.query('DELETE FROM pgboss.job');
+    await store.db.pool.query(`UPDATE task_state SET updated_at = now() - interval '1 hour'`);
+    await lapse(store, task.workerId);
+
+    await takeFromTheDead();
+    await reaper.repairQueue();
+
+    expect(reaper.repairs.count('worker_lapsed')).toBe(1);
+    expect(reaper.repairs.count('task_moved_on')).toBe(2);
+    expect(reaper.repairs.count('task_requeued')).toBe(1);
+    expect(reaper.repairs.total).toBe(4);
+    expect(logged).toMatchObject([
+      { repair: 'worker_lapsed', count: 1, ids: [task.workerId] },
+      { repair: 'task_moved_on', count: 2 },
+      { repair: 'task_requeued', count: 1, ids: [id] },
+    ]);
+  });
+});
+
+describe('a task whose worker has no row any more', () => {
+  it('is taken from it and goes on', async () => {
+    const task = await runTask(store);
+    await deleteWorkers();
+
+    await takeFromTheDead();
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'queued', failures: 1, losses: 1 });
+    expect(await readHistory(store, task.taskId)).toMatchObject([
+      { kind: 'submitted' },
+      { kind: 'started' },
+      {
+        kind: 'worker_lost',
+        detail: { message: 'The worker that ran it was lost (nothing is known of it any more)' },
+      },
+    ]);
+    expect(reaper.repairs.count('worker_missing')).toBe(1);
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('blames nobody where it ran in company', async () => {
+    const [one, other] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    await deleteWorkers();
+
+    await takeFromTheDead();
+
+    for (const { taskId } of [one, other]) {
+      expect(await rowOf(store, taskId)).toMatchObject({ status: 'queued', failures: 0, losses: 1 });
+    }
+  });
+
+  it('fails where it had one try', async () => {
+    const task = await runTask(store, { maxAttempts: 1 });
+    await deleteWorkers();
+
+    await takeFromTheDead();
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({
+      status: 'failed',
+      error: { code: 'worker_lost' },
+    });
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('is cancelled where that was asked for', async () => {
+    const task = await runTask(store);
+    await cancelTask(store, task.taskId);
+    await deleteWorkers();
+
+    await takeFromTheDead();
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'cancelled' });
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('has a worker that cannot come back', async () => {
+    const task = await runTask(store);
+    await deleteWorkers();
+    await takeFromTheDead();
+
+    const renewed = await store.db.pool.query(renewLeaseSql, [task.workerId, 15, 0]);
+
+    expect(renewed.rowCount).toBe(0);
+  });
+
+  it('may name none at all', async () => {
+    const task = await runTask(store);
+    await store.db.prisma.taskState.update({ where: { id: task.taskId }, data: { workerId: null } });
+
+    await takeFromTheDead();
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'queued' });
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('is left alone where its work is done outside', async () => {
+    const task = await runTask(store);
+    await store.db.prisma.taskState.update({
+      where: { id: task.taskId },
+      data: { workerId: null, reportTokenHash: 'x', leaseExpiresAt: new Date(Date.now() + 60_000) },
+    });
+
+    await takeFromTheDead();
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'running', workerId: null });
+  });
+});
+
+describe('the row of a worker that was lost', () => {
+  const loseAgo = (workerId: string, hours: number) =>
+    store.db.pool.query(
+      `UPDATE worker SET lost_at = now() - make_interval(hours => $2), lost_reason = 'exited', lost_with = 1 WHERE id = $1`,
+      [workerId, hours],
+    );
+
+  it('is deleted a day later', async () => {
+    const [old, recent, living] = [
+      await startWorker(store),
+      await startWorker(store),
+      await startWorker(store),
+    ];
+    await loseAgo(old, 25);
+    await loseAgo(recent, 23);
+
+    await reaper.repairQueue();
+
+    const left = await store.db.prisma.worker.findMany({ select: { id: true } });
+    expect(left.map((worker) => worker.id).sort()).toEqual([recent, living].sort());
+    expect(reaper.repairs.count('worker_forgotten')).toBe(1);
+  });
+
+  it('is kept while a task is still to be moved on', async () => {
+    const task = await runTask(store);
+    await loseAgo(task.workerId, 25);
+
+    await reaper.repairQueue();
+
+    expect(await store.db.prisma.worker.count()).toBe(1);
+  });
+});
