@@ -1,101 +1,142 @@
--- What must hold of tasks, their queue entries and their workers. Lists what violates it, one row each.
--- True whenever a parent has run for a lease and 7 s; while it has not, between a fetch and its claim and
--- between a worker's death and its discovery, the first two may show a task that is about to be put right.
+-- What must hold of tasks, their queue entries, workers and files. Lists what violates it, one row each:
+-- the violation in words, and the id of the task, entry, worker or file.
+--
+-- True while a parent has run for a lease and 7 s. `headway.grace_seconds` (a setting of the session, 0 where it
+-- is not set) is how long something must have been as it is before it is listed: on a living system, an entry
+-- was fetched a moment ago and is being claimed, and a worker has just died.
+--
+-- There are two statements. The first looks at what is not finished, at workers and at files without a task, and
+-- reads by index: no finished row, however many there are. The second reads all the rest once.
 
-SELECT 'a queued task has no entry that waits' AS violation, task.id AS task_id
-FROM task_state AS task
-LEFT JOIN pgboss.job ON job.id = task.entry_id AND job.name = CASE WHEN task.losses >= 2 THEN task.type || '.solo' ELSE task.type END AND job.state < 'active'
-WHERE task.status = 'queued' AND task.report_token_hash IS NULL AND job.id IS NULL
+-- Part 1: unfinished
+WITH asked AS MATERIALIZED (
+  -- A second on top, as times are stored rounded to a millisecond.
+  SELECT now() + interval '1 second' - make_interval(
+    secs => coalesce(nullif(current_setting('headway.grace_seconds', TRUE), ''), '0')::float8) AS judged_before
+), task AS MATERIALIZED (
+  SELECT id, status, report_token_hash IS NOT NULL AS is_external, entry_id, worker_id, updated_at,
+         CASE WHEN losses >= 2 THEN type || '.solo' ELSE type END AS queue,
+         next_attempt_at, lease_expires_at, cancel_requested_at, attempt, failures, max_attempts,
+         finished_at IS NOT NULL OR expires_at IS NOT NULL OR result IS NOT NULL AS says_finished
+  FROM task_state
+  WHERE status IN ('queued', 'running')
+), entry AS MATERIALIZED (
+  SELECT id, name, data ->> 'taskId' AS task_id, start_after, state, coalesce(started_on, created_on) AS started_on
+  FROM pgboss.job
+  WHERE name = ANY (ARRAY(SELECT name FROM pgboss.queue WHERE name NOT LIKE '\_\_pgboss\_\_%'))
+    AND state IN ('created', 'retry', 'active') AND data ? 'taskId'
+)
+SELECT 'a queued task has no entry that waits' AS violation, task.id AS subject
+FROM asked, task LEFT JOIN entry ON entry.id = task.entry_id AND entry.name = task.queue
+WHERE task.status = 'queued' AND NOT task.is_external AND task.updated_at < judged_before
+  AND (entry.id IS NULL OR (entry.state = 'active' AND entry.started_on < judged_before))
 
 UNION ALL
-SELECT 'a running task has no worker, or a lost one', task.id
-FROM task_state AS task
-LEFT JOIN worker ON worker.id = task.worker_id AND worker.lost_at IS NULL
-WHERE task.status = 'running' AND task.report_token_hash IS NULL AND worker.id IS NULL
-
-UNION ALL
-SELECT 'a running external task has no lease', id
-FROM task_state
-WHERE status = 'running' AND report_token_hash IS NOT NULL AND lease_expires_at IS NULL
-
-UNION ALL
-SELECT 'an entry waits for no queued task', (job.data ->> 'taskId')::uuid
-FROM pgboss.job
-LEFT JOIN task_state AS task ON task.entry_id = job.id AND job.name = CASE WHEN task.losses >= 2 THEN task.type || '.solo' ELSE task.type END AND task.status = 'queued'
--- pg-boss has queues of its own.
-WHERE job.state < 'active' AND job.name NOT LIKE '\_\_pgboss\_\_%' AND task.id IS NULL
+SELECT 'an entry waits for no queued task', entry.id
+FROM entry LEFT JOIN task ON task.entry_id = entry.id AND task.queue = entry.name AND task.status = 'queued'
+WHERE entry.state <> 'active' AND task.id IS NULL
 
 UNION ALL
 SELECT 'an entry names another task than the one that names it', task.id
-FROM task_state AS task
-JOIN pgboss.job ON job.id = task.entry_id AND job.name = CASE WHEN task.losses >= 2 THEN task.type || '.solo' ELSE task.type END
-WHERE job.data ->> 'taskId' IS DISTINCT FROM task.id::text
+FROM task JOIN entry ON entry.id = task.entry_id AND entry.name = task.queue
+WHERE entry.task_id IS DISTINCT FROM task.id::text
 
 UNION ALL
 SELECT 'a task waits for another time than its entry', task.id
+FROM task JOIN entry ON entry.id = task.entry_id AND entry.name = task.queue
+WHERE entry.state <> 'active' AND task.next_attempt_at IS NOT NULL AND entry.start_after <> task.next_attempt_at
+
+UNION ALL
+SELECT 'a running task has no worker, or a lost one', task.id
+FROM asked, task LEFT JOIN worker ON worker.id = task.worker_id
+WHERE task.status = 'running' AND NOT task.is_external
+  AND CASE WHEN worker.id IS NULL THEN task.updated_at < judged_before ELSE worker.lost_at < judged_before END
+
+UNION ALL
+SELECT 'a worker is silent, and nobody has given it up', id
+FROM worker
+-- After an outage, leases are given 7 s to be renewed.
+WHERE lost_at IS NULL AND lease_expires_at < now() - interval '10 seconds'
+
+UNION ALL
+SELECT violation, task.id
+FROM task
+CROSS JOIN LATERAL (VALUES
+  ('a running external task has no lease', status = 'running' AND is_external AND lease_expires_at IS NULL),
+  ('a task that does not wait has an entry, or a time for its next try',
+    status = 'running' AND (entry_id IS NOT NULL OR next_attempt_at IS NOT NULL)),
+  ('a task that does not run has a worker', status = 'queued' AND worker_id IS NOT NULL),
+  ('an unfinished task says that it has finished', says_finished),
+  ('a queued task was asked to stop', status = 'queued' AND cancel_requested_at IS NOT NULL),
+  ('a task that has used up its tries goes on', failures >= max_attempts),
+  ('more failures than attempts', failures > attempt),
+  ('the history does not tell of each attempt once', NOT is_external
+    AND attempt <> (SELECT count(*) FROM task_event WHERE task_id = task.id AND kind = 'started'))
+) AS rule (violation, is_broken)
+WHERE is_broken
+
+UNION ALL
+SELECT 'a file that nobody owns was left', id
+FROM file
+-- The sweep takes uploads that nobody has touched for 10 minutes, and files of deleted tasks within a minute.
+WHERE task_id IS NULL AND touched_at < now() - interval '15 minutes';
+
+-- Part 2: finished
+WITH RECURSIVE history AS MATERIALIZED (
+  SELECT task_id, count(*) FILTER (WHERE kind = 'started') AS attempts, max(id) AS last_id
+  FROM task_event
+  GROUP BY task_id
+), chunked AS (
+  -- Each file that has chunks, by the primary key: from one file to the next, past all its chunks.
+  (SELECT file_id FROM file_chunk ORDER BY file_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT file_id FROM file_chunk WHERE file_id > chunked.file_id ORDER BY file_id LIMIT 1)
+  FROM chunked
+  WHERE chunked.file_id IS NOT NULL
+), imported AS (
+  (SELECT import_id FROM dataset_row ORDER BY import_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT import_id FROM dataset_row WHERE import_id > imported.import_id ORDER BY import_id LIMIT 1)
+  FROM imported
+  WHERE imported.import_id IS NOT NULL
+)
+SELECT violation, task.id AS subject
 FROM task_state AS task
-JOIN pgboss.job ON job.id = task.entry_id AND job.name = CASE WHEN task.losses >= 2 THEN task.type || '.solo' ELSE task.type END AND job.state < 'active'
-WHERE task.next_attempt_at IS NOT NULL AND job.start_after <> task.next_attempt_at
+LEFT JOIN history ON history.task_id = task.id
+LEFT JOIN task_event AS last ON last.id = history.last_id
+CROSS JOIN LATERAL (VALUES
+  ('a finished task does not say when it finished, or until when it is kept',
+    finished_at IS NULL OR expires_at IS NULL),
+  ('a success has no result, or an error', status = 'succeeded' AND (result IS NULL OR error IS NOT NULL)),
+  ('a failure or a cancel has no error, or a result',
+    status IN ('failed', 'cancelled') AND (error IS NULL OR result IS NOT NULL)),
+  ('a cancelled task was never asked to stop', status = 'cancelled' AND cancel_requested_at IS NULL),
+  ('a task that does not wait has an entry, or a time for its next try',
+    entry_id IS NOT NULL OR next_attempt_at IS NOT NULL),
+  ('a task that does not run has a worker', worker_id IS NOT NULL),
+  ('more failures than attempts', failures > task.attempt),
+  ('the history does not tell of each attempt once',
+    report_token_hash IS NULL AND task.attempt <> coalesce(history.attempts, 0)),
+  ('the history does not end with the end, or goes on after it', status::text IS DISTINCT FROM last.kind)
+) AS rule (violation, is_broken)
+WHERE status IN ('succeeded', 'failed', 'cancelled') AND is_broken
 
 UNION ALL
-SELECT 'a task that does not wait has an entry, or a time for its next try', id
-FROM task_state
-WHERE status <> 'queued' AND (entry_id IS NOT NULL OR next_attempt_at IS NOT NULL)
+SELECT 'a history has no task', task_id
+FROM history
+WHERE NOT EXISTS (SELECT FROM task_state WHERE id = task_id)
 
 UNION ALL
-SELECT 'a task that does not run has a worker', id
-FROM task_state
-WHERE status <> 'running' AND worker_id IS NOT NULL
+SELECT 'a file belongs to a task that is gone', id
+FROM file
+WHERE task_id IS NOT NULL AND NOT EXISTS (SELECT FROM task_state WHERE id = file.task_id)
 
 UNION ALL
-SELECT 'a finished task does not say when it finished, or until when it is kept', id
-FROM task_state
-WHERE status IN ('succeeded', 'failed', 'cancelled') AND (finished_at IS NULL OR expires_at IS NULL)
+SELECT 'a file is gone, and its contents are not', file_id
+FROM chunked
+WHERE file_id IS NOT NULL AND NOT EXISTS (SELECT FROM file WHERE id = file_id)
 
 UNION ALL
-SELECT 'an unfinished task says that it has finished', id
-FROM task_state
-WHERE status IN ('queued', 'running') AND (finished_at IS NOT NULL OR expires_at IS NOT NULL OR result IS NOT NULL)
-
-UNION ALL
-SELECT 'a success has no result, or an error', id
-FROM task_state
-WHERE status = 'succeeded' AND (result IS NULL OR error IS NOT NULL)
-
-UNION ALL
-SELECT 'a failure or a cancel has no error, or a result', id
-FROM task_state
-WHERE status IN ('failed', 'cancelled') AND (error IS NULL OR result IS NOT NULL)
-
-UNION ALL
-SELECT 'a cancelled task was never asked to stop', id
-FROM task_state
-WHERE status = 'cancelled' AND cancel_requested_at IS NULL
-
-UNION ALL
-SELECT 'a queued task was asked to stop', id
-FROM task_state
-WHERE status = 'queued' AND cancel_requested_at IS NOT NULL
-
-UNION ALL
-SELECT 'a task that has used up its tries goes on', id
-FROM task_state
-WHERE status IN ('queued', 'running') AND failures >= max_attempts
-
-UNION ALL
-SELECT 'more failures than attempts', id
-FROM task_state
-WHERE failures > attempt
-
-UNION ALL
-SELECT 'the history does not tell of each attempt once', task.id
-FROM task_state AS task
-WHERE task.report_token_hash IS NULL
-  AND task.attempt <> (SELECT count(*) FROM task_event WHERE task_id = task.id AND kind = 'started')
-
-UNION ALL
-SELECT 'the history does not end with the end, or goes on after it', task.id
-FROM task_state AS task
-WHERE task.status IN ('succeeded', 'failed', 'cancelled')
-  AND task.status::text IS DISTINCT FROM (
-    SELECT kind FROM task_event WHERE task_id = task.id ORDER BY id DESC LIMIT 1);
+SELECT 'rows belong to an import that nothing knows of', import_id
+FROM imported
+WHERE import_id IS NOT NULL AND NOT EXISTS (SELECT FROM dataset_import WHERE id = import_id);

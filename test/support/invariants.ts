@@ -1,16 +1,20 @@
 /** What must hold of the database after anything: see `src/tasks/invariants.sql`. */
-import { readFile } from 'node:fs/promises';
+import { readInvariants } from '../../src/tasks/invariants.ts';
 import type { Store } from '../../src/tasks/store.ts';
-
-const file = new URL('../../src/tasks/invariants.sql', import.meta.url);
 
 export interface Violation {
   readonly violation: string;
-  readonly task_id: string | null;
+  /** The id of a task, an entry, a worker or a file. */
+  readonly subject: string;
 }
 
 /** Empty where all is well. */
-export async function violations(store: Store): Promise<Violation[]> {
-  const { rows } = await store.db.pool.query<Violation>(await readFile(file, 'utf8'));
-  return rows;
+export async function violations(store: Pick<Store, 'db'>): Promise<Violation[]> {
+  const { unfinished, finished } = await readInvariants();
+  const found: Violation[] = [];
+  for (const statement of [unfinished, finished]) {
+    const { rows } = await store.db.pool.query<Violation>(statement);
+    found.push(...rows);
+  }
+  return found;
 }

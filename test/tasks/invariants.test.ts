@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { succeedAlone } from '../../src/tasks/end.ts';
-import { violations } from '../support/invariants.ts';
+import { readInvariants } from '../../src/tasks/invariants.ts';
+import { type Violation, violations } from '../support/invariants.ts';
 import { submit } from '../support/service.ts';
 import { emptyReport, runTask, useStore } from '../support/tasks.ts';
 
@@ -29,6 +30,27 @@ describe('the invariants', () => {
     ['a queued task has no entry that waits', `UPDATE pgboss.job SET state = 'active'`],
     ['a running task has no worker, or a lost one', 'UPDATE worker SET lost_at = now()'],
     ['a running task has no worker, or a lost one', 'DELETE FROM worker'],
+    [
+      'a worker is silent, and nobody has given it up',
+      `UPDATE worker SET lease_expires_at = now() - interval '11 seconds'`,
+    ],
+    [
+      'a file that nobody owns was left',
+      `INSERT INTO file (id, name, content_type, touched_at) VALUES (gen_random_uuid(), 'a', 'b', now() - interval '16 minutes')`,
+    ],
+    [
+      'a file belongs to a task that is gone',
+      `INSERT INTO file (id, task_id, name, content_type) VALUES (gen_random_uuid(), gen_random_uuid(), 'a', 'b')`,
+    ],
+    [
+      'a file is gone, and its contents are not',
+      `INSERT INTO file_chunk (file_id, number, data) SELECT gen_random_uuid(), number % 3, 'x' FROM generate_series(1, 3) AS number`,
+    ],
+    ['a history has no task', `DELETE FROM task_state WHERE status = 'succeeded'`],
+    [
+      'rows belong to an import that nothing knows of',
+      `INSERT INTO dataset_row (import_id, number, data) SELECT gen_random_uuid(), number, '{}' FROM generate_series(1, 3) AS number`,
+    ],
     [
       'a running external task has no lease',
       `UPDATE task_state SET report_token_hash = 'x' WHERE status = 'running'`,
@@ -92,5 +114,28 @@ describe('the invariants', () => {
     await store.db.pool.query(sql);
 
     expect(await found()).toContain(violation);
+  });
+
+  it('pass over what has lasted for less than the grace, where there is one', async () => {
+    await makeTasks();
+    await store.db.pool.query(
+      `UPDATE pgboss.job SET state = 'active', started_on = now() WHERE state < 'active'`,
+    );
+    await store.db.pool.query('UPDATE worker SET lost_at = now()');
+    const { unfinished } = await readInvariants();
+
+    const list = async (graceSeconds: number) => {
+      const client = await store.db.pool.connect();
+      await client.query(`SET headway.grace_seconds = ${graceSeconds}`);
+      const { rows } = await client.query<Violation>(unfinished);
+      client.release(true);
+      return rows.map(({ violation }) => violation);
+    };
+
+    expect(await list(20)).toEqual([]);
+    expect((await list(0)).sort()).toEqual([
+      'a queued task has no entry that waits',
+      'a running task has no worker, or a lost one',
+    ]);
   });
 });
