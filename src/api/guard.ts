@@ -1,26 +1,36 @@
 /** What every request passes before its route. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
 import type { Access } from './access.ts';
 import { refuseCrossSite, refuseNonLocal } from './origin.ts';
 import { HttpProblem } from './problems.ts';
 
 const maxUrlLength = 8 * 1024;
 
+/** Call before the routes are registered. */
 export function guard(app: FastifyInstance, access: Access): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff');
     if (access.isOpen) refuseNonLocal(request);
     refuseCrossSite(request);
     refuseUnreadable(request);
-    if (!isPublic(request)) access.check(request);
     done();
+  });
+  // Told apart once a route, not once a request. What does not exist is no secret.
+  app.addHook('onRoute', (route) => {
+    if (!isPublic(route)) route.onRequest = [...[route.onRequest ?? []].flat(), checkAccess(access)];
   });
 }
 
-/** Assets and what does not exist are no secrets; a route is one unless it says otherwise. */
-function isPublic(request: FastifyRequest): boolean {
-  const { config, url } = request.routeOptions;
-  return config.isPublic === true || request.is404 || url?.startsWith('/assets/') === true;
+function checkAccess(access: Access): onRequestHookHandler {
+  return (request, _reply, done) => {
+    access.check(request);
+    done();
+  };
+}
+
+/** Assets are no secrets; a route is one unless it says otherwise. */
+function isPublic({ config, url }: RouteOptions): boolean {
+  return config?.isPublic === true || url.startsWith('/assets/');
 }
 
 function refuseUnreadable(request: FastifyRequest): void {

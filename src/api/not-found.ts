@@ -1,6 +1,7 @@
 /** What no route answers: 405 where the path has other methods, OPTIONS, 404. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HttpProblem } from './problems.ts';
+import { logRequest } from './request-log.ts';
 
 /** Call before the routes are registered. */
 export function answerUnknownRoutes(app: FastifyInstance): void {
@@ -18,6 +19,7 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
   };
 
   app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
+    reply.raw.once('finish', () => logRequest(request, reply));
     const allowed = methodsFor(pathOf(request.url));
     const allow = allowed.join(', ');
     if (request.method === 'OPTIONS' && allowed.length > 0)

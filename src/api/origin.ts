@@ -38,15 +38,20 @@ export function refuseNonLocal(request: FastifyRequest): void {
   }
 }
 
+/** The last name that was accepted: nearly every request has the same. */
+let knownHost: string | undefined;
+
 /** Whether a Host header names this machine by a name that no other site can have. */
 export function isLoopbackHost(host: string | undefined): boolean {
   if (host === undefined) return false;
+  if (host === knownHost) return true;
   const name = host.toLowerCase().replace(/:\d{1,5}$/, '');
-  return (
+  const isLoopback =
     name === '[::1]' ||
     /^127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/.test(name) ||
-    /^([a-z0-9-]+\.)*localhost\.?$/.test(name)
-  );
+    /^([a-z0-9-]+\.)*localhost\.?$/.test(name);
+  if (isLoopback) knownHost = host;
+  return isLoopback;
 }
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);

@@ -1,17 +1,24 @@
 /** One line a request; none for polls, and never a query, in which keys may stand. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
+/** Call before the routes are registered. */
 export function logRequests(app: FastifyInstance): void {
-  app.addHook('onResponse', (request, reply, done) => {
-    const { config, url } = request.routeOptions;
-    const isQuiet = config.isPolled === true || url?.startsWith('/assets/') === true;
-    if (!isQuiet) {
-      const path = request.url.split('?')[0];
-      request.log.info(
-        { method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
-        'request',
-      );
-    }
-    done();
+  // By route, so that polls pay for nothing.
+  app.addHook('onRoute', (route) => {
+    if (route.config?.isPolled === true || route.url.startsWith('/assets/')) return;
+    route.onResponse = [
+      ...[route.onResponse ?? []].flat(),
+      (request, reply, done) => {
+        logRequest(request, reply);
+        done();
+      },
+    ];
   });
+}
+
+/** For what has no route; call when the answer has been sent. */
+export function logRequest(request: FastifyRequest, reply: FastifyReply): void {
+  const path = request.url.split('?')[0];
+  const ms = Math.round(reply.elapsedTime);
+  request.log.info({ method: request.method, path, status: reply.raw.statusCode, ms }, 'request');
 }
