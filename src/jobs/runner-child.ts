@@ -21,7 +21,7 @@ const nodeOptions = ['--max-semi-space-size=4'];
 const entry = fileURLToPath(new URL('./runner-process.ts', import.meta.url));
 /** Older than this, the main loop of a runner counts as blocked. */
 const blockedMs = 1_000;
-const lastWordsLength = 4_000;
+const lastWordsLength = 16_000;
 /** What it wrote last may come after its exit; a process that it left behind may hold the pipe for ever. */
 const lastWordsMs = 300;
 

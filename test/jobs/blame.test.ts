@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Store } from '../../src/tasks/store.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { violations } from '../support/invariants.ts';
+import { createEffectTable, effectsOf, openStore, type Task, TestService } from '../support/service.ts';
+
+const isFinished = (task: Task) => task.finishedAt !== null;
+const isRunning = (task: Task) => task.status === 'running' && (task.done ?? 0) > 0;
+const stepsUpTo = (last: number) => Array.from({ length: last + 1 }, (_, step) => step);
+
+describe('blame', () => {
+  let database: TestDatabase;
+  let store: Store & { close(): Promise<void> };
+  let service: TestService;
+  let nodeOptions: string | undefined;
+
+  beforeEach(async () => {
+    nodeOptions = process.env.NODE_OPTIONS;
+    // So that a heap is soon exhausted.
+    process.env.NODE_OPTIONS = '--max-old-space-size=256';
+    database = await createTestDatabase();
+    store = await openStore(database.url);
+    await createEffectTable(store);
+    service = await TestService.start(store, { leaseSeconds: 3 });
+  });
+
+  afterEach(async () => {
+    await service.stop();
+    await store.close();
+    await database.drop();
+    if (nodeOptions === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = nodeOptions;
+  });
+
+  /** Each step once, in the order of their numbers: tasks that run together fill the table's pages in any order. */
+  const stepsOf = async (id: string) => (await effectsOf(store, id)).toSorted((one, two) => one - two);
+
+  const submitSteps = (count: number, steps: number) =>
+    Promise.all(
+      Array.from({ length: count }, () => service.submit('steps', { steps, stepMs: 50 }, { maxAttempts: 1 })),
+    );
+
+  it('falls on none of ten tasks whose runner is killed', async () => {
+    const tasks = await submitSteps(10, 20);
+    for (const { id } of tasks) await service.waitFor(id, isRunning);
+
+    process.kill(await service.runnerPid(), 'SIGKILL');
+
+    for (const { id } of tasks) {
+      const task = await service.waitFor(id, isFinished, 30_000);
+      expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0, losses: 0 });
+      expect(await stepsOf(id)).toEqual(stepsUpTo(20));
+    }
+  });
+
+  it.each([
+    ['abort', 'SIGABRT'],
+    ['exit', 'exit code 3'],
+    ['kill', 'SIGKILL'],
+    ['throwUncaught', 'an error that nothing caught, exit code 1'],
+    ['exhaustHeap', 'it ran out of memory, ended by SIGABRT'],
+  ])(
+    'falls on the task that kills its worker by %s, and not on its neighbours',
+    async (how, words) => {
+      const neighbours = await submitSteps(9, 60);
+      for (const { id } of neighbours) await service.waitFor(id, isRunning);
+      const killer = await service.submit('kills', { how }, { maxAttempts: 2 });
+
+      const failed = await service.waitFor(killer.id, isFinished, 60_000);
+
+      expect(failed).toMatchObject({
+        status: 'failed',
+        failures: 2,
+        error: { code: 'worker_lost', message: expect.stringContaining(words) },
+      });
+      for (const { id } of neighbours) {
+        const task = await service.waitFor(id, isFinished, 60_000);
+        expect(task).toMatchObject({ status: 'succeeded', failures: 0 });
+        expect(task.attempt).toBeLessThanOrEqual(3);
+        expect(await stepsOf(id)).toEqual(stepsUpTo(60));
+      }
+      expect(await violations(store)).toEqual([]);
+    },
+    150_000,
+  );
+});

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { type Member, planCrew } from '../../src/jobs/crew.ts';
+
+const taking = { kind: 'shared', isTaking: true, isStandingStill: false, isBusy: true, idleMs: 0 } as const;
+const still = { ...taking, isStandingStill: true };
+const idle = { ...taking, isBusy: false, idleMs: 500 };
+const gone = { ...taking, isTaking: false };
+const solo = { ...taking, kind: 'solo' } as const;
+const starting = { ...solo, isBusy: false };
+
+const nothing = new Set<never>();
+const hour = 3_600_000;
+
+function plan(members: readonly Member[], waiting: readonly ('shared' | 'solo')[] = [], calmMs = hour) {
+  return planCrew(members, { runners: 1, waiting: new Set(waiting), calmMs });
+}
+
+describe('the crew', () => {
+  it('is filled up', () => {
+    expect(planCrew([], { runners: 3, waiting: nothing, calmMs: 0 }).start).toHaveLength(3);
+    expect(plan([gone]).start).toEqual(['shared']);
+    expect(plan([taking])).toEqual({ start: [], retire: [] });
+  });
+
+  it('has a spare where one stands still and work waits', () => {
+    expect(plan([still], ['shared'], 0).start).toEqual(['shared']);
+    expect(plan([still], [], 0).start).toEqual([]);
+    expect(plan([taking], ['shared']).start).toEqual([]);
+  });
+
+  it('has one spare for each that stands still, and two at most', () => {
+    expect(plan([still, taking], ['shared'], 0).start).toEqual([]);
+    expect(plan([still, still], ['shared'], 0).start).toEqual(['shared']);
+    expect(plan([still, still, still], ['shared'], 0).start).toEqual([]);
+  });
+
+  it('lets the newest idle spare go when all have turned for a while', () => {
+    const newest = { ...idle };
+
+    expect(plan([idle, taking, newest]).retire).toEqual([idle, newest]);
+    expect(plan([idle, newest]).retire[0]).toBe(newest);
+    expect(plan([idle, newest], [], 500).retire).toEqual([]);
+    expect(plan([taking, taking]).retire).toEqual([]);
+  });
+
+  it('has solo runners where there is work for them, two at most', () => {
+    expect(plan([taking], ['solo']).start).toEqual(['solo']);
+    expect(plan([taking, solo], ['solo']).start).toEqual(['solo']);
+    expect(plan([taking, solo, starting], ['solo']).start).toEqual([]);
+    expect(plan([taking, starting], ['solo']).start).toEqual([]);
+    expect(plan([taking, solo, solo], ['solo']).start).toEqual([]);
+  });
+
+  it('keeps a solo runner for a while', () => {
+    const rested = { ...starting, idleMs: 31_000 };
+
+    expect(plan([taking, { ...starting, idleMs: 20_000 }]).retire).toEqual([]);
+    expect(plan([taking, rested]).retire).toEqual([rested]);
+  });
+});

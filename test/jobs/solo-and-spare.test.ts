@@ -1,0 +1,124 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cancelTask } from '../../src/tasks/cancel.ts';
+import type { Store } from '../../src/tasks/store.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { violations } from '../support/invariants.ts';
+import { openStore, type Task, TestService } from '../support/service.ts';
+
+const isFinished = (task: Task) => task.finishedAt !== null;
+const isRunning = (task: Task) => task.status === 'running';
+
+describe('runners of a service', () => {
+  let database: TestDatabase;
+  let store: Store & { close(): Promise<void> };
+  let service: TestService;
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    store = await openStore(database.url);
+    service = await TestService.start(store, { leaseSeconds: 3 });
+  });
+
+  afterEach(async () => {
+    await service.stop();
+    await store.close();
+    await database.drop();
+  });
+
+  const pids = async (slots: number) => {
+    const workers = await store.db.prisma.worker.findMany({ where: { slots } });
+    return workers.map((worker) => worker.pid);
+  };
+
+  const workerOf = async (id: string) => {
+    const { workerId } = await service.waitFor(id, isRunning);
+    return store.db.prisma.worker.findUniqueOrThrow({ where: { id: workerId ?? '' } });
+  };
+
+  it('run isolated jobs one at a time in processes of their own, which are used again', async () => {
+    const tasks = await Promise.all([1, 2, 3, 4, 5].map(() => service.submit('isolated', { ms: 400 })));
+
+    const ended = await Promise.all(tasks.map(({ id }) => service.waitFor(id, isFinished, 20_000)));
+
+    expect(ended.map(({ status }) => status)).toEqual(tasks.map(() => 'succeeded'));
+    const solo = await pids(1);
+    expect(solo.length).toBeLessThanOrEqual(2);
+    for (const { result } of ended) expect(solo).toContain((result as { pid: number }).pid);
+    const intervals = ended.map(({ startedAt, finishedAt, result }) => ({
+      from: Number(startedAt),
+      to: Number(finishedAt),
+      pid: (result as { pid: number }).pid,
+    }));
+    const overlapping = intervals.filter((one) =>
+      intervals.some((other) => other.pid === one.pid && other.from > one.from && other.from < one.to),
+    );
+    expect(overlapping).toEqual([]);
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('start tasks within 4 s that are submitted while one stands still, in a spare', async () => {
+    const blocker = await service.submit('compute', { seconds: 8 });
+    const blocked = await workerOf(blocker.id);
+
+    const submittedMs = performance.now();
+    const tasks = await Promise.all([1, 2, 3].map(() => service.submit('noop', null)));
+    const ended = await Promise.all(tasks.map(({ id }) => service.waitFor(id, isFinished)));
+
+    expect(performance.now() - submittedMs).toBeLessThan(4_000);
+    for (const { createdAt, startedAt } of ended) {
+      expect(Number(startedAt) - Number(createdAt)).toBeLessThan(4_000);
+    }
+    const later = await service.submit('waits', { ms: 10 });
+    await service.waitFor(later.id, isFinished, 4_000);
+    const end = await service.waitFor(blocker.id, isFinished);
+    expect(end).toMatchObject({ status: 'succeeded', attempt: 1 });
+    // The spare has nothing to do any more, and the one that was blocked goes on.
+    const left = await eventually(
+      async () => {
+        const workers = await store.db.prisma.worker.findMany({ where: { lostAt: null } });
+        return workers.length === 1 ? workers : undefined;
+      },
+      { timeoutMs: 20_000 },
+    );
+    expect(left[0]?.id).toBe(blocked.id);
+    expect(await violations(store)).toEqual([]);
+  }, 60_000);
+
+  it('end an attempt that ignores its deadline while the loop turns, and the process with it', async () => {
+    const { id } = await service.submit('stubborn', { seconds: 60, isBlocking: false }, { maxAttempts: 1 });
+    const pid = (await workerOf(id)).pid;
+
+    const ended = await service.waitFor(id, isFinished, 10_000);
+
+    expect(ended).toMatchObject({ status: 'failed', failures: 1, error: { code: 'timeout' } });
+    await eventually(async () => (await service.runnerPid()) !== pid, { timeoutMs: 10_000 });
+  });
+
+  it('end one that blocks the loop past its deadline: alone it timed out, its neighbour is not to blame', async () => {
+    const neighbour = await service.submit('counts', { names: 100, stepMs: 50 }, { maxAttempts: 1 });
+    await service.waitFor(neighbour.id, isRunning);
+    const { id } = await service.submit('stubborn', { seconds: 60, isBlocking: true }, { maxAttempts: 1 });
+
+    const ended = await service.waitFor(id, isFinished, 40_000);
+
+    expect(ended).toMatchObject({ status: 'failed', failures: 1, error: { code: 'timeout' } });
+    const gone = await service.waitFor(neighbour.id, isFinished, 40_000);
+    expect(gone).toMatchObject({ status: 'succeeded', failures: 0 });
+    expect(await violations(store)).toEqual([]);
+  }, 90_000);
+
+  it('cancel a task whose job ignores its signal, whether its loop turns or not', async () => {
+    const inputs = { waits: { ms: 60_000, ignoresSignal: true }, compute: { seconds: 60 } };
+    for (const [type, input] of Object.entries(inputs)) {
+      const { id } = await service.submit(type, input);
+      await service.waitFor(id, isRunning);
+
+      await cancelTask(store, id);
+
+      const ended = await service.waitFor(id, isFinished, 12_000);
+      expect(ended).toMatchObject({ status: 'cancelled', attempt: 1, failures: 0 });
+    }
+    expect(await violations(store)).toEqual([]);
+  }, 60_000);
+});

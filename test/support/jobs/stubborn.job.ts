@@ -1,0 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { defineJob } from '../../../src/jobs/define-job.ts';
+
+/** Never looks at its signal; blocks the loop, or lets it turn. */
+export default defineJob({
+  type: 'stubborn',
+  input: z.object({ seconds: z.number(), isBlocking: z.boolean() }),
+  result: z.null(),
+  timeoutSeconds: 1,
+  maxAttempts: 1,
+  async run({ seconds, isBlocking }) {
+    const end = performance.now() + seconds * 1000;
+    // Its first progress is written before the loop stands still.
+    await sleep(200);
+    while (performance.now() < end) if (!isBlocking) await sleep(50);
+    return null;
+  },
+});
