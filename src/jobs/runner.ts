@@ -170,6 +170,7 @@ export class Runner {
     const onTrouble = (error: unknown) => {
       contact.note(error);
       hadTrouble = true;
+      this.writer.askSoon();
     };
     const claim = () =>
       persist(
@@ -180,7 +181,7 @@ export class Runner {
     try {
       return await this.unknownClaims.during(entries, claim);
     } finally {
-      // Where an answer was lost, the claim may have happened: the flush finds the rows.
+      // Where an answer was lost, the claim may have happened: the flush finds the rows, after its end at the latest.
       if (hadTrouble) this.writer.askSoon();
     }
   }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Loop } from '../loop.ts';
 import { monotonicMs } from '../monotonic.ts';
+import { requeueDropped } from '../tasks/dropped.ts';
 import { newId } from '../tasks/ids.ts';
 import type { Store } from '../tasks/store.ts';
 import { giveUp, ignoringCancel, type LostReason, lostAmong } from '../tasks/workers.ts';
@@ -34,6 +35,9 @@ const takeBackMs = 1_000;
 const lostGraceMs = 60_000;
 /** A runner that is free would have taken what is due within this time. */
 const waitingMs = 300;
+/** Between fetch and claim there are milliseconds, unless the runner stands still. */
+const droppedMs = 2_000;
+const kinds = ['shared', 'solo'] as const;
 /** A runner that ended before it was ready failed to start: the next waits, ever longer. */
 const firstRestartMs = 250;
 const longestRestartMs = 30_000;
@@ -202,19 +206,28 @@ export class Supervisor {
       else if (child.beat?.state === 'drained') this.endDrained(child);
       else this.endOverdue(child, ignoring);
     }
-    if (children.some((child) => child.kind === 'shared' && child.isStandingStill)) {
+    const waiting: RunnerKind[] = kinds.filter((kind) =>
+      this.queues[kind].some((queue) => due.includes(queue)),
+    );
+    if (standsStill(children)) {
       this.lastStillMs = monotonicMs();
+      if (await this.requeueDropped()) waiting.push('shared');
     }
-    const kinds = ['shared', 'solo'] as const;
-    this.fillUp(new Set(kinds.filter((kind) => this.queues[kind].some((queue) => due.includes(queue)))));
+    this.fillUp(new Set(waiting));
+  }
+
+  /** @returns whether a runner had just fetched something when its loop came to a stand */
+  private async requeueDropped(): Promise<boolean> {
+    const tasks = await requeueDropped(this.options.store, this.queues.shared, droppedMs);
+    if (tasks.length > 0)
+      this.options.log.warn({ tasks }, 'fetched by a runner that stands still: queued again');
+    return tasks.length > 0;
   }
 
   /** Shared queues wait for nobody but the shared runners, while these turn. */
   private queuesToAsk(children: readonly RunnerChild[]): readonly string[] {
     const { shared, solo } = this.queues;
-    return children.some((child) => child.kind === 'shared' && child.isStandingStill)
-      ? [...shared, ...solo]
-      : solo;
+    return standsStill(children) ? [...shared, ...solo] : solo;
   }
 
   /** Somebody gave it up, for its lease lapsed: it ends itself as soon as it runs again. */
@@ -249,6 +262,10 @@ export class Supervisor {
       child.kill(),
     );
   }
+}
+
+function standsStill(children: readonly RunnerChild[]): boolean {
+  return children.some((child) => child.kind === 'shared' && child.isStandingStill);
 }
 
 function idsOf(children: readonly RunnerChild[]): string[] {

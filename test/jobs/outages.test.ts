@@ -79,6 +79,23 @@ describe('when PostgreSQL goes away', () => {
     }
   });
 
+  it('a runner that was to start meanwhile takes tasks within 5 s of its return', async () => {
+    const { id } = await service.submit('steps', { steps: 40, stepMs: 50 }, { maxAttempts: 1 });
+    await service.waitFor(id, isRunning);
+    const pid = await service.runnerPid();
+    await killServer(dataDir.path);
+    process.kill(pid, 'SIGKILL');
+    await sleep(8_000);
+
+    const again = await startHere(dataDir.path);
+    const next = await service.submit('noop', null);
+    const task = await service.waitFor(next.id, isFinished, 5_000);
+
+    expect(task).toMatchObject({ status: 'succeeded', attempt: 1 });
+    expect(await service.waitFor(id, isFinished)).toMatchObject({ failures: 1 });
+    await again.stop();
+  }, 40_000);
+
   it('a submit during a restart is answered or refused, and what was answered is run', async () => {
     await killServer(dataDir.path);
     const refused = await service.submit('noop', null).then(

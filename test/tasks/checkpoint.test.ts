@@ -415,6 +415,27 @@ describe('an answer that was lost', () => {
       expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0 });
     });
 
+    it('finds such a task also while it claims others all the time', async () => {
+      runner.start();
+      const load = setInterval(() => void submit(store, 'noop', null), 5);
+      const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'claim\0' });
+      const { id } = await submit(store, 'waits', { ms: 0 }, { maxAttempts: 1 });
+      await lost;
+
+      const stranded = await store.db.pool.query<{ id: string }>(
+        `SELECT id FROM task_state WHERE status = 'running'`,
+      );
+      const ids = [id, ...stranded.rows.map((row) => row.id)];
+      const tasks = await Promise.all(
+        ids.map((each) => waitFor(store, each, (row) => row.finishedAt !== null)),
+      );
+      clearInterval(load);
+
+      expect(tasks.map(({ status, failures }) => ({ status, failures }))).toEqual(
+        ids.map(() => ({ status: 'succeeded', failures: 0 })),
+      );
+    });
+
     it('whose end got no answer has ended the task once', async () => {
       const lost = proxy.loseAnswer({ statement: 'succeed' });
       runner.start();
