@@ -25,6 +25,7 @@ import type { Reading } from './reading/reading.ts';
 import { taskEventRoutes } from './reading/task-events.ts';
 import { answerBrokenRequest, answerExpectation, pageHeaders } from './replies.ts';
 import { logRequests } from './request-log.ts';
+import { retryRoutes } from './retry.ts';
 import { sessionRoutes } from './session.ts';
 import { taskRoutes } from './tasks.ts';
 import { answerError } from './trouble.ts';
@@ -108,6 +109,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   homeRoutes(app, context);
   taskRoutes(app, context);
+  retryRoutes(app, context);
   pollRoutes(app, context);
   taskEventRoutes(app, context);
   groupRoutes(app, context);

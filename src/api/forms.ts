@@ -1,4 +1,5 @@
 /** Text fields as HTML forms and query strings send them. */
+import type { FastifyInstance } from 'fastify';
 import { cleanseText } from '../tasks/text.ts';
 import { decodeUtf8 } from './json-body.ts';
 import { fieldError, invalidFields } from './problems.ts';
@@ -28,6 +29,15 @@ export class Fields {
   toObject(): Record<string, string> {
     return Object.fromEntries(this.values);
   }
+}
+
+/** Lets the routes of this scope take urlencoded forms of a few short fields. */
+export function takeForms(scope: FastifyInstance): void {
+  scope.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'buffer', bodyLimit: 1024 },
+    async (_request: unknown, body: Buffer) => parseForm(body),
+  );
 }
 
 /** An urlencoded form. */

@@ -21,6 +21,7 @@ const kinds = {
   'request-timeout': [408, 'The request took too long to arrive'],
   'key-conflict': [409, 'The key belongs to another request'],
   'already-finished': [409, 'The task is finished'],
+  'cannot-retry': [409, 'The task cannot be retried'],
   'too-large': [413, 'The request is too large'],
   'url-too-long': [414, 'The URL is too long'],
   'unsupported-media-type': [415, 'The body is of a type that is not taken here'],

@@ -7,7 +7,7 @@ import { cleanseJson } from '../tasks/text.ts';
 import { taskUrl } from '../tasks/view.ts';
 import type { ApiContext, Handler } from './context.ts';
 import { withinAnswerTime } from './deadline.ts';
-import { parseForm } from './forms.ts';
+import { takeForms } from './forms.ts';
 import { prefersHtml } from './negotiation.ts';
 import { idFrom } from './params.ts';
 import { fieldError, HttpProblem, invalidFields, invalidInput, unknownTask } from './problems.ts';
@@ -20,11 +20,7 @@ const noFields = z.strictObject({});
 export function taskRoutes(app: FastifyInstance, context: ApiContext): void {
   app.post('/tasks', submit(context));
   app.register((forms, _options, done) => {
-    forms.addContentTypeParser(
-      'application/x-www-form-urlencoded',
-      { parseAs: 'buffer', bodyLimit: 1024 },
-      async (_request: unknown, body: Buffer) => parseForm(body),
-    );
+    takeForms(forms);
     forms.post('/tasks/:id/cancel', cancel(context));
     done();
   });

@@ -12,6 +12,8 @@ export interface DatasetView {
   readonly rows: Record<string, string>[];
 }
 
+const deleteBatch = 50_000;
+
 /** A dataset and its first rows, or null. */
 export async function readDataset(db: Database, id: string, rows: number): Promise<DatasetView | null> {
   const dataset = await db.prisma.dataset.findUnique({ where: { id } });
@@ -34,8 +36,19 @@ export async function readDataset(db: Database, id: string, rows: number): Promi
   };
 }
 
-/** Announces an import, so that its rows are found should nobody ever show them. */
+/**
+ * Announces an import, so that its rows are found should nobody ever show them. One that was begun before
+ * and is retried from the start loses the rows that it had.
+ */
 export async function beginImport(tx: Prisma.TransactionClient, importId: string): Promise<void> {
+  let deleted: number;
+  do {
+    // Not all at once: a statement has a minute.
+    deleted = await tx.$executeRaw`
+      DELETE FROM dataset_row
+      WHERE import_id = ${importId}::uuid AND number IN (
+        SELECT number FROM dataset_row WHERE import_id = ${importId}::uuid ORDER BY number LIMIT ${deleteBatch})`;
+  } while (deleted === deleteBatch);
   await tx.datasetImport.createMany({ data: [{ id: importId }], skipDuplicates: true });
 }
 

@@ -5,7 +5,8 @@ const batchRows = 5_000;
 
 /**
  * One pass, in batches that each commit alone. An import whose task may still go on is left: it is
- * queued or running, or failed or cancelled and could be retried.
+ * queued or running, or failed or cancelled and a person may retry it from its checkpoint, which counts on
+ * the rows. They go when it cannot be retried any more: its key is another task's, or it has expired.
  * @returns how many rows were deleted
  */
 export async function sweepReplacedImports(db: Database): Promise<number> {
@@ -13,7 +14,7 @@ export async function sweepReplacedImports(db: Database): Promise<number> {
     SELECT import.id FROM dataset_import AS import
     LEFT JOIN dataset ON dataset.import_id = import.id
     LEFT JOIN task_state AS task ON task.id = import.id
-    WHERE dataset.id IS NULL AND (task.id IS NULL OR task.status = 'succeeded')
+    WHERE dataset.id IS NULL AND (task.id IS NULL OR task.status = 'succeeded' OR task.replaced_by IS NOT NULL)
     LIMIT 100`;
   let deleted = 0;
   for (const { id } of replaced) {

@@ -5,7 +5,7 @@ import type { Store } from './store.ts';
 export interface HistoryEntry {
   readonly at: Date;
   readonly attempt: number;
-  /** submitted, started, retrying, handed_back, worker_lost, cancel_requested, cancelled, succeeded, failed, retried, requeued, log. */
+  /** submitted, started, retrying, handed_back, worker_lost, cancel_requested, cancelled, succeeded, failed, retried, requeued, entry_settled, log. */
   readonly kind: string;
   readonly detail: unknown;
 }

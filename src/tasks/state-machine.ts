@@ -51,6 +51,19 @@ export function isTerminal(status: TaskStatus): boolean {
   return (terminalStatuses as readonly TaskStatus[]).includes(status);
 }
 
+/** Whether a person may retry a task; `retryTask` decides the same of the row that it holds. */
+export function mayRetry(task: {
+  status: TaskStatus;
+  /** External tasks have one: their work is done elsewhere. */
+  reportTokenHash: string | null;
+  /** The task that has its key now. */
+  replacedBy: string | null;
+}): boolean {
+  const { from } = transitions.retry;
+  const isOver = (from as readonly TaskStatus[]).includes(task.status);
+  return isOver && task.reportTokenHash === null && task.replacedBy === null;
+}
+
 /** Whether some transition leads from one status to the other. */
 export function mayMove(from: TaskStatus, to: TaskStatus): boolean {
   return Object.values<Transition>(transitions).some(

@@ -3,7 +3,7 @@
  * process sends the same bytes under one ETag; input, worker, lease and tokens are never in it.
  */
 import type { TaskRow } from './row.ts';
-import { isTerminal, type TaskStatus } from './state-machine.ts';
+import { isTerminal, mayRetry, type TaskStatus } from './state-machine.ts';
 
 export interface TaskView {
   id: string;
@@ -34,7 +34,7 @@ export interface TaskView {
   result: unknown;
   error: { code: string; message: string } | null;
   cancelRequested: boolean;
-  links: { self: string; html: string; events: string; cancel?: string; result?: string };
+  links: { self: string; html: string; events: string; cancel?: string; retry?: string; result?: string };
 }
 
 /** What `task_state.error` holds. */
@@ -88,6 +88,7 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
       html: self,
       events: `${self}/events`,
       ...(isTerminal(row.status) ? {} : { cancel: `${self}/cancel` }),
+      ...(mayRetry(row) ? { retry: `${self}/retry` } : {}),
       ...(result === undefined ? {} : { result }),
     },
   };

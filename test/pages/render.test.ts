@@ -170,6 +170,14 @@ describe('the task page', () => {
     expect(renderTaskPage(pageOf(succeeded()))).not.toContain('<form');
   });
 
+  test.each(['failed', 'cancelled'] as const)('offers to retry a task that has %s', (status) => {
+    const page = renderTaskPage(pageOf(states[status]));
+
+    expect(page).toContain(`<form method="post" action="/tasks/${taskId}/retry">`);
+    expect(page).toContain('<button name="from" value="checkpoint">Try again</button>');
+    expect(page).toContain('<button name="from" value="start">Try again from the start</button>');
+  });
+
   test('says the place in the queue', () => {
     expect(renderTaskPage(pageOf(queued(), { place: 1 }))).toContain('Next in the queue');
     expect(renderTaskPage(pageOf(queued(), { place: 1200 }))).toContain('Number 1,200 in the queue');

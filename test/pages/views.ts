@@ -97,7 +97,7 @@ export function failed(changes: Partial<TaskView> = {}): TaskView {
     etaSeconds: null,
     finishedAt: '2026-03-01T12:01:13.000Z',
     error: { code: 'file_not_text', message: 'The file is not text: it looks like a ZIP archive.' },
-    links: endedLinks,
+    links: { ...endedLinks, retry: `/tasks/${taskId}/retry` },
     ...changes,
   };
 }
@@ -110,7 +110,7 @@ export function cancelled(changes: Partial<TaskView> = {}): TaskView {
     etaSeconds: null,
     finishedAt: '2026-03-01T12:01:13.000Z',
     cancelRequested: true,
-    links: endedLinks,
+    links: { ...endedLinks, retry: `/tasks/${taskId}/retry` },
     ...changes,
   };
 }

@@ -54,7 +54,7 @@ function sentence(entry: HistoryEntry, detail: Detail, next: HistoryEntry | unde
     case 'failed':
       return html`Failed${message === undefined ? '' : `: ${message}`}`;
     case 'retried':
-      return 'Retried by a person';
+      return detail.from === 'start' ? 'Retried by a person, from the start' : 'Retried by a person';
     case 'requeued':
       return html`Put back into the queue${because(reason ?? message)}`;
     case 'log':
@@ -106,6 +106,7 @@ interface Detail {
   message?: string | undefined;
   code?: string | undefined;
   reason?: string | undefined;
+  from?: string | undefined;
   text?: string | undefined;
   level?: string | undefined;
   nextAttemptAt?: string | undefined;
@@ -130,6 +131,7 @@ export function readDetail(detail: unknown): Detail {
     message: text('message'),
     code: text('code'),
     reason: text('reason'),
+    from: text('from'),
     text: text('text'),
     level: text('level'),
     nextAttemptAt: text('nextAttemptAt'),

@@ -41,7 +41,7 @@ export function renderTaskPage(view: TaskPageView): string {
 <p class="connection" role="status" data-connection></p>
 <p class="visually-hidden" role="status" data-announcer></p>
 !${section('notices', renderNotices({ ...view, now: view.now ?? new Date() }))}
-!${section('actions', cancelForm(task))}
+!${section('actions', actions(task))}
 </div>
 !${section('outcome', renderOutcome(task, view.resultLink))}
 !${section('history', renderHistory(history))}
@@ -57,6 +57,15 @@ export function renderTaskPage(view: TaskPageView): string {
 
 function section(id: string, content: string): string {
   return html`<div id="${id}" data-section>!${content}</div>`;
+}
+
+function actions(task: TaskView): string {
+  return cancelForm(task) + retryForm(task);
+}
+
+function retryForm({ links }: TaskView): string {
+  if (links.retry === undefined) return '';
+  return html`<form method="post" action="${links.retry}"><button name="from" value="checkpoint">Try again</button> <button name="from" value="start">Try again from the start</button></form>`;
 }
 
 function cancelForm(task: TaskView): string {

@@ -1,0 +1,206 @@
+import { describe, expect, it } from 'vitest';
+import { cancelTask } from '../../src/tasks/cancel.ts';
+import { writeCheckpoint } from '../../src/tasks/checkpoint.ts';
+import { fail, succeedAlone } from '../../src/tasks/end.ts';
+import { newId } from '../../src/tasks/ids.ts';
+import { readHistory } from '../../src/tasks/read.ts';
+import { retryTask } from '../../src/tasks/retry.ts';
+import { giveUp } from '../../src/tasks/workers.ts';
+import { eventually } from '../support/eventually.ts';
+import { violations } from '../support/invariants.ts';
+import { submit } from '../support/service.ts';
+import {
+  emptyReport,
+  kindsOf,
+  liveEntries,
+  lockWaiters,
+  openRaw,
+  type RunningTask,
+  rowOf,
+  runTask,
+  startWorker,
+  takeAll,
+  useStore,
+} from '../support/tasks.ts';
+
+const store = useStore();
+/** A task that has failed in its second attempt, after a checkpoint in the first. */
+async function failedTask(): Promise<RunningTask> {
+  const first = await runTask(store, { maxAttempts: 2 });
+  await writeCheckpoint(
+    first,
+    '{"offset": 7}',
+    0,
+    async (text, values) => (await store.db.pool.query(text, values)).rows,
+  );
+  await end(first);
+  const workerId = await startWorker(store);
+  const [claimed] = await takeAll(store, workerId);
+  if (!claimed) throw new Error('not tried again');
+  const second = { workerId, taskId: claimed.taskId, attempt: claimed.attempt, claimed };
+  await end(second);
+  return second;
+}
+
+async function end({ taskId, attempt }: RunningTask): Promise<void> {
+  const report = { ...emptyReport, done: 3, total: 10, unit: 'rows', message: 'Row 3', percentDone: 30 };
+  const error = { code: 'x', message: 'It did not work' };
+  await fail(store, [{ taskId, attempt, outcome: 'failed', error, delaySeconds: 0, report }]);
+}
+
+const queuedAnew = {
+  status: 'queued',
+  failures: 0,
+  losses: 0,
+  error: null,
+  result: null,
+  cancelRequestedAt: null,
+  finishedAt: null,
+  expiresAt: null,
+  nextAttemptAt: null,
+  workerId: null,
+};
+
+describe('retrying', () => {
+  it('queues a failed task with all of its tries, to go on from its checkpoint', async () => {
+    const { taskId } = await failedTask();
+    const before = await rowOf(store, taskId);
+    expect(before).toMatchObject({ status: 'failed', failures: 2, attempt: 2 });
+
+    const retried = await retryTask(store, taskId, 'checkpoint');
+
+    const row = await rowOf(store, taskId);
+    expect(retried).toEqual({ outcome: 'queued', task: row });
+    expect(row).toMatchObject({ ...queuedAnew, attempt: 2, version: before.version + 1, percentDone: 30 });
+    expect(await liveEntries(store)).toMatchObject([{ id: row.entryId, taskId }]);
+    expect((await readHistory(store, taskId)).at(-1)).toMatchObject({
+      kind: 'retried',
+      attempt: 2,
+      detail: { from: 'checkpoint' },
+    });
+    expect(await violations(store)).toEqual([]);
+    expect(await takeAll(store, await startWorker(store))).toMatchObject([
+      { taskId, attempt: 3, failures: 0, checkpoint: { offset: 7 }, checkpointNo: 1, cancelRequested: false },
+    ]);
+  });
+
+  it('begins from the start where that is asked for', async () => {
+    const { taskId } = await failedTask();
+
+    await retryTask(store, taskId, 'start');
+
+    expect(await rowOf(store, taskId)).toMatchObject({
+      ...queuedAnew,
+      percentDone: 0,
+      done: null,
+      total: null,
+      unit: null,
+      message: null,
+    });
+    expect(await takeAll(store, await startWorker(store))).toMatchObject([
+      { taskId, attempt: 3, checkpoint: null },
+    ]);
+  });
+
+  it('queues a cancelled task, which runs until it is cancelled again', async () => {
+    const { id } = await submit(store, 'noop', null);
+    await cancelTask(store, id);
+
+    expect(await retryTask(store, id, 'checkpoint')).toMatchObject({ outcome: 'queued' });
+
+    expect(await rowOf(store, id)).toMatchObject(queuedAnew);
+    expect(await violations(store)).toEqual([]);
+    expect(await takeAll(store, await startWorker(store))).toMatchObject([{ cancelRequested: false }]);
+    expect(await cancelTask(store, id)).toMatchObject({ outcome: 'requested' });
+  });
+
+  it('sends a task that killed its workers to the ordinary ones again', async () => {
+    const task = await runTask(store, { maxAttempts: 1 });
+    await store.db.prisma.taskState.update({ where: { id: task.taskId }, data: { losses: 2 } });
+    await giveUp(store, task.workerId, 'exited', '');
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'failed', losses: 3 });
+
+    await retryTask(store, task.taskId, 'checkpoint');
+
+    expect(await store.queue.due(['noop', 'noop.solo'])).toEqual(['noop']);
+  });
+
+  it('ten times at once queues it once', async () => {
+    const { taskId } = await failedTask();
+
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => retryTask(store, taskId, 'checkpoint')),
+    );
+
+    expect(answers.map((answer) => answer?.outcome).sort()).toEqual([
+      'queued',
+      ...Array.from({ length: 9 }, () => 'unfinished'),
+    ]);
+    expect(await liveEntries(store)).toHaveLength(1);
+    expect((await kindsOf(store, taskId)).filter((kind) => kind === 'retried')).toHaveLength(1);
+  });
+
+  it('lets no late word of an old attempt through', async () => {
+    const old = await failedTask();
+    await retryTask(store, old.taskId, 'checkpoint');
+
+    const ended = await succeedAlone(store, [{ ...old, result: '{}', report: emptyReport }]);
+
+    expect(ended).toEqual([]);
+    expect(await rowOf(store, old.taskId)).toMatchObject({ status: 'queued' });
+  });
+
+  it('is refused for a task that is queued or runs', async () => {
+    const { taskId } = await runTask(store);
+    const { id } = await submit(store, 'noop', null);
+    const before = [await rowOf(store, taskId), await rowOf(store, id)];
+
+    expect(await retryTask(store, taskId, 'start')).toEqual({ outcome: 'unfinished', task: before[0] });
+    expect(await retryTask(store, id, 'start')).toEqual({ outcome: 'unfinished', task: before[1] });
+  });
+
+  it('is refused for a task that has succeeded', async () => {
+    const task = await runTask(store);
+    await succeedAlone(store, [{ ...task, result: '{}', report: emptyReport }]);
+
+    expect(await retryTask(store, task.taskId, 'start')).toMatchObject({ outcome: 'succeeded' });
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'succeeded', result: {} });
+  });
+
+  it('is refused where the work is done outside', async () => {
+    const { taskId } = await failedTask();
+    await store.db.prisma.taskState.update({ where: { id: taskId }, data: { reportTokenHash: 'x' } });
+
+    expect(await retryTask(store, taskId, 'start')).toMatchObject({ outcome: 'external' });
+  });
+
+  it('is refused once another task has its key', async () => {
+    const { id } = await submit(store, 'noop', null, { key: 'k' });
+    await cancelTask(store, id);
+    const newer = await submit(store, 'noop', null, { key: 'k', onConflict: 'replaceFinished' });
+
+    expect(await retryTask(store, id, 'start')).toMatchObject({
+      outcome: 'replaced',
+      task: { status: 'cancelled', replacedBy: newer.id },
+    });
+  });
+
+  it('waits for a submit that takes the key, and is refused', async () => {
+    const { id } = await submit(store, 'noop', null, { key: 'k' });
+    await cancelTask(store, id);
+    await using submitting = await openRaw(store);
+    await submitting.query('BEGIN');
+    await submitting.query('UPDATE task_state SET key = NULL, replaced_by = $2 WHERE id = $1', [id, newId()]);
+
+    const retried = retryTask(store, id, 'start');
+    await eventually(async () => (await lockWaiters(store)) === 1);
+    await submitting.query('COMMIT');
+
+    expect(await retried).toMatchObject({ outcome: 'replaced' });
+    expect(await liveEntries(store)).toEqual([]);
+  });
+
+  it('finds no task that is not there', async () => {
+    expect(await retryTask(store, newId(), 'start')).toBeNull();
+  });
+});
