@@ -42,10 +42,14 @@ export function readMessages<Message>(
   schema: z.ZodType<Message>,
   onMessage: (message: Message) => void,
 ): void {
-  createInterface({ input: stream }).on('line', (line) => {
+  const lines = createInterface({ input: stream });
+  lines.on('line', (line) => {
     const message = parseLine(schema, line);
     if (message !== undefined) onMessage(message);
   });
+  // It repeats the errors of its stream, which has listeners of its own: a pipe is reset where a process
+  // was killed with a message unread.
+  lines.on('error', () => undefined);
 }
 
 /** Undefined for the torn last line of a process that was killed while it wrote. */

@@ -142,6 +142,8 @@ export class RunnerChild {
   /** What it writes to standard error goes to ours; the end of it may say why the process ended. */
   private passOn(stderr: Readable): void {
     stderr.on('error', () => undefined);
+    // Who reads ours may be gone: that is no reason to end.
+    if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => undefined);
     stderr.on('data', (bytes: Buffer) => {
       process.stderr.write(bytes);
       this.lastWords = (this.lastWords + bytes.toString('latin1')).slice(-lastWordsLength);

@@ -148,7 +148,11 @@ export class Runner {
     } finally {
       this.plan.release(queue, reserved - claimed.length);
     }
-    for (const attempt of claimed) this.run(queue, attempt);
+    if (claimed.length === 0) return;
+    const attempts = claimed.map((attempt) => this.begin(attempt));
+    // Before their code runs: it may block the loop at once.
+    this.tellChange();
+    for (const attempt of attempts) this.run(queue, attempt);
   }
 
   private async fetch(queue: string, limit: number): Promise<FetchedEntry[]> {
@@ -186,8 +190,8 @@ export class Runner {
     }
   }
 
-  private run(queue: string, claimed: ClaimedAttempt): void {
-    const { store, registry, contact, kind, leaseSeconds, log } = this.options;
+  private begin(claimed: ClaimedAttempt): Attempt {
+    const { store, registry, contact, leaseSeconds, log } = this.options;
     const definition = registry.get(claimed.type);
     if (!definition) throw new Error(`No job is registered for the type "${claimed.type}"`);
     const attempt = new Attempt({
@@ -202,7 +206,11 @@ export class Runner {
       onDeadline: () => this.changed(),
     });
     this.attempts.add(attempt);
-    this.changed();
+    return attempt;
+  }
+
+  private run(queue: string, attempt: Attempt): void {
+    const { kind, log } = this.options;
     const freeSlot = () => {
       this.plan.release(queue, 1);
       this.fetchMore();
@@ -212,7 +220,7 @@ export class Runner {
     const isSolo = kind === 'solo';
     attempt
       .run({ onReturned: isSolo ? () => undefined : freeSlot, onOverdue: () => this.drain() })
-      .catch((error) => log.error({ err: error, task: claimed.taskId }, 'attempt failed to end'))
+      .catch((error) => log.error({ err: error, task: attempt.taskId }, 'attempt failed to end'))
       .finally(() => {
         this.attempts.delete(attempt);
         if (isSolo) freeSlot();
@@ -229,12 +237,15 @@ export class Runner {
 
   /** Told once for all that changes in the same turn of the loop. */
   private changed(): void {
-    this.changeTurn ??= setImmediate(() => {
-      this.changeTurn = undefined;
-      const hasWork = this.attempts.size > 0 || this.fetching > 0;
-      const state = this.state === 'running' ? 'running' : hasWork ? 'draining' : 'drained';
-      this.options.onChange([...this.attempts], state);
-    });
+    this.changeTurn ??= setImmediate(() => this.tellChange());
+  }
+
+  private tellChange(): void {
+    clearImmediate(this.changeTurn);
+    this.changeTurn = undefined;
+    const hasWork = this.attempts.size > 0 || this.fetching > 0;
+    const state = this.state === 'running' ? 'running' : hasWork ? 'draining' : 'drained';
+    this.options.onChange([...this.attempts], state);
   }
 
   /** A claim that happened without our hearing of it: back to the queue, no try spent. */

@@ -85,6 +85,19 @@ describe('runners of a service', () => {
     expect(await violations(store)).toEqual([]);
   }, 60_000);
 
+  it('start tasks while one is frozen, long before its lease lapses', async () => {
+    await service.stop();
+    service = await TestService.start(store, { leaseSeconds: 60 });
+    const pid = await service.runnerPid();
+    process.kill(pid, 'SIGSTOP');
+
+    const { id } = await service.submit('noop', null);
+    const ended = await service.waitFor(id, isFinished, 8_000);
+
+    process.kill(pid, 'SIGCONT');
+    expect(ended).toMatchObject({ status: 'succeeded', attempt: 1 });
+  }, 30_000);
+
   it('begin what another had just fetched when it came to a stand', async () => {
     await service.stop();
     // Of a lease that is too long for the reaper to help.

@@ -11,8 +11,6 @@ export default defineJob({
   maxAttempts: 1,
   async run({ seconds, isBlocking }) {
     const end = performance.now() + seconds * 1000;
-    // Its first progress is written before the loop stands still.
-    await sleep(200);
     while (performance.now() < end) if (!isBlocking) await sleep(50);
     return null;
   },
