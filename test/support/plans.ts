@@ -1,4 +1,5 @@
 /** The plans of the statements that a store really runs, as PostgreSQL's auto_explain tells them. */
+import type { PoolClient } from 'pg';
 import type { Store } from '../../src/tasks/store.ts';
 import { administer } from './server.ts';
 
@@ -45,17 +46,24 @@ export async function recordPlans(databaseUrl: string): Promise<void> {
 
 /** The plans of the statements that `work` runs on the store's pool. */
 export async function plansOf(store: Store, work: () => Promise<void>): Promise<Plan[]> {
+  const { pool } = store.db;
   const plans: Plan[] = [];
-  const listened = new Set<object>();
-  store.db.pool.on('acquire', (client) => {
-    if (listened.has(client)) return;
+  const listened = new Set<PoolClient>();
+  const listen = ({ message }: { message?: string | undefined }) => {
+    const start = message?.indexOf('{') ?? -1;
+    if (message?.startsWith('duration:') && start >= 0) plans.push(JSON.parse(message.slice(start)));
+  };
+  const onAcquire = (client: PoolClient) => {
+    if (!listened.has(client)) client.on('notice', listen);
     listened.add(client);
-    client.on('notice', ({ message }) => {
-      const start = message?.indexOf('{') ?? -1;
-      if (message?.startsWith('duration:') && start >= 0) plans.push(JSON.parse(message.slice(start)));
-    });
-  });
-  await work();
+  };
+  pool.on('acquire', onAcquire);
+  try {
+    await work();
+  } finally {
+    pool.off('acquire', onAcquire);
+    for (const client of listened) client.off('notice', listen);
+  }
   return plans;
 }
 

@@ -1,0 +1,187 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../src/tasks/ids.ts';
+import { type ListPosition, listTasks, type TaskFilter } from '../../src/tasks/list.ts';
+import { terminalStatuses } from '../../src/tasks/state-machine.ts';
+import { viewTask } from '../../src/tasks/view.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { addFinished } from '../support/finished.ts';
+import { plansOf, recordPlans, scansOf } from '../support/plans.ts';
+import { administer } from '../support/server.ts';
+import { openStore, submit } from '../support/service.ts';
+import { rowOf, runTask, useStore } from '../support/tasks.ts';
+import { addUnfinished } from '../support/unfinished.ts';
+
+const statuses = ['queued', 'running', ...terminalStatuses] as const;
+
+describe('a list', () => {
+  const store = useStore();
+
+  interface Row {
+    readonly id: string;
+    readonly createdAt: Date;
+    readonly status: (typeof statuses)[number];
+    readonly type: string;
+    readonly group: string | null;
+  }
+
+  /** Rows as they would lie there, and nothing beside them. */
+  async function add(rows: readonly Row[]): Promise<void> {
+    await store.db.prisma.taskState.createMany({
+      data: rows.map((row) => ({
+        ...row,
+        title: row.type,
+        input: {},
+        inputDigest: 'x',
+        maxAttempts: 1,
+        percentDone: row.status === 'succeeded' ? 100 : 0,
+        entryId: row.status === 'queued' ? newId() : null,
+        finishedAt: row.status === 'queued' || row.status === 'running' ? null : row.createdAt,
+      })),
+    });
+  }
+
+  /** The ids of a page by the words of the definition. */
+  function modelPage(
+    rows: readonly Row[],
+    filter: TaskFilter,
+    limit: number,
+    after?: ListPosition,
+  ): string[] {
+    const place = ({ createdAt, id }: ListPosition) => `${createdAt.toISOString()} ${id}`;
+    return rows
+      .filter((row) => Object.entries(filter).every(([name, value]) => row[name as keyof Row] === value))
+      .filter((row) => after === undefined || place(row) < place(after))
+      .sort((a, b) => (place(a) < place(b) ? 1 : -1))
+      .slice(0, limit)
+      .map((row) => row.id);
+  }
+
+  const row = fc.record({
+    id: fc.uuid(),
+    // A few moments only, so that many rows are of the same one.
+    createdAt: fc.integer({ min: 0, max: 5 }).map((ms) => new Date(Date.UTC(2026, 0, 1) + ms)),
+    status: fc.constantFrom(...statuses),
+    type: fc.constantFrom('a', 'a-b', 'z'),
+    group: fc.constantFrom(null, 'g', 'G', 'ö %'),
+  });
+  const filter = fc.record(
+    {
+      status: fc.constantFrom(...statuses),
+      type: fc.constantFrom('a', 'a-b', 'z', 'unknown'),
+      group: fc.constantFrom('g', 'G', 'ö %', 'unknown'),
+    },
+    { requiredKeys: [] },
+  );
+
+  it('is walked page by page as the model says, whatever is submitted meanwhile', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(row, { maxLength: 40, selector: ({ id }) => id }),
+        fc.nat(40),
+        filter,
+        fc.integer({ min: 1, max: 6 }),
+        async (rows, early, asked, limit) => {
+          await store.db.pool.query('TRUNCATE task_state');
+          const there = rows.slice(0, early);
+          const late = rows.slice(early);
+          await add(there);
+          const seen: string[] = [];
+          let after: ListPosition | undefined;
+          do {
+            const page = await listTasks(store, asked, limit, after);
+            expect(page.tasks.map(({ id }) => id)).toEqual(modelPage(there, asked, limit, after));
+            seen.push(...page.tasks.map(({ id }) => id));
+            after = page.next;
+            const next = late.splice(0, 2);
+            await add(next);
+            there.push(...next);
+          } while (after);
+
+          const first = rows.slice(0, early);
+          expect(new Set(seen).size).toBe(seen.length);
+          expect(seen.filter((id) => first.some((row) => row.id === id))).toEqual(
+            modelPage(first, asked, rows.length),
+          );
+        },
+      ),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+
+  it('goes on from where it was when the last task of the page is deleted', async () => {
+    const ids = [];
+    for (let n = 0; n < 5; n += 1) ids.unshift((await submit(store, 'noop', { n })).id);
+
+    const first = await listTasks(store, {}, 2);
+    await store.db.prisma.taskState.delete({ where: { id: first.next?.id ?? '' } });
+    const second = await listTasks(store, {}, 2, first.next);
+
+    expect([...first.tasks, ...second.tasks].map(({ id }) => id)).toEqual(ids.slice(0, 4));
+  });
+
+  it('ends with a full page where there is nothing more', async () => {
+    for (let n = 0; n < 2; n += 1) await submit(store, 'noop', { n });
+
+    expect((await listTasks(store, {}, 2)).next).toBeUndefined();
+  });
+
+  it('tells of each task what its own row does', async () => {
+    const { taskId } = await runTask(store, { group: 'g', title: 'A title', key: 'k' });
+
+    const { tasks } = await listTasks(store, { group: 'g' }, 1);
+
+    const noLink = () => undefined;
+    expect(tasks.map((task) => viewTask(task, noLink))).toEqual([
+      viewTask(await rowOf(store, taskId), noLink),
+    ]);
+  });
+});
+
+describe('a page', () => {
+  const limit = 10;
+  let database: TestDatabase;
+  let store: Awaited<ReturnType<typeof openStore>>;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await recordPlans(database.url);
+    store = await openStore(database.url);
+    await administer(database.url, async (client) => {
+      // Most have succeeded, the newest are not finished, and those of one type are all among the oldest.
+      await addFinished(client, { count: 500, type: 'counts', finishedDaysAgo: 50, group: 'early' });
+      await addFinished(client, { count: 1_000, status: 'failed', finishedDaysAgo: 45, group: 'late' });
+      await addFinished(client, { count: 15_000, finishedDaysAgo: 5, expireInDays: 10, group: 'late' });
+      await addUnfinished(client, { queued: 600, running: 200, finishedEntries: 0 });
+      await client.query('ANALYZE');
+    });
+  });
+  afterAll(async () => {
+    await store.close();
+    await database.drop();
+  });
+
+  it.each<TaskFilter>([
+    {},
+    ...statuses.map((status) => ({ status })),
+    ...['noop', 'counts', 'unknown'].map((type) => ({ type })),
+    ...['early', 'late', 'unknown'].map((group) => ({ group })),
+    ...statuses.flatMap((status) => ['noop', 'counts', 'unknown'].map((type) => ({ type, status }))),
+  ])('is read from an index, and nothing but the page: %j', async (filter) => {
+    const plans = await plansOf(store, async () => {
+      // Often enough for PostgreSQL to settle on one plan for all values.
+      for (let times = 0; times < 8; times += 1) {
+        let after: ListPosition | undefined;
+        for (let pages = 0; pages < 3; pages += 1) {
+          after = (await listTasks(store, filter, limit, after)).next;
+          if (!after) break;
+        }
+      }
+    });
+
+    const scans = plans.flatMap((plan) => scansOf(plan, 'task_state'));
+    expect(scans.length).toBeGreaterThanOrEqual(8);
+    expect(new Set(scans.map((scan) => scan.kind))).toEqual(new Set(['Index Scan']));
+    expect(Math.max(...scans.map((scan) => scan.rows))).toBeLessThanOrEqual(limit + 2);
+  });
+});
