@@ -54,6 +54,11 @@ export class Access {
     return isGenuine && Number(expires) * 1000 > nowMs;
   }
 
+  /** 32 bytes for one purpose: the same in every process with the same keys. Where no keys are set, anybody can tell them. */
+  secretFor(purpose: string): Buffer {
+    return createHmac('sha256', this.sessionSecret).update(purpose).digest();
+  }
+
   private sign(expires: string): string {
     return createHmac('sha256', this.sessionSecret).update(expires).digest('base64url');
   }

@@ -1,12 +1,7 @@
 /** The HTTP server: its limits, its guards, and the routes by name. */
 import path from 'node:path';
 import fastifyStatic from '@fastify/static';
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyServerOptions,
-  LogController,
-} from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import type { Logger } from 'pino';
 import { type Config, projectDir } from '../config.ts';
 import { type JobRegistry, resultLinkOf } from '../jobs/registry.ts';
@@ -18,6 +13,7 @@ import { guard } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { homeRoutes } from './home.ts';
 import { parseJsonBody } from './json-body.ts';
+import { listRoutes } from './lists.ts';
 import { answerUnknownRoutes } from './not-found.ts';
 import { groupRoutes } from './reading/group-poll.ts';
 import { pollRoutes } from './reading/poll.ts';
@@ -58,17 +54,16 @@ const serverOptions = {
   return503OnClosing: false,
   trustProxy: false,
   exposeHeadRoutes: true,
-  logController: new LogController({ disableRequestLogging: true }),
 } satisfies FastifyServerOptions & { http: object };
 
 /** Builds the server; the caller listens and closes. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { config, store, reading, registry, isShuttingDown = () => false } = options;
-  const log: FastifyBaseLogger = options.log;
-  const handleError = answerError();
+  const { config, store, reading, registry, log, isShuttingDown = () => false } = options;
+  const handleError = answerError(log);
   const app = Fastify({
     ...serverOptions,
-    loggerInstance: log,
+    // With a logger of its own Fastify makes a child of it for each request, polls too; ours is in the context.
+    logger: false,
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: handleError,
   });
@@ -78,14 +73,15 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     store,
     reading,
     registry,
+    log,
     resultLink: resultLinkOf(registry),
     isShuttingDown,
   };
 
   app.server.on('checkExpectation', answerExpectation);
   app.setErrorHandler(handleError);
-  answerUnknownRoutes(app);
-  logRequests(app);
+  answerUnknownRoutes(app, log);
+  logRequests(app, log);
   guard(app, access);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -109,6 +105,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   homeRoutes(app, context);
   taskRoutes(app, context);
+  listRoutes(app, context, access);
   retryRoutes(app, context);
   pollRoutes(app, context);
   taskEventRoutes(app, context);

@@ -1,5 +1,6 @@
 /** What the routes work on. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { Store } from '../tasks/store.ts';
@@ -10,6 +11,7 @@ export interface ApiContext {
   readonly config: Config;
   readonly store: Store;
   readonly registry: JobRegistry;
+  readonly log: Logger;
   readonly reading: Reading;
   readonly resultLink: ResultLink;
   readonly isShuttingDown: () => boolean;

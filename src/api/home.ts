@@ -21,6 +21,7 @@ export function homeRoutes(app: FastifyInstance, { config, store, registry, resu
           submit: '/tasks',
           submitFile: '/tasks/{type}',
           task: '/tasks/{id}',
+          list: '/tasks{?status,type,group,limit,cursor}',
           dataset: '/datasets/{id}',
         },
       });

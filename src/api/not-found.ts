@@ -1,10 +1,11 @@
 /** What no route answers: 405 where the path has other methods, OPTIONS, 404. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 import { HttpProblem } from './problems.ts';
 import { logRequest } from './request-log.ts';
 
 /** Call before the routes are registered. */
-export function answerUnknownRoutes(app: FastifyInstance): void {
+export function answerUnknownRoutes(app: FastifyInstance, log: Logger): void {
   const methodsByPath = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
     const methods = methodsByPath.get(url) ?? new Set(['OPTIONS']);
@@ -19,7 +20,7 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
   };
 
   app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
-    reply.raw.once('finish', () => logRequest(request, reply));
+    reply.raw.once('finish', () => logRequest(log, request, reply));
     const allowed = methodsFor(pathOf(request.url));
     const allow = allowed.join(', ');
     if (request.method === 'OPTIONS' && allowed.length > 0)

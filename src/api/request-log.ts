@@ -1,15 +1,16 @@
 /** One line a request; none for polls, and never a query, in which keys may stand. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 
 /** Call before the routes are registered. */
-export function logRequests(app: FastifyInstance): void {
+export function logRequests(app: FastifyInstance, log: Logger): void {
   // By route, so that polls pay for nothing.
   app.addHook('onRoute', (route) => {
     if (route.config?.isPolled === true || route.url.startsWith('/assets/')) return;
     route.onResponse = [
       ...[route.onResponse ?? []].flat(),
       (request, reply, done) => {
-        logRequest(request, reply);
+        logRequest(log, request, reply);
         done();
       },
     ];
@@ -17,8 +18,8 @@ export function logRequests(app: FastifyInstance): void {
 }
 
 /** For what has no route; call when the answer has been sent. */
-export function logRequest(request: FastifyRequest, reply: FastifyReply): void {
+export function logRequest(log: Logger, request: FastifyRequest, reply: FastifyReply): void {
   const path = request.url.split('?')[0];
   const ms = Math.round(reply.elapsedTime);
-  request.log.info({ method: request.method, path, status: reply.raw.statusCode, ms }, 'request');
+  log.info({ method: request.method, path, status: reply.raw.statusCode, ms }, 'request');
 }

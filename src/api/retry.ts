@@ -33,7 +33,7 @@ function retry(context: ApiContext): Handler {
     if (!retried) throw unknownTask();
     const { outcome, task } = retried;
     const { answer } = context.reading.snapshots.put(task);
-    if (outcome === 'queued') request.log.info({ task: id, from: body.data.from }, 'task retried');
+    if (outcome === 'queued') context.log.info({ task: id, from: body.data.from }, 'task retried');
     // The page says better than any problem what has become of the task.
     if (prefersHtml(request.headers.accept)) return leadTo(reply, task.id);
     if (outcome !== 'queued') throw refusal(outcome, task);

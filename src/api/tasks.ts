@@ -45,7 +45,7 @@ function submit(context: ApiContext): Handler {
     const submitted = await withinAnswerTime(
       submitTask(context.store, submitRequest(definition, checked, options)),
     );
-    request.log.info({ task: submitted.task.id, type, outcome: submitted.outcome }, 'task submitted');
+    context.log.info({ task: submitted.task.id, type, outcome: submitted.outcome }, 'task submitted');
     return sendSubmitted(context, request, reply, submitted);
   };
 }

@@ -45,7 +45,7 @@ export function uploadRoutes(app: FastifyInstance, context: ApiContext): void {
       try {
         const submitted = await submitting;
         const { id, type } = submitted.task;
-        request.log.info({ task: id, type, outcome: submitted.outcome }, 'task submitted');
+        context.log.info({ task: id, type, outcome: submitted.outcome }, 'task submitted');
         return sendSubmitted(context, request, reply, submitted);
       } finally {
         inFlight.delete(submitting);

@@ -62,5 +62,6 @@ function importForms(maxUploadBytes: number): string {
 
 function recentTasks(tasks: TaskView[]): string {
   if (tasks.length === 0) return '<p class="empty">Nothing yet. The first import will appear here.</p>';
-  return html`<ol class="tasks">!${tasks.map(taskListItem)}</ol>`;
+  return html`<ol class="tasks">!${tasks.map(taskListItem)}</ol>
+<p class="pages"><a href="/tasks">All tasks</a></p>`;
 }

@@ -2,6 +2,7 @@
 export { type DatasetView, renderDatasetPage } from './dataset.ts';
 export { type GroupPageView, renderGroupPage } from './group.ts';
 export { type HomeView, renderHome } from './home.ts';
+export { type ListPageView, renderListPage } from './list.ts';
 export { type ProblemView, renderProblemPage } from './problem.ts';
 export { renderSignIn, type SignInView } from './sign-in.ts';
 export { renderTaskPage, type TaskPageView } from './task.ts';

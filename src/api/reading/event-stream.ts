@@ -5,13 +5,22 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
+import { onDeparture } from './departure.ts';
+import { write } from './pollable.ts';
 import type { Watchers } from './watchers.ts';
 
-/** Proxies and load balancers close what is silent for long. */
-const beatMs = 15_000;
 /** Clients come back after two to three seconds, not all at once. */
 const retryMs = () => 2_000 + Math.floor(Math.random() * 1_000);
 const beat = Buffer.from(':\n\n');
+
+const streamHeaders = [
+  ...['content-type', 'text/event-stream'],
+  // Not stored, and not compressed by what stands between, which would hold events back.
+  ...['cache-control', 'no-store, no-transform'],
+  // nginx holds answers back until they are long enough, unless it is told not to.
+  ...['x-accel-buffering', 'no'],
+  ...['x-content-type-options', 'nosniff'],
+];
 
 export interface EventStreamOptions {
   /** Called once, when the stream ends for whatever reason. */
@@ -23,32 +32,31 @@ export class EventStream {
   /** What could not be written yet: the newest event of each kind of news. */
   private readonly pending = new Map<string, Buffer>();
   private readonly watchers: Watchers;
-  private readonly leave: () => void;
   private readonly onEnd: () => void;
+  /** What to undo when the stream ends. */
+  private readonly undo: readonly (() => void)[];
   private beatDeadline: { cancel(): void };
-  private wasBlocked = false;
+  /** At the last beat something waited for the client, which has read nothing since. */
+  private wasStuck = false;
   private isClosing = false;
+  private isOver = false;
 
   /** @throws {HttpProblem} 503 when too many clients wait; nothing is sent then */
   constructor(watchers: Watchers, reply: FastifyReply, options: EventStreamOptions) {
     this.watchers = watchers;
     this.response = reply.raw;
     this.onEnd = options.onEnd;
-    this.leave = watchers.enter(() => queueMicrotask(() => this.close()));
+    // Not before the caller has begun to watch.
+    const leave = watchers.enter(() => queueMicrotask(() => this.close()));
+    const stay = onDeparture(this.response, () => queueMicrotask(() => this.ended()));
+    this.undo = [leave, stay];
     reply.hijack();
-    this.response.writeHead(200, [
-      ...['content-type', 'text/event-stream'],
-      // Not stored, and not compressed by what stands between, which would hold events back.
-      ...['cache-control', 'no-store, no-transform'],
-      // nginx holds answers back until they are long enough, unless it is told not to.
-      ...['x-accel-buffering', 'no'],
-      ...['x-content-type-options', 'nosniff'],
-    ]);
+    this.response.writeHead(200, [...streamHeaders]);
     this.response.on('close', () => this.ended());
     this.response.on('drain', () => this.flush());
     // Comes with the close.
     this.response.on('error', () => undefined);
-    this.beatDeadline = watchers.after(beatMs, () => this.beat());
+    this.beatDeadline = watchers.after(watchers.beatMs, () => this.beat());
     this.response.write(`retry: ${retryMs()}\n\n`);
   }
 
@@ -78,6 +86,7 @@ export class EventStream {
   }
 
   private flush(): void {
+    this.wasStuck = false;
     for (const [about, event] of this.pending) {
       this.pending.delete(about);
       if (!this.response.write(event)) return;
@@ -86,22 +95,32 @@ export class EventStream {
   }
 
   private beat(): void {
-    this.beatDeadline = this.watchers.after(beatMs, () => this.beat());
-    if (this.isBlocked && this.wasBlocked) {
-      this.response.destroy();
+    this.beatDeadline = this.watchers.after(this.watchers.beatMs, () => this.beat());
+    // What is closing waits for the client to read its end.
+    const isStuck = this.isBlocked || this.isClosing;
+    if (isStuck && this.wasStuck) {
+      // Also where the response has no socket yet, as it waits behind another.
+      this.response.req.socket.destroy();
       return;
     }
-    this.wasBlocked = this.isBlocked;
-    if (!this.isBlocked && !this.isClosing) this.response.write(beat);
+    this.wasStuck = isStuck;
+    if (!isStuck) this.response.write(beat);
   }
 
   private ended(): void {
+    if (this.isOver) return;
+    this.isOver = true;
     this.isClosing = true;
     this.pending.clear();
     this.beatDeadline.cancel();
-    this.leave();
+    for (const undo of this.undo) undo();
     this.onEnd();
   }
+}
+
+/** What HEAD is told of a stream. */
+export function sendStreamHead(reply: FastifyReply): FastifyReply {
+  return write(reply, 200, [...streamHeaders]);
 }
 
 /** An event of JSON, which has no line breaks. */

@@ -4,7 +4,7 @@ import type { Group } from '../../tasks/snapshots/groups.ts';
 import type { ApiContext } from '../context.ts';
 import { withinAnswerTime } from '../deadline.ts';
 import { groupFrom } from '../params.ts';
-import { EventStream, eventOf } from './event-stream.ts';
+import { EventStream, eventOf, sendStreamHead } from './event-stream.ts';
 import type { Reading } from './reading.ts';
 import type { TaskAnswer, TaskSnapshot } from './task-answer.ts';
 import { taskEvent } from './task-events.ts';
@@ -12,9 +12,11 @@ import { taskEvent } from './task-events.ts';
 export function groupEventRoutes(app: FastifyInstance, { reading }: ApiContext): void {
   app.get(
     '/groups/:group/events',
-    { config: { isPolled: true }, exposeHeadRoute: false },
+    { config: { isPolled: true } },
     async (request, reply) => {
-      streamGroup(reading, reply, await withinAnswerTime(reading.groups.find(groupFrom(request.params))));
+      const group = await withinAnswerTime(reading.groups.find(groupFrom(request.params)));
+      if (request.method === 'HEAD') return sendStreamHead(reply);
+      streamGroup(reading, reply, group);
       return reply;
     },
   );

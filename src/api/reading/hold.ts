@@ -1,5 +1,6 @@
 /** Holds a request until there is news, its time is up, its client leaves, or the process stops. */
 import type { ServerResponse } from 'node:http';
+import { onDeparture } from './departure.ts';
 import type { WaitEnd, Watchers } from './watchers.ts';
 
 /**
@@ -21,21 +22,19 @@ export function hold(
       letGo();
       resolve(how);
     };
-    const onClose = () => end('left');
     try {
       const leave = watchers.enter(() => end('stopping'));
       const deadline = watchers.after(seconds * 1000, () => end('time'));
-      response.on('close', onClose);
+      const stay = onDeparture(response, () => end('left'));
       const unwatch = watch(() => end('news'));
       letGo = () => {
         leave();
         deadline.cancel();
-        response.off('close', onClose);
+        stay();
         unwatch();
       };
       // It may have ended before there was anything to let go of.
       if (ended !== undefined) letGo();
-      else if (response.destroyed) end('left');
     } catch (error) {
       reject(error);
     }

@@ -47,14 +47,18 @@ function pollableTasks(
       const tasks = ids.flatMap((id) => latest.get(id) ?? []);
       const unknown = ids.filter((id) => !latest.has(id));
       return {
-        json: Buffer.concat([
-          Buffer.from('{"tasks":'),
-          jsonArray(tasks),
-          Buffer.from(`,"unknown":${JSON.stringify(unknown)}}`),
-        ]),
+        get json() {
+          return Buffer.concat([
+            Buffer.from('{"tasks":'),
+            jsonArray(tasks),
+            Buffer.from(`,"unknown":${JSON.stringify(unknown)}}`),
+          ]);
+        },
         etag: collectionEtag([...versionsOf(tasks), ...unknown]),
         isFinished: areFinished(tasks),
-        retryAfterSeconds: soonestNews(tasks, surroundings.places),
+        get retryAfterSeconds() {
+          return soonestNews(tasks, surroundings.places);
+        },
       };
     },
     watch(onChange) {

@@ -14,7 +14,9 @@ import { cacheControl, pollHeaders, type TaskSnapshot, viewOf, whenToAskAgain } 
 export function pollRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get('/tasks/:id', { config: { isPublic: true, isPolled: true } }, (request, reply) => {
     const snapshot = inMemory(context, request);
-    return snapshot ? sendAtOnce(context, request, reply, snapshot) : findAndSend(context, request, reply);
+    if (snapshot === undefined) return findAndSend(context, request, reply);
+    // Nothing is returned: a reply would be waited for like a promise.
+    sendAtOnce(context, request, reply, snapshot);
   });
 }
 
@@ -34,16 +36,18 @@ function sendAtOnce(
   request: FastifyRequest,
   reply: FastifyReply,
   snapshot: TaskSnapshot,
-): FastifyReply {
+): void {
   const { answer } = snapshot;
-  const headers = pollHeaders(answer, performance.now(), {
-    places: reading.surroundings.places,
-    publicCacheSeconds: config.publicCacheSeconds,
-  });
-  reading.snapshots.keep(snapshot, 2000 * (headers.retryAfterSeconds ?? 0));
-  if (matchesEtag(request.headers['if-none-match'], answer.etag))
-    return write(reply, 304, headers.notModified);
-  return write(reply, 200, headers.found, answer.json);
+  const nowMs = performance.now();
+  let headers = answer.poll;
+  if (headers === undefined || headers.untilMs < nowMs) {
+    headers = pollHeaders(answer, nowMs, reading.surroundings.places, config.publicCacheSeconds);
+    answer.poll = headers;
+    // Once for all polls of a second: it stays in memory for longer than that.
+    reading.snapshots.keep(snapshot, 2000 * (headers.retryAfterSeconds ?? 0));
+  }
+  if (matchesEtag(request.headers['if-none-match'], answer.etag)) write(reply, 304, headers.notModified);
+  else write(reply, 200, headers.found, answer.json);
 }
 
 async function findAndSend(

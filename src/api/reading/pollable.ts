@@ -7,7 +7,7 @@ import { waitSeconds } from './prefer.ts';
 import type { Reading } from './reading.ts';
 import { jsonType } from './task-answer.ts';
 
-/** What is sent at one moment. */
+/** What is sent at one moment. What takes time to make may be a getter: whether there is news is often all that is asked. */
 export interface State {
   readonly json: Buffer;
   readonly etag: string;
@@ -58,8 +58,11 @@ export async function answerPoll(
       throw unavailable('The database does not answer, so that nothing is known of changes.');
     }
   }
+  const state = pollable.state();
+  // Who has waited comes back at once.
+  pollable.keep(0);
   const headers = ['cache-control', 'no-store', 'preference-applied', `wait=${seconds}`];
-  return sendState(reply, pollable.state(), ifNoneMatch, headers);
+  return sendState(reply, state, ifNoneMatch, headers);
 }
 
 /** What is gone is news, which the answer tells. */
@@ -77,7 +80,7 @@ function sendState(
   ifNoneMatch: string | undefined,
   headers: readonly string[],
 ): FastifyReply {
-  const { json, etag, retryAfterSeconds } = state;
+  const { etag, retryAfterSeconds } = state;
   const common = [
     ...['etag', etag],
     ...headers,
@@ -86,6 +89,7 @@ function sendState(
     ...['x-content-type-options', 'nosniff'],
   ];
   if (matchesEtag(ifNoneMatch, etag)) return write(reply, 304, common);
+  const { json } = state;
   return write(
     reply,
     200,

@@ -17,7 +17,8 @@ export function waitSeconds(prefer: string | undefined): number | undefined {
   return seconds === undefined ? undefined : Math.min(longestWaitSeconds, Number(seconds));
 }
 
-/** The elements of a list, whose quoted strings may hold commas. */
+/** The elements of a list, whose quoted strings may hold commas; one that is left open goes to the end. */
 function splitList(value: string): string[] {
-  return [...value.matchAll(/(?:"(?:[^"\\]|\\.)*"|[^,"]|")+/g)].map(([element]) => element.trim());
+  // Whatever it begins with it also ends: nothing is tried twice, however long the header.
+  return [...value.matchAll(/(?:"(?:[^"\\]|\\.?)*(?:"|$)|[^,"])+/g)].map(([element]) => element.trim());
 }

@@ -15,6 +15,8 @@ export interface ReadingOptions {
   readonly store: Store;
   readonly resultLink: ResultLink;
   readonly maxWatchers: number;
+  /** Between the comments on a stream that has no news; default 15,000. */
+  readonly beatMs?: number;
   readonly log: Pick<Logger, 'debug'>;
 }
 
@@ -22,6 +24,7 @@ export interface ReadingOptions {
 const connections = 3;
 /** Past this nobody waits for the answer any more. */
 const statementTimeoutMs = 5_000;
+const defaultBeatMs = 15_000;
 
 export class Reading {
   readonly snapshots: TaskSnapshots;
@@ -31,7 +34,7 @@ export class Reading {
   private readonly deadlines = new Deadlines();
   private readonly pool: pg.Pool;
 
-  constructor({ store, resultLink, maxWatchers, log }: ReadingOptions) {
+  constructor({ store, resultLink, maxWatchers, beatMs = defaultBeatMs, log }: ReadingOptions) {
     const onError = (error: unknown) =>
       log.debug({ err: error }, 'refresh failed; the next tick tries again');
     this.pool = openPool(store.db.url, { name: 'headway reading', connections, statementTimeoutMs });
@@ -43,7 +46,7 @@ export class Reading {
     });
     this.groups = new Groups({ pool: this.pool, snapshots: this.snapshots, onError });
     this.surroundings = new Surroundings(store);
-    this.watchers = new Watchers({ max: maxWatchers, deadlines: this.deadlines });
+    this.watchers = new Watchers({ max: maxWatchers, beatMs, deadlines: this.deadlines });
   }
 
   start(): void {

@@ -63,31 +63,31 @@ export function viewOf(answer: TaskAnswer): TaskView {
   return JSON.parse(answer.json.toString()) as TaskView;
 }
 
-export interface PollOptions {
-  readonly places: QueuePlaces;
-  /** For how long a shared cache may answer in our place; 0 for not at all. */
-  readonly publicCacheSeconds: number;
-}
-
-/** The headers of a plain poll. */
-export function pollHeaders(answer: TaskAnswer, nowMs: number, options: PollOptions): PollHeaders {
-  const known = answer.poll;
-  if (known !== undefined && known.untilMs > nowMs) return known;
-  const seconds = whenToAskAgain(answer, options.places);
+/**
+ * The headers of a plain poll.
+ * @param nowMs by `performance.now()`
+ * @param publicCacheSeconds for how long a shared cache may answer in our place; 0 for not at all
+ */
+export function pollHeaders(
+  answer: TaskAnswer,
+  nowMs: number,
+  places: QueuePlaces,
+  publicCacheSeconds: number,
+): PollHeaders {
+  const seconds = whenToAskAgain(answer, places);
   const notModified = [
     ...['etag', answer.etag],
-    ...['cache-control', cacheControl(options.publicCacheSeconds)],
+    ...['cache-control', cacheControl(publicCacheSeconds)],
     ...['vary', 'Accept, Prefer'],
     ...(seconds === undefined ? [] : ['retry-after', String(seconds)]),
     ...['x-content-type-options', 'nosniff'],
   ];
-  answer.poll = {
+  return {
     found: ['content-type', jsonType, 'content-length', String(answer.json.length), ...notModified],
     notModified,
     retryAfterSeconds: seconds,
     untilMs: nowMs + headersAgeMs,
   };
-  return answer.poll;
 }
 
 /** Seconds; undefined for a finished task. */

@@ -4,13 +4,13 @@ import type { ApiContext } from '../context.ts';
 import { withinAnswerTime } from '../deadline.ts';
 import { idFrom } from '../params.ts';
 import { unknownTask } from '../problems.ts';
-import { EventStream, eventOf } from './event-stream.ts';
+import { EventStream, eventOf, sendStreamHead } from './event-stream.ts';
 import type { Reading } from './reading.ts';
 import type { TaskSnapshot } from './task-answer.ts';
 
 export function taskEventRoutes(app: FastifyInstance, { reading }: ApiContext): void {
   const config = { isPublic: true, isPolled: true };
-  app.get('/tasks/:id/events', { config, exposeHeadRoute: false }, async (request, reply) => {
+  app.get('/tasks/:id/events', { config }, async (request, reply) => {
     const id = idFrom(request.params);
     const seen = lastSeen(request.headers['last-event-id']);
     const snapshot = await withinAnswerTime(reading.snapshots.find(id, seen));
@@ -19,6 +19,7 @@ export function taskEventRoutes(app: FastifyInstance, { reading }: ApiContext): 
     if (snapshot.answer.isFinished && snapshot.version === seen) {
       return reply.code(204).header('cache-control', 'no-store').send();
     }
+    if (request.method === 'HEAD') return sendStreamHead(reply);
     streamTask(reading, reply, snapshot, seen);
     return reply;
   });

@@ -8,13 +8,16 @@ export type WaitEnd = 'news' | 'time' | 'left' | 'stopping';
 const retryAfterSeconds = 5;
 
 export class Watchers {
+  /** After so long a silent stream says that it lives: proxies and load balancers close what is silent. */
+  readonly beatMs: number;
   private readonly max: number;
   private readonly deadlines: Deadlines;
   private readonly releases = new Set<() => void>();
   private isStopping = false;
 
-  constructor(options: { max: number; deadlines: Deadlines }) {
+  constructor(options: { max: number; beatMs: number; deadlines: Deadlines }) {
     this.max = options.max;
+    this.beatMs = options.beatMs;
     this.deadlines = options.deadlines;
   }
 
