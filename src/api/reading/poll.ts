@@ -47,7 +47,7 @@ function sendAtOnce(
     reading.snapshots.keep(snapshot, 2000 * (headers.retryAfterSeconds ?? 0));
   }
   if (matchesEtag(request.headers['if-none-match'], answer.etag)) write(reply, 304, headers.notModified);
-  else write(reply, 200, headers.found, answer.json);
+  else write(reply, 200, headers.found, answer.text);
 }
 
 async function findAndSend(

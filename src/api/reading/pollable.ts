@@ -102,7 +102,7 @@ function sendState(
  * Past Fastify's own sending, which a poll can do without: a twentieth of the time of an answer.
  * @param headers names and values in turn
  */
-export function write(reply: FastifyReply, status: number, headers: string[], body?: Buffer): FastifyReply {
+export function write(reply: FastifyReply, status: number, headers: string[], body?: Buffer | string): FastifyReply {
   reply.hijack();
   reply.raw.writeHead(status, headers);
   reply.raw.end(body);

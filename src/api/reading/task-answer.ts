@@ -10,6 +10,8 @@ import { type Prospect, retryAfterSeconds } from './retry-after.ts';
 /** Everything but the headers is a function of the row. */
 export interface TaskAnswer extends Prospect {
   readonly json: Buffer;
+  /** The same: Node sends a string in one piece with the headers, a buffer beside them, which takes a tenth longer. */
+  readonly text: string;
   readonly etag: string;
   readonly isFinished: boolean;
   readonly type: string;
@@ -39,8 +41,10 @@ export const jsonType = 'application/json; charset=utf-8';
 
 export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
   const view = viewTask(row, resultLink);
+  const text = JSON.stringify(view);
   return {
-    json: Buffer.from(JSON.stringify(view)),
+    json: Buffer.from(text),
+    text,
     etag: taskEtag(row.version),
     isFinished: isTerminal(row.status),
     status: row.status,
@@ -55,12 +59,12 @@ export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
 }
 
 export function bytesOf(answer: TaskAnswer): number {
-  return answer.json.length + overheadBytes;
+  return answer.json.length + answer.text.length + overheadBytes;
 }
 
 /** The view of which the answer was made. */
 export function viewOf(answer: TaskAnswer): TaskView {
-  return JSON.parse(answer.json.toString()) as TaskView;
+  return JSON.parse(answer.text) as TaskView;
 }
 
 /**
