@@ -28,11 +28,13 @@ export class Deadlines {
   after(ms: number, due: () => void): Deadline {
     const number = Math.max(turnOf(monotonicMs() + ms) + 1, this.lastTurn + 1);
     const turn = this.turns.get(number) ?? new Set();
-    this.turns.set(number, turn.add(due));
+    // A function of its own: the same one may be given twice.
+    const entry = () => due();
+    this.turns.set(number, turn.add(entry));
     return {
       cancel: () => {
-        turn.delete(due);
-        if (turn.size === 0) this.turns.delete(number);
+        // Cancelled a second time it must not take others along that came into the same turn since.
+        if (turn.delete(entry) && turn.size === 0) this.turns.delete(number);
       },
     };
   }
