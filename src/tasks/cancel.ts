@@ -2,6 +2,7 @@
 import { inTransaction } from '../database/database.ts';
 import type { TaskState } from '../generated/prisma/client.ts';
 import { expiryParameter, expirySql } from './expiry.ts';
+import { isTerminal } from './state-machine.ts';
 import type { Store } from './store.ts';
 
 export interface Cancelled {
@@ -56,6 +57,8 @@ export async function cancelTask(store: Store, id: string): Promise<Cancelled | 
   const task = await store.db.prisma.taskState.findUnique({ where: { id } });
   if (!task) return null;
   if (changed) return { outcome: changed.status === 'cancelled' ? 'cancelled' : 'requested', task };
+  // It was over, and somebody has retried it between the two.
+  if (!isTerminal(task.status) && task.cancelRequestedAt === null) return cancelTask(store, id);
   if (task.status === 'cancelled') return { outcome: 'alreadyCancelled', task };
   return { outcome: task.status === 'running' || task.status === 'queued' ? 'requested' : 'finished', task };
 }
