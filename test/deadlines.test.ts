@@ -54,7 +54,7 @@ describe('a deadline', () => {
   });
 
   it('may be cancelled by another of the same turn', async () => {
-    const victim = { cancel: () => undefined as void };
+    const victim: { cancel(): void } = { cancel: () => undefined };
     let wasCalled = false;
     const first = deadlines.after(300, () => victim.cancel());
     const second = deadlines.after(300, () => {

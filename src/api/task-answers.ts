@@ -15,6 +15,8 @@ export function sendSubmitted(
 ): FastifyReply {
   const { reading, resultLink } = context;
   if (outcome === 'created') reading.groups.submitted(task);
+  // Read just now: nobody who was told of this version may be shown an older one.
+  else reading.snapshots.put(task);
   if (replaced) reading.snapshots.raise(replaced.id, replaced.version);
   const self = taskUrl(task.id);
   if (prefersHtml(request.headers.accept)) return leadTo(reply, task.id);

@@ -24,13 +24,15 @@ export interface TestApiOptions {
   readonly config?: Partial<Config>;
   readonly isShuttingDown?: () => boolean;
   /** Replaces parts of the store, to make them fail. */
-  readonly changeStore?: (store: Store) => Store;
+  readonly changeStore?: (store: Store) => Store | Promise<Store>;
+  /** Between the comments on silent streams; default 15,000. */
+  readonly beatMs?: number;
 }
 
 export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
   const database = await createTestDatabase();
   const { close: closeStore, ...own } = await openStore(database.url);
-  const store = options.changeStore?.(own) ?? own;
+  const store = (await options.changeStore?.(own)) ?? own;
   const config = { ...loadConfig({}), ...options.config };
   const registry = await loadRegistry(jobFolders);
   const log = pino({ level: 'silent' });
@@ -38,6 +40,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     store,
     resultLink: resultLinkOf(registry),
     maxWatchers: config.maxWatchers,
+    ...(options.beatMs !== undefined && { beatMs: options.beatMs }),
     log,
   });
   reading.start();

@@ -10,16 +10,12 @@ import type { TaskAnswer, TaskSnapshot } from './task-answer.ts';
 import { taskEvent } from './task-events.ts';
 
 export function groupEventRoutes(app: FastifyInstance, { reading }: ApiContext): void {
-  app.get(
-    '/groups/:group/events',
-    { config: { isPolled: true } },
-    async (request, reply) => {
-      const group = await withinAnswerTime(reading.groups.find(groupFrom(request.params)));
-      if (request.method === 'HEAD') return sendStreamHead(reply);
-      streamGroup(reading, reply, group);
-      return reply;
-    },
-  );
+  app.get('/groups/:group/events', { config: { isPolled: true } }, async (request, reply) => {
+    const group = await withinAnswerTime(reading.groups.find(groupFrom(request.params)));
+    if (request.method === 'HEAD') return sendStreamHead(reply);
+    streamGroup(reading, reply, group);
+    return reply;
+  });
 }
 
 /** The full state first, oldest task first; a group has no end, as tasks may join at any time. */

@@ -39,18 +39,51 @@ function pollableGroup(reading: Reading, group: Group<TaskAnswer>): Pollable {
   const { groups, surroundings } = reading;
   return {
     state(): State {
-      const { tasks } = group;
+      const contents = contentsOf(group);
       return {
-        json: groupJson(group, tasks),
-        etag: collectionEtag(versionsOf(tasks)),
-        isFinished: tasks.length > 0 && areFinished(tasks),
-        retryAfterSeconds: soonestNews(tasks, surroundings.places) ?? idleRetryAfterSeconds,
+        get json() {
+          contents.json ??= groupJson(group, contents.tasks);
+          return contents.json;
+        },
+        etag: contents.etag,
+        isFinished: contents.isFinished,
+        get retryAfterSeconds() {
+          return soonestNews(contents.tasks, surroundings.places) ?? idleRetryAfterSeconds;
+        },
       };
     },
     watch: (onChange) => groups.watch(group, { changed: onChange, gone: onChange }),
     keep: (ms) => groups.keep(group, ms),
     cacheControl: 'private, no-cache',
   };
+}
+
+/** One generation of a group as it is sent. */
+interface Contents {
+  readonly generation: number;
+  readonly tasks: readonly TaskSnapshot[];
+  readonly etag: string;
+  readonly isFinished: boolean;
+  /** Made when the first client asks. */
+  json: Buffer | undefined;
+}
+
+const latestContents = new WeakMap<Group<TaskAnswer>, Contents>();
+
+/** Made once for all who poll or wait: of a thousand tasks it takes milliseconds. */
+function contentsOf(group: Group<TaskAnswer>): Contents {
+  const known = latestContents.get(group);
+  if (known?.generation === group.generation) return known;
+  const { tasks, generation } = group;
+  const contents = {
+    generation,
+    tasks,
+    etag: collectionEtag(versionsOf(tasks)),
+    isFinished: tasks.length > 0 && areFinished(tasks),
+    json: undefined,
+  };
+  latestContents.set(group, contents);
+  return contents;
 }
 
 function groupJson(group: Group<TaskAnswer>, tasks: readonly TaskSnapshot[]): Buffer {

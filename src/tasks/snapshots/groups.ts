@@ -88,6 +88,7 @@ export class Group<Answer> implements Watcher<Answer> {
     if (!oldest) return;
     this.members.get(oldest.id)?.unwatch();
     this.members.delete(oldest.id);
+    this.generation += 1;
   }
 }
 

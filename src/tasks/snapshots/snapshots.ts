@@ -133,6 +133,8 @@ export class Snapshots<Answer> {
     entry.watchers.add(watcher);
     // It changed between the caller's read and now.
     if (entry.snapshot && entry.snapshot !== snapshot) watcher.changed(entry.snapshot);
+    // The others were told already of what memory has dropped since: the next tick tells all of them.
+    else if (entry.toldVersion > snapshot.version) entry.toldVersion = snapshot.version;
     return () => {
       entry.watchers?.delete(watcher);
       if (entry.watchers?.size === 0) entry.watchers = undefined;
@@ -147,7 +149,7 @@ export class Snapshots<Answer> {
   /** As `put`, where only the version that was written is known. */
   raise(id: string, version: number): void {
     const entry = this.set.get(id) ?? this.addEntry(id);
-    if (entry.version > version) return;
+    if (entry.version >= version) return;
     entry.version = version;
     // The next tick, or a poll before it, reads the row.
     this.dropSnapshot(entry);
@@ -168,8 +170,13 @@ export class Snapshots<Answer> {
     }
     if (ids.length > 0) {
       for (const { id, row } of await readChanges(this.options.pool, ids, versions)) {
-        if (row) this.acceptRefreshed(row);
-        else this.dropGone(id);
+        try {
+          if (row) this.acceptRefreshed(row);
+          else this.dropGone(id);
+        } catch (error) {
+          // A row of which no answer can be made troubles those who ask for it, and nobody else.
+          this.options.onError(error);
+        }
       }
     }
     this.refreshedAtMs = startedMs;

@@ -1,0 +1,50 @@
+/** A pool whose statements are counted, and whose answers can be held back after PostgreSQL has given them. */
+import pg from 'pg';
+
+export class GatedPool {
+  /** As the code under test gets it. */
+  readonly pool: pg.Pool;
+  /** The names of the statements that were sent, in order. */
+  sent: string[] = [];
+  private readonly real: pg.Pool;
+  private readonly gates = new Map<string, Promise<void>>();
+
+  constructor(url: string) {
+    this.real = new pg.Pool({ connectionString: url, max: 3 });
+    this.real.on('error', () => undefined);
+    this.pool = new Proxy(this.real, {
+      get: (target, property) =>
+        property === 'query'
+          ? (config: pg.QueryConfig) => this.query(config)
+          : Reflect.get(target, property, target),
+    });
+  }
+
+  /** How often a statement was sent. */
+  count(name: string): number {
+    return this.sent.filter((other) => other === name).length;
+  }
+
+  /** Keeps the answers to a statement of this name, which is executed when it is sent, until the returned function is called. */
+  hold(name: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.gates.set(name, promise);
+    return () => {
+      this.gates.delete(name);
+      resolve();
+    };
+  }
+
+  close(): Promise<void> {
+    return this.real.end();
+  }
+
+  private async query(config: pg.QueryConfig): Promise<pg.QueryResult> {
+    const name = config.name ?? '';
+    this.sent.push(name);
+    const gate = this.gates.get(name);
+    const answer = await this.real.query(config);
+    await gate;
+    return answer;
+  }
+}
