@@ -71,11 +71,11 @@ test('a client that is refused early may finish sending, and go on with the conn
 
 describe('a path', () => {
   test.each([
-    ['DELETE', '/tasks', 'OPTIONS, POST'],
+    ['DELETE', '/tasks', 'GET, HEAD, OPTIONS, POST'],
     ['PUT', '/tasks/01a20ada-0000-7000-8000-000000000000', 'GET, HEAD, OPTIONS, POST'],
     ['PATCH', '/healthz', 'GET, HEAD, OPTIONS'],
-    ['PROPFIND', '/tasks', 'OPTIONS, POST'],
-    ['GET', '/tasks', 'OPTIONS, POST'],
+    ['PROPFIND', '/tasks', 'GET, HEAD, OPTIONS, POST'],
+    ['GET', '/tasks/csv-import/cancel', 'OPTIONS, POST'],
     ['POST', '/assets/style.css', 'GET, HEAD, OPTIONS'],
   ])('that does not know %s %s says what it knows', async (method, path, allow) => {
     const response = await fetch(`${api.url}${path}`, { method });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   renderDatasetPage,
   renderHome,
+  renderListPage,
   renderProblemPage,
   renderSignIn,
   renderTaskPage,
@@ -27,6 +28,13 @@ const allPages = {
     maxUploadBytes: 100e6,
     types: ['csv-import'],
     open: true,
+  }),
+  list: renderListPage({
+    tasks: Object.values(states),
+    filter: {},
+    types: ['csv-import'],
+    next: '/tasks?cursor=a',
+    newest: '/tasks',
   }),
   dataset: renderDatasetPage({
     id: taskId,
@@ -109,6 +117,13 @@ describe('what people have written', () => {
 
   test('is text on the other pages', () => {
     const pages = [
+      renderListPage({
+        tasks: [running({ title: hostile })],
+        filter: { type: hostile, group: hostile },
+        types: [hostile],
+        next: `/tasks?group=${hostile}`,
+        newest: `/tasks?group=${hostile}`,
+      }),
       renderHome({ recent: [running({ title: hostile })], maxUploadBytes: 1, types: [hostile], open: false }),
       renderDatasetPage({
         id: hostile,
@@ -370,5 +385,39 @@ describe('the dataset page', () => {
 
     expect(page).toContain('<tr><th scope="row">1</th><td></td><td></td><td>1</td></tr>');
     expect(page).toContain('The first 1 rows');
+  });
+});
+
+describe('a list', () => {
+  const view = { tasks: [running()], filter: {}, types: ['csv-import'], next: undefined, newest: undefined };
+
+  test('shows in its form what it was asked for, also of a job that is gone', () => {
+    const page = renderListPage({
+      ...view,
+      filter: { status: 'failed', type: 'old-report', group: 'a "b"' },
+    });
+
+    expect(page).toContain('<option value="failed" selected>');
+    expect(page).toContain('<option value="old-report" selected>');
+    expect(page).toMatch(/name="group"[^>]* value="a &#34;b&#34;"/);
+    expect(page).toContain('href="/groups/a%20%22b%22"');
+  });
+
+  test.each([
+    [{}, 'Nothing yet. The first task will appear here.'],
+    [{ filter: { status: 'failed' as const } }, 'No tasks like that.'],
+    [{ newest: '/tasks' }, 'No older tasks.'],
+  ])('without tasks says why: %j', (changes, words) => {
+    expect(renderListPage({ ...view, tasks: [], ...changes })).toContain(words);
+  });
+
+  test('leads to older tasks and back only where there are any', () => {
+    const only = renderListPage(view);
+    const middle = renderListPage({ ...view, next: '/tasks?cursor=a', newest: '/tasks' });
+
+    expect(only).not.toContain('Older tasks');
+    expect(only).not.toContain('Newest tasks');
+    expect(middle).toContain('rel="next">Older tasks</a>');
+    expect(middle).toContain('<a href="/tasks">Newest tasks</a>');
   });
 });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   renderDatasetPage,
   renderHome,
+  renderListPage,
   renderProblemPage,
   renderSignIn,
   renderTaskPage,
@@ -48,6 +49,20 @@ const pages = {
     maxUploadBytes: 100e6,
     types: ['csv-import'],
     open: true,
+  }),
+  list: renderListPage({
+    tasks: [queued({ title: longWord }), running(), failed()],
+    filter: { status: 'running', group: longWord },
+    types: ['csv-import', longWord.slice(0, 63)],
+    next: '/tasks?cursor=a',
+    newest: '/tasks',
+  }),
+  'an empty list': renderListPage({
+    tasks: [],
+    filter: { type: 'csv-import' },
+    types: ['csv-import'],
+    next: undefined,
+    newest: undefined,
   }),
   dataset: renderDatasetPage({
     id: taskId,

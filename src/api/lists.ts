@@ -1,0 +1,86 @@
+/** GET /tasks: lists, newest first, with filters. With `ids` it is a poll of these tasks instead. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { TaskStatus } from '../generated/prisma/enums.ts';
+import { typePattern } from '../jobs/registry.ts';
+import { listTasks, type TaskFilter } from '../tasks/list.ts';
+import { viewTask } from '../tasks/view.ts';
+import type { Access } from './access.ts';
+import type { ApiContext } from './context.ts';
+import { Cursors } from './cursor.ts';
+import { withinAnswerTime } from './deadline.ts';
+import { Fields, queryOf } from './forms.ts';
+import { requireRepresentation } from './negotiation.ts';
+import { renderListPage } from './pages/index.ts';
+import { invalidInput } from './problems.ts';
+import { readMany } from './reading/many.ts';
+import { sendPage } from './replies.ts';
+import { label } from './submission.ts';
+
+const defaultLimit = 50;
+const maxLimit = 100;
+
+const statuses = Object.values(TaskStatus);
+const limitExpected = `must be a whole number from 1 to ${maxLimit}`;
+const query = z.strictObject({
+  status: z.enum(statuses, `must be one of ${statuses.join(', ')}`).optional(),
+  type: z.string().regex(typePattern, 'must be lower-case letters, digits and hyphens').optional(),
+  group: label.optional(),
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, limitExpected)
+    .transform(Number)
+    .refine((limit) => limit >= 1 && limit <= maxLimit, limitExpected)
+    .default(defaultLimit),
+  cursor: z.string().optional(),
+});
+
+export function listRoutes(app: FastifyInstance, context: ApiContext, access: Access): void {
+  const cursors = new Cursors(access.secretFor('list cursors'));
+  app.get('/tasks', { config: { isPublic: true, isPolled: true } }, async (request, reply) => {
+    // Ids are capabilities; what lists them needs a key.
+    if (queryOf(request.url).has('ids')) return readMany(context, request, reply);
+    access.check(request);
+    return list(context, cursors, request, reply);
+  });
+}
+
+async function list(
+  { store, registry, resultLink }: ApiContext,
+  cursors: Cursors,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const fields = new Fields();
+  fields.addAll(queryOf(request.url));
+  const asked = query.safeParse(fields.toObject());
+  if (!asked.success) throw invalidInput(asked.error);
+  const { limit, cursor, ...filter } = asked.data;
+  const after = cursor === undefined ? undefined : cursors.open(cursor, filter);
+  const representation = requireRepresentation(request.headers.accept);
+
+  const page = await withinAnswerTime(listTasks(store, filter, limit, after));
+  const tasks = page.tasks.map((row) => viewTask(row, resultLink));
+  const next = page.next && listUrl(filter, limit, cursors.seal(page.next, filter));
+  reply.header('vary', 'Accept');
+  if (next !== undefined) reply.header('link', `<${next}>; rel="next"`);
+  if (representation === 'html') {
+    const newest = after && listUrl(filter, limit);
+    return sendPage(reply, renderListPage({ tasks, filter, types: registry.types, next, newest }));
+  }
+  return reply
+    .header('cache-control', 'private, no-cache')
+    .type('application/json; charset=utf-8')
+    .send(JSON.stringify({ tasks, links: { ...(next !== undefined && { next }) } }));
+}
+
+/** An absolute path of ASCII characters only, whatever the group is called. */
+function listUrl(filter: TaskFilter, limit: number, cursor?: string): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(filter)) {
+    if (value !== undefined) parameters.set(name, value);
+  }
+  if (limit !== defaultLimit) parameters.set('limit', String(limit));
+  if (cursor !== undefined) parameters.set('cursor', cursor);
+  return parameters.size === 0 ? '/tasks' : `/tasks?${parameters}`;
+}
