@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
 import { withDatabase } from './commands/database.ts';
+import { registerDoctor } from './commands/doctor.ts';
 import { CommandError, UsageError } from './commands/errors.ts';
 import { registerPrune } from './commands/prune.ts';
 import { say } from './commands/terminal.ts';
@@ -35,6 +36,7 @@ program
   .action(migrateOnly);
 
 registerPrune(program);
+registerDoctor(program);
 
 await program.parseAsync().catch(explainAndExit);
 

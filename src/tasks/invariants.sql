@@ -83,7 +83,7 @@ WHERE task_id IS NULL AND touched_at < now() - interval '15 minutes';
 
 -- Part 2: finished
 WITH RECURSIVE history AS MATERIALIZED (
-  SELECT task_id, count(*) FILTER (WHERE kind = 'started') AS attempts, max(id) AS last_id
+  SELECT task_id, count(*) FILTER (WHERE kind = 'started') AS attempts, (array_agg(kind ORDER BY id))[count(*)] AS last_kind
   FROM task_event
   GROUP BY task_id
 ), chunked AS (
@@ -100,26 +100,43 @@ WITH RECURSIVE history AS MATERIALIZED (
   FROM imported
   WHERE imported.import_id IS NOT NULL
 )
-SELECT violation, task.id AS subject
-FROM task_state AS task
-LEFT JOIN history ON history.task_id = task.id
-LEFT JOIN task_event AS last ON last.id = history.last_id
-CROSS JOIN LATERAL (VALUES
-  ('a finished task does not say when it finished, or until when it is kept',
-    finished_at IS NULL OR expires_at IS NULL),
-  ('a success has no result, or an error', status = 'succeeded' AND (result IS NULL OR error IS NOT NULL)),
-  ('a failure or a cancel has no error, or a result',
-    status IN ('failed', 'cancelled') AND (error IS NULL OR result IS NOT NULL)),
-  ('a cancelled task was never asked to stop', status = 'cancelled' AND cancel_requested_at IS NULL),
-  ('a task that does not wait has an entry, or a time for its next try',
-    entry_id IS NOT NULL OR next_attempt_at IS NOT NULL),
-  ('a task that does not run has a worker', worker_id IS NOT NULL),
-  ('more failures than attempts', failures > task.attempt),
-  ('the history does not tell of each attempt once',
-    report_token_hash IS NULL AND task.attempt <> coalesce(history.attempts, 0)),
-  ('the history does not end with the end, or goes on after it', status::text IS DISTINCT FROM last.kind)
-) AS rule (violation, is_broken)
-WHERE status IN ('succeeded', 'failed', 'cancelled') AND is_broken
+SELECT violation, id AS subject
+FROM (
+  -- The first that is broken: a row for each rule, as above, would take five times as long.
+  SELECT id, CASE
+    WHEN finished_at IS NULL OR expires_at IS NULL
+      THEN 'a finished task does not say when it finished, or until when it is kept'
+    WHEN status = 'cancelled' AND cancel_requested_at IS NULL
+      THEN 'a cancelled task was never asked to stop'
+    WHEN status = 'succeeded' AND (result IS NULL OR error IS NOT NULL)
+      THEN 'a success has no result, or an error'
+    WHEN status <> 'succeeded' AND (error IS NULL OR result IS NOT NULL)
+      THEN 'a failure or a cancel has no error, or a result'
+    WHEN entry_id IS NOT NULL OR next_attempt_at IS NOT NULL
+      THEN 'a task that does not wait has an entry, or a time for its next try'
+    WHEN worker_id IS NOT NULL
+      THEN 'a task that does not run has a worker'
+    WHEN failures > attempt
+      THEN 'more failures than attempts'
+  END AS violation
+  FROM task_state
+  WHERE status IN ('succeeded', 'failed', 'cancelled')
+) AS task
+WHERE violation IS NOT NULL
+
+UNION ALL
+SELECT violation, id
+FROM (
+  SELECT id, CASE
+    WHEN report_token_hash IS NULL AND attempt <> coalesce(attempts, 0)
+      THEN 'the history does not tell of each attempt once'
+    WHEN last_kind IS DISTINCT FROM status::text
+      THEN 'the history does not end with the end, or goes on after it'
+  END AS violation
+  FROM task_state LEFT JOIN history ON task_id = id
+  WHERE status IN ('succeeded', 'failed', 'cancelled')
+) AS task
+WHERE violation IS NOT NULL
 
 UNION ALL
 SELECT 'a history has no task', task_id

@@ -1,0 +1,140 @@
+/** Examines a live database: what must hold of it, and what its tasks depend on. It changes nothing. */
+import type pg from 'pg';
+import { type Connection, openPool } from '../database/database.ts';
+import { isConnectionError } from '../database/errors.ts';
+import { addressOf, DatabaseSetupError, toSetupError } from '../database/setup-error.ts';
+import type { Finding } from './finding.ts';
+import { examineReadiness } from './readiness.ts';
+import {
+  examineClock,
+  examineRetention,
+  examineTransactions,
+  examineWork,
+  type Work,
+} from './surroundings.ts';
+import { findViolations } from './violations.ts';
+
+export interface DoctorOptions {
+  /** Of the processes on this database: what is younger than this and 7 s is given time. */
+  readonly leaseSeconds: number;
+  /** `auto`: finished tasks are read where there are fewer than 200,000, which takes less than a second. */
+  readonly finished: 'auto' | 'always';
+}
+
+export interface Diagnosis {
+  readonly isHealthy: boolean;
+  readonly findings: readonly Finding[];
+  /** Where it points, without secrets. */
+  readonly database: string;
+  /** Absent where the database cannot be used. */
+  readonly facts?: Facts;
+}
+
+export interface Facts extends Work {
+  readonly serverVersion: string;
+  readonly latencyMs: number;
+  readonly clockAheadSeconds: number;
+  /** Tasks in all, as PostgreSQL estimates. */
+  readonly estimatedTasks: number;
+  readonly hasReadFinished: boolean;
+}
+
+const fewTasks = 200_000;
+/** As late as the reaper may be after an outage. */
+const reaperSeconds = 7;
+
+/** @throws what is no trouble of the database's */
+export async function examine(url: string, options: DoctorOptions): Promise<Diagnosis> {
+  let pool: pg.Pool | undefined;
+  try {
+    const database = addressOf(url);
+    pool = openPool(url, {
+      name: 'headway doctor',
+      connections: 1,
+      statementTimeoutMs: 600_000,
+      sessionOptions: '-c default_transaction_read_only=on',
+    });
+    const connection = await pool.connect();
+    try {
+      return { database, ...(await examineAll(connection, options)) };
+    } finally {
+      connection.release();
+    }
+  } catch (error) {
+    if (!(error instanceof DatabaseSetupError || isConnectionError(error) || pool?.totalCount === 0))
+      throw error;
+    return unreachable(toSetupError(error, url).message);
+  } finally {
+    await pool?.end();
+  }
+}
+
+/** The diagnosis where there is no database to examine. */
+export function unreachable(why: string): Diagnosis {
+  const finding = {
+    check: 'database-unreachable',
+    what: why,
+    count: 1,
+    examples: [],
+    meaning: 'Tasks that run go on as far as they can without it; nothing else does.',
+    repair: 'Every process connects again by itself once the database answers.',
+    otherwise: 'Do as it says.',
+  };
+  return { isHealthy: false, findings: [finding], database: 'unknown' };
+}
+
+async function examineAll(
+  connection: Connection,
+  { leaseSeconds, finished }: DoctorOptions,
+): Promise<Omit<Diagnosis, 'database'>> {
+  const notReady = await examineReadiness(connection);
+  if (notReady.length > 0) return { isHealthy: false, findings: notReady };
+
+  const clock = await examineClock(connection);
+  const { serverVersion, estimatedTasks } = await askServer(connection);
+  const { work, findings } = await examineWork(connection);
+  const graceSeconds = leaseSeconds + reaperSeconds;
+  findings.push(...(await findViolations(connection, 'unfinished', graceSeconds)));
+  const hasReadFinished = finished === 'always' || estimatedTasks < fewTasks;
+  if (hasReadFinished) findings.push(...(await findViolations(connection, 'finished', graceSeconds)));
+  findings.push(...(await examineRetention(connection)));
+  findings.push(...(await examineTransactions(connection)), ...clock.findings);
+
+  const { latencyMs, aheadSeconds } = clock;
+  const facts = {
+    ...work,
+    serverVersion,
+    latencyMs,
+    clockAheadSeconds: aheadSeconds,
+    estimatedTasks,
+    hasReadFinished,
+  };
+  return { isHealthy: findings.length === 0, findings: joined(findings), facts };
+}
+
+async function askServer(connection: Connection): Promise<{ serverVersion: string; estimatedTasks: number }> {
+  // The planner's estimate is of the last vacuum; the other counts since.
+  const { rows } = await connection.query<{ serverVersion: string; estimatedTasks: number }>(
+    `SELECT current_setting('server_version') AS "serverVersion",
+            greatest(reltuples, pg_stat_get_live_tuples(oid), 0)::float8 AS "estimatedTasks"
+     FROM pg_class
+     WHERE oid = 'task_state'::regclass`,
+  );
+  if (!rows[0]) throw new Error('The database did not describe itself');
+  return rows[0];
+}
+
+/** Both parts may find the same: told once. */
+function joined(findings: readonly Finding[]): Finding[] {
+  return [...Map.groupBy(findings, (finding) => finding.check).values()].flatMap(([first, ...others]) =>
+    first === undefined
+      ? []
+      : [
+          {
+            ...first,
+            count: others.reduce((sum, other) => sum + other.count, first.count),
+            examples: [first, ...others].flatMap((finding) => finding.examples).slice(0, 5),
+          },
+        ],
+  );
+}

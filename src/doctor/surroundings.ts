@@ -1,0 +1,181 @@
+/** What the tasks depend on: workers, a parent that repairs, retention, and the database itself. */
+import type { Connection } from '../database/database.ts';
+import { isFinishedSql } from '../tasks/deletion.ts';
+import type { Finding } from './finding.ts';
+
+const startService = 'headway serve starts a parent, and with it runners.';
+
+/** Queued tasks that are due so long with nobody to take them are a finding. */
+const waitSeconds = 10;
+const longTransactionSeconds = 60;
+/** Retention comes once a minute, and may have much to do. */
+const expiredHours = 1;
+const expiredAtMost = 100_000;
+const clockLimitSeconds = 60;
+
+export interface Work {
+  readonly queued: number;
+  readonly running: number;
+  readonly workers: number;
+  readonly slots: number;
+  /** Connections of parents that have just been used: the reaper asks the time once a second. */
+  readonly parentConnections: number;
+}
+
+interface WorkRow extends Work {
+  readonly due: number;
+  readonly silent: number;
+  readonly hidden: number;
+}
+
+/** Who works, and on what. */
+export async function examineWork(connection: Connection): Promise<{ work: Work; findings: Finding[] }> {
+  // Unfinished tasks by the index on status; a parent is known by the name of its connections.
+  const { rows } = await connection.query<WorkRow>({
+    text: `
+      WITH task AS MATERIALIZED (
+        SELECT status, greatest(updated_at, next_attempt_at) < now() - make_interval(secs => $1) AS is_due
+        FROM task_state
+        WHERE status IN ('queued', 'running')
+      ), session AS MATERIALIZED (
+        SELECT application_name, state_change, query = '<insufficient privilege>' AS is_hidden
+        FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+      )
+      SELECT
+        (SELECT count(*)::int FROM task WHERE status = 'queued') AS queued,
+        (SELECT count(*)::int FROM task WHERE status = 'queued' AND is_due) AS due,
+        (SELECT count(*)::int FROM task WHERE status = 'running') AS running,
+        (SELECT count(*)::int FROM worker WHERE lost_at IS NULL AND lease_expires_at > now()) AS workers,
+        (SELECT coalesce(sum(slots), 0)::int FROM worker WHERE lost_at IS NULL AND lease_expires_at > now()) AS slots,
+        (SELECT count(*)::int FROM session
+         WHERE application_name = 'headway' AND state_change > now() - interval '5 seconds') AS "parentConnections",
+        (SELECT count(*)::int FROM session WHERE is_hidden) AS hidden`,
+    values: [waitSeconds],
+  });
+  const row = rows[0];
+  if (!row) throw new Error('The database did not say who works');
+  const { queued, due, running, workers, slots, parentConnections, hidden } = row;
+  const findings: Finding[] = [];
+  if (due > 0 && workers === 0) {
+    findings.push({
+      check: 'no-worker',
+      what: 'tasks wait, and no worker is alive',
+      count: due,
+      examples: [],
+      meaning: 'Nobody will begin them.',
+      repair: 'Any runner that starts on this database takes them.',
+      otherwise: startService,
+    });
+  }
+  if (queued + running > 0 && parentConnections === 0 && hidden === 0) {
+    findings.push({
+      check: 'no-parent',
+      what: 'there is unfinished work, and no parent seems to run',
+      count: queued + running,
+      examples: [],
+      meaning:
+        'No connection named "headway" has been used in the last 5 s. Without a parent nobody notices when a worker dies, gives a stranded task a new entry, or deletes what has expired.',
+      repair: 'A parent does as it starts.',
+      otherwise: `${startService} Where one runs, it cannot reach this database: see its log.`,
+    });
+  }
+  return { work: { queued, running, workers, slots, parentConnections }, findings };
+}
+
+/** What retention should have deleted. By the partial index on expires_at, and no further than need be. */
+export async function examineRetention(connection: Connection): Promise<Finding[]> {
+  const { rows } = await connection.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM (
+       SELECT FROM task_state
+       WHERE ${isFinishedSql} AND expires_at < now() - interval '${expiredHours} hour'
+       LIMIT ${expiredAtMost}) AS expired`,
+  );
+  const count = rows[0]?.count ?? 0;
+  if (count === 0) return [];
+  return [
+    {
+      check: 'expired-tasks',
+      what: `tasks expired more than an hour ago and are still there${count === expiredAtMost ? ' (so many or more)' : ''}`,
+      count,
+      examples: [],
+      meaning: 'Retention does not run, or cannot keep up.',
+      repair: 'The sweep of any running parent, once a minute.',
+      otherwise: 'See that a parent runs (headway serve), or delete them with headway prune.',
+    },
+  ];
+}
+
+/** Transactions that were left open: they keep dead rows from being cleared away, Headway's among them. */
+export async function examineTransactions(
+  connection: Connection,
+  longerThanSeconds = longTransactionSeconds,
+): Promise<Finding[]> {
+  const { rows } = await connection.query<{ name: string }>({
+    text: `
+      SELECT format('process %s (%s, database %s, %s): %s s', pid, coalesce(nullif(application_name, ''), 'without a name'),
+                    datname, coalesce(state, 'state unknown'), round(extract(epoch FROM now() - xact_start))) AS name
+      FROM pg_stat_activity
+      WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+        AND xact_start < now() - make_interval(secs => $1)
+      UNION ALL
+      SELECT format('prepared transaction %s (database %s): %s s', gid, database, round(extract(epoch FROM now() - prepared)))
+      FROM pg_prepared_xacts
+      WHERE prepared < now() - make_interval(secs => $1)`,
+    values: [longerThanSeconds],
+  });
+  if (rows.length === 0) return [];
+  return [
+    {
+      check: 'long-transaction',
+      what: `transactions have been open for more than ${longerThanSeconds} s on this server`,
+      count: rows.length,
+      examples: rows.slice(0, 5).map((row) => row.name),
+      meaning:
+        'While one is open, PostgreSQL keeps every row version that it might still see: progress writes grow their table and slow down, fifty-fold within minutes.',
+      repair: 'Its end does. Transactions of Headway itself are ended after 5 s of idling.',
+      otherwise: 'End it in the program that opened it, or by SELECT pg_terminate_backend(<process>).',
+    },
+  ];
+}
+
+/** @returns how many seconds the database's clock is ahead of this machine's, and what is wrong with it */
+export async function examineClock(
+  connection: Connection,
+): Promise<{ aheadSeconds: number; latencyMs: number; findings: Finding[] }> {
+  const [askedAt, askedMs] = [Date.now(), performance.now()];
+  const { rows } = await connection.query<{ now: Date; future: string[] }>(
+    `SELECT clock_timestamp() AS now, ARRAY(
+       SELECT id::text FROM worker WHERE lost_at IS NULL AND heard_at > clock_timestamp() + interval '5 seconds') AS future`,
+  );
+  const latencyMs = performance.now() - askedMs;
+  const { now, future } = rows[0] ?? { now: new Date(), future: [] };
+  const aheadSeconds = (now.getTime() - askedAt - latencyMs / 2) / 1000;
+  const findings: Finding[] = [];
+  if (Math.abs(aheadSeconds) > clockLimitSeconds) {
+    findings.push({
+      check: 'clock-apart',
+      what: `the database's clock is ${Math.round(Math.abs(aheadSeconds))} s ${aheadSeconds > 0 ? 'ahead of' : 'behind'} this machine's`,
+      count: 1,
+      examples: [],
+      meaning:
+        'Headway takes all times that it stores or compares from the database, so that nothing breaks; but logs and pages do not agree on when something happened.',
+      repair: 'Nothing does.',
+      otherwise: 'Set both clocks by NTP.',
+    });
+  }
+  if (future.length > 0) {
+    findings.push({
+      check: 'clock-set-back',
+      what: 'workers were heard from in the future',
+      count: future.length,
+      examples: future.slice(0, 5),
+      meaning:
+        "The database's clock was set back. Until it has caught up, a worker that died about then is noticed too late, and pages name wrong times.",
+      repair: 'Living workers renew their leases within seconds; for the rest, time does.',
+      otherwise:
+        'Keep the clock by NTP, which slews it. Of a worker that you know to be dead: UPDATE worker SET lease_expires_at = now() WHERE id = …',
+    });
+  }
+  return { aheadSeconds, latencyMs, findings };
+}

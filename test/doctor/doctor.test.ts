@@ -1,0 +1,178 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { type Diagnosis, examine } from '../../src/doctor/doctor.ts';
+import { explanations } from '../../src/doctor/explanations.ts';
+import { examineTransactions } from '../../src/doctor/surroundings.ts';
+import { readInvariants } from '../../src/tasks/invariants.ts';
+import { createEmptyDatabase } from '../support/database.ts';
+import { addFinished } from '../support/finished.ts';
+import { type Plan, scansOf } from '../support/plans.ts';
+import { submit } from '../support/service.ts';
+import { openRaw, runTask, startWorker, useStore } from '../support/tasks.ts';
+
+const store = useStore();
+const look = () => examine(store.url, { leaseSeconds: 15, finished: 'auto' });
+const checksOf = ({ findings }: Diagnosis) => findings.map((finding) => finding.check).sort();
+const sql = (text: string) => store.db.pool.query(text);
+
+/** What a parent would look like: a connection of its name that was just used. */
+async function pretendParent() {
+  const parent = await openRaw(store);
+  await parent.query(`SET application_name = 'headway'`);
+  return parent;
+}
+
+describe('the doctor', () => {
+  it('finds nothing where all is well', async () => {
+    await using _parent = await pretendParent();
+    await addFinished(store.db.pool, { count: 20, expireInDays: 1 });
+    await runTask(store);
+    await submit(store, 'noop', null);
+
+    const diagnosis = await look();
+
+    expect(diagnosis).toMatchObject({
+      isHealthy: true,
+      findings: [],
+      facts: { queued: 1, running: 1, workers: 1, slots: 10, hasReadFinished: true },
+    });
+    expect(diagnosis.facts?.parentConnections).toBeGreaterThan(0);
+  });
+
+  it('gives what has just happened time to be put right', async () => {
+    await using _parent = await pretendParent();
+    await runTask(store);
+    await submit(store, 'noop', null);
+    await startWorker(store);
+    await sql(
+      `UPDATE worker SET lost_at = now() WHERE id = (SELECT worker_id FROM task_state WHERE status = 'running')`,
+    );
+    await sql(`UPDATE pgboss.job SET state = 'active', started_on = now() WHERE state < 'active'`);
+
+    expect(checksOf(await look())).toEqual([]);
+  });
+
+  it('says of what has lasted how often it is so, of which, what it means and what to do', async () => {
+    await using _parent = await pretendParent();
+    await startWorker(store);
+    for (let task = 0; task < 7; task += 1) await submit(store, 'noop', null);
+    await sql('DELETE FROM pgboss.job');
+    await sql(`UPDATE task_state SET updated_at = now() - interval '30 seconds'`);
+
+    const { isHealthy, findings } = await look();
+
+    expect(isHealthy).toBe(false);
+    expect(findings).toMatchObject([{ check: 'queued-without-entry', count: 7 }]);
+    expect(findings[0]?.examples).toHaveLength(5);
+    for (const text of [findings[0]?.meaning, findings[0]?.repair, findings[0]?.otherwise])
+      expect(text).toMatch(/\w/);
+  });
+
+  it('misses workers and a parent where there is work', async () => {
+    await submit(store, 'noop', null);
+    await sql(`UPDATE task_state SET updated_at = now() - interval '11 seconds'`);
+
+    expect(checksOf(await look())).toEqual(['no-parent', 'no-worker']);
+  });
+
+  it('misses neither where there is none', async () => {
+    expect(checksOf(await look())).toEqual([]);
+  });
+
+  it('finds workers that fell silent', async () => {
+    await using _parent = await pretendParent();
+    await runTask(store);
+    await sql(`UPDATE worker SET lease_expires_at = now() - interval '1 minute'`);
+
+    expect(checksOf(await look())).toEqual(['silent-worker']);
+  });
+
+  it('finds what retention has left', async () => {
+    await addFinished(store.db.pool, { count: 3, expireInDays: -1 });
+    await addFinished(store.db.pool, { count: 3, expireInDays: -0.01 });
+
+    expect((await look()).findings).toMatchObject([{ check: 'expired-tasks', count: 3 }]);
+  });
+
+  it('finds transactions that were left open, and says whose', async () => {
+    await using careless = await openRaw(store);
+    await careless.query(`SET application_name = 'careless'`);
+    await careless.query('BEGIN');
+    await careless.query('SELECT 1');
+    await using asking = await openRaw(store);
+
+    const [finding] = await examineTransactions(asking, 0);
+
+    expect(finding).toMatchObject({ check: 'long-transaction' });
+    expect(finding?.examples.join('\n')).toMatch(
+      /process \d+ \(careless, database \w+, idle in transaction\): \d+ s/,
+    );
+  });
+
+  it("finds a clock that was set back, by the workers' last words", async () => {
+    await using _parent = await pretendParent();
+    await runTask(store);
+    await sql(`UPDATE worker SET heard_at = now() + interval '1 hour'`);
+
+    expect(checksOf(await look())).toEqual(['clock-set-back']);
+  });
+
+  it('finds a broken row among the finished, as long as they are few or it is asked to', async () => {
+    const [broken = ''] = await addFinished(store.db.pool, { count: 3, expireInDays: 1 });
+    await sql(`UPDATE task_state SET result = NULL WHERE id = '${broken}'`);
+
+    expect((await look()).findings).toMatchObject([
+      { check: 'success-without-result', count: 1, examples: [broken] },
+    ]);
+    expect((await examine(store.url, { leaseSeconds: 15, finished: 'always' })).isHealthy).toBe(false);
+  });
+
+  it('says of a database that was never migrated what it waits for', async () => {
+    const database = await createEmptyDatabase();
+
+    const diagnosis = await examine(database.url, { leaseSeconds: 15, finished: 'auto' });
+    await database.drop();
+
+    expect(diagnosis).toMatchObject({
+      isHealthy: false,
+      findings: [{ check: 'migrations-pending', otherwise: 'headway migrate' }],
+    });
+  });
+
+  it('says of a database that does not answer why', async () => {
+    const diagnosis = await examine('postgresql://u:secret-word@localhost:1/none', {
+      leaseSeconds: 15,
+      finished: 'auto',
+    });
+
+    expect(checksOf(diagnosis)).toEqual(['database-unreachable']);
+    expect(JSON.stringify(diagnosis)).not.toContain('secret-word');
+  });
+
+  it('explains each violation that there can be, under a name of its own', async () => {
+    const text = await readFile(new URL('../../src/tasks/invariants.sql', import.meta.url), 'utf8');
+    const rules = text.matchAll(/(?:SELECT |THEN |^ {2}\()'([^']{10,})'/gm);
+
+    expect(new Set(Object.keys(explanations))).toEqual(new Set([...rules].map(([, rule]) => rule)));
+    const checks = Object.values(explanations).map(({ check }) => check);
+    expect(new Set(checks).size).toBe(checks.length);
+  });
+
+  it('reads no finished task for its first part, however many there are', async () => {
+    await addFinished(store.db.pool, { count: 20_000 });
+    for (let task = 0; task < 5; task += 1) await submit(store, 'noop', null);
+    await sql('ANALYZE task_state, task_event, file');
+    const { unfinished } = await readInvariants();
+    await using client = await openRaw(store);
+
+    await client.query('SET enable_seqscan = off');
+    const { rows } = await client.query<{ 'QUERY PLAN': Plan[] }>(
+      `EXPLAIN (ANALYZE, FORMAT JSON) ${unfinished}`,
+    );
+
+    const plan = rows[0]?.['QUERY PLAN'][0];
+    const scans = plan ? [...scansOf(plan, 'task_state'), ...scansOf(plan, 'task_event')] : [];
+    expect(scans.length).toBeGreaterThan(0);
+    expect(scans.filter(({ rows }) => rows > 10)).toEqual([]);
+  });
+});
