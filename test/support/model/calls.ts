@@ -1,0 +1,107 @@
+/** Calls on one task, one after the other and several at once. */
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import { cancelTask } from '../../../src/tasks/cancel.ts';
+import { fail, succeedAlone } from '../../../src/tasks/end.ts';
+import { retryTask } from '../../../src/tasks/retry.ts';
+import type { Store } from '../../../src/tasks/store.ts';
+import { emptyReport } from '../tasks.ts';
+import { actualRow, type Command, command, expectedRow, idAt, maxTasks, move, taskAt } from './command.ts';
+import type { ModelTask } from './model.ts';
+import * as expected from './model.ts';
+
+/** One call on one task: what it does, and what the model says that it answers. */
+interface Call {
+  readonly name: string;
+  act(on: Store, taskId: string, attempt: number): Promise<unknown>;
+  apply(task: ModelTask, attempt: number): unknown;
+}
+
+export const cancelCall: Call = {
+  name: 'cancel',
+  act: async (on, taskId) => (await cancelTask(on, taskId))?.outcome ?? null,
+  apply: (task) => expected.cancel(task),
+};
+const retryCall = (from: 'checkpoint' | 'start'): Call => ({
+  name: `retry from ${from}`,
+  act: async (on, taskId) => (await retryTask(on, taskId, from))?.outcome ?? null,
+  apply: (task) => expected.retry(task, from),
+});
+export const succeedCall: Call = {
+  name: 'succeed',
+  act: async (on, taskId, attempt) => {
+    const ended = await succeedAlone(on, [{ taskId, attempt, result: '{}', report: emptyReport }]);
+    return ended.length === 1;
+  },
+  apply: (task, attempt) => expected.succeed(task, attempt),
+};
+const failCall = (outcome: expected.Outcome, delaySeconds: number): Call => ({
+  name: `${outcome}, ${delaySeconds} s`,
+  act: async (on, taskId, attempt) => {
+    const error = outcome === 'handed_back' ? undefined : { code: 'x', message: 'y' };
+    const left = await fail(on, [{ taskId, attempt, outcome, error, delaySeconds, report: emptyReport }]);
+    return left.length === 1;
+  },
+  apply: (task, attempt) => expected.fail(task, attempt, outcome, delaySeconds > 0),
+});
+
+export const place = fc.nat(maxTasks - 1);
+/** Mostly the attempt that runs, sometimes the one before. */
+export const lag = fc.constantFrom(0, 0, 0, 0, 1);
+const outcome = fc.constantFrom<expected.Outcome>('failed', 'timed_out', 'permanent', 'handed_back');
+export const failCalls = fc
+  .tuple(outcome, fc.constantFrom(0, 60))
+  .map(([how, seconds]) => failCall(how, seconds));
+export const retryCalls = fc.constantFrom('checkpoint' as const, 'start' as const).map(retryCall);
+
+/** One of these calls, by an attempt that may be too late. */
+export const single = (calls: fc.Arbitrary<Call>) =>
+  fc.tuple(calls, place, lag).map(([call, at, late]) =>
+    move(`${call.name} (task ${at}, ${late} late)`, async (model, real) => {
+      const task = taskAt(model, at);
+      const attempt = task.attempt - late;
+      const id = idAt(model, real, at);
+
+      const answer = await call.act(real.store, id, attempt);
+
+      expect(answer).toBe(call.apply(task, attempt));
+    }),
+  );
+
+function permutations<T>(items: readonly T[]): T[][] {
+  if (items.length === 0) return [[]];
+  return items.flatMap((first, at) => permutations(items.toSpliced(at, 1)).map((rest) => [first, ...rest]));
+}
+
+/** Several calls on one task at once: it must be as if one had come after the other, in some order. */
+export const races: fc.Arbitrary<Command> = fc
+  .tuple(
+    place,
+    fc.array(fc.oneof(fc.constant(cancelCall), retryCalls, fc.constant(succeedCall), failCalls), {
+      minLength: 2,
+      maxLength: 4,
+    }),
+  )
+  .map(([at, calls]) =>
+    command(`at once (task ${at}): ${calls.map((call) => call.name).join(' | ')}`, async (model, real) => {
+      const id = idAt(model, real, at);
+      const task = taskAt(model, at);
+      const { attempt } = task;
+
+      const answers = await Promise.all(
+        calls.map((call, index) => call.act(index % 2 === 0 ? real.store : real.others, id, attempt)),
+      );
+      const found = { answers, row: task.isDeleted ? null : await actualRow(real.store, id) };
+
+      const legal = permutations([...calls.keys()]).map((order) => {
+        const after = structuredClone(task);
+        const said = new Map(order.map((index) => [index, calls[index]?.apply(after, attempt)]));
+        const row = after.isDeleted ? null : expectedRow(after, real);
+        return { answers: calls.map((_, index) => said.get(index)), row, after };
+      });
+      expect(legal).toContainEqual({ ...found, after: expect.anything() });
+      const match = legal.find((one) => isDeepStrictEqual({ answers: one.answers, row: one.row }, found));
+      Object.assign(task, match?.after);
+    }),
+  );

@@ -1,0 +1,117 @@
+/** Commands of the model test: each does something to the store, and the same to the model, and compares them. */
+import type fc from 'fast-check';
+import { expect } from 'vitest';
+import type { FetchedEntry } from '../../../src/tasks/queue.ts';
+import { readTask } from '../../../src/tasks/read.ts';
+import { mayMove } from '../../../src/tasks/state-machine.ts';
+import type { Store } from '../../../src/tasks/store.ts';
+import { rowOf } from '../tasks.ts';
+import type { Model, ModelTask } from './model.ts';
+
+/** At most so many tasks at a time. */
+export const maxTasks = 8;
+
+/** Two stores on one database, as two processes have them. */
+export interface Stores {
+  readonly store: Store;
+  readonly others: Store;
+}
+
+export interface Real extends Stores {
+  readonly taskIds: string[];
+  readonly versions: number[];
+  /** By queue. */
+  fetched: Map<string, FetchedEntry[]>;
+  readonly workerIds: string[];
+}
+
+export type Command = fc.AsyncCommand<Model, Real>;
+
+/** A number below `maxTasks` as the place of one of the newest tasks. */
+function placeOf(model: Model, number: number): number {
+  const count = Math.min(maxTasks, model.tasks.length);
+  return model.tasks.length - count + (number % count);
+}
+
+/** There is one, as the script begins with some. */
+export const taskAt = (model: Model, number: number) => model.tasks[placeOf(model, number)] as ModelTask;
+export const idAt = (model: Model, real: Real, number: number) =>
+  real.taskIds[placeOf(model, number)] as string;
+/** The ids of the tasks at these places, sorted. */
+export const idsOf = (real: Real, places: readonly number[]) =>
+  places.map((place) => real.taskIds[place]).sort();
+
+/** What the model says that the row should be. */
+export function expectedRow(task: ModelTask, real: Real) {
+  return {
+    status: task.status,
+    attempt: task.attempt,
+    failures: task.failures,
+    losses: task.losses,
+    cancelRequested: task.cancelRequested,
+    worker: task.worker === null ? null : real.workerIds[task.worker],
+    done: task.done,
+    checkpoint: task.checkpoint,
+  };
+}
+
+/** The same of the database. */
+export async function actualRow(store: Store, id: string) {
+  const row = await rowOf(store, id);
+  return {
+    status: row.status,
+    attempt: row.attempt,
+    failures: row.failures,
+    losses: row.losses,
+    cancelRequested: row.cancelRequestedAt !== null,
+    worker: row.workerId,
+    done: row.done,
+    checkpoint: row.checkpoint,
+  };
+}
+
+/** Compares each row with the model, and with what it was before. */
+async function compare(model: Model, real: Real, before: readonly ModelTask[]): Promise<void> {
+  for (const [place, task] of model.tasks.entries()) {
+    const id = real.taskIds[place] ?? '';
+    if (task.isDeleted) {
+      expect(await readTask(real.store, id)).toBeNull();
+      continue;
+    }
+    expect(await actualRow(real.store, id)).toEqual(expectedRow(task, real));
+    const old = before[place];
+    const { version } = await rowOf(real.store, id);
+    const hasChanged = old !== undefined && (old.status !== task.status || old.done !== task.done);
+    expect(version).toBeGreaterThanOrEqual((real.versions[place] ?? 0) + (hasChanged ? 1 : 0));
+    real.versions[place] = version;
+  }
+}
+
+/** A command that is compared with the model afterwards. */
+export function command(
+  name: string,
+  run: (model: Model, real: Real) => Promise<void>,
+  check: (model: Readonly<Model>) => boolean = () => true,
+): Command {
+  return {
+    toString: () => name,
+    check,
+    async run(model, real) {
+      const before = structuredClone(model.tasks);
+      await run(model, real);
+      await compare(model, real, before);
+    },
+  };
+}
+
+/** The same, and each row must have made at most one move of the table of transitions. */
+export function move(name: string, run: (model: Model, real: Real) => Promise<void>): Command {
+  return command(name, async (model, real) => {
+    const before = structuredClone(model.tasks);
+    await run(model, real);
+    for (const [place, old] of before.entries()) {
+      const { status } = model.tasks[place] as ModelTask;
+      expect(old.status === status || mayMove(old.status, status)).toBe(true);
+    }
+  });
+}

@@ -1,0 +1,198 @@
+/** What happens to all tasks, their entries and their workers. */
+import fc from 'fast-check';
+import { pino } from 'pino';
+import { expect } from 'vitest';
+import { writeCheckpoint } from '../../../src/tasks/checkpoint.ts';
+import { claimTasks } from '../../../src/tasks/claim.ts';
+import { flushProgress } from '../../../src/tasks/progress/flush.ts';
+import { prune } from '../../../src/tasks/prune.ts';
+import { soloQueue } from '../../../src/tasks/queue.ts';
+import { readTask } from '../../../src/tasks/read.ts';
+import { repairEntries } from '../../../src/tasks/reaper/entries.ts';
+import { Reaper } from '../../../src/tasks/reaper/reaper.ts';
+import { giveUp } from '../../../src/tasks/workers.ts';
+import { databaseTime, lapse } from '../leases.ts';
+import { submit } from '../service.ts';
+import { emptyReport, startWorker } from '../tasks.ts';
+import { lag, place } from './calls.ts';
+import { command, idAt, idsOf, maxTasks, move, type Real, type Stores, taskAt } from './command.ts';
+import type { Model } from './model.ts';
+import * as expected from './model.ts';
+
+export const workerCount = 3;
+const queues = ['noop', soloQueue('noop')];
+const worker = fc.nat(workerCount - 1);
+
+export async function submitOne(model: Model, real: Real, maxAttempts: number): Promise<void> {
+  real.taskIds.push((await submit(real.store, 'noop', null, { maxAttempts })).id);
+  expected.submitted(model, maxAttempts);
+}
+
+async function fetchAll(model: Model, real: Real): Promise<void> {
+  const taskIds: string[] = [];
+  for (const queue of queues) {
+    const entries = await real.store.queue.fetch(queue, 100);
+    real.fetched.set(queue, [...(real.fetched.get(queue) ?? []), ...entries]);
+    taskIds.push(...entries.map((entry) => entry.taskId));
+  }
+  expect(taskIds.sort()).toEqual(idsOf(real, expected.fetchDue(model)));
+}
+
+async function claimAll(model: Model, real: Real, at: number): Promise<void> {
+  const taskIds: string[] = [];
+  for (const [queue, entries] of real.fetched) {
+    const claimed = await claimTasks(real.others, real.workerIds[at] ?? '', queue, entries);
+    taskIds.push(...claimed.map((attempt) => attempt.taskId));
+  }
+  real.fetched.clear();
+  expect(taskIds.sort()).toEqual(idsOf(real, expected.claimFetched(model, at)));
+}
+
+export const submits = fc.integer({ min: 1, max: 3 }).map((maxAttempts) =>
+  command(
+    `submit (${maxAttempts})`,
+    (model, real) => submitOne(model, real, maxAttempts),
+    (model) =>
+      expected.placesOf(model, (task) => !task.isDeleted).length < maxTasks && model.tasks.length < 50,
+  ),
+);
+export const fetches = fc.constant(move('fetch', fetchAll));
+export const claims = worker.map((at) =>
+  move(`claim (worker ${at})`, (model, real) => claimAll(model, real, at)),
+);
+export const takes = worker.map((at) =>
+  move(`take (worker ${at})`, async (model, real) => {
+    await fetchAll(model, real);
+    await claimAll(model, real, at);
+  }),
+);
+
+export const diesBeforeClaim = fc.constant(
+  move('die between fetch and claim', async (model, real) => {
+    real.fetched.clear();
+    expected.dropFetched(model);
+  }),
+);
+
+export const deletesEntries = fc.constant(
+  move('delete all entries', async (model, { store }) => {
+    await store.db.pool.query('DELETE FROM pgboss.job');
+    expected.deleteEntries(model);
+  }),
+);
+
+export const repairs = fc.constant(
+  move('repair the queue', async (model, real) => {
+    const { requeued, settled } = await repairEntries(real.others, 0);
+
+    expect(requeued.sort()).toEqual(idsOf(real, expected.requeue(model)));
+    expect(settled).toEqual([]);
+  }),
+);
+
+export const timePasses = fc.constant(
+  move('wait for the delayed', async (model, { store }) => {
+    await store.db.pool.query(
+      `UPDATE task_state SET next_attempt_at = date_trunc('milliseconds', now()) WHERE next_attempt_at > now()`,
+    );
+    await store.db.pool.query(
+      `UPDATE pgboss.job SET start_after = next_attempt_at FROM task_state WHERE job.id = entry_id AND next_attempt_at IS NOT NULL`,
+    );
+    for (const task of model.tasks) task.isDelayed = false;
+  }),
+);
+
+export const flushes = fc.tuple(place, lag, fc.nat(100)).map(([at, late, done]) =>
+  move(`flush (task ${at}, ${late} late)`, async (model, real) => {
+    const task = taskAt(model, at);
+    const attempt = task.attempt - late;
+    const isOwned = expected.runsAs(task, attempt);
+    const report = { ...emptyReport, done, percentDone: done / 2 };
+    const taskId = idAt(model, real, at);
+    const workerId = real.workerIds[task.worker ?? 0] ?? '';
+
+    const answers = await flushProgress(real.store, workerId, [{ taskId, attempt, report }]);
+
+    const answer = { taskId, attempt, kind: isOwned ? 'owned' : 'not_owned', wasWritten: isOwned };
+    expect(answers.find((one) => one.taskId === taskId)).toEqual(
+      task.isDeleted ? undefined : { ...answer, cancelRequested: task.cancelRequested },
+    );
+    if (isOwned) task.done = done;
+  }),
+);
+
+export const checkpoints = fc.tuple(place, lag, fc.nat(100)).map(([at, late, checkpoint]) =>
+  move(`checkpoint (task ${at}, ${late} late)`, async (model, real) => {
+    const task = taskAt(model, at);
+    const attempt = task.attempt - late;
+    const taskId = idAt(model, real, at);
+    const known = (await readTask(real.store, taskId))?.checkpointNo ?? 0;
+
+    const isWritten = await writeCheckpoint(
+      { taskId, attempt },
+      JSON.stringify(checkpoint),
+      known,
+      async (text, values) => (await real.store.db.pool.query(text, values)).rows,
+    );
+
+    expect(isWritten).toBe(expected.runsAs(task, attempt));
+    if (isWritten) task.checkpoint = checkpoint;
+  }),
+);
+
+const reason = fc.constantFrom('exited', 'blocked', 'handed_back');
+export const giveUps = fc.tuple(worker, reason).map(([at, why]) =>
+  move(`giveUp (worker ${at}, ${why})`, async (model, real) => {
+    const moved = await giveUp(real.store, real.workerIds[at] ?? '', why as 'exited', '');
+
+    expect(moved.map((task) => task.taskId).sort()).toEqual(
+      idsOf(real, expected.giveUp(model, at, why === 'handed_back')),
+    );
+  }),
+);
+
+/** By two processes at once. */
+async function reap({ store, others }: Stores): Promise<void> {
+  const log = pino({ level: 'silent' });
+  await Promise.all(
+    [store, others].map(async (on) =>
+      new Reaper({ store: on, leaseSeconds: 15, log }).takeFromTheDead(await databaseTime(on)),
+    ),
+  );
+}
+
+export const reaps = fc.tuple(worker, fc.constantFrom('lapsed', 'missing')).map(([at, how]) =>
+  move(`reap (worker ${at}, ${how})`, async (model, real) => {
+    const id = real.workerIds[at] ?? '';
+    if (how === 'lapsed') await lapse(real.store, id);
+    else await real.store.db.pool.query('DELETE FROM worker WHERE id = $1', [id]);
+
+    await reap(real);
+
+    expected.giveUp(model, at, false);
+  }),
+);
+
+export const hires = worker.map((at) =>
+  command(
+    `replace (worker ${at})`,
+    async (model, real) => {
+      real.workerIds[at] = await startWorker(real.store);
+      model.lostWorkers.delete(at);
+    },
+    (model) => model.lostWorkers.has(at),
+  ),
+);
+
+export const prunes = fc.constant(
+  move('prune', async (model, { others }) => {
+    const finishedBy = new Date(Date.now() + 60_000);
+
+    const deleted = await prune(others.db.pool, {
+      finishedBy,
+      statuses: ['succeeded', 'failed', 'cancelled'],
+    });
+
+    expect(deleted).toBe(expected.prune(model));
+  }),
+);

@@ -1,0 +1,197 @@
+/**
+ * The state machine, as a model that is small enough to be right by inspection: what the design says of a few
+ * tasks, their queue entries and their workers.
+ */
+import { isTerminal, type TaskStatus } from '../../../src/tasks/state-machine.ts';
+
+export interface ModelTask {
+  readonly maxAttempts: number;
+  status: TaskStatus;
+  attempt: number;
+  failures: number;
+  losses: number;
+  cancelRequested: boolean;
+  /** Place of the worker. */
+  worker: number | null;
+  done: number | null;
+  checkpoint: number | null;
+  /** Numbers its queue entries; the last is the one that counts while it is queued. */
+  entry: number;
+  /** Where that one is. `gone`: it does not wait although the task still does. */
+  entryIs: 'waiting' | 'fetched' | 'gone';
+  /** Its next attempt is due later. */
+  isDelayed: boolean;
+  /** Pruned. */
+  isDeleted: boolean;
+}
+
+export interface Model {
+  readonly tasks: ModelTask[];
+  /** Entries that a worker has fetched and not yet claimed. */
+  fetched: { task: number; entry: number }[];
+  readonly lostWorkers: Set<number>;
+}
+
+export function newModel(): Model {
+  return { tasks: [], fetched: [], lostWorkers: new Set() };
+}
+
+export function submitted(model: Model, maxAttempts: number): void {
+  model.tasks.push({
+    maxAttempts,
+    status: 'queued',
+    attempt: 0,
+    failures: 0,
+    losses: 0,
+    cancelRequested: false,
+    worker: null,
+    done: null,
+    checkpoint: null,
+    entry: 1,
+    entryIs: 'waiting',
+    isDelayed: false,
+    isDeleted: false,
+  });
+}
+
+/** Places of the tasks that hold. */
+export function placesOf(model: Model, holds: (task: ModelTask) => boolean): number[] {
+  return [...model.tasks.keys()].filter((place) => holds(model.tasks[place] as ModelTask));
+}
+
+export const isDue = (task: ModelTask) =>
+  task.status === 'queued' && task.entryIs === 'waiting' && !task.isDelayed;
+export const isStranded = (task: ModelTask) => task.status === 'queued' && task.entryIs !== 'waiting';
+export const isFinished = (task: ModelTask) => isTerminal(task.status) && !task.isDeleted;
+export const runsAs = (task: ModelTask, attempt: number) =>
+  task.status === 'running' && task.attempt === attempt;
+const runsUnder = (worker: number) => (task: ModelTask) =>
+  task.status === 'running' && task.worker === worker;
+
+function queue(task: ModelTask, isDelayed: boolean): void {
+  task.status = 'queued';
+  task.entry += 1;
+  task.entryIs = 'waiting';
+  task.isDelayed = isDelayed;
+}
+
+/** Takes what is due; the places of the tasks. */
+export function fetchDue(model: Model): number[] {
+  const places = placesOf(model, isDue);
+  for (const place of places) {
+    const task = model.tasks[place] as ModelTask;
+    task.entryIs = 'fetched';
+    model.fetched.push({ task: place, entry: task.entry });
+  }
+  return places;
+}
+
+/** Claims what was fetched; the places of the tasks that run now. */
+export function claimFetched(model: Model, worker: number): number[] {
+  const claimed: number[] = [];
+  for (const { task: place, entry } of model.fetched) {
+    const task = model.tasks[place] as ModelTask;
+    if (task.status !== 'queued' || task.entry !== entry) continue;
+    if (model.lostWorkers.has(worker)) {
+      task.entryIs = 'gone';
+      continue;
+    }
+    claimed.push(place);
+    Object.assign(task, { status: 'running', attempt: task.attempt + 1, worker, done: null });
+  }
+  model.fetched = [];
+  return claimed;
+}
+
+/** The runner dies between fetch and claim. */
+export function dropFetched(model: Model): void {
+  for (const { task: place, entry } of model.fetched) {
+    const task = model.tasks[place] as ModelTask;
+    if (task.status === 'queued' && task.entry === entry) task.entryIs = 'gone';
+  }
+  model.fetched = [];
+}
+
+/** Somebody deletes all entries; who has fetched one may still claim it. */
+export function deleteEntries(model: Model): void {
+  for (const task of model.tasks) if (task.entryIs === 'waiting') task.entryIs = 'gone';
+}
+
+/** Gives stranded tasks new entries; their places. */
+export function requeue(model: Model): number[] {
+  const places = placesOf(model, isStranded);
+  for (const place of places) {
+    const task = model.tasks[place] as ModelTask;
+    queue(task, task.isDelayed);
+  }
+  return places;
+}
+
+/** What becomes of an attempt that leaves `running` in any way but success. */
+function leave(task: ModelTask, how: { counts: boolean; final: boolean; loss: boolean; delayed: boolean }) {
+  if (how.counts && !task.cancelRequested) task.failures += 1;
+  task.losses = how.loss ? task.losses + 1 : 0;
+  task.worker = null;
+  const mayTryAgain = !how.counts || (!how.final && task.failures < task.maxAttempts);
+  if (task.cancelRequested) task.status = 'cancelled';
+  else if (mayTryAgain) queue(task, how.delayed);
+  else task.status = 'failed';
+}
+
+/** Whether the attempt owned the task. */
+export function succeed(task: ModelTask, attempt: number): boolean {
+  if (!runsAs(task, attempt)) return false;
+  Object.assign(task, { status: 'succeeded', losses: 0, worker: null });
+  return true;
+}
+
+export type Outcome = 'failed' | 'timed_out' | 'permanent' | 'handed_back';
+
+/** Whether the attempt owned the task. */
+export function fail(task: ModelTask, attempt: number, outcome: Outcome, isDelayed: boolean): boolean {
+  if (!runsAs(task, attempt)) return false;
+  const counts = outcome !== 'handed_back';
+  leave(task, { counts, final: outcome === 'permanent', loss: false, delayed: isDelayed });
+  return true;
+}
+
+export function cancel(task: ModelTask): 'cancelled' | 'requested' | 'alreadyCancelled' | 'finished' | null {
+  if (task.isDeleted) return null;
+  if (task.status === 'cancelled') return 'alreadyCancelled';
+  if (isTerminal(task.status)) return 'finished';
+  task.cancelRequested = true;
+  if (task.status === 'running') return 'requested';
+  task.status = 'cancelled';
+  return 'cancelled';
+}
+
+export function retry(
+  task: ModelTask,
+  from: 'checkpoint' | 'start',
+): 'queued' | 'succeeded' | 'unfinished' | null {
+  if (task.isDeleted) return null;
+  if (task.status === 'succeeded') return 'succeeded';
+  if (!isTerminal(task.status)) return 'unfinished';
+  Object.assign(task, { failures: 0, losses: 0, cancelRequested: false });
+  if (from === 'start') Object.assign(task, { done: null, checkpoint: null });
+  queue(task, false);
+  return 'queued';
+}
+
+/** Takes the work of a worker; the places of the tasks. */
+export function giveUp(model: Model, worker: number, isBlameless: boolean): number[] {
+  const places = placesOf(model, runsUnder(worker));
+  const counts = !isBlameless && places.length === 1;
+  for (const place of places) {
+    leave(model.tasks[place] as ModelTask, { counts, final: false, loss: !isBlameless, delayed: counts });
+  }
+  model.lostWorkers.add(worker);
+  return places;
+}
+
+/** Deletes what is finished; how many. */
+export function prune(model: Model): number {
+  const places = placesOf(model, isFinished);
+  for (const place of places) (model.tasks[place] as ModelTask).isDeleted = true;
+  return places.length;
+}
