@@ -2,7 +2,7 @@
 import { inTransaction } from '../database/database.ts';
 import type { TaskState } from '../generated/prisma/client.ts';
 import { newId } from './ids.ts';
-import { transitions } from './state-machine.ts';
+import { mayRetry, transitions } from './state-machine.ts';
 import type { Store } from './store.ts';
 
 /** Where the next attempt begins: at the last checkpoint, or as if there had been none. */
@@ -51,7 +51,18 @@ const retrySql = `
 
 /** Null for an unknown task. */
 export async function retryTask(store: Store, id: string, from: RetryFrom): Promise<Retried | null> {
-  const isQueued = await inTransaction(store.db.pool, async (connection) => {
+  for (;;) {
+    const isQueued = await queueAnew(store, id, from);
+    const task = await store.db.prisma.taskState.findUnique({ where: { id } });
+    if (!task) return null;
+    if (isQueued) return { outcome: 'queued', task };
+    // It has ended between the two: what was refused would not be refused now.
+    if (!mayRetry(task)) return { outcome: refusal(task), task };
+  }
+}
+
+function queueAnew(store: Store, id: string, from: RetryFrom): Promise<boolean> {
+  return inTransaction(store.db.pool, async (connection) => {
     const entryId = newId();
     const { rows } = await connection.query<{ type: string }>({
       name: 'retry',
@@ -63,9 +74,6 @@ export async function retryTask(store: Store, id: string, from: RetryFrom): Prom
     }
     return rows.length > 0;
   });
-  const task = await store.db.prisma.taskState.findUnique({ where: { id } });
-  if (!task) return null;
-  return { outcome: isQueued ? 'queued' : refusal(task), task };
 }
 
 function refusal(task: TaskState): Exclude<Retried['outcome'], 'queued'> {
