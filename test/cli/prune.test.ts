@@ -5,7 +5,14 @@ import { makeDataDir } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
 import { addFinished } from '../support/finished.ts';
 import { violations } from '../support/invariants.ts';
-import { HeadwayProcess, postTask, runHeadway, startHeadway } from '../support/process.ts';
+import {
+  HeadwayProcess,
+  pollUntil,
+  postTask,
+  runHeadway,
+  startHeadway,
+  type TaskBody,
+} from '../support/process.ts';
 import { openStore } from '../support/service.ts';
 
 describe('headway prune', () => {
@@ -174,29 +181,34 @@ describe('headway prune', () => {
   });
 });
 
-it('headway prune works on the embedded database, beside the service and without it', {
+it('headway prune works on the embedded database, beside the service and without it, and leaves datasets', {
   timeout: 90_000,
 }, async () => {
   await using dataDir = await makeDataDir();
   const env = { HEADWAY_DATA_DIR: dataDir.path };
   const headway = await startHeadway(env);
-  const { id } = await postTask(headway.url, 'noop', null);
+  const response = await fetch(`${headway.url}/tasks/csv-import?dataset=people`, {
+    method: 'POST',
+    headers: { 'content-type': 'text/csv' },
+    body: 'name\nAda\nGrace\n',
+  });
+  const { id } = (await response.json()) as TaskBody;
+  const { result } = await pollUntil(headway.url, id, ({ status }) => status === 'succeeded');
   const prune = ['prune', '--older-than', '0s', '--yes'];
-  await eventually(
-    async () => (await runHeadway([...prune, '--dry-run'], env)).stdout.startsWith('1 task '),
-    {
-      timeoutMs: 30_000,
-    },
-  );
 
+  const look = await runHeadway([...prune, '--dry-run'], env);
   const beside = await runHeadway(prune, env);
-  const page = await fetch(`${headway.url}/tasks/${id}`);
+  // A poll is answered from memory for up to a tick.
+  await eventually(async () => (await fetch(`${headway.url}/tasks/${id}`)).status === 404);
+  const dataset = await fetch(`${headway.url}/datasets/${result?.datasetId}`);
+  const doctor = await runHeadway(['doctor', '--thorough'], env);
   headway.signal('SIGINT');
   await headway.exited;
   const without = await runHeadway(prune, env);
 
-  expect([beside.code, without.code]).toEqual([0, 0]);
+  expect(look.stdout).toMatch(/^1 task .*, 15 bytes in 1 file\.$/m);
   expect(beside.stdout).toContain('Deleted 1 task in ');
-  expect(page.status).toBe(404);
+  expect(await dataset.json()).toMatchObject({ name: 'people', rows: [{ name: 'Ada' }, { name: 'Grace' }] });
   expect(without.stdout).toMatch(/^0 tasks /);
+  expect([beside.code, doctor.code, without.code]).toEqual([0, 0, 0]);
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseDuration } from '../../src/duration.ts';
 import { chunkBytes, Upload } from '../../src/tasks/files.ts';
 import { type PruneFilter, prune, surveyPrune, timeAgo } from '../../src/tasks/prune.ts';
+import { retryTask } from '../../src/tasks/retry.ts';
 import { addFinished } from '../support/finished.ts';
 import { violations } from '../support/invariants.ts';
 import { submit } from '../support/service.ts';
@@ -106,11 +107,13 @@ describe('prune', () => {
     const [retried = '', held = ''] = await add({ count: 10, status: 'failed' });
     const filter = await filterFor('1d');
     expect(await surveyPrune(store.db.pool, filter)).toMatchObject({ tasks: 10 });
-    const requeue = `UPDATE task_state SET status = 'queued', entry_id = gen_random_uuid(), finished_at = NULL WHERE id = $1`;
-    await store.db.pool.query(requeue, [retried]);
+    await retryTask(store, retried, 'checkpoint');
     await using person = await openRaw(store);
     await person.query('BEGIN');
-    await person.query(requeue, [held]);
+    await person.query(
+      `UPDATE task_state SET status = 'queued', entry_id = gen_random_uuid(), finished_at = NULL WHERE id = $1`,
+      [held],
+    );
 
     expect(await prune(store.db.pool, filter)).toBe(8);
     await person.query('COMMIT');
