@@ -19,7 +19,8 @@ interface Waiting {
 export class FirstReads {
   private readonly readRows: ReadRows;
   private next = new Map<string, Waiting>();
-  private isReading = false;
+  /** What the statement in flight asks for. */
+  private inFlight: ReadonlyMap<string, Waiting> | undefined;
   private lastStartMs = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | undefined;
 
@@ -39,8 +40,13 @@ export class FirstReads {
     return waiting.promise;
   }
 
+  /** Whether a statement that has begun will tell of this id. */
+  isReading(id: string): boolean {
+    return this.inFlight?.has(id) === true;
+  }
+
   private schedule(): void {
-    if (this.isReading || this.timer || this.next.size === 0) return;
+    if (this.inFlight || this.timer || this.next.size === 0) return;
     const waitMs = this.lastStartMs + spacingMs - performance.now();
     if (waitMs <= 0) {
       void this.readNext();
@@ -54,7 +60,7 @@ export class FirstReads {
 
   private async readNext(): Promise<void> {
     const batch = this.takeBatch();
-    this.isReading = true;
+    this.inFlight = batch;
     this.lastStartMs = performance.now();
     try {
       const rows = await this.readRows([...batch.keys()]);
@@ -64,7 +70,7 @@ export class FirstReads {
     } catch (error) {
       for (const waiting of batch.values()) waiting.reject(error);
     } finally {
-      this.isReading = false;
+      this.inFlight = undefined;
       this.schedule();
     }
   }

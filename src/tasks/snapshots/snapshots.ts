@@ -60,6 +60,8 @@ export class Snapshots<Answer> {
   private readonly options: SnapshotsOptions<Answer>;
   /** The refresh set. What is not in it is read anew: another process may have changed or deleted it. */
   private readonly set = new Map<string, Entry<Answer>>();
+  /** Versions of what left the set while a first read of it was under way, which may be older. */
+  private readonly left = new Map<string, number>();
   private readonly firstReads: FirstReads;
   private readonly loop: Loop;
   private refreshedAtMs = Number.NEGATIVE_INFINITY;
@@ -109,7 +111,7 @@ export class Snapshots<Answer> {
     if (!row) return undefined;
     const snapshot = this.accept(row);
     if (snapshot) return snapshot;
-    // A write of this process overtook the read; what is read after it counts, whatever it is.
+    // A write of this process, or a refresh, overtook the read; what is read after it counts, whatever it is.
     const again = await this.firstReads.read(id);
     return again && (this.accept(again) ?? this.replace(again));
   }
@@ -157,6 +159,7 @@ export class Snapshots<Answer> {
 
   private async refresh(): Promise<void> {
     const startedMs = performance.now();
+    for (const id of this.left.keys()) if (!this.firstReads.isReading(id)) this.left.delete(id);
     const ids: string[] = [];
     const versions: number[] = [];
     for (const entry of this.set.values()) {
@@ -192,6 +195,7 @@ export class Snapshots<Answer> {
   /** Takes a row over where it is newer than what is known; undefined where it is older. */
   private accept(row: TaskRow): Snapshot<Answer> | undefined {
     const entry = this.set.get(row.id);
+    if (entry === undefined && row.version < (this.left.get(row.id) ?? 0)) return undefined;
     if (entry !== undefined && row.version < entry.version) return entry.snapshot;
     if (entry?.snapshot && row.version === entry.version) return entry.snapshot;
     return this.replace(row);
@@ -248,6 +252,7 @@ export class Snapshots<Answer> {
   private remove(entry: Entry<Answer>): void {
     this.dropSnapshot(entry);
     this.set.delete(entry.id);
+    if (this.firstReads.isReading(entry.id)) this.left.set(entry.id, entry.version);
   }
 
   private dropSnapshot(entry: Entry<Answer>): void {
