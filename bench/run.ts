@@ -1,11 +1,13 @@
 /** `npm run bench` runs all benchmarks, `npm run bench -- queue` one of them. */
+import * as lists from './lists.ts';
 import * as progress from './progress.ts';
 import * as queue from './queue.ts';
 import * as reads from './reads.ts';
 import * as reaper from './reaper.ts';
 import * as start from './start.ts';
+import * as watchers from './watchers.ts';
 
-const benchmarks = { progress, start, queue, reads, reaper };
+const benchmarks = { progress, start, queue, reads, lists, reaper };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(benchmarks, name));
