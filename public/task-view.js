@@ -2,24 +2,31 @@
  * The task's page as something to write to: the bar and the texts from the task's state, the sections
  * (notices, result, history, cancel) from the page that the server would render now.
  *
+ * @import { Position } from './motion.js'
  * @import { Task, Texts } from './task-words.js'
  */
-import { formatLocal } from './format.js';
+import { find, setBar, setText } from './dom.js';
 import { localiseTimes } from './local-times.js';
-import { describeTask, isOlder, stateKey } from './task-words.js';
+import { createMotion } from './motion.js';
+import { describeTask, isFinished, isOlder, movesOn, stateKey } from './task-words.js';
+
+/** A twentieth of a percent of the widest bar is a third of a pixel. */
+const stepPercent = 0.05;
+/** The bar moves with each frame; numbers that did could not be read. */
+const textsMs = 100;
 
 /** @param {HTMLElement} root the page's main element */
 export function createTaskView(root) {
   const bar = find(root, 'progress', HTMLProgressElement);
-  const connection = find(root, '[data-connection]', HTMLElement);
   const announcer = find(root, '[data-announcer]', HTMLElement);
+  const motion = createMotion(showPosition, { stepPercent });
   /** The sections as the server sent them, before their times became local. */
   const sections = new Map([...sectionsOf(root)].map((section) => [section.id, section.innerHTML]));
   /** @type {Task | undefined} */
   let shown;
   let sectionsState = root.dataset.state ?? '';
   let announcedState = sectionsState;
-  let heardAt = new Date();
+  let textsAtMs = 0;
   localiseTimes(root);
 
   return {
@@ -29,21 +36,21 @@ export function createTaskView(root) {
      */
     show(task) {
       if (shown && isOlder(task, shown)) return;
+      const before = shown;
       shown = task;
-      const words = describeTask(task);
-      document.title = words.documentTitle;
       root.dataset.status = task.status;
-      if (words.bar === null) bar.removeAttribute('value');
-      else bar.value = words.bar;
-      for (const element of root.querySelectorAll('[data-live]')) {
-        const name = /** @type {keyof Texts} */ (element.getAttribute('data-live'));
-        setText(element, words.texts[name]);
-      }
+      textsAtMs = 0;
+      const position = { percent: task.percentDone, done: task.done };
+      if (before && movesOn(before, task)) motion.moveTo(position);
+      else motion.jump(position);
+    },
+
+    get isFinished() {
+      return shown !== undefined && isFinished(shown);
     },
 
     /** Whether the sections were rendered for another state than the one shown. */
-    hasOutdatedSections() {
-      if (root.dataset.status === 'gone') return false;
+    get hasOutdatedSections() {
       return shown !== undefined && stateKey(shown) !== sectionsState;
     },
 
@@ -68,20 +75,31 @@ export function createTaskView(root) {
       announceState();
     },
 
-    /** @param {boolean} isLost */
-    showConnection(isLost) {
-      if (!isLost) heardAt = new Date();
-      const lastNews = `This is how it stood at ${formatLocal(heardAt, new Date())}.`;
-      setText(connection, isLost ? `Connection lost, trying again… ${lastNews}` : '');
-    },
-
     showGone() {
       document.title = `Gone · ${document.title.replace(/^.* · /, '')}`;
       root.dataset.status = 'gone';
-      setText(connection, 'This task is no longer here: it has expired or was deleted.');
       document.getElementById('actions')?.replaceChildren();
     },
   };
+
+  /**
+   * The state as it is, but for how far it is on the page.
+   * @param {Position} position
+   */
+  function showPosition({ percent, done }) {
+    if (!shown) return;
+    const words = describeTask({ ...shown, percentDone: percent, done });
+    setBar(bar, words.bar);
+    const isThere = percent === shown.percentDone && done === shown.done;
+    const nowMs = performance.now();
+    if (nowMs < textsAtMs + textsMs && !isThere) return;
+    textsAtMs = nowMs;
+    if (document.title !== words.documentTitle) document.title = words.documentTitle;
+    for (const element of root.querySelectorAll('[data-live]')) {
+      const name = /** @type {keyof Texts} */ (element.getAttribute('data-live'));
+      setText(element, words.texts[name]);
+    }
+  }
 
   /** Screen readers hear of changes of state, not of every percent. */
   function announceState() {
@@ -98,25 +116,4 @@ export function createTaskView(root) {
 /** @param {ParentNode} root */
 function sectionsOf(root) {
   return root.querySelectorAll('[data-section]');
-}
-
-/**
- * @param {Element} element
- * @param {string} text
- */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-/**
- * @template {Element} T
- * @param {ParentNode} root
- * @param {string} selector
- * @param {new () => T} type
- * @returns {T}
- */
-function find(root, selector, type) {
-  const element = root.querySelector(selector);
-  if (element instanceof type) return element;
-  throw new Error(`The page has no ${selector}`);
 }

@@ -68,6 +68,15 @@ export function stateKey(task) {
   return [task.status, task.attempt, task.failures, task.nextAttemptAt ?? '', task.cancelRequested].join(' ');
 }
 
+/**
+ * Tells the JSON of a task from what others may send in the service's place.
+ * @param {any} body
+ * @returns {body is Task}
+ */
+export function isTask(body) {
+  return typeof body?.percentDone === 'number' && typeof body.status === 'string';
+}
+
 /** @param {Pick<Task, 'status'>} task */
 export function isFinished(task) {
   return task.status !== 'queued' && task.status !== 'running';
@@ -83,6 +92,16 @@ export function isOlder(state, other) {
   if (state.attempt !== other.attempt) return state.attempt < other.attempt;
   if (state.status !== 'running') return false;
   return other.status !== 'running' || state.percentDone < other.percentDone;
+}
+
+/**
+ * Whether one state leads to the next by work: what is between them may be shown as well.
+ * @param {Task} state
+ * @param {Task} next
+ */
+export function movesOn(state, next) {
+  const isSameRun = state.status === 'running' && next.status === 'running' && state.attempt === next.attempt;
+  return isSameRun && hasKnownShare(state) === hasKnownShare(next);
 }
 
 /** @param {Pick<Task, 'status' | 'failures' | 'attempt' | 'cancelRequested'>} task */

@@ -1,68 +1,40 @@
 /** Makes a task's page move: what polling brings is shown, and the sections below are kept up to date. */
-import { backoffMs, pause, pollTask, request } from './poll.js';
+import { createConnectionLine } from './connection.js';
+import { find } from './dom.js';
+import { poll } from './poll.js';
+import { keepSections } from './sections.js';
 import { createTaskView } from './task-view.js';
+import { isFinished, isTask } from './task-words.js';
 
-/** Without news for so long, what has no version (place in the queue, last sign of life) is looked up. */
-const quietMs = 5000;
-/** Log lines change no state: they appear after this at the latest. */
-const sectionsMs = 15_000;
+/** As often as the service looks for changes, about: news that comes faster is shown together. */
+const spacingMs = 300;
 
-const url = location.pathname;
 const root = document.querySelector('main');
-if (root) await follow(createTaskView(root));
+if (root) void follow(root);
 
-/**
- * Goes round again where the sections do not match the state that ended the polling: the page could not
- * be had, came from a process that lags behind, or the task has been retried in between.
- * @param {ReturnType<typeof createTaskView>} view
- */
-async function follow(view) {
-  for (let rounds = 1; ; rounds += 1) {
-    await followToEnd(view);
-    await refreshSections(view);
-    if (!view.hasOutdatedSections()) return;
-    await pause(backoffMs(rounds));
-  }
-}
+/** @param {HTMLElement} root */
+async function follow(root) {
+  const view = createTaskView(root);
+  const sections = keepSections(location.pathname, view);
+  const connection = createConnectionLine(find(root, '[data-connection]', HTMLElement));
 
-/** @param {ReturnType<typeof createTaskView>} view */
-async function followToEnd(view) {
-  let changedAt = performance.now();
-  let refreshedAt = performance.now();
-  let isRefreshing = false;
-
-  for await (const answer of pollTask(url)) {
-    if (answer.kind === 'gone') view.showGone();
-    else view.showConnection(answer.kind === 'unreachable');
-    if (answer.kind === 'changed') {
-      view.show(answer.task);
-      changedAt = performance.now();
+  for await (const answer of poll(location.pathname, { isState: isTask, isFinished, spacingMs })) {
+    switch (answer.kind) {
+      case 'changed':
+        view.show(answer.state);
+        sections.changed();
+        connection.heard();
+        break;
+      case 'unchanged':
+        connection.heard();
+        break;
+      case 'gone':
+        view.showGone();
+        sections.stop();
+        connection.ended('This task is no longer here: it has expired or was deleted.');
+        break;
+      default:
+        connection.troubled(answer.kind);
     }
-    // Beside the polling: sections that are slow to come must not hold up the bar.
-    if (answer.kind !== 'unreachable' && !isRefreshing && isDue()) void refresh();
-  }
-
-  function isDue() {
-    const now = performance.now();
-    const isQuiet = now - Math.max(changedAt, refreshedAt) >= quietMs;
-    return isQuiet || now - refreshedAt >= sectionsMs || view.hasOutdatedSections();
-  }
-
-  async function refresh() {
-    isRefreshing = true;
-    await refreshSections(view);
-    refreshedAt = performance.now();
-    isRefreshing = false;
-  }
-}
-
-/** @param {ReturnType<typeof createTaskView>} view */
-async function refreshSections(view) {
-  try {
-    const response = await request(url, { accept: 'text/html' });
-    if (!response.ok) return;
-    view.replaceSections(new DOMParser().parseFromString(await response.text(), 'text/html'));
-  } catch {
-    // No answer: the sections stay outdated, which brings the next try.
   }
 }

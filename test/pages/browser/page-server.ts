@@ -18,23 +18,32 @@ const mediaTypes: Record<string, string> = {
 
 export interface Asked {
   readonly at: number;
-  readonly status: number;
   readonly accept: 'json' | 'html';
+  /** It said that it would wait. */
+  readonly maySleep: boolean;
+  /** 0 until it is answered, and where its client left before that. */
+  status: number;
 }
+
+type Outage = 'none' | 'unavailable' | 'hang up' | 'gone' | 'no pages';
+
+/** What the server does with questions that it may hold. `release`: answers them at once, as one that stops does. */
+type Holding = 'hold' | 'ignore' | 'refuse' | 'release' | 'cut' | 'forget';
 
 export class PageServer {
   /** Further pages by path. */
   readonly pages = new Map<string, string>();
   /** How often and how the task's URL was asked for. */
   readonly asked: Asked[] = [];
-  /** What the task's URL answers instead, when the service is not there as it should be. */
-  outage: 'none' | 'error' | 'hang up' | 'gone' | 'no pages' = 'none';
+  holding: Holding = 'hold';
   retryAfterSeconds = 1;
   /** How many forms have been posted, and what each of them does. */
   posts = 0;
   onPost = (): void => {};
   #view: TaskPageView = pageOf(queued());
   #version = 1;
+  #outage: Outage = 'none';
+  readonly #held = new Set<() => void>();
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch(() => response.destroy());
   });
@@ -50,6 +59,23 @@ export class PageServer {
   show(view: TaskPageView): void {
     this.#view = view;
     this.#version += 1;
+    this.release();
+  }
+
+  /** What the task's URL answers instead, also to those who wait, when the service is not there as it should be. */
+  set outage(outage: Outage) {
+    this.#outage = outage;
+    this.release();
+  }
+
+  /** How many questions are held. */
+  get held(): number {
+    return this.#held.size;
+  }
+
+  /** Answers all questions that are held. */
+  release(): void {
+    for (const answer of [...this.#held]) answer();
   }
 
   /** Changes what has no version. */
@@ -79,23 +105,60 @@ export class PageServer {
 
   #sendTask(request: IncomingMessage, response: ServerResponse): void {
     const accept = request.headers.accept?.includes('text/html') ? 'html' : 'json';
-    response.on('close', () =>
-      this.asked.push({ at: performance.now(), status: response.statusCode, accept }),
-    );
+    const asked: Asked = {
+      at: performance.now(),
+      accept,
+      maySleep: request.headers.prefer !== undefined,
+      status: 0,
+    };
+    this.asked.push(asked);
+    response.on('finish', () => {
+      asked.status = response.statusCode;
+    });
     response.setHeader('vary', 'Accept, Prefer');
-    if (this.outage === 'hang up') response.destroy();
-    else if (this.outage === 'error') send(response, 503, 'text/plain', 'down');
-    else if (this.outage === 'no pages' && accept === 'html') send(response, 503, 'text/plain', 'down');
-    else if (this.outage === 'gone') send(response, 404, 'text/plain', 'gone');
+    if (asked.maySleep && accept === 'json' && this.#outage === 'none') this.#hold(request, response);
+    else this.#answerNow(request, response, accept);
+  }
+
+  #answerNow(request: IncomingMessage, response: ServerResponse, accept: 'json' | 'html'): void {
+    if (this.#outage === 'hang up') response.destroy();
+    else if (this.#outage === 'unavailable') sendProblem(response, 503, 'unavailable');
+    else if (this.#outage === 'no pages' && accept === 'html') sendProblem(response, 503, 'unavailable');
+    else if (this.#outage === 'gone') sendProblem(response, 404, 'unknown-task');
     else if (accept === 'html') send(response, 200, 'text/html; charset=utf-8', renderTaskPage(this.#view));
     else this.#sendJson(request, response);
   }
 
+  #hold(request: IncomingMessage, response: ServerResponse): void {
+    if (this.holding === 'ignore') this.#sendJson(request, response);
+    else if (this.holding === 'refuse') sendProblem(response, 503, 'too-many-watchers');
+    else if (this.holding === 'cut') setTimeout(() => response.destroy(), 200);
+    else if (this.holding !== 'forget') this.#answerWithNews(request, response);
+  }
+
+  #answerWithNews(request: IncomingMessage, response: ServerResponse): void {
+    response.setHeader('preference-applied', request.headers.prefer ?? '');
+    const answer = () => {
+      this.#held.delete(answer);
+      clearTimeout(timer);
+      this.#answerNow(request, response, 'json');
+    };
+    const hasNews = request.headers['if-none-match'] !== this.#etag;
+    const waitMs = 1000 * Number(/\d+/.exec(`${request.headers.prefer}`)?.[0]);
+    const timer = setTimeout(answer, waitMs);
+    response.on('close', () => this.#held.delete(answer) && clearTimeout(timer));
+    this.#held.add(answer);
+    if (hasNews || this.holding === 'release') answer();
+  }
+
+  get #etag(): string {
+    return `"json-${this.#version}"`;
+  }
+
   #sendJson(request: IncomingMessage, response: ServerResponse): void {
-    const etag = `"json-${this.#version}"`;
-    response.setHeader('etag', etag);
+    response.setHeader('etag', this.#etag);
     response.setHeader('retry-after', String(this.retryAfterSeconds));
-    if (request.headers['if-none-match'] === etag) response.writeHead(304).end();
+    if (request.headers['if-none-match'] === this.#etag) response.writeHead(304).end();
     else send(response, 200, 'application/json', JSON.stringify(this.#view.task));
   }
 
@@ -118,4 +181,9 @@ async function sendAsset(name: string, response: ServerResponse): Promise<void> 
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { 'content-type': type, 'cache-control': 'no-cache' }).end(body);
+}
+
+function sendProblem(response: ServerResponse, status: number, kind: string): void {
+  response.setHeader('retry-after', '1');
+  send(response, status, 'application/problem+json', JSON.stringify({ type: `/problems/${kind}`, status }));
 }

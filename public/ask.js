@@ -1,0 +1,112 @@
+/**
+ * One question for what a URL knows now, and every way in which it may be answered. A question may be
+ * held: the server then answers when it has news or the wait is over (`Prefer: wait=N`, RFC 7240).
+ */
+
+/** An answer at once comes within the service's own limit of 5 s, or it does not come. */
+const answerMs = 7000;
+/** How much later than asked for the answer to a held question may come before it is given up. */
+const graceMs = 4000;
+
+/**
+ * - `lost`: nobody answered, or something that is not the service
+ * - `unavailable`: the service answered that it does not know (its database is away)
+ * - `crowded`: too many others wait, so that this question cannot be held
+ * - `gone`: what was asked about is not there any more
+ * - `signed-out`: a key is needed now
+ * - `interrupted`: by the signal that was given
+ *
+ * @template State
+ * @typedef {(
+ *   | { kind: 'changed', state: State, etag: string, wasHeld: boolean, readMs: number, retryAfterMs: number }
+ *   | { kind: 'unchanged', wasHeld: boolean, retryAfterMs: number }
+ *   | { kind: 'lost' | 'unavailable' | 'gone' | 'signed-out', retryAfterMs: number }
+ *   | { kind: 'crowded', retryAfterMs: number }
+ *   | { kind: 'interrupted', retryAfterMs: number }
+ * )} Reply
+ * `wasHeld`: the server knows how to wait. `readMs`: how long the body took to arrive.
+ */
+
+/**
+ * @template State
+ * @typedef {object} Question
+ * @property {string} url
+ * @property {string} etag of the state that is known; empty for none
+ * @property {number} waitSeconds how long the server may hold the question; 0 for an answer at once
+ * @property {(body: any) => body is State} isState tells the service's JSON from that of others
+ * @property {AbortSignal} [signal] takes the question back
+ */
+
+/**
+ * @template State
+ * @param {Question<State>} question
+ * @returns {Promise<Reply<State>>}
+ */
+export async function ask({ url, etag, waitSeconds, isState, signal }) {
+  const headers = {
+    accept: 'application/json',
+    ...(etag && { 'if-none-match': etag }),
+    ...(waitSeconds > 0 && { prefer: `wait=${waitSeconds}` }),
+  };
+  try {
+    const limitMs = waitSeconds > 0 ? waitSeconds * 1000 + graceMs : answerMs;
+    const response = await request(url, headers, { limitMs, signal });
+    return await replyOf(response, isState);
+  } catch {
+    // No network, no answer in time, or no JSON.
+    return { kind: signal?.aborted ? 'interrupted' : 'lost', retryAfterMs: 0 };
+  }
+}
+
+/**
+ * Also the page's way to its HTML: never from the cache, never for longer than the limit.
+ * @param {string} url
+ * @param {Record<string, string>} headers
+ * @param {{ limitMs?: number, signal?: AbortSignal | undefined }} [options]
+ */
+export function request(url, headers, { limitMs = answerMs, signal } = {}) {
+  const limit = AbortSignal.timeout(limitMs);
+  return fetch(url, {
+    headers,
+    cache: 'no-store',
+    signal: signal ? AbortSignal.any([limit, signal]) : limit,
+  });
+}
+
+/**
+ * @template State
+ * @param {Response} response
+ * @param {(body: any) => body is State} isState
+ * @returns {Promise<Reply<State>>}
+ */
+async function replyOf(response, isState) {
+  const retryAfterMs = 1000 * (Number(response.headers.get('retry-after')) || 0);
+  const wasHeld = response.headers.has('preference-applied');
+  if (response.status === 304) return { kind: 'unchanged', wasHeld, retryAfterMs };
+  if (response.status === 401) return { kind: 'signed-out', retryAfterMs };
+  const startedAtMs = performance.now();
+  const body = await response.json().catch(() => undefined);
+  if (response.ok && isState(body)) {
+    const etag = response.headers.get('etag') ?? '';
+    return {
+      kind: 'changed',
+      state: body,
+      etag,
+      wasHeld,
+      readMs: performance.now() - startedAtMs,
+      retryAfterMs,
+    };
+  }
+  return { kind: refusalOf(response.status, String(body?.type)), retryAfterMs };
+}
+
+/**
+ * A proxy whose service is away may say 404 as well: only the service's own word counts.
+ * @param {number} status
+ * @param {string} problemType
+ */
+function refusalOf(status, problemType) {
+  if (problemType.endsWith('/unknown-task')) return 'gone';
+  if (problemType.endsWith('/too-many-watchers')) return 'crowded';
+  return status === 503 ? 'unavailable' : 'lost';
+}

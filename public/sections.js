@@ -1,0 +1,73 @@
+/** Keeps the sections of a task's page up to date: when to load the page's HTML again, beside the polling. */
+import { request } from './ask.js';
+import { backoffMs, watchForWake } from './wake.js';
+
+/** Without news for so long, what has no version (place in the queue, last sign of life) is looked up; then less often. */
+const firstQuietMs = 5000;
+const nextQuietMs = 10_000;
+/** Log lines change no state: they appear after this at the latest. */
+const longestMs = 15_000;
+const longestBackoffMs = 10_000;
+
+/**
+ * @param {string} url the page's own
+ * @param {ReturnType<typeof import('./task-view.js').createTaskView>} view
+ */
+export function keepSections(url, view) {
+  let changedAtMs = performance.now();
+  let refreshedAtMs = performance.now();
+  let failuresInARow = 0;
+  let isRefreshing = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  watchForWake(schedule);
+
+  return {
+    /** Call when a state has been shown. */
+    changed() {
+      changedAtMs = performance.now();
+      schedule();
+    },
+
+    /** Call when nothing more will come. */
+    stop() {
+      isRefreshing = true;
+      clearTimeout(timer);
+    },
+  };
+
+  function schedule() {
+    clearTimeout(timer);
+    const ms = dueInMs();
+    if (!isRefreshing && ms < Number.POSITIVE_INFINITY) timer = setTimeout(refresh, Math.max(0, ms));
+  }
+
+  function dueInMs() {
+    if (view.hasOutdatedSections)
+      return failuresInARow === 0 ? 0 : backoffMs(failuresInARow, longestBackoffMs);
+    if (view.isFinished || document.hidden) return Number.POSITIVE_INFINITY;
+    const isFirst = changedAtMs > refreshedAtMs;
+    const quietAtMs = isFirst ? changedAtMs + firstQuietMs : refreshedAtMs + nextQuietMs;
+    return Math.min(quietAtMs, refreshedAtMs + longestMs) - performance.now();
+  }
+
+  async function refresh() {
+    isRefreshing = true;
+    await load();
+    // What came from a process that lags behind is no better than nothing.
+    failuresInARow = view.hasOutdatedSections ? failuresInARow + 1 : 0;
+    refreshedAtMs = performance.now();
+    isRefreshing = false;
+    schedule();
+  }
+
+  async function load() {
+    try {
+      const response = await request(url, { accept: 'text/html' });
+      if (!response.ok) return;
+      view.replaceSections(new DOMParser().parseFromString(await response.text(), 'text/html'));
+    } catch {
+      // No answer: the sections stay as they are until the next try.
+    }
+  }
+}
