@@ -19,7 +19,7 @@ export const mismatchBatch = 100;
 // The queued by the index on status, the entries that live by pg-boss's partial index on (name, state): neither
 // a finished row nor a finished entry is read, and nothing is locked. A task or an entry counts once it has
 // been as it is for a lease: an entry that was fetched a moment ago is being claimed.
-export const mismatchesSql = `
+const mismatchesSql = `
   WITH entry AS (
     SELECT id, name, greatest(created_on, started_on) AS since,
            state = 'active' AND started_on < now() - make_interval(secs => $1) AS was_dropped

@@ -6,7 +6,7 @@ import { inTurn } from './turn.ts';
 
 // By the partial index on the worker of running rows. A worker without a row claims nothing more, so that the
 // number cannot grow meanwhile; its lease thread finds that it has been given up, and ends it.
-export const findMissingSql = `
+const findMissingSql = `
   SELECT worker_id AS id, count(*) AS tasks
   FROM task_state
   WHERE status = 'running' AND worker_id IS NOT NULL
@@ -14,7 +14,7 @@ export const findMissingSql = `
   GROUP BY worker_id`;
 
 // Tasks that name no worker at all are put under one that never was. External ones have none by right.
-export const findNamelessSql = `
+const findNamelessSql = `
   SELECT id FROM task_state
   WHERE status = 'running' AND worker_id IS NULL AND report_token_hash IS NULL
   LIMIT 100
