@@ -1,5 +1,6 @@
 /** What a call of `progress()` costs a job, and what a million of them cost the database. */
-import { type Bench, finished, median, print, quantile, submit, withService } from './support.ts';
+import { median, quantile } from './quantile.ts';
+import { type Bench, finished, print, submit, withService } from './support.ts';
 
 const iterations = 1_000_000;
 const sliceLength = 5_000;

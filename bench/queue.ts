@@ -4,7 +4,8 @@
  */
 import { PgBoss } from 'pg-boss';
 import { newId } from '../src/tasks/ids.ts';
-import { type Bench, median, print, withService, withServiceOn } from './support.ts';
+import { median } from './quantile.ts';
+import { type Bench, print, withService, withServiceOn } from './support.ts';
 
 const tasks = 2_000;
 const rounds = 7;

@@ -5,7 +5,8 @@ import { TaskQueue } from '../src/tasks/queue.ts';
 import { Reaper } from '../src/tasks/reaper/reaper.ts';
 import { addFinished } from '../test/support/finished.ts';
 import { addUnfinished } from '../test/support/unfinished.ts';
-import { median, print, quantile, withService } from './support.ts';
+import { median, quantile } from './quantile.ts';
+import { print, withService } from './support.ts';
 
 const finished = 1_000_000;
 const batch = 100_000;

@@ -7,7 +7,7 @@ import * as reaper from './reaper.ts';
 import * as start from './start.ts';
 import * as watchers from './watchers.ts';
 
-const benchmarks = { progress, start, queue, reads, lists, reaper };
+const benchmarks = { progress, start, queue, reads, watchers, lists, reaper };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(benchmarks, name));

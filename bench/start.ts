@@ -1,5 +1,6 @@
 /** From the POST of a task to the first line of its job, on an idle service. */
-import { finished, median, print, quantile, submit, withService } from './support.ts';
+import { median, quantile } from './quantile.ts';
+import { finished, print, submit, withService } from './support.ts';
 
 const tasks = 200;
 

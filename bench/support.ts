@@ -96,13 +96,6 @@ export async function finished(taskUrl: string, intervalMs = 200): Promise<Finis
   }
 }
 
-export function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
-}
-
-export const median = (values: readonly number[]): number => quantile(values, 0.5);
-
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }

@@ -1,15 +1,16 @@
 /**
  * One of the servers that are compared, as a process of its own:
  * `bare` sends a prebuilt buffer with the headers of a real poll: the most that Fastify can do;
- * `textbook` reads the row from Prisma for each request; `headway` is the service without runners.
+ * `textbook` reads the row from Prisma for each request; `headway` is the service without runners, or with one.
  */
+import path from 'node:path';
 import Fastify from 'fastify';
 import { loadConfig } from '../../src/config.ts';
 import { openDatabase } from '../../src/database/database.ts';
 import { createLog } from '../../src/log.ts';
 import { Service } from '../../src/service.ts';
 
-export type ServerKind = 'bare' | 'textbook' | 'headway';
+export type ServerKind = 'bare' | 'textbook' | 'headway' | 'headway-with-runner';
 
 /** What the parent asks: what to answer, for `bare`; how much processor time has been used. */
 export type Question = { kind: 'answer'; body: string; headers: Record<string, string> } | { kind: 'usage' };
@@ -34,7 +35,7 @@ process.send?.({ kind: 'listening', url: await start() });
 
 function start(): Promise<string> {
   if (kind === 'bare') return startBare();
-  return kind === 'textbook' ? startTextbook() : startHeadway();
+  return kind === 'textbook' ? startTextbook() : startHeadway(kind === 'headway' ? '0' : '1');
 }
 
 function startBare(): Promise<string> {
@@ -57,11 +58,12 @@ function startTextbook(): Promise<string> {
   return app.listen(listen);
 }
 
-async function startHeadway(): Promise<string> {
+async function startHeadway(runners: string): Promise<string> {
   const config = loadConfig({
     DATABASE_URL: databaseUrl,
     PORT: '0',
-    HEADWAY_RUNNERS: '0',
+    HEADWAY_RUNNERS: runners,
+    HEADWAY_JOBS_DIR: path.join(import.meta.dirname, '../jobs'),
     HEADWAY_LOG_LEVEL: 'error',
   });
   const service = await Service.start(config, createLog('error', 'bench'));

@@ -1,13 +1,23 @@
 /** What PostgreSQL has seen of those who read tasks. */
 import type { Database } from '../../src/database/database.ts';
 
-/** How many statements that read tasks have run so far: the snapshots' own, and the textbook's. */
-export async function readStatements(db: Database): Promise<number> {
-  const { rows } = await db.pool.query<{ calls: number }>(
-    `SELECT coalesce(sum(calls), 0)::int AS calls
+/** How many statements have run so far. */
+export interface Reads {
+  /** Of the refresh set: one a tick. */
+  readonly refreshes: number;
+  /** Of tasks that memory did not know. */
+  readonly firstReads: number;
+  /** Of single rows, by Prisma. */
+  readonly single: number;
+}
+
+export async function countReads(db: Database): Promise<Reads> {
+  const { rows } = await db.pool.query<Reads>(
+    `SELECT coalesce(sum(calls) FILTER (WHERE query LIKE '%AS known (id, version)%'), 0)::int AS refreshes,
+            coalesce(sum(calls) FILTER (WHERE query LIKE '%AS wanted (id)%'), 0)::int AS "firstReads",
+            coalesce(sum(calls) FILTER (WHERE query LIKE '%FROM "public"."task_state"%'), 0)::int AS single
      FROM pg_stat_statements
-     WHERE query ILIKE 'SELECT%' AND query LIKE '%task_state%'
-       AND query NOT LIKE '%pg_stat_statements%' AND query NOT LIKE '%worker_id%worker.id%'`,
+     WHERE query NOT LIKE '%pg_stat_statements%'`,
   );
-  return rows[0]?.calls ?? 0;
+  return rows[0] ?? { refreshes: 0, firstReads: 0, single: 0 };
 }

@@ -20,6 +20,22 @@ export async function createRunningTasks(pool: pg.Pool, count: number): Promise<
   return ids;
 }
 
+/** Rows that wait. Nobody runs them, as there are no runners; the reaper leaves rows this young alone. */
+export async function createQueuedTasks(
+  pool: pg.Pool,
+  count: number,
+  type = 'bench-noop',
+): Promise<string[]> {
+  const ids = Array.from({ length: count }, newId);
+  await pool.query(
+    `INSERT INTO task_state (id, type, title, input, input_digest, max_attempts, entry_id, created_at)
+     SELECT id, $2, 'Import people.csv', '{}', '', 3, gen_random_uuid(), now() - make_interval(secs => place / 1000.0)
+     FROM unnest($1::uuid[]) WITH ORDINALITY AS task (id, place)`,
+    [ids, type],
+  );
+  return ids;
+}
+
 /** Moves tasks twice a second until it is stopped, in one statement each time, as a runner's flush does. */
 export class Mover {
   private readonly timer: NodeJS.Timeout;

@@ -1,0 +1,86 @@
+/** From `progress()` in a worker process to thousands of clients that wait, by stream and by long poll. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Server } from './reads/servers.ts';
+import { createQueuedTasks } from './reads/tasks.ts';
+import { type Bench, print, submit, withDatabase } from './support.ts';
+import type { Seen, WatcherTask } from './watchers/client.ts';
+
+const watchers = 5_000;
+const tasks = 10;
+const reports = 25;
+const everyMs = 1_200;
+const quietSeconds = 15;
+
+export function run(): Promise<void> {
+  return withDatabase(async (bench) => {
+    const server = await Server.start('headway-with-runner', bench.databaseUrl);
+    print(`${watchers.toLocaleString('en')} watchers on one process, half by stream, half by long poll`);
+    await measureQuiet(bench, server);
+    await measureNews({ ...bench, url: server.url }, server);
+    await server.stop();
+  });
+}
+
+/** Tasks of which nobody hears anything. */
+async function measureQuiet({ db }: Bench, server: Server): Promise<void> {
+  const ids = await createQueuedTasks(db.pool, 1_000, 'bench-absent');
+  const client = await Client.start(ids.map((id) => `${server.url}/tasks/${id}`));
+  await sleep(2_000);
+  const before = await server.usage();
+  await sleep(quietSeconds * 1000);
+  const after = await server.usage();
+  const { open, errors } = await client.seen();
+  const cpu = (after.cpuMs - before.cpuMs) / (quietSeconds * 10);
+  print(
+    `  nothing changes on ${ids.length} tasks: ${open} open, ${errors} errors, ${cpu.toFixed(1)} % of a core, RSS ${after.rssMb.toFixed(0)} MB`,
+  );
+  client.stop();
+}
+
+async function measureNews(bench: Bench, server: Server): Promise<void> {
+  const urls: string[] = [];
+  for (let number = 0; number < tasks; number += 1)
+    urls.push(await submit(bench, 'bench-stamps', { reports, everyMs }));
+  const client = await Client.start(urls);
+  await client.seen();
+  const before = await server.usage();
+  const startedMs = performance.now();
+  await sleep(reports * everyMs * 0.5);
+  const news = await client.seen();
+  const after = await server.usage();
+  const cpu = (100 * (after.cpuMs - before.cpuMs)) / (performance.now() - startedMs);
+  await sleep(reports * everyMs * 0.8);
+  const { ended, errors } = await client.seen();
+  print(
+    `  ${tasks} tasks that report every ${everyMs} ms: ${news.reports} reports seen, p50 ${news.p50Ms.toFixed(0)} ms, ` +
+      `p99 ${news.p99Ms.toFixed(0)} ms, longest ${news.maxMs.toFixed(0)} ms after the call of progress()`,
+  );
+  print(
+    `  ${ended} of ${watchers} have seen the end, ${errors} errors; ${cpu.toFixed(0)} % of a core, RSS ${after.rssMb.toFixed(0)} MB`,
+  );
+  client.stop();
+}
+
+class Client {
+  private readonly child = fork(path.join(import.meta.dirname, 'watchers/client.ts'));
+
+  static async start(urls: string[]): Promise<Client> {
+    const client = new Client();
+    client.child.send({ urls, watchers } satisfies WatcherTask);
+    await once(client.child, 'message');
+    return client;
+  }
+
+  /** What was seen since the last call. */
+  async seen(): Promise<Seen> {
+    this.child.send('seen');
+    return ((await once(this.child, 'message')) as [Seen])[0];
+  }
+
+  stop(): void {
+    this.child.disconnect();
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Thousands of watchers in one process, apart from what they measure: half of them on streams, half on
+ * long polls. Asked by a message, it says what they have seen.
+ */
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { quantile } from '../quantile.ts';
+
+export interface WatcherTask {
+  readonly urls: string[];
+  readonly watchers: number;
+}
+
+export interface Seen {
+  readonly open: number;
+  readonly reports: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  /** How many have seen the end of their task. */
+  readonly ended: number;
+  readonly errors: number;
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
+const latencies: number[] = [];
+let open = 0;
+let ended = 0;
+let errors = 0;
+
+const [task] = (await once(process, 'message')) as [WatcherTask];
+for (let number = 0; number < task.watchers; number += 1) {
+  const url = task.urls[number % task.urls.length] ?? '';
+  if (Math.floor(number / task.urls.length) % 2 === 0) watchStream(url);
+  else void watchByLongPoll(url);
+  // Connections are made in small numbers, as the backlog of a listening socket is short.
+  if (number % 50 === 49) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+process.send?.({ kind: 'ready' });
+process.on('message', () => {
+  const seen: Seen = {
+    open,
+    reports: latencies.length,
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+    maxMs: Math.max(...latencies.slice(-100_000)),
+    ended,
+    errors,
+  };
+  latencies.length = 0;
+  process.send?.(seen);
+});
+process.on('disconnect', () => process.exit());
+
+function watchStream(url: string): void {
+  const sent = request(`${url}/events`, { agent, headers: { accept: 'text/event-stream' } }, (response) => {
+    if (response.statusCode !== 200) errors += 1;
+    open += 1;
+    response.setEncoding('utf8');
+    response.on('data', (text: string) => {
+      note(text);
+      if (text.includes('event: end')) ended += 1;
+    });
+    response.on('close', () => {
+      open -= 1;
+    });
+  });
+  sent.on('error', () => {
+    errors += 1;
+  });
+  sent.end();
+}
+
+async function watchByLongPoll(url: string): Promise<void> {
+  let etag = '';
+  for (;;) {
+    open += 1;
+    const answer = await longPoll(url, etag).catch(() => undefined);
+    open -= 1;
+    if (!answer) {
+      errors += 1;
+      return;
+    }
+    // The first answer tells of the past.
+    if (etag !== '') note(answer.text);
+    etag = answer.etag;
+    if (/"finishedAt":"/.test(answer.text)) {
+      ended += 1;
+      return;
+    }
+  }
+}
+
+function longPoll(url: string, etag: string): Promise<{ text: string; etag: string }> {
+  const headers = { prefer: 'wait=60', 'if-none-match': etag === '' ? '"none"' : etag };
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { agent, headers }, async (response: IncomingMessage) => {
+      response.setEncoding('utf8');
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      resolve({ text, etag: response.headers.etag ?? etag });
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+/** A stamp is seen more than once where the end of its task comes after it. */
+function note(text: string): void {
+  const stamp = /stamp (\d+)/.exec(text)?.[1];
+  if (stamp === undefined || text.includes('"finishedAt":"')) return;
+  latencies.push(Number(process.hrtime.bigint() - BigInt(stamp)) / 1e6);
+}
