@@ -1,0 +1,336 @@
+/** Conditional polls of JSON, as all kinds of clients send them. */
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { exchange, postJson, problemOf, startApi, type TestApi } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+import { bump, newTask, remove, succeed } from '../support/polls.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api.close());
+
+const get = (path: string, headers: Record<string, string> = {}) => fetch(`${api.url}${path}`, { headers });
+const etagOf = async (path: string) => (await get(path)).headers.get('etag') ?? '';
+
+/** The answer to a request that is written by hand, with its head apart from its body. */
+async function raw(request: string, headers = '', untilMs?: number): Promise<{ head: string; body: string }> {
+  const answer = await exchange(api.port, `${request}\r\nHost: localhost\r\n${headers}\r\n`, untilMs);
+  const [head = '', ...body] = answer.split('\r\n\r\n');
+  return { head, body: body.join('\r\n\r\n') };
+}
+
+describe('If-None-Match', () => {
+  test('may be given in several headers', async () => {
+    const id = await newTask(api);
+    const etag = await etagOf(`/tasks/${id}`);
+
+    const { head } = await raw(
+      `GET /tasks/${id} HTTP/1.1`,
+      `If-None-Match: "a", "b"\r\nIf-None-Match: W/${etag}\r\nConnection: close\r\n`,
+    );
+
+    expect(head).toMatch(/^HTTP\/1\.1 304 /);
+  });
+
+  test.each(['"a, b"', '*, "a"', 'W/', '"json-9.9.9-1"', `"${'-'.repeat(8_000)}`, '"json-1-'.repeat(900)])(
+    'of what the client does not have brings the task: %.20s',
+    async (header) => {
+      const id = await newTask(api);
+
+      const response = await get(`/tasks/${id}`, { 'if-none-match': header });
+
+      expect(response.status).toBe(200);
+    },
+  );
+
+  test('with a version that only another process knows is answered by the database', async () => {
+    const id = await newTask(api);
+    const before = await etagOf(`/tasks/${id}`);
+    const version = await bump(api.store, id);
+
+    const response = await get(`/tasks/${id}`, { 'if-none-match': before.replace(/\d+"$/, `${version}"`) });
+
+    expect(response.status).toBe(304);
+  });
+
+  test('with a version from the future is answered with what there is', async () => {
+    const id = await newTask(api);
+    await get(`/tasks/${id}`);
+
+    const response = await get(`/tasks/${id}`, { 'if-none-match': '"json-0.1.0-9999999999"' });
+
+    expect(response.status).toBe(200);
+  });
+
+  test('does not make a task of what is none', async () => {
+    const response = await get('/tasks/01a20ada-0000-7000-8000-000000000000', { 'if-none-match': '*' });
+
+    expect(response.status).toBe(404);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+  });
+});
+
+describe('a 304', () => {
+  test('says what a 200 would, but for the content', async () => {
+    const id = await newTask(api);
+    const found = await get(`/tasks/${id}`);
+
+    const same = await get(`/tasks/${id}`, { 'if-none-match': found.headers.get('etag') ?? '' });
+
+    expect(same.status).toBe(304);
+    for (const name of ['etag', 'cache-control', 'vary', 'retry-after', 'x-content-type-options']) {
+      expect([name, same.headers.get(name)]).toEqual([name, found.headers.get(name)]);
+    }
+    expect(Date.parse(same.headers.get('date') ?? '')).toBeGreaterThan(Date.now() - 5_000);
+    for (const name of ['content-type', 'content-length', 'transfer-encoding']) {
+      expect([name, same.headers.get(name)]).toEqual([name, null]);
+    }
+  });
+
+  test('leaves the connection to the next request', async () => {
+    const id = await newTask(api);
+    const etag = await etagOf(`/tasks/${id}`);
+    const request = `GET /tasks/${id} HTTP/1.1\r\nHost: localhost\r\n`;
+
+    const answer = await exchange(
+      api.port,
+      `${request}If-None-Match: ${etag}\r\n\r\n${request}\r\n${request}Connection: close\r\n\r\n`,
+    );
+
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 304', 'HTTP/1.1 200', 'HTTP/1.1 200']);
+    expect(answer.match(/"links":\{[^}]*\}\}/g)).toHaveLength(2);
+  });
+});
+
+describe('HEAD', () => {
+  test('is answered with the head of GET', async () => {
+    const id = await newTask(api, { title: 'Ünïcode 🎉' });
+    const path = `/tasks/${id}`;
+    const found = await get(path);
+    const text = await found.text();
+
+    for (const method of ['HEAD', 'HEAD']) {
+      const response = await fetch(`${api.url}${path}`, { method });
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-length')).toBe(String(Buffer.byteLength(text)));
+      expect(response.headers.get('etag')).toBe(found.headers.get('etag'));
+      expect(await response.text()).toBe('');
+    }
+    const same = await fetch(`${api.url}${path}`, {
+      method: 'HEAD',
+      headers: { 'if-none-match': found.headers.get('etag') ?? '' },
+    });
+    expect(same.status).toBe(304);
+  });
+
+  test('sends no body into the next answer on the connection', async () => {
+    const id = await newTask(api);
+    const answer = await exchange(
+      api.port,
+      `HEAD /tasks/${id} HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+    );
+
+    expect(answer).not.toContain(id);
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
+  });
+});
+
+describe('old and odd clients', () => {
+  test('HTTP/1.0 gets the length and the end of the connection', async () => {
+    const id = await newTask(api);
+
+    for (const _again of [1, 2]) {
+      const { head, body } = await raw(`GET /tasks/${id} HTTP/1.0`, '', 5_000);
+      expect(head).toMatch(/^HTTP\/1\.1 200 /);
+      expect(head.toLowerCase()).toContain('connection: close');
+      expect(JSON.parse(body)).toMatchObject({ id });
+    }
+  });
+
+  test('Expect: 100-continue is met', async () => {
+    const id = await newTask(api);
+
+    const { head, body } = await raw(
+      `GET /tasks/${id} HTTP/1.1`,
+      'Expect: 100-continue\r\nConnection: close\r\n',
+    );
+
+    expect(head).toMatch(/^HTTP\/1\.1 100 /);
+    expect(body).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('an id in upper case is the same task', async () => {
+    const id = await newTask(api);
+
+    const response = await get(`/tasks/${id.toUpperCase()}`);
+
+    expect(await response.json()).toMatchObject({ id });
+  });
+
+  test('a query changes nothing', async () => {
+    const id = await newTask(api);
+
+    expect((await get(`/tasks/${id}?_=${Date.now()}`)).status).toBe(200);
+  });
+
+  test('a body is not waited for, nor taken for a request', async () => {
+    const id = await newTask(api);
+
+    const { head } = await raw(
+      `GET /tasks/${id} HTTP/1.1`,
+      'Content-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n',
+      1_000,
+    );
+
+    expect(head === '' || /^HTTP\/1\.1 (200|400) /.test(head)).toBe(true);
+  });
+
+  test('clients that hang up at once harm nobody', async () => {
+    const id = await newTask(api);
+    for (let client = 0; client < 50; client += 1) {
+      const socket = connect(api.port, '127.0.0.1', () => {
+        socket.write(`GET /tasks/${id} HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\n\r\n`);
+        socket.destroy();
+      });
+      socket.on('error', () => undefined);
+    }
+
+    await eventually(() => api.reading.watchers.count === 0);
+    expect((await get(`/tasks/${id}`)).status).toBe(200);
+  });
+
+  test('another name for this machine is refused, polls included, while no keys are set', async () => {
+    const id = await newTask(api);
+    await get(`/tasks/${id}`);
+
+    const answer = await exchange(
+      api.port,
+      `GET /tasks/${id} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`,
+    );
+
+    expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+    expect(answer).not.toContain(id);
+  });
+});
+
+describe('what is told', () => {
+  test('is the same bytes after a write as after a read', async () => {
+    const id = await newTask(api);
+    const cancelled = await fetch(`${api.url}/tasks/${id}/cancel`, { method: 'POST' });
+    const text = await cancelled.text();
+
+    const fromMemory = await get(`/tasks/${id}`);
+    expect(fromMemory.headers.get('etag')).toBe(cancelled.headers.get('etag'));
+    expect(await fromMemory.text()).toBe(text);
+
+    await using other = await startReader();
+    const fromDatabase = await fetch(`${other.url}/tasks/${id}`);
+    expect(fromDatabase.headers.get('etag')).toBe(cancelled.headers.get('etag'));
+    expect(await fromDatabase.text()).toBe(text);
+  });
+
+  test('is no older than what a repeated submit has just told', async () => {
+    const key = `k${Math.random()}`;
+    const id = await newTask(api, { key });
+    await get(`/tasks/${id}`);
+    await bump(api.store, id, 'news');
+
+    const again = await postJson(`${api.url}/tasks`, { type: 'noop', key });
+    const read = await get(`/tasks/${id}`);
+
+    expect(read.headers.get('etag')).toBe(again.headers.get('etag'));
+    expect(await read.json()).toMatchObject({ message: 'news' });
+  });
+
+  test('is what another process has written, after a tick at the latest', async () => {
+    const id = await newTask(api);
+    await get(`/tasks/${id}`);
+
+    await bump(api.store, id, 'written elsewhere');
+
+    await eventually(
+      async () => ((await (await get(`/tasks/${id}`)).json()) as { message: string }).message !== null,
+    );
+  });
+
+  test('is that a task is gone, after a tick at the latest', async () => {
+    const id = await newTask(api);
+    await get(`/tasks/${id}`);
+
+    await remove(api.store, id);
+
+    const response = await eventually(async () => {
+      const answer = await get(`/tasks/${id}`);
+      return answer.status !== 200 && answer;
+    });
+    expect(response.status).toBe(404);
+    expect((await problemOf(response)).type).toBe('/problems/unknown-task');
+  });
+
+  test('is a title in any script, whole', async () => {
+    const title = `🎉 ${'ß'.repeat(100)} \u2028 </script>`;
+    const id = await newTask(api, { title });
+
+    for (const _again of [1, 2, 3]) expect(await (await get(`/tasks/${id}`)).json()).toMatchObject({ title });
+  });
+});
+
+describe('with HEADWAY_PUBLIC_CACHE_SECONDS', () => {
+  let shared: TestApi;
+  beforeAll(async () => {
+    shared = await startApi({ config: { publicCacheSeconds: 5, apiKeys: ['0123456789abcdef'] } });
+  });
+  afterAll(() => shared.close());
+
+  const keyed = { authorization: 'Bearer 0123456789abcdef', 'content-type': 'application/json' };
+  const submitTo = async () =>
+    (
+      (await (
+        await fetch(`${shared.url}/tasks`, {
+          method: 'POST',
+          headers: keyed,
+          body: '{"type":"noop","group":"g"}',
+        })
+      ).json()) as { id: string }
+    ).id;
+
+  test('plain polls of JSON may be kept by a cache that many share, and nothing else', async () => {
+    const id = await submitTo();
+    const ask = (path: string, headers: Record<string, string> = {}) =>
+      fetch(`${shared.url}${path}`, { headers });
+    const control = async (path: string, headers?: Record<string, string>) =>
+      (await ask(path, headers)).headers.get('cache-control');
+    const etag = (await ask(`/tasks/${id}`)).headers.get('etag') ?? '';
+
+    const may = 'public, max-age=0, s-maxage=5';
+    expect(await control(`/tasks/${id}`)).toBe(may);
+    expect(await control(`/tasks/${id}`, { 'if-none-match': etag })).toBe(may);
+    expect(await control(`/tasks?ids=${id}`)).toBe(may);
+    expect(await control(`/tasks/${id}`, { accept: 'text/html' })).toBe('private, no-cache');
+    expect(await control(`/tasks/${id}`, { prefer: 'wait=0' })).toBe('no-store');
+    expect(await control(`/tasks/${id}`, { prefer: 'wait=1', 'if-none-match': etag })).toBe('no-store');
+    expect(await control('/groups/g', keyed)).toBe('private, no-cache');
+    expect(await control('/tasks', keyed)).toMatch(/private|no-store/);
+    expect(await control('/tasks/01a20ada-0000-7000-8000-000000000000')).toBe('no-store');
+    expect(await control(`/tasks/${id}/events`, { accept: 'text/event-stream' })).toContain('no-store');
+  });
+
+  test('a finished task too is asked for again after that time', async () => {
+    const id = await submitTo();
+    await succeed(shared.store, id);
+
+    const response = await eventually(async () => {
+      const answer = await fetch(`${shared.url}/tasks/${id}`);
+      return answer.headers.get('retry-after') === null && answer;
+    });
+
+    expect(response.headers.get('cache-control')).toBe('public, max-age=0, s-maxage=5');
+  });
+});
+
+/** Another process on the same database. */
+async function startReader(): Promise<TestApi> {
+  return startApi({ changeStore: () => api.store });
+}

@@ -1,0 +1,35 @@
+/** Clients that poll, and what changes behind the service's back. */
+import type { Store } from '../../src/tasks/store.ts';
+import { postJson, type TestApi, taskOf } from './api.ts';
+
+/** Submits a task of the type `noop`, which nothing runs; answers its id. */
+export async function newTask(api: TestApi, options: Record<string, unknown> = {}): Promise<string> {
+  return (await taskOf(await postJson(`${api.url}/tasks`, { type: 'noop', ...options }))).id;
+}
+
+/** Writes as another process does; answers the new version. */
+export async function bump(store: Store, id: string, message = 'changed'): Promise<number> {
+  const { rows } = await store.db.pool.query<{ version: number }>(
+    'UPDATE task_state SET version = version + 1, message = $2 WHERE id = $1 RETURNING version',
+    [id, message],
+  );
+  return rows[0]?.version ?? 0;
+}
+
+export async function remove(store: Store, id: string): Promise<void> {
+  await store.db.pool.query('DELETE FROM task_state WHERE id = $1', [id]);
+}
+
+/** As its runner would end it. */
+export async function succeed(store: Store, id: string): Promise<void> {
+  await store.db.pool.query(
+    `UPDATE task_state
+     SET status = 'succeeded', percent_done = 100, attempt = 1, entry_id = NULL, started_at = now(), finished_at = now(),
+         expires_at = now() + interval '1 day', result = '{"a": 1}', version = version + 1
+     WHERE id = $1`,
+    [id],
+  );
+}
+
+/** A validator that names no version which a task ever has. */
+export const otherEtag = '"json-0.0.0-0"';
