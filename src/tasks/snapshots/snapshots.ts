@@ -64,7 +64,8 @@ export class Snapshots<Answer> {
   private readonly left = new Map<string, number>();
   private readonly firstReads: FirstReads;
   private readonly loop: Loop;
-  private refreshedAtMs = Number.NEGATIVE_INFINITY;
+  /** The empty set is as fresh as can be. */
+  private refreshedAtMs = performance.now();
   private bytes = 0;
 
   constructor(options: SnapshotsOptions<Answer>) {
