@@ -26,7 +26,7 @@ export interface SupervisorOptions {
   readonly log: Logger;
 }
 
-const watchMs = 1_000;
+const watchMs = 500;
 /** How long after its grace a runner may take to hand its work back. */
 const handBackMs = 1_500;
 /** How long a stop waits for the database to take back what runners have left. */
@@ -195,10 +195,10 @@ export class Supervisor {
     const { store, leaseSeconds } = this.options;
     const children = [...this.children];
     const blocked = children.filter((child) => child.isBlocked);
-    const [lost, ignoring, due] = await Promise.all([
+    const [lost, ignoring, waiting] = await Promise.all([
       lostAmong(store, idsOf(children)),
       blocked.length > 0 ? ignoringCancel(store, idsOf(blocked), overdueGraceMs(leaseSeconds * 1000)) : [],
-      store.queue.due(this.queuesToAsk(children), { forMs: waitingMs }),
+      this.askWaiting(children),
     ]);
     for (const child of children) {
       if (!child.isRunning) continue;
@@ -206,9 +206,6 @@ export class Supervisor {
       else if (child.beat?.state === 'drained') this.endDrained(child);
       else this.endOverdue(child, ignoring);
     }
-    const waiting: RunnerKind[] = kinds.filter((kind) =>
-      this.queues[kind].some((queue) => due.includes(queue)),
-    );
     if (standsStill(children)) {
       this.lastStillMs = monotonicMs();
       if (await this.requeueDropped()) waiting.push('shared');
@@ -224,10 +221,14 @@ export class Supervisor {
     return tasks.length > 0;
   }
 
-  /** Shared queues wait for nobody but the shared runners, while these turn. */
-  private queuesToAsk(children: readonly RunnerChild[]): readonly string[] {
+  /** For which kinds of runner work waits. Shared queues wait for nobody while the shared runners turn. */
+  private async askWaiting(children: readonly RunnerChild[]): Promise<RunnerKind[]> {
     const { shared, solo } = this.queues;
-    return standsStill(children) ? [...shared, ...solo] : solo;
+    const queues = standsStill(children) ? [...shared, ...solo] : solo;
+    // Where no runner is free, there is nothing to wait for.
+    const isOneFree = children.some((child) => child.isTaking && !child.isBusy);
+    const due = await this.options.store.queue.due(queues, { forMs: isOneFree ? waitingMs : 0 });
+    return kinds.filter((kind) => this.queues[kind].some((queue) => due.includes(queue)));
   }
 
   /** Somebody gave it up, for its lease lapsed: it ends itself as soon as it runs again. */

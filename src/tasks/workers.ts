@@ -1,5 +1,5 @@
 /** Workers: the runners' rows and leases, and how their work is taken from them when they are gone. */
-import { inTransaction } from '../database/database.ts';
+import { type Connection, inTransaction } from '../database/database.ts';
 import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
 import type { Store } from './store.ts';
 
@@ -37,35 +37,37 @@ export async function giveUp(
   detail: string,
   overdueIds: readonly string[] = [],
 ): Promise<LeftAttempt[]> {
-  await markLost(store, workerId, reason, detail);
-  return moveOn(store, workerId, overdueIds);
+  const overdue = await markLost(store, workerId, reason, detail, overdueIds);
+  return [...overdue, ...(await moveOn(store, workerId))];
 }
 
 /**
  * Marks a worker lost together with how many attempts it was running: blame is read from that number
- * alone, however late and by whomever the rows are moved on.
- * @returns whether this call did it
+ * alone, however late and by whomever the rows are moved on. Only those that are overdue are moved on at
+ * once, as nobody else knows of it.
+ * @returns the overdue
  */
 async function markLost(
   store: Store,
   workerId: string,
   reason: LostReason,
   detail: string,
-): Promise<boolean> {
+  overdueIds: readonly string[],
+): Promise<LeftAttempt[]> {
   return inTransaction(store.db.pool, async (connection) => {
     // First the lock, then the count: a claim that was under way is waited for, and counted.
     const { rowCount } = await connection.query(
       'SELECT FROM worker WHERE id = $1 AND lost_at IS NULL FOR NO KEY UPDATE',
       [workerId],
     );
-    if (rowCount === 0) return false;
+    if (rowCount === 0) return [];
     await connection.query(
       `UPDATE worker SET lost_at = now(), lost_reason = $2, lost_with = (
          SELECT count(*) FROM task_state WHERE worker_id = $1 AND status = 'running')
        WHERE id = $1`,
       [workerId, detail === '' ? reason : `${reason}: ${detail}`],
     );
-    return true;
+    return overdueIds.length === 0 ? [] : moveSome(store, connection, workerId, overdueIds);
   });
 }
 
@@ -83,35 +85,41 @@ const moveOnSql = leaveSql(
           CASE WHEN worker.is_blameless THEN NULL ELSE 1 END AS loss,
           CASE WHEN worker.is_blameless THEN 'handed_back' ELSE 'worker_lost' END AS kind,
           CASE WHEN worker.is_blameless THEN NULL
-               WHEN task.id = ANY ($3::uuid[]) THEN 'timeout'
+               WHEN $3::uuid[] IS NOT NULL THEN 'timeout'
                ELSE 'worker_lost' END AS code,
           CASE WHEN worker.is_blameless THEN NULL
-               WHEN task.id = ANY ($3::uuid[])
+               WHEN $3::uuid[] IS NOT NULL
                THEN 'It took longer than it may, and could only be stopped together with the worker that ran it'
                ELSE 'The worker that ran it was lost' || coalesce(' (' || worker.told || ')', '') END AS message,
           CASE WHEN worker.is_blameless OR worker.lost_with > 1 THEN 0
                ELSE least(300, power(2, least(task.failures, 10))) * (0.75 + random() / 2) END AS delay
    FROM task_state AS task JOIN worker ON task.worker_id = worker.id
-   WHERE task.worker_id = $2 AND task.status = 'running'
+   WHERE task.worker_id = $2 AND task.status = 'running' AND ($3::uuid[] IS NULL OR task.id = ANY ($3))
    ORDER BY task.id
    LIMIT ${moveBatch}
    FOR NO KEY UPDATE OF task SKIP LOCKED`,
 );
 
-/** Moves the rows of a worker that is marked lost, in batches; rows that are locked are left to the next turn. */
-export async function moveOn(
+/** @param overdueIds only these, which are told that they took too long; null for all */
+function moveSome(
   store: Store,
+  connection: Connection,
   workerId: string,
-  overdueIds: readonly string[] = [],
+  overdueIds: readonly string[] | null,
 ): Promise<LeftAttempt[]> {
+  return leaveRunning(store, connection, {
+    name: 'move-on',
+    text: moveOnSql,
+    values: [workerId, overdueIds],
+  });
+}
+
+/** Moves the rows of a worker that is marked lost, in batches; rows that are locked are left to the next turn. */
+export async function moveOn(store: Store, workerId: string): Promise<LeftAttempt[]> {
   const moved: LeftAttempt[] = [];
   for (;;) {
     const batch = await inTransaction(store.db.pool, (connection) =>
-      leaveRunning(store, connection, {
-        name: 'move-on',
-        text: moveOnSql,
-        values: [workerId, overdueIds],
-      }),
+      moveSome(store, connection, workerId, null),
     );
     moved.push(...batch);
     if (batch.length < moveBatch) return moved;

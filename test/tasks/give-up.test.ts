@@ -218,6 +218,28 @@ describe('a task whose worker was lost', () => {
     expect(await takeAll(store, await startWorker(store))).toHaveLength(2);
   });
 
+  it('as it could not be stopped itself is told that it took too long, and is to blame only alone', async () => {
+    const alone = await runTask(store, { maxAttempts: 1 });
+    await giveUp(store, alone.workerId, 'blocked', 'blocked', [alone.taskId]);
+    const [slow, other] = (await runTasks(store, 2, { maxAttempts: 1 })) as [RunningTask, RunningTask];
+
+    const moved = await giveUp(store, slow.workerId, 'blocked', 'blocked', [slow.taskId]);
+
+    expect(moved).toHaveLength(2);
+    expect(await rowOf(store, alone.taskId)).toMatchObject({
+      status: 'failed',
+      failures: 1,
+      error: { code: 'timeout' },
+    });
+    expect(await rowOf(store, slow.taskId)).toMatchObject({
+      status: 'queued',
+      failures: 0,
+      losses: 1,
+      error: { code: 'timeout' },
+    });
+    expect(await rowOf(store, other.taskId)).toMatchObject({ failures: 0, error: { code: 'worker_lost' } });
+  });
+
   it('adds up its losses in a row', async () => {
     const [task] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
     await giveUp(store, task.workerId, 'exited', '');
