@@ -263,7 +263,7 @@ describe('what is told', () => {
 
     const response = await eventually(async () => {
       const answer = await get(`/tasks/${id}`);
-      return answer.status !== 200 && answer;
+      return answer.status === 200 ? undefined : answer;
     });
     expect(response.status).toBe(404);
     expect((await problemOf(response)).type).toBe('/problems/unknown-task');
@@ -323,7 +323,7 @@ describe('with HEADWAY_PUBLIC_CACHE_SECONDS', () => {
 
     const response = await eventually(async () => {
       const answer = await fetch(`${shared.url}/tasks/${id}`);
-      return answer.headers.get('retry-after') === null && answer;
+      return answer.headers.get('retry-after') === null ? answer : undefined;
     });
 
     expect(response.headers.get('cache-control')).toBe('public, max-age=0, s-maxage=5');

@@ -12,6 +12,9 @@ import type { Watchers } from './watchers.ts';
 /** Clients come back after two to three seconds, not all at once. */
 const retryMs = () => 2_000 + Math.floor(Math.random() * 1_000);
 const beat = Buffer.from(':\n\n');
+const nothing = Buffer.alloc(0);
+/** A large event is written in pieces: a slow reader shows by each of them that it reads. */
+const pieceBytes = 64 * 1024;
 
 const streamHeaders = [
   ...['content-type', 'text/event-stream'],
@@ -29,6 +32,8 @@ export interface EventStreamOptions {
 
 export class EventStream {
   private readonly response: ServerResponse;
+  /** What is left of the event that is being written. */
+  private rest: Buffer = nothing;
   /** What could not be written yet: the newest event of each kind of news. */
   private readonly pending = new Map<string, Buffer>();
   private readonly watchers: Watchers;
@@ -70,7 +75,7 @@ export class EventStream {
       this.pending.delete(about);
       this.pending.set(about, event);
     } else {
-      this.response.write(event);
+      this.write(event);
     }
   }
 
@@ -78,18 +83,35 @@ export class EventStream {
   close(): void {
     if (this.isClosing) return;
     this.isClosing = true;
-    if (this.pending.size === 0) this.response.end();
+    if (!this.isWaiting) this.response.end();
+  }
+
+  /** Whether there is something that could not be written yet. */
+  private get isWaiting(): boolean {
+    return this.rest.length > 0 || this.pending.size > 0;
   }
 
   private get isBlocked(): boolean {
-    return this.pending.size > 0 || this.response.writableNeedDrain;
+    return this.isWaiting || this.response.writableNeedDrain;
+  }
+
+  /** Writes as much as the client takes; answers whether it would take more. */
+  private write(event: Buffer): boolean {
+    this.rest = event;
+    let takesMore = true;
+    while (takesMore && this.rest.length > 0) {
+      takesMore = this.response.write(this.rest.subarray(0, pieceBytes));
+      this.rest = this.rest.subarray(pieceBytes);
+    }
+    return takesMore;
   }
 
   private flush(): void {
     this.wasStuck = false;
+    if (!this.write(this.rest)) return;
     for (const [about, event] of this.pending) {
       this.pending.delete(about);
-      if (!this.response.write(event)) return;
+      if (!this.write(event)) return;
     }
     if (this.isClosing) this.response.end();
   }
@@ -111,6 +133,7 @@ export class EventStream {
     if (this.isOver) return;
     this.isOver = true;
     this.isClosing = true;
+    this.rest = nothing;
     this.pending.clear();
     this.beatDeadline.cancel();
     for (const undo of this.undo) undo();
@@ -119,8 +142,8 @@ export class EventStream {
 }
 
 /** What HEAD is told of a stream. */
-export function sendStreamHead(reply: FastifyReply): FastifyReply {
-  return write(reply, 200, [...streamHeaders]);
+export function sendStreamHead(reply: FastifyReply): void {
+  write(reply, 200, [...streamHeaders]);
 }
 
 /** An event of JSON, which has no line breaks. */
