@@ -1,12 +1,19 @@
 /** Starts the servers that are compared, and asks them for the processor time that they have used. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Question, ServerKind } from './server.ts';
 
 export interface Usage {
   readonly cpuMs: number;
   readonly rssMb: number;
+}
+
+/** Those of `npm start`. */
+function nodeFlags(): string[] {
+  const { scripts } = createRequire(import.meta.url)('../../package.json') as { scripts: { start: string } };
+  return scripts.start.split(' ').filter((word) => word.startsWith('--'));
 }
 
 export class Server {
@@ -19,7 +26,9 @@ export class Server {
   }
 
   static async start(kind: ServerKind, databaseUrl: string): Promise<Server> {
-    const child = fork(path.join(import.meta.dirname, 'server.ts'), [kind, databaseUrl]);
+    const child = fork(path.join(import.meta.dirname, 'server.ts'), [kind, databaseUrl], {
+      execArgv: nodeFlags(),
+    });
     const [listening] = (await once(child, 'message')) as [{ url: string }];
     return new Server(child, listening.url);
   }

@@ -1,5 +1,4 @@
 /** How long a client is kept waiting for the database. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { unavailable } from './problems.ts';
 
 const answerTimeMs = 5_000;
@@ -9,20 +8,21 @@ const answerTimeMs = 5_000;
  * server ends when its connection is given up.
  */
 export async function withinAnswerTime<T>(work: Promise<T>, limitMs = answerTimeMs): Promise<T> {
-  const limit = new AbortController();
-  const tooLate = async () => {
-    await sleep(limitMs, undefined, { signal: limit.signal });
-    throw unavailable(
-      `The database did not answer within ${limitMs / 1000} s. Try again in a few seconds; a submit with a key may be repeated safely.`,
-    );
-  };
-  const late = tooLate();
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    const refuse = () =>
+      reject(
+        unavailable(
+          `The database did not answer within ${limitMs / 1000} s. Try again in a few seconds; a submit with a key may be repeated safely.`,
+        ),
+      );
+    timer = setTimeout(refuse, limitMs);
+  });
   // The loser of the race may fail unheard.
-  late.catch(() => undefined);
   work.catch(() => undefined);
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, tooLate]);
   } finally {
-    limit.abort();
+    clearTimeout(timer);
   }
 }

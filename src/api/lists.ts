@@ -39,7 +39,10 @@ export function listRoutes(app: FastifyInstance, context: ApiContext, access: Ac
   const cursors = new Cursors(access.secretFor('list cursors'));
   app.get('/tasks', { config: { isPublic: true, isPolled: true } }, async (request, reply) => {
     // Ids are capabilities; what lists them needs a key.
-    if (queryOf(request.url).has('ids')) return readMany(context, request, reply);
+    if (queryOf(request.url).has('ids')) {
+      await readMany(context, request, reply);
+      return undefined;
+    }
     access.check(request);
     return list(context, cursors, request, reply);
   });

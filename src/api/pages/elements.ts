@@ -1,7 +1,7 @@
 /** Small pieces of HTML that several pages are made of. */
 import { html } from 'ghtml';
 import { formatUtc } from '../../../public/format.js';
-import { percentWords, statusWords } from '../../../public/task-words.js';
+import { describeRow } from '../../../public/task-words.js';
 import type { TaskView } from '../../tasks/view.ts';
 
 /** In UTC; the page's script turns it into the reader's time. */
@@ -14,16 +14,46 @@ export function time(at: Date): string {
 export function bar(value: number | null, label: string): string {
   return value === null
     ? html`<progress max="100" aria-label="${label}"></progress>`
-    : html`<progress max="100" value="${Math.round(value * 100) / 100}" aria-label="${label}"></progress>`;
+    : html`<progress max="100" value="${rounded(value)}" aria-label="${label}"></progress>`;
 }
 
-export function taskListItem(task: TaskView): string {
-  return html`<li data-status="${task.status}">
+/** A list that a script of `public/` keeps up to date, and the line in which it says how that goes. */
+export function taskList(tasks: TaskView[]): string {
+  return html`<ol class="tasks">
+!${tasks.map(taskListItem)}
+<template>!${emptyItem}</template>
+</ol>
+<p class="connection" role="status" data-connection></p>`;
+}
+
+function taskListItem(task: TaskView): string {
+  const { status, percent, bar } = describeRow(task);
+  return html`<li data-task="${task.id}" data-status="${task.status}">
 <a class="name" href="${task.links.html}">${task.title}</a>
-<span class="badge">${statusWords(task)}</span>
-<span class="percent">${percentWords(task)}</span>
+<span class="badge">${status}</span>
+!${smallBar(bar)}
+<span class="percent">${percent}</span>
 <span class="when">!${time(new Date(task.createdAt))}</span>
 </li>`;
+}
+
+/** What the script fills in for a task that joins the list. */
+const emptyItem = html`<li>
+<a class="name"></a>
+<span class="badge"></span>
+!${smallBar(0)}
+<span class="percent"></span>
+<span class="when"><time></time></span>
+</li>`;
+
+/** For the eye alone: the percentage stands beside it. */
+function smallBar(value: number | null): string {
+  const known = value === null ? '' : html` value="${rounded(value)}"`;
+  return html`<progress max="100"!${known} aria-hidden="true"></progress>`;
+}
+
+function rounded(percent: number): number {
+  return Math.round(percent * 100) / 100;
 }
 
 /** An address that a page may link to; what else a job may have returned is no link. */

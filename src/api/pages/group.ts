@@ -1,7 +1,8 @@
 /** The page of a group: all its tasks, newest first. */
 import { html } from 'ghtml';
+import { describeGroup, hasUnfinished } from '../../../public/group-words.js';
 import type { TaskView } from '../../tasks/view.ts';
-import { taskListItem } from './elements.ts';
+import { taskList } from './elements.ts';
 import { renderDocument } from './layout.ts';
 
 export interface GroupPageView {
@@ -12,10 +13,23 @@ export interface GroupPageView {
   readonly all: string | undefined;
 }
 
+/** How often a browser without JavaScript asks again. */
+const refreshSeconds = 5;
+
 export function renderGroupPage({ group, tasks, all }: GroupPageView): string {
+  const words = describeGroup({ group, tasks, links: all === undefined ? {} : { all } });
   const main = html`
 <h1>${group}</h1>
-!${tasks.length === 0 ? '<p class="empty">No tasks yet. The first one will appear here.</p>' : html`<ol class="tasks">!${tasks.map(taskListItem)}</ol>`}
-!${all === undefined ? '' : html`<p><a href="${all}">All tasks of this group</a></p>`}`;
-  return renderDocument({ title: `${group} · Headway`, main });
+<p class="lead" data-counts>${words.counts}</p>
+<p class="visually-hidden" role="status" data-announcer></p>
+!${taskList(tasks)}
+<p class="empty" !${tasks.length > 0 ? 'hidden' : ''}>No tasks yet. The first one will appear here.</p>
+!${all === undefined ? '' : html`<p class="pages"><a href="${all}">All tasks of this group</a></p>`}`;
+  return renderDocument({
+    title: words.documentTitle,
+    main,
+    script: 'group.js',
+    // A group without tasks waits for its first.
+    ...(tasks.length === 0 || hasUnfinished(tasks) ? { refreshSeconds } : {}),
+  });
 }

@@ -2,7 +2,7 @@
 import { html } from 'ghtml';
 import { formatLimit } from '../../../public/format.js';
 import type { TaskView } from '../../tasks/view.ts';
-import { taskListItem } from './elements.ts';
+import { taskList } from './elements.ts';
 import { renderDocument } from './layout.ts';
 
 export interface HomeView {
@@ -62,6 +62,6 @@ function importForms(maxUploadBytes: number): string {
 
 function recentTasks(tasks: TaskView[]): string {
   if (tasks.length === 0) return '<p class="empty">Nothing yet. The first import will appear here.</p>';
-  return html`<ol class="tasks">!${tasks.map(taskListItem)}</ol>
+  return html`!${taskList(tasks)}
 <p class="pages"><a href="/tasks">All tasks</a></p>`;
 }

@@ -3,7 +3,7 @@ import { html } from 'ghtml';
 import type { TaskFilter } from '../../tasks/list.ts';
 import type { TaskStatus } from '../../tasks/state-machine.ts';
 import type { TaskView } from '../../tasks/view.ts';
-import { taskListItem } from './elements.ts';
+import { taskList } from './elements.ts';
 import { renderDocument } from './layout.ts';
 
 export interface ListPageView {
@@ -23,9 +23,9 @@ export function renderListPage(view: ListPageView): string {
 <h1>Tasks</h1>
 !${filterForm(view)}
 !${view.filter.group === undefined ? '' : html`<p><a href="/groups/${encodeURIComponent(view.filter.group)}">Follow this group</a></p>`}
-!${view.tasks.length === 0 ? html`<p class="empty">${emptyWords(view)}</p>` : html`<ol class="tasks">!${view.tasks.map(taskListItem)}</ol>`}
+!${view.tasks.length === 0 ? html`<p class="empty">${emptyWords(view)}</p>` : taskList(view.tasks)}
 !${pageLinks(view)}`;
-  return renderDocument({ title: 'Tasks · Headway', main });
+  return renderDocument({ title: 'Tasks · Headway', main, script: 'tasks.js' });
 }
 
 const statusNames: Readonly<Record<TaskStatus, string>> = {

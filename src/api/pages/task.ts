@@ -79,6 +79,6 @@ function cancelForm(task: TaskView): string {
 function about(task: TaskView): string {
   return html`<footer class="foot">
 <p>Submitted !${time(new Date(task.createdAt))}!${task.expiresAt === null ? '' : html` · kept until !${time(new Date(task.expiresAt))}`}</p>
-<p>Job <code>${task.type}</code>!${task.group === null ? '' : html` · group <code>${task.group}</code>`} · task <code>${task.id}</code></p>
+<p>Job <code>${task.type}</code>!${task.group === null ? '' : html` · group <a href="/groups/${encodeURIComponent(task.group)}">${task.group}</a>`} · task <code>${task.id}</code></p>
 </footer>`;
 }

@@ -12,9 +12,8 @@ import { taskEvent } from './task-events.ts';
 export function groupEventRoutes(app: FastifyInstance, { reading }: ApiContext): void {
   app.get('/groups/:group/events', { config: { isPolled: true } }, async (request, reply) => {
     const group = await withinAnswerTime(reading.groups.find(groupFrom(request.params)));
-    if (request.method === 'HEAD') return sendStreamHead(reply);
-    streamGroup(reading, reply, group);
-    return reply;
+    if (request.method === 'HEAD') sendStreamHead(reply);
+    else streamGroup(reading, reply, group);
   });
 }
 

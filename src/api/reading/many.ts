@@ -23,7 +23,7 @@ export async function readMany(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<FastifyReply> {
+): Promise<void> {
   const asked = query.safeParse(request.query);
   if (!asked.success) throw invalidInput(asked.error);
   const { snapshots } = context.reading;
@@ -31,7 +31,7 @@ export async function readMany(
   // First reads that are asked for together share a statement.
   const found = await withinAnswerTime(Promise.all(ids.map((id) => snapshots.find(id))));
   const tasks = found.filter((snapshot) => snapshot !== undefined);
-  return answerPoll(context.reading, request, reply, pollableTasks(context, ids, tasks));
+  await answerPoll(context.reading, request, reply, pollableTasks(context, ids, tasks));
 }
 
 /** In the order of `ids`; those that there are not, or not any more, are named. */

@@ -54,16 +54,16 @@ async function findAndSend(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<FastifyReply> {
+): Promise<FastifyReply | undefined> {
+  const { snapshots } = context.reading;
   const id = idFrom(request.params);
   const representation = requireRepresentation(request.headers.accept);
-  const snapshot = await withinAnswerTime(
-    context.reading.snapshots.find(id, versionIn(request.headers['if-none-match'])),
-  );
+  const atLeast = versionIn(request.headers['if-none-match']);
+  const snapshot = snapshots.current(id, atLeast) ?? (await withinAnswerTime(snapshots.read(id)));
   if (!snapshot) throw unknownTask();
-  return representation === 'json'
-    ? answerPoll(context.reading, request, reply, pollableTask(context, snapshot))
-    : sendTaskPage(context, reply, snapshot);
+  if (representation === 'html') return sendTaskPage(context, reply, snapshot);
+  await answerPoll(context.reading, request, reply, pollableTask(context, snapshot));
+  return undefined;
 }
 
 /** A task that is followed from a snapshot on. */
@@ -73,9 +73,14 @@ function pollableTask({ config, reading }: ApiContext, found: TaskSnapshot): Pol
   return {
     state() {
       if (isGone) throw unknownTask();
+      const { answer } = latest;
       return {
-        ...latest.answer,
-        retryAfterSeconds: whenToAskAgain(latest.answer, reading.surroundings.places),
+        json: answer.json,
+        etag: answer.etag,
+        isFinished: answer.isFinished,
+        get retryAfterSeconds() {
+          return whenToAskAgain(answer, reading.surroundings.places);
+        },
       };
     },
     watch(onChange) {

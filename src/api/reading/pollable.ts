@@ -37,13 +37,14 @@ export async function answerPoll(
   request: FastifyRequest,
   reply: FastifyReply,
   pollable: Pollable,
-): Promise<FastifyReply> {
+): Promise<void> {
   const { prefer, 'if-none-match': ifNoneMatch } = request.headers;
   const seconds = waitSeconds(prefer?.toString());
   if (seconds === undefined) {
     const state = pollable.state();
     pollable.keep(2000 * (state.retryAfterSeconds ?? 0));
-    return sendState(reply, state, ifNoneMatch, ['cache-control', pollable.cacheControl]);
+    sendState(reply, state, ifNoneMatch, ['cache-control', pollable.cacheControl]);
+    return;
   }
   const hasNews = () => {
     const { etag, isFinished } = pollable.state();
@@ -53,7 +54,10 @@ export async function answerPoll(
     const end = await hold(reading.watchers, reply.raw, seconds, (onNews) =>
       pollable.watch(() => hasNewsOrIsGone(hasNews) && onNews()),
     );
-    if (end === 'left') return reply.hijack();
+    if (end === 'left') {
+      reply.hijack();
+      return;
+    }
     if (end !== 'news' && !reading.snapshots.isFresh) {
       throw unavailable('The database does not answer, so that nothing is known of changes.');
     }
@@ -62,7 +66,7 @@ export async function answerPoll(
   // Who has waited comes back at once.
   pollable.keep(0);
   const headers = ['cache-control', 'no-store', 'preference-applied', `wait=${seconds}`];
-  return sendState(reply, state, ifNoneMatch, headers);
+  sendState(reply, state, ifNoneMatch, headers);
 }
 
 /** What is gone is news, which the answer tells. */
@@ -79,7 +83,7 @@ function sendState(
   state: State,
   ifNoneMatch: string | undefined,
   headers: readonly string[],
-): FastifyReply {
+): void {
   const { etag, retryAfterSeconds } = state;
   const common = [
     ...['etag', etag],
@@ -88,23 +92,21 @@ function sendState(
     ...(retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]),
     ...['x-content-type-options', 'nosniff'],
   ];
-  if (matchesEtag(ifNoneMatch, etag)) return write(reply, 304, common);
+  if (matchesEtag(ifNoneMatch, etag)) {
+    write(reply, 304, common);
+    return;
+  }
   const { json } = state;
-  return write(
-    reply,
-    200,
-    ['content-type', jsonType, 'content-length', String(json.length), ...common],
-    json,
-  );
+  write(reply, 200, ['content-type', jsonType, 'content-length', String(json.length), ...common], json);
 }
 
 /**
- * Past Fastify's own sending, which a poll can do without: a twentieth of the time of an answer.
+ * Past Fastify's own sending, which a poll can do without: a twentieth of the time of an answer. The
+ * handler returns nothing then: a reply would be waited for, with half a dozen listeners.
  * @param headers names and values in turn
  */
-export function write(reply: FastifyReply, status: number, headers: string[], body?: Buffer | string): FastifyReply {
+export function write(reply: FastifyReply, status: number, headers: string[], body?: Buffer | string): void {
   reply.hijack();
   reply.raw.writeHead(status, headers);
   reply.raw.end(body);
-  return reply;
 }
