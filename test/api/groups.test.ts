@@ -1,0 +1,349 @@
+/** GET /groups/:group and /groups/:group/events */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { newId } from '../../src/tasks/ids.ts';
+import { exchange, problemOf, startApi, type TestApi } from '../support/api.ts';
+import { EventReader } from '../support/event-reader.ts';
+import { eventually } from '../support/eventually.ts';
+import { bump, newTask, otherEtag, remove, succeed } from '../support/polls.ts';
+import { openRaw } from '../support/tasks.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterEach(() => eventually(() => api.reading.watchers.count === 0));
+afterAll(() => api.close());
+
+interface GroupBody {
+  readonly group: string;
+  readonly counts: Record<string, number>;
+  readonly tasks: { id: string; status: string }[];
+  readonly links: { self: string; events: string; all?: string };
+}
+
+let groups = 0;
+const newGroup = () => `group ${++groups}`;
+const urlOf = (group: string) => `${api.url}/groups/${encodeURIComponent(group)}`;
+const get = (group: string, headers: Record<string, string> = {}) => fetch(urlOf(group), { headers });
+const bodyOf = async (group: string) => (await (await get(group)).json()) as GroupBody;
+const join = (group: string) => newTask(api, { group });
+
+/** A row as another process submits it; `client` may keep its transaction open. */
+async function insert(
+  client: { query: (text: string, values: unknown[]) => Promise<unknown> },
+  group: string,
+): Promise<string> {
+  const id = newId();
+  await client.query(
+    `INSERT INTO task_state (id, type, group_label, title, input, input_digest, max_attempts, entry_id)
+     VALUES ($1, 'noop', $2, 'x', '{}', 'x', 1, gen_random_uuid())`,
+    [id, group],
+  );
+  return id;
+}
+
+describe('a group', () => {
+  test('is all of its tasks, newest first, with their number by status', async () => {
+    const group = newGroup();
+    const first = await join(group);
+    const second = await join(group);
+    await newTask(api);
+    await fetch(`${api.url}/tasks/${first}/cancel`, { method: 'POST' });
+
+    const response = await get(group);
+
+    expect(await response.json()).toMatchObject({
+      group,
+      counts: { queued: 1, running: 0, succeeded: 0, failed: 0, cancelled: 1 },
+      tasks: [
+        { id: second, status: 'queued' },
+        { id: first, status: 'cancelled' },
+      ],
+      links: { self: `/groups/group%20${groups}`, events: `/groups/group%20${groups}/events` },
+    });
+    expect(response.headers.get('cache-control')).toBe('private, no-cache');
+    expect(response.headers.get('vary')).toBe('Accept, Prefer');
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  test('without tasks is empty, as tasks may come', async () => {
+    const response = await get(newGroup());
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ tasks: [] });
+    expect(response.headers.get('retry-after')).toBe('10');
+  });
+
+  test('has one validator, which changes with each task, and with who they are', async () => {
+    const group = newGroup();
+    const tags = new Set<string | null>();
+    const look = async () => {
+      const { headers } = await get(group);
+      const before = tags.size;
+      tags.add(headers.get('etag'));
+      return tags.size > before;
+    };
+    await look();
+
+    const id = await join(group);
+    await eventually(look);
+    expect((await get(group, { 'if-none-match': [...tags].at(-1) ?? '' })).status).toBe(304);
+    await bump(api.store, id);
+    await eventually(look);
+    const other = await join(group);
+    await eventually(look);
+    await remove(api.store, id);
+    await eventually(look);
+
+    expect((await bodyOf(group)).tasks.map((task) => task.id)).toEqual([other]);
+  });
+
+  test('may be a page', async () => {
+    const group = newGroup();
+    await join(group);
+
+    const response = await get(group, { accept: 'text/html' });
+
+    expect(response.headers.get('content-type')).toMatch(/^text\/html/);
+    expect(response.headers.get('cache-control')).toBe('private, no-cache');
+    expect(response.headers.get('etag')).toBeNull();
+  });
+
+  test('has at once what this process submits, also while it is first read', async () => {
+    const group = newGroup();
+    const [body, id] = await Promise.all([bodyOf(group), join(group)]);
+    expect(body.tasks.length).toBeLessThanOrEqual(1);
+
+    expect((await bodyOf(group)).tasks.map((task) => task.id)).toEqual([id]);
+  });
+
+  test.each([
+    'a/b',
+    '100%',
+    '%2F',
+    '%zz',
+    'Ünïcode 🎉 グループ',
+    '..',
+    'a?b#c&d=e+f',
+    '"quoted" \\ <b>',
+    "'; DROP TABLE task_state; --",
+    '\u00e9',
+    'e\u0301',
+    '🎉'.repeat(100),
+    '\u{FFFD}',
+    '\u2028',
+  ])('may be called %s', async (group) => {
+    const id = await join(group);
+    // A client's URL would leave out two dots.
+    const path = `/groups/${encodeURIComponent(group)}`;
+
+    const answer = await exchange(
+      api.port,
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+    );
+
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    const body = JSON.parse(answer.split('\r\n\r\n')[1] ?? '') as GroupBody;
+    expect(body.group).toBe(group);
+    expect(body.tasks.map((task) => task.id)).toEqual([id]);
+    expect(body.links.self).toBe(path);
+  });
+
+  test.each(['/groups/', `/groups/${'a'.repeat(201)}`, '/groups/a%00b', '/groups/%ff'])(
+    'cannot be called %.30s',
+    async (path) => {
+      const response = await fetch(`${api.url}${path}`);
+
+      expect([400, 404]).toContain(response.status);
+      await problemOf(response);
+    },
+  );
+
+  test('of more than a thousand tasks is its newest thousand, and says where all are', async () => {
+    const group = newGroup();
+    await api.store.db.pool.query(
+      `INSERT INTO task_state (id, type, group_label, title, input, input_digest, max_attempts, entry_id, created_at)
+       SELECT gen_random_uuid(), 'noop', $1, number::text, '{}', 'x', 1, gen_random_uuid(), now() - make_interval(secs => 2000 - number)
+       FROM generate_series(1, 1100) AS number`,
+      [group],
+    );
+    const titles = async () => {
+      const body = (await (await get(group)).json()) as {
+        tasks: { title: string }[];
+        links: { all?: string };
+      };
+      return {
+        all: body.links.all,
+        count: body.tasks.length,
+        first: body.tasks[0]?.title,
+        last: body.tasks.at(-1)?.title,
+      };
+    };
+    const all = `/tasks?group=group%20${groups}`;
+    expect(await titles()).toEqual({ all, count: 1000, first: '1100', last: '101' });
+
+    const etag = (await get(group)).headers.get('etag');
+    await join(group);
+
+    expect(await titles()).toEqual({ all, count: 1000, first: 'noop', last: '102' });
+    expect((await get(group)).headers.get('etag')).not.toBe(etag);
+  });
+});
+
+describe('a long poll of a group', () => {
+  test('hears of a change, of who joins and of who is gone', async () => {
+    const group = newGroup();
+    const id = await join(group);
+    const changes = [
+      () => bump(api.store, id),
+      () => insert(api.store.db.pool, group),
+      () => remove(api.store, id),
+    ];
+
+    for (const change of changes) {
+      const etag = (await get(group)).headers.get('etag') ?? '';
+      const held = get(group, { prefer: 'wait=30', 'if-none-match': etag });
+      await eventually(() => api.reading.watchers.count === 1);
+      await change();
+      const response = await held;
+      expect(response.status).toBe(200);
+      expect(response.headers.get('etag')).not.toBe(etag);
+      expect(response.headers.get('cache-control')).toBe('no-store');
+    }
+  });
+
+  test('without a version waits until all are finished', async () => {
+    const group = newGroup();
+    const ids = [await join(group), await join(group)];
+    const held = get(group, { prefer: 'wait=30' });
+    await eventually(() => api.reading.watchers.count === 1);
+
+    for (const id of ids) await succeed(api.store, id);
+
+    expect(((await (await held).json()) as GroupBody).counts).toMatchObject({ succeeded: 2 });
+  });
+
+  test('with another version is answered at once', async () => {
+    expect((await get(newGroup(), { prefer: 'wait=30', 'if-none-match': otherEtag })).status).toBe(200);
+  });
+});
+
+describe('the stream of a group', () => {
+  test('begins with all states, oldest first, and tells every change', async () => {
+    const group = newGroup();
+    const [first, second] = [await join(group), await join(group)];
+    await using stream = await EventReader.open(`${urlOf(group)}/events`, { 'last-event-id': '1' });
+    await stream.until(({ events }) => events.length === 2);
+    expect(stream.events.map(({ data }) => data.id)).toEqual([first, second]);
+
+    await bump(api.store, second, 'news');
+    await stream.until(({ events }) => events.length === 3);
+    await succeed(api.store, first);
+    await stream.until(({ events }) => events.length === 4);
+
+    expect(stream.events.slice(2)).toMatchObject([
+      { event: 'task', data: { id: second, message: 'news' } },
+      { event: 'task', data: { id: first, status: 'succeeded' } },
+    ]);
+    expect(stream.isClosed).toBe(false);
+    expect(stream.response.headers.get('x-accel-buffering')).toBe('no');
+  });
+
+  test('tells who joins, here or elsewhere', async () => {
+    const group = newGroup();
+    await using stream = await EventReader.open(`${urlOf(group)}/events`);
+    await eventually(() => api.reading.watchers.count === 1);
+
+    const here = await join(group);
+    await stream.until(({ events }) => events.length === 1);
+    const elsewhere = await insert(api.store.db.pool, group);
+    await stream.until(({ events }) => events.length === 2);
+
+    expect(stream.events.map(({ data }) => data.id)).toEqual([here, elsewhere]);
+  });
+
+  test('tells who joined in a transaction that commits five seconds later', async () => {
+    const group = newGroup();
+    await using client = await openRaw(api.store);
+    await client.query('SET idle_in_transaction_session_timeout = 0');
+    await using stream = await EventReader.open(`${urlOf(group)}/events`);
+    await client.query('BEGIN');
+    const id = await insert(client, group);
+    await client.query('SELECT pg_sleep(5)');
+    expect(stream.events).toEqual([]);
+
+    await client.query('COMMIT');
+
+    await stream.until(({ events }) => events.length === 1);
+    expect(stream.events[0]?.data.id).toBe(id);
+  });
+
+  test('tells who is gone', async () => {
+    const group = newGroup();
+    const id = await join(group);
+    await using stream = await EventReader.open(`${urlOf(group)}/events`);
+    await stream.until(({ events }) => events.length === 1);
+
+    await remove(api.store, id);
+    await stream.until(({ events }) => events.length === 2);
+
+    expect(stream.events[1]).toEqual({ event: 'gone', id: undefined, data: { id } });
+  });
+
+  test('ends when the service stops', async () => {
+    await using stopping = await startApi();
+    await using stream = await EventReader.open(`${stopping.url}/groups/x/events`);
+    await eventually(() => stopping.reading.watchers.count === 1);
+
+    stopping.reading.release();
+
+    await stream.until(({ isClosed }) => isClosed, 2_000);
+  });
+
+  test('has a head', async () => {
+    const response = await fetch(`${urlOf(newGroup())}/events`, { method: 'HEAD' });
+
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+  });
+});
+
+test('a group that nobody has followed for a while is read anew', async () => {
+  await using own = await startApi();
+  const look = async () => (await (await fetch(`${own.url}/groups/g`)).json()) as GroupBody;
+  await newTask(own, { group: 'g' });
+  await look();
+  // With the last of its members it is forgotten itself.
+  await eventually(() => own.reading.snapshots.size === 0, { timeoutMs: 20_000 });
+
+  const late = await insert(own.store.db.pool, 'g');
+  await own.store.db.pool.query(
+    `UPDATE task_state SET created_at = now() - interval '1 hour' WHERE id = $1`,
+    [late],
+  );
+
+  expect((await look()).tasks.map((task) => task.id)).toContain(late);
+});
+
+test('with keys set, a group needs one, and its tasks do not', async () => {
+  await using guarded = await startApi({ config: { apiKeys: ['0123456789abcdef'] } });
+  const authorization = 'Bearer 0123456789abcdef';
+  const ask = async (path: string, headers = {}) => {
+    const control = new AbortController();
+    const response = await fetch(`${guarded.url}${path}`, { headers, signal: control.signal });
+    control.abort();
+    return response.status;
+  };
+  const submitted = await fetch(`${guarded.url}/tasks`, {
+    method: 'POST',
+    headers: { authorization, 'content-type': 'application/json' },
+    body: '{"type":"noop","group":"g"}',
+  });
+  const { id } = (await submitted.json()) as { id: string };
+
+  expect([await ask('/groups/g'), await ask('/groups/g/events')]).toEqual([401, 401]);
+  expect([
+    await ask('/groups/g', { authorization }),
+    await ask('/groups/g/events', { authorization }),
+  ]).toEqual([200, 200]);
+  expect([await ask(`/tasks/${id}`), await ask(`/tasks/${id}/events`)]).toEqual([200, 200]);
+});

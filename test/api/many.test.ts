@@ -1,0 +1,164 @@
+/** GET /tasks?ids= */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { newId } from '../../src/tasks/ids.ts';
+import { problemOf, startApi, type TestApi } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+import { bump, newTask, remove, succeed } from '../support/polls.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterEach(() => eventually(() => api.reading.watchers.count === 0));
+afterAll(() => api.close());
+
+interface ManyBody {
+  readonly tasks: { id: string; status: string }[];
+  readonly unknown: string[];
+}
+
+const get = (ids: readonly string[], headers: Record<string, string> = {}) =>
+  fetch(`${api.url}/tasks?ids=${ids.join(',')}`, { headers });
+const newTasks = (count: number) => Promise.all(Array.from({ length: count }, () => newTask(api)));
+
+describe('many tasks in one poll', () => {
+  test('come in the order asked for, each once, as they are by themselves', async () => {
+    const [a = '', b = '', c = ''] = await newTasks(3);
+
+    const response = await get([c, a.toUpperCase(), b, a, ` ${c}`.trim()]);
+
+    const { tasks, unknown } = (await response.json()) as ManyBody;
+    expect(tasks.map((task) => task.id)).toEqual([c, a, b]);
+    expect(unknown).toEqual([]);
+    expect(tasks[1]).toEqual(await (await fetch(`${api.url}/tasks/${a}`)).json());
+    expect(response.headers.get('content-type')).toMatch(/^application\/json/);
+    expect(response.headers.get('cache-control')).toBe('no-cache');
+    expect(response.headers.get('vary')).toBe('Accept, Prefer');
+    expect(response.headers.get('retry-after')).toBe('1');
+  });
+
+  test('name those that there are not', async () => {
+    const [id = ''] = await newTasks(1);
+    const nobody = newId();
+
+    const response = await get([nobody, id]);
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ tasks: [{ id }], unknown: [nobody] });
+  });
+
+  test('that there are not at all are no error, and no reason to ask again', async () => {
+    const response = await get([newId()]);
+
+    expect(response.status).toBe(200);
+    expect(response.headers.get('retry-after')).toBeNull();
+  });
+
+  test('have one validator, which changes with any of them', async () => {
+    const ids = await newTasks(3);
+    const etag = (await get(ids)).headers.get('etag') ?? '';
+    expect((await get(ids, { 'if-none-match': etag })).status).toBe(304);
+    expect((await get(ids.toReversed(), { 'if-none-match': etag })).status).toBe(200);
+
+    await bump(api.store, ids[1] ?? '');
+    const changed = await eventually(async () => {
+      const response = await get(ids, { 'if-none-match': etag });
+      return response.status === 200 ? response : undefined;
+    });
+    const next = changed.headers.get('etag') ?? '';
+    await remove(api.store, ids[2] ?? '');
+    await eventually(async () => (await get(ids, { 'if-none-match': next })).status === 200);
+  });
+
+  test('may be a hundred, which are read in one statement', async () => {
+    const ids = await newTasks(100);
+
+    expect(((await (await get(ids)).json()) as ManyBody).tasks).toHaveLength(100);
+  });
+
+  test('may be a HEAD', async () => {
+    const ids = await newTasks(2);
+    const response = await fetch(`${api.url}/tasks?ids=${ids.join(',')}`, { method: 'HEAD' });
+
+    expect(response.status).toBe(200);
+    expect(response.headers.get('etag')).toBe((await get(ids)).headers.get('etag'));
+  });
+});
+
+describe('what cannot be asked for', () => {
+  test.each([
+    ['nothing', 'ids='],
+    ['no UUID', 'ids=abc'],
+    ['one that is none among others', `ids=${newId()},${newId()}x`],
+    ['a comma too many', `ids=${newId()},`],
+    ['more than a hundred', `ids=${Array.from({ length: 101 }, newId).join(',')}`],
+    ['two lists', `ids=${newId()}&ids=${newId()}`],
+    ['SQL', `ids=${encodeURIComponent("{' OR 1=1}")}`],
+  ])('%s', async (_what, query) => {
+    const response = await fetch(`${api.url}/tasks?${query}`);
+
+    expect(response.status).toBe(400);
+    const problem = await problemOf(response);
+    expect(problem.errors?.[0]?.path).toMatch(/^ids/);
+  });
+
+  test('a filter beside the ids', async () => {
+    const response = await fetch(`${api.url}/tasks?ids=${newId()}&status=queued`);
+
+    expect(response.status).toBe(400);
+    expect((await problemOf(response)).errors?.[0]?.path).toBe('status');
+  });
+});
+
+describe('a long poll of many', () => {
+  test('hears of any of them', async () => {
+    const ids = await newTasks(5);
+    const etag = (await get(ids)).headers.get('etag') ?? '';
+    const held = get(ids, { prefer: 'wait=30', 'if-none-match': etag });
+    await eventually(() => api.reading.watchers.count === 1);
+
+    await bump(api.store, ids[3] ?? '');
+
+    const response = await held;
+    expect(response.status).toBe(200);
+    expect(response.headers.get('preference-applied')).toBe('wait=30');
+    expect(response.headers.get('etag')).not.toBe(etag);
+  });
+
+  test('hears that one is gone', async () => {
+    const ids = await newTasks(2);
+    const held = get(ids, { prefer: 'wait=30', 'if-none-match': (await get(ids)).headers.get('etag') ?? '' });
+    await eventually(() => api.reading.watchers.count === 1);
+
+    await remove(api.store, ids[0] ?? '');
+
+    expect(await (await held).json()).toMatchObject({ tasks: [{ id: ids[1] }], unknown: [ids[0]] });
+  });
+
+  test('without a version waits until the last is finished', async () => {
+    const ids = await newTasks(2);
+    const held = get(ids, { prefer: 'wait=30' });
+    await eventually(() => api.reading.watchers.count === 1);
+
+    for (const id of ids) await succeed(api.store, id);
+
+    const { tasks } = (await (await held).json()) as ManyBody;
+    expect(tasks.map((task) => task.status)).toEqual(['succeeded', 'succeeded']);
+  });
+
+  test('without news is told so', async () => {
+    const ids = await newTasks(2);
+    const etag = (await get(ids)).headers.get('etag') ?? '';
+
+    expect((await get(ids, { prefer: 'wait=1', 'if-none-match': etag })).status).toBe(304);
+  });
+});
+
+test('with keys set, ids are keys enough, and lists are not for all', async () => {
+  await using guarded = await startApi({ config: { apiKeys: ['0123456789abcdef'] } });
+
+  const many = await fetch(`${guarded.url}/tasks?ids=${newId()}`);
+  const list = await fetch(`${guarded.url}/tasks`);
+
+  expect([many.status, list.status]).toEqual([200, 401]);
+});
