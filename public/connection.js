@@ -7,6 +7,7 @@ const relievedMs = 4000;
 const reasons = {
   lost: 'Connection lost, trying again…',
   unavailable: 'The service cannot look further right now, trying again…',
+  gone: 'This is no longer here.',
   'signed-out': 'You are no longer signed in: load this page again to sign in.',
 };
 
@@ -27,7 +28,7 @@ export function createConnectionLine(line) {
 
     /**
      * There is no news.
-     * @param {'lost' | 'unavailable' | 'signed-out'} reason
+     * @param {keyof typeof reasons} reason
      */
     troubled(reason) {
       say(`${reasons[reason]} This is how it stood at ${formatLocal(heardAt, new Date())}.`, 'trouble');

@@ -15,7 +15,7 @@ export function setText(element, text) {
  */
 export function setBar(bar, value) {
   if (value === null) bar.removeAttribute('value');
-  else bar.value = value;
+  else if (bar.getAttribute('value') !== String(value)) bar.value = value;
 }
 
 /**

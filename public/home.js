@@ -1,3 +1,3 @@
-/** The start page: local times, and forms that say what they do. */
-import './page.js';
+/** The start page: tasks that move, and forms that say what they do. */
+import './tasks.js';
 import './upload.js';

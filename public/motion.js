@@ -17,7 +17,7 @@
 const usualIntervalMs = 500;
 const longestIntervalMs = 2000;
 /** Longer than the interval by this: news that is a little late finds the bar still moving. */
-const stretch = 1.5;
+const stretch = 1.25;
 /** Numbers that change more often than that cannot be read. */
 const numberMs = 100;
 /** Below that a timer could not tell it from the next frame. */

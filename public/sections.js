@@ -52,6 +52,8 @@ export function keepSections(url, view) {
   }
 
   async function refresh() {
+    // Hidden meanwhile.
+    if (dueInMs() === Number.POSITIVE_INFINITY) return;
     isRefreshing = true;
     await load();
     // What came from a process that lags behind is no better than nothing.

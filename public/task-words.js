@@ -61,6 +61,18 @@ export function describeTask(task) {
 }
 
 /**
+ * A task in a list.
+ * @param {Pick<Task, 'status' | 'failures' | 'attempt' | 'cancelRequested' | 'percentDone' | 'total'>} task
+ */
+export function describeRow(task) {
+  return {
+    status: statusWords(task),
+    percent: percentWords(task),
+    bar: hasKnownShare(task) ? barValue(task) : null,
+  };
+}
+
+/**
  * Changes with everything that the sections below the bar depend on, and with nothing that moves.
  * @param {Task} task
  */
@@ -125,7 +137,7 @@ export function statusWords(task) {
  * "42 %", rounded down so that nothing but success reads 100; empty while it is unknown.
  * @param {Pick<Task, 'status' | 'percentDone' | 'total'>} task
  */
-export function percentWords(task) {
+function percentWords(task) {
   if (!hasKnownShare(task)) return '';
   return task.status === 'succeeded' ? '100 %' : `${Math.min(99, Math.floor(barValue(task)))} %`;
 }

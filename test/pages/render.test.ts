@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   renderDatasetPage,
+  renderGroupPage,
   renderHome,
   renderListPage,
   renderProblemPage,
@@ -36,6 +37,8 @@ const allPages = {
     next: '/tasks?cursor=a',
     newest: '/tasks',
   }),
+  group: renderGroupPage({ group: 'order 1', tasks: Object.values(states), all: '/tasks?group=order%201' }),
+  'empty group': renderGroupPage({ group: 'order 1', tasks: [], all: undefined }),
   dataset: renderDatasetPage({
     id: taskId,
     name: 'people',
@@ -123,6 +126,11 @@ describe('what people have written', () => {
         types: [hostile],
         next: `/tasks?group=${hostile}`,
         newest: `/tasks?group=${hostile}`,
+      }),
+      renderGroupPage({
+        group: hostile,
+        tasks: [running({ title: hostile })],
+        all: `/tasks?group=${hostile}`,
       }),
       renderHome({ recent: [running({ title: hostile })], maxUploadBytes: 1, types: [hostile], open: false }),
       renderDatasetPage({

@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   renderDatasetPage,
+  renderGroupPage,
   renderHome,
   renderListPage,
   renderProblemPage,
@@ -64,6 +65,12 @@ const pages = {
     next: undefined,
     newest: undefined,
   }),
+  group: renderGroupPage({
+    group: longWord,
+    tasks: [queued({ title: longWord }), running({ total: null, percentDone: 0 }), succeeded(), failed()],
+    all: '/tasks?group=x',
+  }),
+  'empty group': renderGroupPage({ group: 'order 1', tasks: [], all: undefined }),
   dataset: renderDatasetPage({
     id: taskId,
     name: longWord,

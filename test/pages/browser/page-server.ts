@@ -132,7 +132,8 @@ export class PageServer {
   #hold(request: IncomingMessage, response: ServerResponse): void {
     if (this.holding === 'ignore') this.#sendJson(request, response);
     else if (this.holding === 'refuse') sendProblem(response, 503, 'too-many-watchers');
-    else if (this.holding === 'cut') setTimeout(() => response.destroy(), 200);
+    else if (this.holding === 'cut')
+      setTimeout(() => send(response, 504, 'text/html', 'Gateway Timeout'), 200);
     else if (this.holding !== 'forget') this.#answerWithNews(request, response);
   }
 

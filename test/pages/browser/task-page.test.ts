@@ -1,9 +1,10 @@
 /** The task's page in a browser, against a server whose task the tests move by hand. */
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { eventually } from '../../support/eventually.ts';
 import { cancelled, event, pageOf, queued, running, succeeded } from '../views.ts';
-import { PageServer } from './page-server.ts';
+import { openTab } from './tab.ts';
 
 // The tests mostly wait, so they do it together.
 describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
@@ -15,23 +16,7 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
 
   afterAll(() => browser.close());
 
-  /** A server and a tab of the test's own; whatever the page complains of fails the test. */
-  async function arrange({ onTestFinished }: TestContext) {
-    const server = new PageServer();
-    await server.start();
-    const context = await browser.newContext();
-    const page = await context.newPage();
-    page.setDefaultTimeout(10_000);
-    const complaints = complaintsOf(page);
-    onTestFinished(async () => {
-      await context.close();
-      await server.stop();
-      expect(complaints).toEqual([]);
-    });
-    const text = (name: string): Locator => page.locator(`[data-live=${name}]`);
-    const asksSince = (time: number): number => server.asked.filter(({ at }) => at >= time).length;
-    return { server, page, text, asksSince };
-  }
+  const arrange = (context: TestContext) => openTab(browser, context);
 
   test('moves from the queue to the end without being loaded again', async (context) => {
     const { server, page, text } = await arrange(context);
@@ -66,9 +51,7 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     const { server, page, text, asksSince } = await arrange(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
-    await expect
-      .poll(() => server.asked.some(({ status }) => status === 304), { timeout: 15_000 })
-      .toBe(true);
+    await eventually(() => server.asked.some(({ status }) => status === 304), { timeoutMs: 15_000 });
     server.show(pageOf(succeeded()));
     await text('status').getByText('Finished').waitFor();
     await page.getByRole('heading', { name: 'Result' }).waitFor();
@@ -313,15 +296,3 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     await plain.close();
   });
 });
-
-function complaintsOf(page: Page): string[] {
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => {
-    // Chromium reports each answer of 4xx and 5xx, and each lost connection.
-    if (message.type() === 'error' && !message.text().includes('Failed to load resource')) {
-      complaints.push(message.text());
-    }
-  });
-  return complaints;
-}

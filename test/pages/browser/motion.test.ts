@@ -1,0 +1,169 @@
+/** How the task's page moves between what the server says, frame by frame. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
+import type { TaskPageView } from '../../../src/api/pages/index.ts';
+import { hasBrowser, launchBrowser, nowMs } from '../../support/browser.ts';
+import { eventually } from '../../support/eventually.ts';
+import { pageOf, queued, running, succeeded } from '../views.ts';
+import { openTab, setHidden } from './tab.ts';
+
+interface Frame {
+  readonly at: number;
+  readonly bar: number;
+  readonly percent: number;
+  readonly done: number;
+}
+
+describe.skipIf(!hasBrowser)("the bar of a task's page", () => {
+  let browser: Browser;
+
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+
+  afterAll(() => browser.close());
+
+  /** A tab that shows a running task, and keeps what it shows in each frame. */
+  async function arrange(context: TestContext, reducedMotion: 'no-preference' | 'reduce' = 'no-preference') {
+    const tab = await openTab(browser, context, { reducedMotion });
+    tab.server.show(at(10));
+    await tab.page.goto(tab.server.taskUrl);
+    await eventually(() => tab.server.held === 1);
+    await tab.page.evaluate(watchFrames);
+    const frames = () => tab.page.evaluate('window.frames') as Promise<Frame[]>;
+    return { ...tab, frames };
+  }
+
+  test('moves in between, never backwards, and never past what the server has said', async (context) => {
+    const { server, text, frames } = await arrange(context);
+    const said: { at: number; percent: number }[] = [{ at: 0, percent: 10 }];
+
+    for (let percent = 14; percent <= 50; percent += 4) {
+      said.push({ at: nowMs(), percent });
+      server.show(at(percent));
+      await sleep(450 + (percent % 3) * 80);
+    }
+
+    await text('done').getByText('25,000 of 50,000 rows').waitFor();
+    const seen = await frames();
+    const values = seen.map(({ bar }) => bar);
+    expect(values).toEqual(values.toSorted((a, b) => a - b));
+    expect(seen.map(({ done }) => done)).toEqual(seen.map(({ done }) => done).toSorted((a, b) => a - b));
+    expect(seen.filter((frame) => frame.bar > newest(said, frame.at))).toEqual([]);
+    expect(seen.filter(({ percent, bar }) => percent > bar || percent < bar - 3)).toEqual([]);
+    // Ten steps of the server; the page has shown many more.
+    expect(new Set(values).size).toBeGreaterThan(50);
+    expect(new Set(seen.map(({ done }) => done)).size).toBeGreaterThan(25);
+    // Evenly is the claim: it seldom rests.
+    expect(shareOfMoves(values.filter((value) => value > 14 && value < 46))).toBeGreaterThan(0.6);
+    expect(values.at(-1)).toBe(50);
+  });
+
+  test('is at its end at once when the task has succeeded', async (context) => {
+    const { server, page, frames } = await arrange(context);
+    server.show(at(20));
+    await page.waitForTimeout(150);
+
+    server.show(pageOf(succeeded()));
+    await page.getByText('100 %').waitFor();
+
+    const values = [...new Set((await frames()).map(({ bar }) => bar))];
+    expect(values.at(-1)).toBe(100);
+    expect(values.at(-2)).toBeLessThan(20);
+  });
+
+  test('goes back with a new attempt, and only then', async (context) => {
+    const { server, page, text, frames } = await arrange(context);
+    server.show(at(60));
+    await text('percent').getByText('60 %').waitFor();
+
+    server.show(pageOf(queued({ attempt: 1, failures: 1, percentDone: 60 })));
+    await text('status').getByText('Waiting to try again').waitFor();
+    server.show(at(5, 2));
+    await text('percent').getByText('5 %', { exact: true }).waitFor();
+    server.show(at(9, 2));
+    await text('percent').getByText('9 %', { exact: true }).waitFor();
+    await page.waitForTimeout(200);
+
+    const values = (await frames()).map(({ bar }) => bar);
+    const falls = values.filter((value, index) => value < (values[index - 1] ?? 0));
+    expect(falls).toEqual([5]);
+  });
+
+  test('jumps for whoever wants no motion', async (context) => {
+    const { server, text, frames } = await arrange(context, 'reduce');
+
+    server.show(at(30));
+    await text('percent').getByText('30 %').waitFor();
+    server.show(at(50));
+    await text('percent').getByText('50 %').waitFor();
+
+    expect([...new Set((await frames()).map(({ bar }) => bar))]).toEqual([10, 30, 50]);
+  });
+
+  test('asks for no frame while nothing moves', async (context) => {
+    const { server, page, text } = await arrange(context);
+    server.show(at(30));
+    await text('done').getByText('15,000 of 50,000 rows').waitFor();
+    await page.waitForTimeout(100);
+    await page.evaluate(`
+      window.asked = 0;
+      const original = requestAnimationFrame;
+      window.requestAnimationFrame = (callback) => {
+        window.asked += callback.name === 'look' ? 0 : 1;
+        return original(callback);
+      };
+    `);
+
+    await page.waitForTimeout(1000);
+    expect(await page.evaluate('window.asked')).toBe(0);
+    server.show(at(40));
+    await text('done').getByText('20,000 of 50,000 rows').waitFor();
+
+    expect(await page.evaluate('window.asked')).toBeGreaterThan(10);
+  });
+
+  test('is where it belongs as soon as the page is seen again', async (context) => {
+    const { server, page, text, frames } = await arrange(context);
+    await setHidden(page, true);
+    await eventually(() => server.held === 0);
+    server.show(at(80));
+
+    await setHidden(page, false);
+    await text('percent').getByText('80 %').waitFor({ timeout: 1000 });
+
+    expect([...new Set((await frames()).map(({ bar }) => bar))]).toEqual([10, 80]);
+  });
+});
+
+function at(percentDone: number, attempt = 1): TaskPageView {
+  return pageOf(running({ percentDone, done: percentDone * 500, attempt }));
+}
+
+function newest(said: { at: number; percent: number }[], atMs: number): number {
+  return said.findLast((state) => state.at <= atMs)?.percent ?? 0;
+}
+
+/** The part of the frames in which the bar was at another place than in the one before. */
+function shareOfMoves(values: number[]): number {
+  return values.filter((value, index) => value !== values[index - 1]).length / values.length;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Looks at the page in every frame. */
+const watchFrames = `
+  window.frames = [];
+  const number = (selector) => Number.parseInt(document.querySelector(selector).textContent.replaceAll(',', ''), 10);
+  (function look() {
+    window.frames.push({
+      at: performance.timeOrigin + performance.now(),
+      bar: document.querySelector('progress').value,
+      percent: number('[data-live=percent]'),
+      done: number('[data-live=done]'),
+    });
+    requestAnimationFrame(look);
+  })();
+`;
