@@ -19,14 +19,15 @@ export interface Seen {
   readonly maxMs: number;
   /** How many have seen the end of their task. */
   readonly ended: number;
-  readonly errors: number;
+  /** What went wrong, and how often. */
+  readonly errors: Record<string, number>;
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
 const latencies: number[] = [];
 let open = 0;
 let ended = 0;
-let errors = 0;
+const errors: Record<string, number> = {};
 
 const [task] = (await once(process, 'message')) as [WatcherTask];
 for (let number = 0; number < task.watchers; number += 1) {
@@ -54,7 +55,7 @@ process.on('disconnect', () => process.exit());
 
 function watchStream(url: string): void {
   const sent = request(`${url}/events`, { agent, headers: { accept: 'text/event-stream' } }, (response) => {
-    if (response.statusCode !== 200) errors += 1;
+    if (response.statusCode !== 200) noteError(`status ${response.statusCode}`);
     open += 1;
     response.setEncoding('utf8');
     response.on('data', (text: string) => {
@@ -65,9 +66,7 @@ function watchStream(url: string): void {
       open -= 1;
     });
   });
-  sent.on('error', () => {
-    errors += 1;
-  });
+  sent.on('error', (error) => noteError(error.message));
   sent.end();
 }
 
@@ -75,12 +74,9 @@ async function watchByLongPoll(url: string): Promise<void> {
   let etag = '';
   for (;;) {
     open += 1;
-    const answer = await longPoll(url, etag).catch(() => undefined);
+    const answer = await longPoll(url, etag).catch(noteError);
     open -= 1;
-    if (!answer) {
-      errors += 1;
-      return;
-    }
+    if (!answer) return;
     // The first answer tells of the past.
     if (etag !== '') note(answer.text);
     etag = answer.etag;
@@ -98,11 +94,18 @@ function longPoll(url: string, etag: string): Promise<{ text: string; etag: stri
       response.setEncoding('utf8');
       let text = '';
       for await (const chunk of response) text += chunk;
-      resolve({ text, etag: response.headers.etag ?? etag });
+      if (response.statusCode === 200 || response.statusCode === 304)
+        resolve({ text, etag: response.headers.etag ?? etag });
+      else reject(new Error(`status ${response.statusCode}`));
     });
     sent.on('error', reject);
     sent.end();
   });
+}
+
+function noteError(error: unknown): undefined {
+  const message = error instanceof Error ? error.message : String(error);
+  errors[message] = (errors[message] ?? 0) + 1;
 }
 
 /** A stamp is seen more than once where the end of its task comes after it. */
