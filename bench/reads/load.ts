@@ -41,8 +41,8 @@ async function loadByWrk({ url, paths, headers, seconds }: LoadOptions): Promise
   if (trouble) throw new Error(trouble[0]);
   return {
     requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]),
-    p50Ms: milliseconds(/50%\s+(\S+)/.exec(stdout)?.[1]),
-    p99Ms: milliseconds(/99%\s+(\S+)/.exec(stdout)?.[1]),
+    p50Ms: milliseconds(/^\s+50%\s+(\S+)$/m.exec(stdout)?.[1]),
+    p99Ms: milliseconds(/^\s+99%\s+(\S+)$/m.exec(stdout)?.[1]),
   };
 }
 
