@@ -101,10 +101,14 @@ describe.skipIf(!hasBrowser)("a task's page that stays open", { timeout: 90_000 
       watch.firstAt(({ connection }) => connectionLost.test(connection), killedAt),
     );
     await startAgain();
-    await eventually(() => watch.firstAt(({ connection }) => connection === '', saidAt));
+    const backAt = nowMs();
+    const wellAt = await eventually(() =>
+      watch.firstAt(({ connection }) => connection === 'Connected again.', saidAt),
+    );
     await readToTheEnd(page);
 
     expect(saidAt - killedAt).toBeLessThan(2000);
+    expect(wellAt - backAt).toBeLessThan(6000);
     expect(watch.loads).toBe(1);
     expect(await rowsIn(dataDir.path)).toEqual(eachOnce);
     expect(complaints).toEqual([]);

@@ -1,0 +1,55 @@
+/** What somebody sees who has pages open while the database does not answer. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { createTestDatabase } from '../../support/database.ts';
+import { FlakyProxy } from '../../support/flaky-proxy.ts';
+import { startHeadway } from '../../support/process.ts';
+
+const words =
+  /^The service cannot look further right now, trying again… This is how it stood at \d\d:\d\d:\d\d\.$/;
+
+describe.skipIf(!hasBrowser)('pages that stay open', { timeout: 90_000 }, () => {
+  let browser: Browser;
+
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+
+  afterAll(() => browser.close());
+
+  test('say since when nothing is known while the database is frozen, and go on when it is not', async ({
+    onTestFinished,
+  }) => {
+    const database = await createTestDatabase();
+    const proxy = await FlakyProxy.start(database.url);
+    const headway = await startHeadway({ DATABASE_URL: proxy.url });
+    const context = await browser.newContext();
+    onTestFinished(async () => {
+      await context.close();
+      headway.signal('SIGKILL');
+      await headway.exited;
+      await proxy[Symbol.asyncDispose]();
+      await database.drop();
+    });
+    const submitted = await fetch(`${headway.url}/tasks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'counts', input: { names: 1000, stepMs: 100 }, group: 'outage' }),
+    });
+    const [taskPage, groupPage] = [await context.newPage(), await context.newPage()];
+    await taskPage.goto(`${headway.url}${submitted.headers.get('location')}`);
+    await groupPage.goto(`${headway.url}/groups/outage`);
+    for (const page of [taskPage, groupPage]) await page.getByText(/^[1-9] %$/).waitFor();
+
+    proxy.freeze();
+    for (const page of [taskPage, groupPage]) {
+      await page.locator('[data-connection]').getByText(words).waitFor({ timeout: 25_000 });
+      expect(await page.getByText(/^\d+ %$/).count()).toBe(1);
+    }
+    proxy.thaw();
+
+    for (const page of [taskPage, groupPage])
+      await page.getByText('Connected again.').waitFor({ timeout: 15_000 });
+  });
+});
