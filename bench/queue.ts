@@ -1,14 +1,16 @@
 /**
- * Draining a queue of no-op tasks with one runner of 10 slots, beside the least that pg-boss itself can
- * do: fetch and complete, with the same batches, in one loop and in two, in the same run.
+ * Draining a queue of no-op tasks with one runner of 10 slots, in the same run as graphile-worker with the
+ * same concurrency, and as the least that pg-boss itself can do: fetch and complete, with the same batches,
+ * in one loop and in two.
  */
 import { PgBoss } from 'pg-boss';
 import { newId } from '../src/tasks/ids.ts';
 import { median } from './quantile.ts';
+import { GraphileQueue } from './queue/graphile.ts';
 import { type Bench, print, withService, withServiceOn } from './support.ts';
 
 const tasks = 2_000;
-const rounds = 7;
+const rounds = 3;
 const slots = 10;
 /** A runner with one busy queue has one fetch under way at a time, as it reserves all free slots for it. */
 const loopCounts = [1, 2];
@@ -26,28 +28,36 @@ export function run(): Promise<void> {
     await boss.start();
     await boss.createQueue('bench-raw', { retryLimit: 0 });
     const headway: number[] = [];
+    const graphile = await GraphileQueue.prepare(bench.databaseUrl, slots);
+    const graphileRates: number[] = [];
     const raw = new Map(loopCounts.map((loops) => [loops, [] as number[]]));
     let fetches = 0;
     for (let round = 0; round < rounds; round += 1) {
       const drained = await drainHeadway(bench, boss);
       headway.push(drained.rate);
       fetches += drained.fetches;
+      graphileRates.push(await graphile.drain(tasks));
       for (const [loops, rates] of raw) rates.push(await drainRaw(boss, loops));
     }
-    await boss.stop({ graceful: false });
+    await Promise.all([boss.stop({ graceful: false }), graphile.close()]);
     print(`draining ${tasks.toLocaleString('en')} no-op tasks, ${rounds} rounds in turn`);
     const batch = ((tasks * rounds) / fetches).toFixed(1);
     print(
       `  Headway, one runner, ${slots} slots: ${median(headway).toFixed(0)} tasks/s, ${batch} tasks a fetch, one fetch at a time`,
     );
+    printBeside(`graphile-worker, concurrency ${slots}`, headway, graphileRates);
     for (const [loops, rates] of raw) {
-      const ratios = headway.map((rate, round) => rate / (rates[round] ?? rate));
-      print(
-        `  pg-boss fetch + complete, batch ${slots}, ${loops} loop(s): ${median(rates).toFixed(0)} jobs/s; ` +
-          `Headway is ${median(ratios).toFixed(2)} of it (${ratios.map((ratio) => ratio.toFixed(2)).join(', ')})`,
-      );
+      printBeside(`pg-boss fetch + complete, batch ${slots}, ${loops} loop(s)`, headway, rates);
     }
   });
+}
+
+function printBeside(name: string, headway: readonly number[], rates: readonly number[]): void {
+  const ratios = headway.map((rate, round) => rate / (rates[round] ?? rate));
+  print(
+    `  ${name}: ${median(rates).toFixed(0)} jobs/s; Headway is ${median(ratios).toFixed(2)} of it ` +
+      `(${ratios.map((ratio) => ratio.toFixed(2)).join(', ')})`,
+  );
 }
 
 /** Tasks a second, from the first claim to the last end, by the database's clock. */
