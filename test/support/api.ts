@@ -1,4 +1,5 @@
 /** The API on a database of its own, listening; no runners, so that tasks stay as they are put. */
+import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import { buildApp } from '../../src/api/app.ts';
@@ -15,6 +16,8 @@ export interface TestApi extends AsyncDisposable {
   readonly port: number;
   readonly store: Store;
   readonly reading: Reading;
+  /** For those who count its requests. */
+  readonly server: Server;
   /** Closes the server and leaves the store. */
   stopServing(): Promise<void>;
   close(): Promise<void>;
@@ -66,6 +69,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     port: Number(new URL(url).port),
     store,
     reading,
+    server: app.server,
     stopServing,
     close,
     [Symbol.asyncDispose]: close,

@@ -1,0 +1,159 @@
+/** The service behind nginx, configured as the README recommends. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startApi, type TestApi } from '../support/api.ts';
+import { EventReader } from '../support/event-reader.ts';
+import { eventually } from '../support/eventually.ts';
+import { hasNginx, Nginx } from '../support/nginx.ts';
+import { bump, succeed } from '../support/polls.ts';
+
+describe.skipIf(!hasNginx)('behind nginx', () => {
+  const cacheSeconds = 2;
+  const authorization = 'Bearer 0123456789abcdef';
+  let api: TestApi;
+  let nginx: Nginx;
+  beforeAll(async () => {
+    api = await startApi({
+      config: { apiKeys: ['0123456789abcdef'], publicCacheSeconds: cacheSeconds },
+    });
+    nginx = await Nginx.start(api.port);
+  });
+  afterAll(async () => {
+    await nginx[Symbol.asyncDispose]();
+    await api.close();
+  });
+
+  async function submit(): Promise<string> {
+    const response = await fetch(`${nginx.url}/tasks`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: '{"type":"noop","group":"a/b"}',
+    });
+    return ((await response.json()) as { id: string }).id;
+  }
+
+  const get = (id: string, headers: Record<string, string> = {}) =>
+    fetch(`${nginx.url}/tasks/${id}`, { headers });
+
+  /** The requests for a task that reach the service while `work` goes on. */
+  async function arriving(work: () => Promise<unknown>): Promise<number> {
+    let count = 0;
+    const onRequest = () => {
+      count += 1;
+    };
+    api.server.on('request', onRequest);
+    await work();
+    api.server.off('request', onRequest);
+    return count;
+  }
+
+  test('polls of the same task are one', async () => {
+    const id = await submit();
+
+    const arrived = await arriving(async () => {
+      const answers = await Promise.all(Array.from({ length: 200 }, () => get(id)));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      expect(new Set(await Promise.all(answers.map((answer) => answer.text()))).size).toBe(1);
+    });
+
+    expect(arrived).toBeLessThanOrEqual(2);
+  });
+
+  test('who has the newest is told so by the cache', async () => {
+    const id = await submit();
+    const etag = (await get(id)).headers.get('etag') ?? '';
+
+    const arrived = await arriving(async () => {
+      const answer = await get(id, { 'if-none-match': etag });
+      expect([answer.status, answer.headers.get('etag')]).toEqual([304, etag]);
+      expect(answer.headers.get('cache-control')).toBe(`public, max-age=0, s-maxage=${cacheSeconds}`);
+    });
+
+    expect(arrived).toBe(0);
+  });
+
+  test('a change is seen once the time is up, and what has not changed is confirmed', async () => {
+    const id = await submit();
+    await get(id);
+    await sleep(cacheSeconds * 1000 + 1_000);
+    expect((await get(id)).status).toBe(200);
+
+    await bump(api.store, id, 'news');
+
+    await eventually(async () => ((await (await get(id)).json()) as { message: string }).message === 'news');
+  });
+
+  test('a page is nobody else’s, and no JSON', async () => {
+    const id = await submit();
+    const page = () => get(id, { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' });
+
+    const arrived = await arriving(async () => {
+      for (const _again of [1, 2, 3]) {
+        const response = await page();
+        expect(response.headers.get('content-type')).toMatch(/^text\/html/);
+        expect(response.headers.get('cache-control')).toBe('private, no-cache');
+        expect((await get(id)).headers.get('content-type')).toMatch(/^application\/json/);
+      }
+    });
+
+    expect(arrived).toBe(4);
+  });
+
+  test('a poll that is held holds up nobody', async () => {
+    const id = await submit();
+    const etag = (await get(id)).headers.get('etag') ?? '';
+    const held = [1, 2, 3].map(() => get(id, { prefer: 'wait=30', 'if-none-match': etag }));
+    await eventually(() => api.reading.watchers.count === 3);
+
+    const startedMs = performance.now();
+    for (let poll = 0; poll < 20; poll += 1) expect((await get(id)).status).toBe(200);
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+
+    await bump(api.store, id, 'news');
+    for (const response of await Promise.all(held)) {
+      expect(response.headers.get('cache-control')).toBe('no-store');
+      expect(await response.json()).toMatchObject({ message: 'news' });
+    }
+  });
+
+  test('a held poll whose client leaves is let go of', async () => {
+    const id = await submit();
+    const control = new AbortController();
+    const headers = { prefer: 'wait=60' };
+    const held = fetch(`${nginx.url}/tasks/${id}`, { headers, signal: control.signal });
+    held.catch(() => undefined);
+    await eventually(() => api.reading.watchers.count === 1);
+
+    control.abort();
+
+    await eventually(() => api.reading.watchers.count === 0);
+  });
+
+  test('a stream passes as it comes, to its end', async () => {
+    const id = await submit();
+    await using stream = await EventReader.open(`${nginx.url}/tasks/${id}/events`);
+    await stream.until(({ events }) => events.length === 1);
+
+    await bump(api.store, id, 'news');
+    await stream.until(({ events }) => events.length === 2);
+    await succeed(api.store, id);
+    await stream.until(({ isClosed }) => isClosed);
+
+    expect(stream.names).toEqual(['task', 'task', 'task', 'end']);
+  });
+
+  test('keys are asked for, and groups with slashes found', async () => {
+    const id = await submit();
+    const group = `${nginx.url}/groups/a%2Fb`;
+
+    expect((await fetch(group)).status).toBe(401);
+    const response = await fetch(group, { headers: { authorization } });
+    expect(await response.text()).toContain(id);
+  });
+
+  test('what there is not is not kept', async () => {
+    const response = await get('01a20ada-0000-7000-8000-000000000000');
+
+    expect([response.status, response.headers.get('cache-control')]).toEqual([404, 'no-store']);
+  });
+});

@@ -1,0 +1,99 @@
+/**
+ * A real nginx with the configuration that the README recommends, word for word but for ports and folders.
+ * Where none is installed, the tests that need one are skipped and say so.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { eventually } from './eventually.ts';
+
+const candidates = ['/usr/sbin', '/usr/local/sbin', ...(process.env.PATH ?? '').split(path.delimiter)];
+const nginxPath = candidates.map((folder) => path.join(folder, 'nginx')).find(isExecutable);
+
+if (nginxPath === undefined) {
+  process.stderr.write(
+    'Tests with nginx are skipped: it is not installed (Debian: apt-get install nginx-light).\n',
+  );
+}
+
+/** `describe.skipIf(!hasNginx)` */
+export const hasNginx = nginxPath !== undefined;
+
+export class Nginx implements AsyncDisposable {
+  readonly url: string;
+  private readonly folder: string;
+  private readonly child: ChildProcess;
+
+  private constructor(url: string, folder: string, child: ChildProcess) {
+    this.url = url;
+    this.folder = folder;
+    this.child = child;
+  }
+
+  /** In front of the service at a port of this machine. */
+  static async start(port: number): Promise<Nginx> {
+    if (nginxPath === undefined) throw new Error('nginx is not installed');
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'headway-nginx-'));
+    const listenPort = await freePort();
+    const recommended = (await recommendedConfig())
+      .replace('listen 80;', `listen 127.0.0.1:${listenPort};`)
+      .replace('127.0.0.1:3000', `127.0.0.1:${port}`)
+      .replace('/var/cache/nginx/headway', path.join(folder, 'cache'));
+    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+      .map((kind) => `${kind}_temp_path ${folder}/${kind};`)
+      .join('\n');
+    await writeFile(
+      path.join(folder, 'nginx.conf'),
+      `daemon off; master_process off; pid ${folder}/pid; error_log stderr;
+       events { worker_connections 1024; }
+       http { access_log off; ${temporary}\n${recommended} }`,
+    );
+    const child = spawn(nginxPath, ['-p', folder, '-e', 'stderr', '-c', path.join(folder, 'nginx.conf')]);
+    let complaints = '';
+    child.stderr.on('data', (chunk) => {
+      complaints += chunk;
+    });
+    const url = `http://127.0.0.1:${listenPort}`;
+    const nginx = new Nginx(url, folder, child);
+    await eventually(async () => {
+      if (child.exitCode !== null) throw new Error(complaints);
+      return (await fetch(`${url}/healthz`)).ok;
+    });
+    return nginx;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const exited = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill('SIGTERM');
+    await exited;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The one block of nginx configuration in the README. */
+async function recommendedConfig(): Promise<string> {
+  const readme = await readFile(path.join(import.meta.dirname, '../../README.md'), 'utf8');
+  const [, config] = /^```nginx\n(.*?)^```$/ms.exec(readme) ?? [];
+  if (config === undefined) throw new Error('the README recommends no nginx configuration');
+  return config;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
