@@ -64,11 +64,11 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
     key: row.key,
     group: row.group,
     status: row.status,
-    percentDone: row.percentDone,
+    percentDone: percentDone(row),
     done: row.done,
     total: row.total,
     unit: row.unit,
-    ratePerSecond: row.ratePerSecond,
+    ratePerSecond: row.ratePerSecond === null ? null : Number(row.ratePerSecond.toPrecision(6)),
     etaSeconds: etaSeconds(row),
     message: row.message,
     attempt: row.attempt,
@@ -94,10 +94,19 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
   };
 }
 
+/** To two decimals, as 55.00000000000001 is for nobody; below 100 it stays below. */
+function percentDone({ percentDone: exact }: TaskRow): number {
+  return exact === 100 ? 100 : Math.min(99.99, rounded(exact, 100));
+}
+
+function rounded(value: number, parts: number): number {
+  return Math.round(value * parts) / parts;
+}
+
 function etaSeconds(row: TaskRow): number | null {
   const { done, total, ratePerSecond } = row;
   if (row.status !== 'running' || done === null || total === null || !ratePerSecond) return null;
-  return Math.round((Math.max(0, total - done) / ratePerSecond) * 10) / 10;
+  return rounded(Math.max(0, total - done) / ratePerSecond, 10);
 }
 
 function time(at: Date | null): string | null {

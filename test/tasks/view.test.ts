@@ -128,6 +128,21 @@ describe('the view of a task', () => {
   });
 });
 
+describe('the figures', () => {
+  it.each([
+    [55.00000000000001, 55],
+    [33.33333, 33.33],
+    [99.999, 99.99],
+    [100, 100],
+  ])('are as exact as people need them: %d is %d percent', (percentDone, shown) => {
+    expect(view({ percentDone }).percentDone).toBe(shown);
+  });
+
+  it('keep a small rate', () => {
+    expect(view({ ratePerSecond: 0.000123456789 }).ratePerSecond).toBe(0.000123457);
+  });
+});
+
 describe('the time left', () => {
   it.each([
     ['queued', 50, 200, 20, null],
