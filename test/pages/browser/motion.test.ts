@@ -59,6 +59,24 @@ describe.skipIf(!hasBrowser)("the bar of a task's page", () => {
     expect(values.at(-1)).toBe(50);
   });
 
+  test('begins to move as soon as there is news', async (context) => {
+    const { server, page, frames } = await arrange(context);
+    const changedAt: number[] = [];
+    for (let percent = 12; percent <= 20; percent += 2) {
+      changedAt.push(nowMs());
+      server.show(at(percent));
+      await page.waitForTimeout(1200);
+    }
+
+    const seen = await frames();
+    const delays = changedAt.map((at) => {
+      const before = seen.findLast((frame) => frame.at <= at)?.bar ?? 0;
+      return (seen.find((frame) => frame.at > at && frame.bar > before)?.at ?? Number.POSITIVE_INFINITY) - at;
+    });
+    // The middle one: a single one may be late where the machine is busy.
+    expect(delays.toSorted((a, b) => a - b)[2]).toBeLessThan(300);
+  });
+
   test('is at its end at once when the task has succeeded', async (context) => {
     const { server, page, frames } = await arrange(context);
     server.show(at(20));
