@@ -5,7 +5,6 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
-import { onDeparture } from './departure.ts';
 import { write } from './pollable.ts';
 import type { Watchers } from './watchers.ts';
 
@@ -38,8 +37,7 @@ export class EventStream {
   private readonly pending = new Map<string, Buffer>();
   private readonly watchers: Watchers;
   private readonly onEnd: () => void;
-  /** What to undo when the stream ends. */
-  private readonly undo: readonly (() => void)[];
+  private readonly leave: () => void;
   private beatDeadline: { cancel(): void };
   /** At the last beat something waited for the client, which has read nothing since. */
   private wasStuck = false;
@@ -52,9 +50,9 @@ export class EventStream {
     this.response = reply.raw;
     this.onEnd = options.onEnd;
     // Not before the caller has begun to watch.
-    const leave = watchers.enter(() => queueMicrotask(() => this.close()));
-    const stay = onDeparture(this.response, () => queueMicrotask(() => this.ended()));
-    this.undo = [leave, stay];
+    this.leave = watchers.enter(() => queueMicrotask(() => this.close()));
+    // It had left before: its close has passed.
+    if (this.response.req.socket.destroyed) queueMicrotask(() => this.ended());
     reply.hijack();
     this.response.writeHead(200, [...streamHeaders]);
     this.response.on('close', () => this.ended());
@@ -136,7 +134,7 @@ export class EventStream {
     this.rest = nothing;
     this.pending.clear();
     this.beatDeadline.cancel();
-    for (const undo of this.undo) undo();
+    this.leave();
     this.onEnd();
   }
 }

@@ -1,6 +1,5 @@
 /** Holds a request until there is news, its time is up, its client leaves, or the process stops. */
 import type { ServerResponse } from 'node:http';
-import { onDeparture } from './departure.ts';
 import type { WaitEnd, Watchers } from './watchers.ts';
 
 /**
@@ -15,6 +14,7 @@ export function hold(
 ): Promise<WaitEnd> {
   return new Promise((resolve, reject) => {
     let ended: WaitEnd | undefined;
+    const onClose = () => end('left');
     let letGo = () => undefined as unknown;
     const end = (how: WaitEnd) => {
       if (ended !== undefined) return;
@@ -25,16 +25,18 @@ export function hold(
     try {
       const leave = watchers.enter(() => end('stopping'));
       const deadline = watchers.after(seconds * 1000, () => end('time'));
-      const stay = onDeparture(response, () => end('left'));
+      response.on('close', onClose);
       const unwatch = watch(() => end('news'));
       letGo = () => {
         leave();
         deadline.cancel();
-        stay();
+        response.off('close', onClose);
         unwatch();
       };
       // It may have ended before there was anything to let go of.
       if (ended !== undefined) letGo();
+      // It had left before: its close has passed.
+      else if (response.req.socket.destroyed) end('left');
     } catch (error) {
       reject(error);
     }
