@@ -331,7 +331,7 @@ describe('too many who wait', () => {
 });
 
 describe('when the service stops', () => {
-  test('all who wait are answered with what there is, and who comes then does not wait', async () => {
+  test('all who wait are answered with what there is, and who comes then hardly waits', async () => {
     await using stopping = await startApi();
     const id = await newTask(stopping);
     const etag = await etagOf(id, stopping);

@@ -95,6 +95,21 @@ describe('a first read', () => {
     expect(own.gate.count('snapshot-rows')).toBeLessThanOrEqual(4);
   });
 
+  it('after the other costs at most a hundred statements a second', async () => {
+    const ids = await addFinished(store.db.pool, { count: 400 });
+    const startedMs = performance.now();
+
+    const reads: Promise<unknown>[] = [];
+    for (const id of ids) {
+      reads.push(own.snapshots.read(id));
+      await sleep(3);
+    }
+    await Promise.all(reads);
+
+    const seconds = (performance.now() - startedMs) / 1000;
+    expect(own.gate.count('snapshot-rows')).toBeLessThanOrEqual(seconds * 100 + 1);
+  });
+
   it('that fails is told to those who asked, and the next is none the worse', async () => {
     const id = await newTask();
     await store.db.pool.query('ALTER TABLE task_state RENAME TO away');

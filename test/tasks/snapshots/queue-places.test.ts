@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { placeLimit } from '../../../src/tasks/read.ts';
+import { compareLooks, placeIn, secondsToStart } from '../../../src/tasks/snapshots/queue-places.ts';
+
+const look = (times: number[], leavingPerSecond?: number) => ({ times, atMs: 0, leavingPerSecond });
+
+describe('the place in a queue', () => {
+  it.each([
+    ['of the first', [100, 200, 300], 100, 1],
+    ['of one in the middle', [100, 200, 300], 200, 2],
+    ['of one that came after the look', [100, 200, 300], 400, 4],
+    ['of one in an empty queue', [], 100, 1],
+    ['of one that has been taken since', [200, 300], 100, 1],
+  ])('%s', (_what, times, createdMs, place) => {
+    expect(placeIn({ times }, createdMs)).toBe(place);
+  });
+
+  it('is not told of one that is far back', () => {
+    const times = Array.from({ length: placeLimit }, (_, index) => index);
+
+    expect(placeIn({ times }, placeLimit - 1)).toBe(placeLimit);
+    expect(placeIn({ times }, placeLimit)).toBeNull();
+  });
+});
+
+describe('how fast a queue moves', () => {
+  it('is told by two looks', () => {
+    const before = look([100, 200, 300, 400]);
+
+    expect(compareLooks(before, [300, 400, 500], 2_000).leavingPerSecond).toBe(1);
+    expect(compareLooks(before, [100, 200, 300, 400], 2_000).leavingPerSecond).toBe(0);
+  });
+
+  it('is not told by one, nor by two that are far apart', () => {
+    expect(compareLooks(undefined, [1], 0).leavingPerSecond).toBeUndefined();
+    expect(compareLooks(look([1]), [], 61_000).leavingPerSecond).toBeUndefined();
+  });
+
+  it('says how long a task may have to wait; a queue that stands still is taken for one that was not seen to move', () => {
+    expect(secondsToStart(look([1, 2, 3, 4], 2), 4)).toBe(2);
+    expect(secondsToStart(look([1, 2, 3, 4, 5]), 5)).toBe(1);
+    expect(secondsToStart(look([1, 2, 3, 4, 5], 0), 5)).toBe(1);
+  });
+});
