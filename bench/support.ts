@@ -57,7 +57,7 @@ export async function withServiceOn(
   try {
     await usingDatabase(databaseUrl, (db) => work({ url: service.url, databaseUrl, db }));
   } finally {
-    await service.stop({ graceMs: 1_000 });
+    await service.stop({ graceSeconds: 1, drainSeconds: 0 });
   }
 }
 

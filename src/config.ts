@@ -13,6 +13,10 @@ const apiKey = z
   .string()
   .regex(/^[\x21-\x2b\x2d-\x7e]{16,200}$/, 'keys of 16 to 200 visible ASCII characters, separated by commas');
 
+/** `api` has no runners, `worker` no HTTP but for health, `all` everything. */
+export const roles = ['all', 'api', 'worker'] as const;
+export type Role = (typeof roles)[number];
+
 const environment = z.object({
   HOST: z.string().min(1, 'an address to listen on, such as 127.0.0.1').default('127.0.0.1'),
   PORT: wholeNumber(0, 65535).default(3000),
@@ -20,6 +24,7 @@ const environment = z.object({
     .string()
     .regex(/^postgres(ql)?:\/\//, 'a PostgreSQL URL, such as postgresql://user:password@host/database')
     .optional(),
+  HEADWAY_ROLE: z.enum(roles, { error: `one of ${roles.join(', ')}` }).default('all'),
   HEADWAY_DATA_DIR: z.string().min(1, 'a folder').default('.headway'),
   HEADWAY_API_KEYS: z
     .string()
@@ -29,6 +34,8 @@ const environment = z.object({
   HEADWAY_RUNNERS: wholeNumber(0, 64).default(1),
   HEADWAY_SLOTS: wholeNumber(1, 1000).default(10),
   HEADWAY_LEASE_SECONDS: wholeNumber(2, 3600).default(15),
+  HEADWAY_GRACE_SECONDS: wholeNumber(0, 3600).default(20),
+  HEADWAY_DRAIN_SECONDS: wholeNumber(0, 600).default(0),
   HEADWAY_MAX_UPLOAD_MB: wholeNumber(1, 1024).default(100),
   HEADWAY_PUBLIC_CACHE_SECONDS: wholeNumber(0, 60).default(0),
   HEADWAY_MAX_WATCHERS: wholeNumber(0, 1_000_000).default(10_000),
@@ -42,6 +49,7 @@ const environment = z.object({
 });
 
 export interface Config {
+  readonly role: Role;
   readonly host: string;
   readonly port: number;
   /** Undefined: an embedded PostgreSQL in `dataDir`. */
@@ -52,6 +60,10 @@ export interface Config {
   readonly runners: number;
   readonly slots: number;
   readonly leaseSeconds: number;
+  /** How long running attempts and requests in flight may take after SIGTERM. */
+  readonly graceSeconds: number;
+  /** How long after SIGTERM requests are served at least. */
+  readonly drainSeconds: number;
   readonly maxUploadBytes: number;
   /** For how long a shared cache may answer polls of a task's JSON; 0 for not at all. */
   readonly publicCacheSeconds: number;
@@ -86,14 +98,17 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   }
   const settings = parsed.data;
   const config: Config = {
+    role: settings.HEADWAY_ROLE,
     host: settings.HOST,
     port: settings.PORT,
     databaseUrl: settings.DATABASE_URL,
     dataDir: path.resolve(projectDir, settings.HEADWAY_DATA_DIR),
     apiKeys: settings.HEADWAY_API_KEYS ?? [],
-    runners: settings.HEADWAY_RUNNERS,
+    runners: settings.HEADWAY_ROLE === 'api' ? 0 : settings.HEADWAY_RUNNERS,
     slots: settings.HEADWAY_SLOTS,
     leaseSeconds: settings.HEADWAY_LEASE_SECONDS,
+    graceSeconds: settings.HEADWAY_GRACE_SECONDS,
+    drainSeconds: settings.HEADWAY_DRAIN_SECONDS,
     maxUploadBytes: settings.HEADWAY_MAX_UPLOAD_MB * 1024 * 1024,
     publicCacheSeconds: settings.HEADWAY_PUBLIC_CACHE_SECONDS,
     maxWatchers: settings.HEADWAY_MAX_WATCHERS,
@@ -101,7 +116,13 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     jobsDir: settings.HEADWAY_JOBS_DIR === undefined ? undefined : path.resolve(settings.HEADWAY_JOBS_DIR),
     logLevel: settings.HEADWAY_LOG_LEVEL,
   };
-  if (config.apiKeys.length === 0 && !isLoopback(config.host)) {
+  if (config.role !== 'all' && config.databaseUrl === undefined) {
+    throw new ConfigError(
+      `DATABASE_URL: the role ${config.role} needs a PostgreSQL that all processes share; set DATABASE_URL, or leave the role out to have everything in one process`,
+    );
+  }
+  // A worker serves nothing but its health.
+  if (config.role !== 'worker' && config.apiKeys.length === 0 && !isLoopback(config.host)) {
     throw new ConfigError(
       `HOST: ${config.host} is reachable from other machines, and without HEADWAY_API_KEYS anybody there could submit and read tasks; set HEADWAY_API_KEYS, or HOST=127.0.0.1`,
     );

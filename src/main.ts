@@ -5,13 +5,13 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { withDatabase } from './commands/database.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { CommandError, UsageError } from './commands/errors.ts';
 import { registerPrune } from './commands/prune.ts';
 import { say } from './commands/terminal.ts';
-import { ConfigError, loadConfig, projectDir } from './config.ts';
+import { ConfigError, loadConfig, projectDir, type Role, roles } from './config.ts';
 import { EmbeddedPostgresError } from './database/embedded/postgres.ts';
 import { DatabaseSetupError, migrate } from './database/migrate.ts';
 import { JobFileError } from './jobs/registry.ts';
@@ -31,6 +31,12 @@ const program = new Command('headway')
 program
   .command('serve', { isDefault: true })
   .description('run the service: pages and API, and runners for the tasks')
+  .addOption(
+    new Option(
+      '--role <role>',
+      'api: no runners; worker: no pages and API, only /healthz and /readyz; both need DATABASE_URL. Instead of HEADWAY_ROLE',
+    ).choices(roles),
+  )
   .action(serve);
 
 program
@@ -43,14 +49,14 @@ registerDoctor(program);
 
 await program.parseAsync().catch(explainAndExit);
 
-async function serve(): Promise<void> {
-  const config = loadConfig(process.env);
+async function serve({ role }: { role?: Role }): Promise<void> {
+  const config = loadConfig({ ...process.env, ...(role && { HEADWAY_ROLE: role }) });
   const log = createLog(config.logLevel, 'headway');
   // Loaded here: the other commands start faster without it, and work also where a part of it does not.
   const { Service } = await import('./service.ts');
   const service = await Service.start(config, log);
-  stopOnSignals(service, (signal, graceMs) =>
-    say(`\n${signal}: stopping, running tasks have ${graceMs / 1000} s …`),
+  stopOnSignals(service, config, (signal, graceSeconds) =>
+    say(`\n${signal}: stopping, running tasks have ${graceSeconds} s …`),
   );
   say(`Headway is ready: ${service.url}`);
 }

@@ -1,7 +1,9 @@
 /** Builds the parts of a parent process, starts them in order and stops them in the opposite one. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { buildApp } from './api/app.ts';
+import { type AppOptions, buildApp, buildHealthApp } from './api/app.ts';
+import { Drain } from './api/drain.ts';
 import { Reading } from './api/reading/reading.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase } from './database/database.ts';
@@ -9,6 +11,8 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedde
 import { migrate } from './database/migrate.ts';
 import { loadRegistry, ownJobsFolder, resultLinkOf, retentionDaysByType } from './jobs/registry.ts';
 import { Supervisor } from './jobs/supervisor.ts';
+import { monotonicMs } from './monotonic.ts';
+import type { StopOptions } from './shutdown.ts';
 import { Sweeper } from './sweeper.ts';
 import { TaskQueue } from './tasks/queue.ts';
 import { Reaper } from './tasks/reaper/reaper.ts';
@@ -20,6 +24,7 @@ export class Service {
   /** Where it listens: `http://host:port`. */
   readonly url: string;
   private readonly parts: Parts;
+  private readonly hurry = new AbortController();
   private stopping: Promise<void> | undefined;
 
   private constructor(url: string, parts: Parts) {
@@ -28,7 +33,7 @@ export class Service {
   }
 
   /**
-   * Starts everything and resolves when a task that is submitted is run.
+   * Starts what the role asks for, and resolves when it serves and takes tasks.
    * @throws {EmbeddedPostgresError | DatabaseSetupError | JobFileError | Error} what keeps it from starting
    */
   static async start(config: Config, log: Logger): Promise<Service> {
@@ -47,21 +52,12 @@ export class Service {
       started.push(() => queue.close());
       const { retentionDays, leaseSeconds, runners, slots, logLevel } = config;
       const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
-      const state = { isShuttingDown: false };
-      const { maxWatchers } = config;
-      const reading = new Reading({ store, resultLink: resultLinkOf(registry), maxWatchers, log });
-      started.push(() => reading.stop());
-      reading.start();
-
-      const app = await buildApp({
-        config,
-        store,
-        reading,
-        registry,
-        log,
-        isShuttingDown: () => state.isShuttingDown,
+      const drain = new Drain();
+      const { app, reading } = await buildServer({ config, store, registry, log, drain });
+      started.push(async () => {
+        await app.close();
+        await reading?.stop();
       });
-      started.push(() => app.close());
       await app.listen({ host: config.host, port: config.port });
       const supervisor = new Supervisor({
         store,
@@ -89,7 +85,7 @@ export class Service {
         supervisor,
         reaper,
         sweeper,
-        state,
+        drain,
       });
     } catch (error) {
       for (const stop of started.reverse()) await stop().catch(() => undefined);
@@ -98,26 +94,36 @@ export class Service {
   }
 
   /**
-   * Stops taking tasks, gives running attempts up to `graceMs`, hands back what still runs, and stops
-   * everything, an embedded PostgreSQL that nobody else uses included. Pages are served until then.
+   * Stops taking tasks, gives running attempts their grace, hands back what still runs, and stops everything,
+   * an embedded PostgreSQL that nobody else uses included. Until then requests are served, and tasks that are
+   * submitted wait for whoever runs them; those that are in flight at the end have what is left of the grace.
    */
-  stop({ graceMs }: { graceMs: number }): Promise<void> {
-    this.stopping ??= this.stopParts(graceMs);
+  stop(options: StopOptions): Promise<void> {
+    this.stopping ??= this.stopParts(options);
     return this.stopping;
   }
 
-  /** Ends the runners without further grace; `stop` then resolves at once. */
+  /** Ends runners and requests without further grace; `stop` then resolves at once. */
   stopNow(): void {
     this.parts.supervisor.killAll();
+    this.hurry.abort();
   }
 
-  private async stopParts(graceMs: number): Promise<void> {
-    const { postgres, db, queue, reading, app, supervisor, reaper, sweeper, state } = this.parts;
-    state.isShuttingDown = true;
-    reading.release();
-    await supervisor.stop(graceMs);
+  private async stopParts({ graceSeconds, drainSeconds }: StopOptions): Promise<void> {
+    const { postgres, db, queue, reading, app, supervisor, reaper, sweeper, drain } = this.parts;
+    const { signal } = this.hurry;
+    const untilMs = monotonicMs() + 1000 * graceSeconds;
+    drain.begin();
+    reading?.release();
+    await Promise.all([
+      supervisor.stop(1000 * graceSeconds),
+      sleep(1000 * drainSeconds, undefined, { signal }).catch(() => undefined),
+    ]);
+    // Who has come since.
+    reading?.release();
+    await drain.finish({ untilMs, signal });
     await Promise.all([reaper.stop(), sweeper.stop(), app.close()]);
-    await reading.stop();
+    await reading?.stop();
     await queue.close();
     await db.close();
     await postgres?.stop();
@@ -128,12 +134,26 @@ interface Parts {
   readonly postgres: EmbeddedPostgres | undefined;
   readonly db: Database;
   readonly queue: TaskQueue;
-  readonly reading: Reading;
+  /** Undefined in a worker. */
+  readonly reading: Reading | undefined;
   readonly app: FastifyInstance;
   readonly supervisor: Supervisor;
   readonly reaper: Reaper;
   readonly sweeper: Sweeper;
-  readonly state: { isShuttingDown: boolean };
+  readonly drain: Drain;
+}
+
+/** The HTTP server of a role, and what it reads from. */
+async function buildServer(
+  options: Required<Omit<AppOptions, 'reading'>>,
+): Promise<{ app: FastifyInstance; reading: Reading | undefined }> {
+  const { config, store, registry, log } = options;
+  if (config.role === 'worker') return { app: await buildHealthApp(options), reading: undefined };
+  const { maxWatchers } = config;
+  const reading = new Reading({ store, resultLink: resultLinkOf(registry), maxWatchers, log });
+  const app = await buildApp({ ...options, reading });
+  reading.start();
+  return { app, reading };
 }
 
 function startPostgres(config: Config, log: Logger): Promise<EmbeddedPostgres> {

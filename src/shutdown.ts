@@ -1,9 +1,7 @@
 /** When to stop, and how long running work may take: from the signals of a terminal or a service manager. */
 
 /** Ctrl-C: a person waits. */
-const interruptGraceMs = 3_000;
-/** A service manager: work may end. */
-const terminateGraceMs = 20_000;
+const interruptGraceSeconds = 3;
 /** Past its grace a stop that still waits, for a database that does not answer, is given up. */
 const overdueMs = 5_000;
 /** How long a second signal leaves for runners to be taken back and PostgreSQL to be stopped. */
@@ -11,16 +9,27 @@ const atOnceMs = 2_500;
 /** npm and a terminal both pass a Ctrl-C on: within this time two signals are one. */
 const sameSignalMs = 500;
 
+export interface StopOptions {
+  /** For running attempts, and for requests in flight. */
+  readonly graceSeconds: number;
+  /** For how long requests are served at least. */
+  readonly drainSeconds: number;
+}
+
 export interface Stoppable {
-  stop(options: { graceMs: number }): Promise<void>;
+  stop(options: StopOptions): Promise<void>;
   stopNow(): void;
 }
 
 /**
- * Stops `service` at the first SIGINT (3 s of grace), SIGTERM or SIGHUP (20 s), at once at a second
- * one, and ends the process: exit code 0, or 1 where stopping failed.
+ * Stops `service` at the first SIGTERM or SIGHUP with the times given, at SIGINT with 3 s of grace; at once at a
+ * second one. Ends the process: exit code 0, or 1 where stopping failed.
  */
-export function stopOnSignals(service: Stoppable, onStop: (signal: string, graceMs: number) => void): void {
+export function stopOnSignals(
+  service: Stoppable,
+  { graceSeconds, drainSeconds }: StopOptions,
+  onStop: (signal: string, graceSeconds: number) => void,
+): void {
   let firstAt: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     if (firstAt !== undefined) {
@@ -31,10 +40,13 @@ export function stopOnSignals(service: Stoppable, onStop: (signal: string, grace
       return;
     }
     firstAt = performance.now();
-    const graceMs = signal === 'SIGINT' ? interruptGraceMs : terminateGraceMs;
-    onStop(signal, graceMs);
-    exitAfter(graceMs + overdueMs);
-    service.stop({ graceMs }).then(
+    const times =
+      signal === 'SIGINT'
+        ? { graceSeconds: Math.min(interruptGraceSeconds, graceSeconds), drainSeconds: 0 }
+        : { graceSeconds, drainSeconds };
+    onStop(signal, times.graceSeconds);
+    exitAfter(1000 * Math.max(times.graceSeconds, times.drainSeconds) + overdueMs);
+    service.stop(times).then(
       () => process.exit(0),
       (error) => {
         process.stderr.write(

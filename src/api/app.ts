@@ -9,6 +9,7 @@ import type { Store } from '../tasks/store.ts';
 import { Access } from './access.ts';
 import type { ApiContext } from './context.ts';
 import { datasetRoutes } from './datasets.ts';
+import { Drain } from './drain.ts';
 import { guard } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { homeRoutes } from './home.ts';
@@ -34,8 +35,8 @@ export interface AppOptions {
   readonly reading: Reading;
   readonly registry: JobRegistry;
   readonly log: Logger;
-  /** Makes /readyz say so, so that a balancer sends nobody any more. */
-  readonly isShuttingDown?: () => boolean;
+  /** Begun and finished by the caller, before it closes the server. */
+  readonly drain?: Drain;
 }
 
 const serverOptions = {
@@ -48,7 +49,7 @@ const serverOptions = {
   bodyLimit: 1024 * 1024,
   // The longest group, percent-encoded.
   routerOptions: { maxParamLength: 2_000 },
-  // A stop does not wait for clients; an upload that it cuts is no submit.
+  // Those that `Drain` has left; an upload that is cut off is no submit.
   forceCloseConnections: true,
   // What comes while it stops is served or cut off, but never with a body that is no problem.
   return503OnClosing: false,
@@ -58,15 +59,8 @@ const serverOptions = {
 
 /** Builds the server; the caller listens and closes. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { config, store, reading, registry, log, isShuttingDown = () => false } = options;
-  const handleError = answerError(log);
-  const app = Fastify({
-    ...serverOptions,
-    // With a logger of its own Fastify makes a child of it for each request, polls too; ours is in the context.
-    logger: false,
-    clientErrorHandler: answerBrokenRequest,
-    frameworkErrors: handleError,
-  });
+  const { config, store, reading, registry, log, drain = new Drain() } = options;
+  const app = createServer(log, drain);
   const access = new Access(config.apiKeys);
   const context: ApiContext = {
     config,
@@ -75,13 +69,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     registry,
     log,
     resultLink: resultLinkOf(registry),
-    isShuttingDown,
+    drain,
   };
 
-  app.server.on('checkExpectation', answerExpectation);
-  app.setErrorHandler(handleError);
-  answerUnknownRoutes(app, log);
-  logRequests(app, log);
   guard(app, access);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -118,5 +108,39 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     done();
   });
   await app.ready();
+  return app;
+}
+
+/** What a worker serves: its health, which is no secret. */
+export async function buildHealthApp({
+  store,
+  log,
+  drain,
+}: Required<Pick<AppOptions, 'store' | 'log' | 'drain'>>): Promise<FastifyInstance> {
+  const app = createServer(log, drain);
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('x-content-type-options', 'nosniff');
+    done();
+  });
+  healthRoutes(app, { store, drain });
+  await app.ready();
+  return app;
+}
+
+/** A server that answers whatever is wrong with a request, and logs what has a route. */
+function createServer(log: Logger, drain: Drain): FastifyInstance {
+  const handleError = answerError(log);
+  const app = Fastify({
+    ...serverOptions,
+    // With a logger of its own Fastify makes a child of it for each request, polls too; ours is in the context.
+    logger: false,
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: handleError,
+  });
+  drain.follow(app.server);
+  app.server.on('checkExpectation', answerExpectation);
+  app.setErrorHandler(handleError);
+  answerUnknownRoutes(app, log);
+  logRequests(app, log);
   return app;
 }

@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { Store } from '../tasks/store.ts';
 import type { ResultLink } from '../tasks/view.ts';
+import type { Drain } from './drain.ts';
 import type { Reading } from './reading/reading.ts';
 
 export interface ApiContext {
@@ -14,7 +15,8 @@ export interface ApiContext {
   readonly log: Logger;
   readonly reading: Reading;
   readonly resultLink: ResultLink;
-  readonly isShuttingDown: () => boolean;
+  /** Under way: the process is about to stop. */
+  readonly drain: Drain;
 }
 
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;

@@ -8,13 +8,16 @@ import { unavailable } from './problems.ts';
 
 const readyTimeMs = 2000;
 
-export function healthRoutes(app: FastifyInstance, { store, isShuttingDown }: ApiContext): void {
+export function healthRoutes(
+  app: FastifyInstance,
+  { store, drain }: Pick<ApiContext, 'store' | 'drain'>,
+): void {
   const config = { isPublic: true, isPolled: true };
 
   app.get('/healthz', { config }, (_request, reply) => sendStatus(reply, 'alive'));
 
   app.get('/readyz', { config }, async (_request, reply) => {
-    if (isShuttingDown()) throw unavailable('The service is shutting down.');
+    if (drain.isUnderWay) throw unavailable('The service is shutting down.');
     const pending = await withinAnswerTime(pendingIn(store.db), readyTimeMs);
     if (pending.length > 0) {
       throw unavailable(`The database waits for migrations (npm run migrate): ${pending.join(', ')}.`);

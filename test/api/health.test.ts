@@ -14,7 +14,8 @@ test('a service that can serve says so', async () => {
 });
 
 test('a service that is shutting down lives, but is not ready', async () => {
-  await using api = await startApi({ isShuttingDown: () => true });
+  await using api = await startApi();
+  api.drain.begin();
 
   const [health, ready] = await Promise.all([fetch(`${api.url}/healthz`), fetch(`${api.url}/readyz`)]);
 

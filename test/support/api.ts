@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import { buildApp } from '../../src/api/app.ts';
+import { Drain } from '../../src/api/drain.ts';
 import { Reading } from '../../src/api/reading/reading.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { loadRegistry, resultLinkOf } from '../../src/jobs/registry.ts';
@@ -16,6 +17,7 @@ export interface TestApi extends AsyncDisposable {
   readonly port: number;
   readonly store: Store;
   readonly reading: Reading;
+  readonly drain: Drain;
   /** For those who count its requests. */
   readonly server: Server;
   /** Closes the server and leaves the store. */
@@ -25,7 +27,6 @@ export interface TestApi extends AsyncDisposable {
 
 export interface TestApiOptions {
   readonly config?: Partial<Config>;
-  readonly isShuttingDown?: () => boolean;
   /** Replaces parts of the store, to make them fail. */
   readonly changeStore?: (store: Store) => Store | Promise<Store>;
   /** Between the comments on silent streams; default 15,000. */
@@ -47,13 +48,14 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     log,
   });
   reading.start();
+  const drain = new Drain();
   const app = await buildApp({
     config,
     store,
     reading,
     registry,
     log,
-    ...(options.isShuttingDown && { isShuttingDown: options.isShuttingDown }),
+    drain,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const close = async () => {
@@ -69,6 +71,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     port: Number(new URL(url).port),
     store,
     reading,
+    drain,
     server: app.server,
     stopServing,
     close,

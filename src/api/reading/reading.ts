@@ -55,7 +55,7 @@ export class Reading {
     this.deadlines.start();
   }
 
-  /** Answers all who wait; who comes from now on does not wait. */
+  /** Answers all who wait; who comes from now on waits for a second at most. */
   release(): void {
     this.watchers.releaseAll();
   }

@@ -6,6 +6,8 @@ import { HttpProblem } from '../problems.ts';
 export type WaitEnd = 'news' | 'time' | 'left' | 'stopping';
 
 const retryAfterSeconds = 5;
+/** While the process stops, who comes is held for so long: clients that ask again at once ask once a second. */
+const lastWaitMs = 1_000;
 
 export class Watchers {
   /** After so long a silent stream says that it lives: proxies and load balancers close what is silent. */
@@ -28,7 +30,7 @@ export class Watchers {
 
   /**
    * Takes a client up.
-   * @param release called when the process stops, at once where it does already
+   * @param release called when the process stops, a second later where it does already
    * @returns what to call when the client has its answer or has left
    * @throws {HttpProblem} 503 when too many wait already
    */
@@ -38,11 +40,14 @@ export class Watchers {
         headers: { 'retry-after': String(retryAfterSeconds) },
       });
     }
-    if (this.isStopping) release();
     // A function of its own: the same one may be given twice.
     const entry = () => release();
     this.releases.add(entry);
-    return () => void this.releases.delete(entry);
+    const last = this.isStopping ? this.after(lastWaitMs, release) : undefined;
+    return () => {
+      last?.cancel();
+      this.releases.delete(entry);
+    };
   }
 
   /** Calls `due` after `ms`, on the timer that all share. */
@@ -50,7 +55,7 @@ export class Watchers {
     return this.deadlines.after(ms, due);
   }
 
-  /** Lets all go, and whoever comes from now on at once. */
+  /** Lets all go, and whoever comes from now on after a second. */
   releaseAll(): void {
     this.isStopping = true;
     for (const release of [...this.releases]) release();
