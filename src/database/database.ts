@@ -2,8 +2,10 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../generated/prisma/client.ts';
+import { PooledClient } from './client.ts';
 import { isConnectionError } from './errors.ts';
-import { connectTimeoutMs, sessionLimits } from './session.ts';
+import { connectTimeoutMs, keepAlive, sessionLimits } from './session.ts';
+import { watch } from './watchdog.ts';
 
 export interface Database {
   readonly url: string;
@@ -52,52 +54,16 @@ export function openPool(url: string, options: DatabaseOptions): pg.Pool {
     max: options.connections ?? 3,
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: 60_000,
-    keepAlive: true,
+    ...keepAlive,
     options: `${sessionLimits} ${options.sessionOptions ?? ''}`,
     query_timeout: options.statementTimeoutMs ?? 30_000,
     pipeline: options.pipeline ?? false,
-    Client: SelfClosingClient,
+    Client: PooledClient,
   });
   // A connection that breaks while idle is replaced on the next use; the statement that needs it reports.
   pool.on('error', () => undefined);
+  watch(pool, url);
   return pool;
-}
-
-/**
- * node-postgres reports a statement that timed out and goes on using its connection, on which the
- * next statement would wait behind the hung one, or join its transaction. This one closes it.
- */
-class SelfClosingClient extends pg.Client {
-  constructor(config?: string | pg.ClientConfig) {
-    super(config);
-    // While a client is out of its pool, nobody else listens: without this, a connection that breaks in a
-    // transaction ends the process. The statement under way, or the next, reports it.
-    this.on('error', () => undefined);
-    const query = this.query.bind(this) as (...args: unknown[]) => unknown;
-    const closeOnTimeout = (error: unknown) => {
-      if (error instanceof Error && error.message === 'Query read timeout') this.drop();
-    };
-    // The overloads of `query` come down to a callback or a promise; both are watched, neither is changed.
-    this.query = ((...args: unknown[]) => {
-      const callback = args.at(-1);
-      if (typeof callback === 'function') {
-        args[args.length - 1] = (error: unknown, result: unknown) => {
-          closeOnTimeout(error);
-          callback(error, result);
-        };
-        return query(...args);
-      }
-      const answer = query(...args);
-      if (answer instanceof Promise) answer.catch(closeOnTimeout);
-      return answer;
-    }) as typeof this.query;
-  }
-
-  private drop(): void {
-    // `connection` is not in the published types; it is what the pool itself destroys on a time-out.
-    const { connection } = this as unknown as { connection: { stream: { destroy(): void } } };
-    connection.stream.destroy();
-  }
 }
 
 /** One statement after the other on one connection: what a transaction of ours is given. */

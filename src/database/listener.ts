@@ -1,6 +1,6 @@
 /** A connection that waits for PostgreSQL notifications, and makes itself anew when it breaks. */
 import pg from 'pg';
-import { connectTimeoutMs } from './session.ts';
+import { connectTimeoutMs, keepAlive } from './session.ts';
 
 export interface ListenerOptions {
   readonly url: string;
@@ -43,7 +43,7 @@ export class Listener {
       connectionString: this.options.url,
       application_name: this.options.name,
       connectionTimeoutMillis: connectTimeoutMs,
-      keepAlive: true,
+      ...keepAlive,
       query_timeout: heartbeatMs,
     });
     this.client = client;

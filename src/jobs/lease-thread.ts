@@ -8,7 +8,7 @@ import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import pg from 'pg';
-import { sessionLimits } from '../database/session.ts';
+import { keepAlive, sessionLimits } from '../database/session.ts';
 import { monotonicMs } from '../monotonic.ts';
 import { renewLeaseSql } from '../tasks/lease.ts';
 import {
@@ -83,7 +83,7 @@ async function connect(): Promise<pg.Client> {
     application_name: 'headway lease',
     connectionTimeoutMillis: answerMs,
     query_timeout: answerMs,
-    keepAlive: true,
+    ...keepAlive,
     options: sessionLimits,
   });
   // Reported by the statement that needs the connection.
