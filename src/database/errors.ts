@@ -11,40 +11,63 @@ const connectionCodes = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
-  // Prisma: cannot reach, timed out, closed, no connection to be had from the pool
+  // Prisma: not let in, cannot reach, timed out, no such database, no TLS, closed, no connection to be had
+  'P1000',
   'P1001',
   'P1002',
+  'P1003',
   'P1008',
+  'P1010',
+  'P1011',
   'P1017',
   'P2024',
+  'P2037',
   'P2039',
-  // PostgreSQL: class 08 connection exception, 57P01 to 57P05 shutdown, crash, starting up, dropped, idle;
-  // 53300 too many connections, 25P02 transaction given up, 25P03 idle in transaction too long
-  '08000',
-  '08001',
-  '08003',
-  '08004',
-  '08006',
-  '08007',
+  // PostgreSQL has ended the session: shut down, crashed, database dropped, idle too long, transaction too long
   '57P01',
   '57P02',
-  '57P03',
+  '57P04',
   '57P05',
-  '53300',
   '25P03',
+  '25P04',
+  // ... or does not let us in: starting up, too many connections, no such database
+  '57P03',
+  '53300',
+  '3D000',
 ]);
 
-/** Refused for a reason that may be gone at the next try: locks, deadlocks, serialisation, limits, read-only. */
+/**
+ * Whole classes of SQLSTATE: connection exceptions, which poolers report too (08P01), and refused at the door:
+ * a password that is being changed is none of the tasks' business.
+ */
+const connectionClasses = ['08', '28'];
+
+/** Refused for a reason that may be gone at the next try. */
 const passingCodes = new Set([
+  // serialisation, unknown completion, deadlock
+  '40000',
   '40001',
+  '40003',
   '40P01',
+  // locks
   '55P03',
+  '55006',
+  // cancelled
+  '57000',
   '57014',
+  // out of disk, memory, or what was configured
   '53000',
   '53100',
   '53200',
   '53400',
+  // trouble with the machine
+  '58000',
+  '58030',
+  // read-only, as after a failover
   '25006',
+  // snapshot too old
+  '72000',
+  // Prisma: its transaction has ended, write conflict
   'P2028',
   'P2034',
 ]);
@@ -54,7 +77,11 @@ const connectionMessages =
 
 /** Whether the statement may not have reached the database, or its answer was lost. */
 export function isConnectionError(error: unknown): boolean {
-  return someCause(error, (code, message) => connectionCodes.has(code) || connectionMessages.test(message));
+  return someCause(error, (code, message) => isConnectionCode(code) || connectionMessages.test(message));
+}
+
+function isConnectionCode(code: string): boolean {
+  return connectionCodes.has(code) || (code.length === 5 && connectionClasses.includes(code.slice(0, 2)));
 }
 
 /** Whether trying again later may help: a lost connection, or a refusal that passes. */
@@ -68,7 +95,7 @@ const statementLimit = /query read timeout/i;
 export function isStatementLimit(error: unknown): boolean {
   return someCause(
     error,
-    (code, message) => ['25P03', '57014', 'P2028'].includes(code) || statementLimit.test(message),
+    (code, message) => ['25P03', '25P04', '57014', 'P2028'].includes(code) || statementLimit.test(message),
   );
 }
 

@@ -1,0 +1,197 @@
+/** Which errors are waited out: as PostgreSQL itself reports them, through each of our ways to ask it. */
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Database, openDatabase } from '../../src/database/database.ts';
+import { isConnectionError, isPassingError, isStatementLimit } from '../../src/database/errors.ts';
+import { killServer, makeDataDir, startHere } from '../support/embedded.ts';
+import { startRefusingPostgres } from '../support/fake-postgres.ts';
+import { administer } from '../support/server.ts';
+
+describe('what PostgreSQL refuses', () => {
+  let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
+  let url: string;
+  let db: Database;
+
+  beforeAll(async () => {
+    dataDir = await makeDataDir();
+    url = (await startHere(dataDir.path)).url;
+    db = openDatabase(url, { name: 'errors' });
+    await db.pool.query('CREATE TABLE thing (id int PRIMARY KEY, value int)');
+    await db.pool.query('INSERT INTO thing VALUES (1, 0), (2, 0)');
+    await db.pool.query('CREATE ROLE few LOGIN CONNECTION LIMIT 1');
+  });
+
+  afterAll(async () => {
+    await db.close();
+    await dataDir[Symbol.asyncDispose]();
+  });
+
+  /** What a statement throws: of node-postgres, and of Prisma. */
+  async function refusals(statement: string, settings = ''): Promise<unknown[]> {
+    const other = openDatabase(url, { name: 'errors', sessionOptions: settings });
+    const errors = await Promise.all([
+      other.pool.query(statement).catch((error: unknown) => error),
+      other.prisma.$executeRawUnsafe(statement).catch((error: unknown) => error),
+    ]);
+    await other.close();
+    return errors;
+  }
+
+  it.each([
+    ['writes while it is read-only', 'UPDATE thing SET value = 1', '-c default_transaction_read_only=on'],
+    ['a statement over its time', 'SELECT pg_sleep(5)', '-c statement_timeout=50'],
+    ['locks without end', 'SELECT pg_advisory_lock(n) FROM generate_series(1, 200000) AS n', ''],
+  ])('%s: passes', async (_what, statement, settings) => {
+    for (const error of await refusals(statement, settings)) {
+      expect(error).toBeInstanceOf(Error);
+      expect([isPassingError(error), isConnectionError(error)]).toEqual([true, false]);
+    }
+  });
+
+  it.each([
+    ['a syntax error', 'SELEC 1'],
+    ['a table that there is not', 'SELECT * FROM nothing'],
+    ['a value that is there', 'INSERT INTO thing VALUES (1, 1)'],
+  ])('%s: does not pass', async (_what, statement) => {
+    for (const error of await refusals(statement)) expect(isPassingError(error)).toBe(false);
+  });
+
+  it('a lock that others hold for too long: passes', async () => {
+    await using holder = await lend(db);
+    await holder.client.query('BEGIN; LOCK TABLE thing');
+
+    const errors = await refusals('UPDATE thing SET value = 1', '-c lock_timeout=50');
+
+    for (const error of errors)
+      expect([isPassingError(error), isConnectionError(error)]).toEqual([true, false]);
+  });
+
+  it('a write over what another has written meanwhile: passes', async () => {
+    await using first = await lend(db);
+    await first.client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+    await first.client.query('SELECT * FROM thing');
+    await db.pool.query('UPDATE thing SET value = 2 WHERE id = 1');
+
+    const error = await first.client.query('UPDATE thing SET value = 3').catch((cause: unknown) => cause);
+
+    expect(error).toMatchObject({ code: '40001' });
+    expect(isPassingError(error)).toBe(true);
+  });
+
+  it('a deadlock: passes', async () => {
+    await using first = await lend(db);
+    await using second = await lend(db);
+    for (const { client } of [first, second]) await client.query('BEGIN');
+    await first.client.query('UPDATE thing SET value = 2 WHERE id = 1');
+    await second.client.query('UPDATE thing SET value = 2 WHERE id = 2');
+
+    const outcomes = await Promise.allSettled([
+      first.client.query('UPDATE thing SET value = 3 WHERE id = 2'),
+      second.client.query('UPDATE thing SET value = 3 WHERE id = 1'),
+    ]);
+
+    const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    expect(errors.map((error) => error.code)).toEqual(['40P01']);
+    expect(errors.map(isPassingError)).toEqual([true]);
+  });
+
+  it.each([
+    ['that idles in its transaction', 'BEGIN', '-c idle_in_transaction_session_timeout=50', true],
+    ['that idles', 'SELECT 1', '-c idle_session_timeout=50', false],
+    ['whose transaction takes too long', 'BEGIN', '-c transaction_timeout=50', true],
+  ])('a session %s: has lost its connection', async (_what, statement, settings, isLimit) => {
+    const other = openDatabase(url, { name: 'errors', sessionOptions: settings });
+    const client = await other.pool.connect();
+    const ended = new Promise<unknown>((resolve) => client.once('error', resolve));
+    await client.query(statement);
+
+    const error = await ended;
+
+    client.release(true);
+    await other.close();
+    expect([isConnectionError(error), isStatementLimit(error)]).toEqual([true, isLimit]);
+  });
+
+  it('one connection too many: is none', async () => {
+    const full = new URL(url);
+    full.username = 'few';
+    const error = await administer(full.href, () =>
+      administer(full.href, () => Promise.resolve()).catch((cause: unknown) => cause),
+    );
+
+    expect(error).toMatchObject({ code: '53300' });
+    expect(isConnectionError(error)).toBe(true);
+  });
+
+  it.each([
+    [
+      'a user that there is not',
+      (full: URL) => {
+        full.username = 'nobody';
+      },
+      '28000',
+    ],
+    [
+      'a database that there is not',
+      (full: URL) => {
+        full.pathname = '/nothing';
+      },
+      '3D000',
+    ],
+  ])('%s: is no connection, also for Prisma', async (_what, change, code) => {
+    const full = new URL(url);
+    change(full);
+    const other = openDatabase(full.href, { name: 'errors' });
+
+    const error = await other.pool.query('SELECT 1').catch((cause: unknown) => cause);
+    const prismaError = await other.prisma.$executeRaw`SELECT 1`.catch((cause: unknown) => cause);
+
+    await other.close();
+    expect(error).toMatchObject({ code });
+    expect([isConnectionError(error), isConnectionError(prismaError)]).toEqual([true, true]);
+  });
+
+  it.each(['08P01', '57P03', '53300', '28P01'])('%s, said at the door: is no connection', async (code) => {
+    await using postgres = await startRefusingPostgres(code, 'not now');
+    const other = openDatabase(postgres.url, { name: 'errors' });
+
+    const errors = await Promise.all([
+      other.pool.query('SELECT 1').catch((cause: unknown) => cause),
+      other.prisma.$executeRaw`SELECT 1`.catch((cause: unknown) => cause),
+    ]);
+
+    await other.close();
+    expect(errors.map(isConnectionError)).toEqual([true, true]);
+  });
+
+  it('the end of a session, by hand, by a crash and with the server: is the end of a connection', async () => {
+    const statement = () => [
+      db.pool.query('SELECT pg_sleep(20)').catch((error: unknown) => error),
+      db.prisma.$executeRaw`SELECT pg_sleep(20)`.catch((error: unknown) => error),
+    ];
+    const sleeping = () => `FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'`;
+
+    const byHand = statement();
+    await db.pool.query(`SELECT pg_terminate_backend(pid) ${sleeping()} AND pg_sleep(0.3) IS NOT NULL`);
+    const byKill = statement();
+    const { rows } = await db.pool.query(`SELECT pid ${sleeping()} AND pg_sleep(0.3) IS NOT NULL`);
+    process.kill(rows[0].pid, 'SIGKILL');
+    const errors = await Promise.all([...byHand, ...byKill]);
+    await killServer(dataDir.path);
+    const gone = await db.pool.query('SELECT 1').catch((error: unknown) => error);
+    const goneForPrisma = await db.prisma.$executeRaw`SELECT 1`.catch((error: unknown) => error);
+
+    for (const error of [...errors, gone, goneForPrisma]) expect(isConnectionError(error)).toBe(true);
+  });
+});
+
+/** A connection of the pool that is closed afterwards. */
+async function lend(db: Database): Promise<AsyncDisposable & { client: pg.PoolClient }> {
+  const client = await db.pool.connect();
+  return {
+    client,
+    async [Symbol.asyncDispose]() {
+      client.release(true);
+    },
+  };
+}
