@@ -10,7 +10,7 @@ import { GraphileQueue } from './queue/graphile.ts';
 import { type Bench, print, withService, withServiceOn } from './support.ts';
 
 const tasks = 2_000;
-const rounds = 3;
+const rounds = 7;
 const slots = 10;
 /** A runner with one busy queue has one fetch under way at a time, as it reserves all free slots for it. */
 const loopCounts = [1, 2];

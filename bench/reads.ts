@@ -4,7 +4,7 @@ import { compareThroughput } from './reads/throughput.ts';
 import { print, withDatabase } from './support.ts';
 
 export async function run(): Promise<void> {
-  if (process.env.X) await withDatabase(compareThroughput);
+  await withDatabase(compareThroughput);
   print('');
   await withDatabase(measureDatabaseLoad);
 }

@@ -6,8 +6,8 @@ import { Server } from './servers.ts';
 import { countReads, type Reads } from './statements.ts';
 import { createRunningTasks, Mover } from './tasks.ts';
 
-const rounds = 5;
-const seconds = 2;
+const rounds = 7;
+const seconds = 5;
 const manyTasks = 1_000;
 /** Copied from a real answer to the bare route; the others are Node's own. */
 const copiedHeaders = ['etag', 'cache-control', 'vary', 'retry-after', 'x-content-type-options'];
