@@ -18,6 +18,8 @@ export interface Trigger {
 
 /** A statement that the server has not seen yet. */
 export interface HeldStatement {
+  /** What its transaction has sent, with it. */
+  readonly sent: string;
   /** Passes it on after all; resolves when the server has answered. */
   deliver(): Promise<void>;
 }
@@ -35,9 +37,14 @@ interface Link {
   /** What the client has sent since its last BEGIN. */
   sent: string;
   losing: Fault | undefined;
+  /** It waits for a stall to end. */
+  stalled: Buffer[];
   /** What the server has answered since. */
   answered: string;
 }
+
+/** Connections that never send a BEGIN live for ever. */
+const maxSent = 100_000;
 
 /** PostgreSQL's ReadyForQuery: it has answered everything that it was sent. */
 const isReady = (bytes: Buffer) => bytes.at(-6) === 0x5a && bytes.readInt32BE(bytes.length - 5) === 5;
@@ -51,6 +58,7 @@ export class FlakyProxy implements AsyncDisposable {
   private readonly links = new Set<Link>();
   private readonly sockets = new Set<Socket>();
   private faults: Fault[] = [];
+  private stalledTexts: readonly string[] = [];
   private isFrozen = false;
 
   private constructor(databaseUrl: string, folder: string) {
@@ -84,6 +92,22 @@ export class FlakyProxy implements AsyncDisposable {
   /** The next such statement is kept until it is delivered, while its client waits for the answer. */
   delay(trigger: Trigger): Promise<HeldStatement> {
     return this.add('delay', trigger);
+  }
+
+  /** What was asked for and has not happened yet will not happen. */
+  forget(): void {
+    this.faults = [];
+  }
+
+  /** From now on statements that have one of these texts wait, with all that their client sends after them. */
+  stall(texts: readonly string[]): void {
+    this.stalledTexts = texts;
+  }
+
+  /** Passes on what waits, but for clients that have left. */
+  unstall(): void {
+    this.stalledTexts = [];
+    for (const link of this.links) for (const bytes of link.stalled.splice(0)) this.fromClient(link, bytes);
   }
 
   /** Passes nothing on, in no direction, without closing anything; new connections are taken. */
@@ -120,7 +144,7 @@ export class FlakyProxy implements AsyncDisposable {
     const server = host.startsWith('/')
       ? connect(path.join(host, `.s.PGSQL.${port}`))
       : connect({ host, port });
-    const link: Link = { client, server, sent: '', losing: undefined, answered: '' };
+    const link: Link = { client, server, sent: '', losing: undefined, stalled: [], answered: '' };
     this.links.add(link);
     for (const socket of [client, server]) {
       this.sockets.add(socket);
@@ -139,9 +163,11 @@ export class FlakyProxy implements AsyncDisposable {
 
   private fromClient(link: Link, bytes: Buffer): void {
     const text = bytes.toString('latin1');
+    const mustWait = link.stalled.length > 0 || this.stalledTexts.some((stalled) => text.includes(stalled));
+    if (mustWait) return void link.stalled.push(bytes);
     if (text.includes('BEGIN')) link.sent = '';
     // Statements may have been sent together, the one before among them.
-    link.sent += text;
+    link.sent = (link.sent + text).slice(-maxSent);
     const fault = this.faults.find(
       ({ trigger }) => text.includes(trigger.statement) && link.sent.includes(trigger.after ?? ''),
     );
@@ -153,7 +179,7 @@ export class FlakyProxy implements AsyncDisposable {
       return;
     }
     if (fault.kind === 'holdBack') this.cutOff(link);
-    fault.happened.resolve({ deliver: () => deliver(link.server, bytes) });
+    fault.happened.resolve({ sent: link.sent, deliver: () => deliver(link.server, bytes) });
   }
 
   private fromServer(link: Link, bytes: Buffer): void {
@@ -164,7 +190,7 @@ export class FlakyProxy implements AsyncDisposable {
     if (!isReady(bytes) || (isCommit && !link.answered.includes('COMMIT\0'))) return;
     this.cutOff(link);
     link.server.end();
-    link.losing.happened.resolve({ deliver: async () => undefined });
+    link.losing.happened.resolve({ sent: link.sent, deliver: async () => undefined });
   }
 
   /** The client's side only: the server does not notice. */

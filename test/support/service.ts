@@ -112,7 +112,7 @@ export function waitFor(store: Store, id: string, condition: (task: Task) => boo
 }
 
 /** The table that the job `steps` appends to. */
-export async function createEffectTable(store: Store): Promise<void> {
+export async function createEffectTable(store: Pick<Store, 'db'>): Promise<void> {
   await store.db.prisma.$executeRaw`CREATE TABLE effect (task_id uuid, step int, attempt int)`;
 }
 

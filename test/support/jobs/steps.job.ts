@@ -11,14 +11,16 @@ export default defineJob({
   input: z.object({
     steps: z.int(),
     stepMs: z.number(),
-    /** Seconds that the transaction of each step stays open between its write and its commit. */
+    /** Milliseconds that the transaction of each step stays open between its write and its commit. */
     holdMs: z.number().default(0),
+    /** Only the first attempt holds them open. */
+    holdsOnce: z.boolean().default(false),
     ignoresSignal: z.boolean().default(false),
   }),
   result: z.object({ steps: z.int(), attempts: z.array(z.int()) }),
   timeoutSeconds: 600,
   backoff: { seconds: 0.2, maxSeconds: 1 },
-  async run({ steps, stepMs, holdMs, ignoresSignal }, task) {
+  async run({ steps, stepMs, holdMs, holdsOnce, ignoresSignal }, task) {
     const state = (task.resumeFrom ?? { step: 0, attempts: [] }) as { step: number; attempts: number[] };
     const attempts = [...state.attempts, task.attempt];
     task.setUnit('steps');
@@ -27,7 +29,8 @@ export default defineJob({
       await sleep(stepMs);
       await task.checkpoint({ step: step + 1, attempts }, async (tx) => {
         await tx.$executeRaw`INSERT INTO effect (task_id, step, attempt) VALUES (${task.id}::uuid, ${step}, ${task.attempt})`;
-        if (holdMs > 0) await tx.$queryRaw`SELECT pg_sleep(${holdMs / 1000}::float8)::text`;
+        const holds = holdMs > 0 && !(holdsOnce && task.attempt > 1);
+        if (holds) await tx.$queryRaw`SELECT pg_sleep(${holdMs / 1000}::float8)::text`;
       });
       task.progress(step + 1, steps, `Step ${step + 1}`);
     }

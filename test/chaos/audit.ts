@@ -1,0 +1,86 @@
+/** What must be true when all is over: each task in one terminal state, with its effects exactly once. */
+import { eventually } from '../support/eventually.ts';
+import { violations } from '../support/invariants.ts';
+import type { Clients } from './clients.ts';
+import type { Tally } from './tally.ts';
+import type { World } from './world.ts';
+
+interface TaskRow {
+  readonly id: string;
+  readonly status: string;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly code: string | null;
+  /** How many batches its last checkpoint says were made. */
+  readonly checkpoint: number;
+  readonly steps: number;
+  /** The effects' steps in order, and the attempts that made them. */
+  readonly effects: readonly number[];
+  readonly attempts: readonly number[];
+}
+
+/** Of the lease: for how long the invariants may need to become true again. */
+const settleMs = 30_000;
+
+/** Waits until nothing is unfinished, and notes whatever is not as it must be. */
+export async function audit(world: World, clients: Clients, tally: Tally): Promise<TaskRow[]> {
+  await drain(world, tally);
+  const tasks = await readTasks(world);
+  const known = new Set(tasks.map((task) => task.id));
+  for (const id of clients.acknowledged) if (!known.has(id)) tally.problem(`the task ${id} is lost`);
+  for (const task of tasks) {
+    tally.count(`tasks ${task.status}${task.code === null ? '' : ` (${task.code})`}`);
+    for (const wrong of faultsOf(task, clients)) tally.problem(`${wrong}: ${JSON.stringify(task)}`);
+  }
+  tally.count(
+    'effects',
+    tasks.reduce((sum, task) => sum + task.effects.length, 0),
+  );
+  tally.count('submits without an acknowledgement', clients.refused);
+  await eventually(async () => (await violations(world)).length === 0, {
+    timeoutMs: settleMs,
+    intervalMs: 500,
+  }).catch(() => undefined);
+  for (const { violation, subject } of await violations(world)) tally.problem(`${violation}: ${subject}`);
+  for (const parent of world.parents) for (const surprise of parent.surprises) tally.problem(surprise);
+  return tasks;
+}
+
+async function drain(world: World, tally: Tally): Promise<void> {
+  const unfinished = () =>
+    world.query<{ id: string; status: string }>(
+      `SELECT id, status FROM task_state WHERE status IN ('queued', 'running') LIMIT 10`,
+    );
+  await eventually(async () => (await unfinished()).length === 0, {
+    timeoutMs: 120_000,
+    intervalMs: 250,
+  }).catch(() => undefined);
+  for (const { id, status } of await unfinished()) tally.problem(`the task ${id} is still ${status}`);
+}
+
+function readTasks(world: World): Promise<TaskRow[]> {
+  return world.query<TaskRow>(
+    `SELECT task_state.id, status, task_state.attempt, failures, error ->> 'code' AS code,
+            coalesce((checkpoint ->> 'step')::int, 0) AS checkpoint, (input ->> 'steps')::int AS steps,
+            coalesce(array_agg(effect.step ORDER BY effect.step) FILTER (WHERE step IS NOT NULL), '{}') AS effects,
+            coalesce(array_agg(effect.attempt ORDER BY effect.step) FILTER (WHERE step IS NOT NULL), '{}') AS attempts
+     FROM task_state LEFT JOIN effect ON task_id = task_state.id
+     GROUP BY task_state.id
+     ORDER BY task_state.id`,
+  );
+}
+
+function faultsOf(task: TaskRow, clients: Clients): string[] {
+  const { id, status, code, steps, checkpoint, effects, attempts } = task;
+  const faults: string[] = [];
+  // A success has its last row too; anything else has exactly the batches up to its last checkpoint.
+  const expected = status === 'succeeded' ? steps + 1 : checkpoint;
+  const areRight = effects.length === expected && effects.every((step, place) => step === place);
+  if (!areRight) faults.push('effects are missing or doubled');
+  if (attempts.some((attempt, place) => attempt < (attempts[place - 1] ?? 0)))
+    faults.push('an earlier attempt wrote after a later one');
+  if (status === 'failed' && code !== 'worker_lost') faults.push('a failure that nothing explains');
+  if (status === 'cancelled' && !clients.askedToStop.has(id))
+    faults.push('cancelled, and nobody asked for it');
+  return faults;
+}

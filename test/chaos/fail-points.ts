@@ -1,0 +1,93 @@
+/**
+ * Moments in a runner's work, as its statements show them on their way to the database: there it is killed or
+ * stopped, or the answer is dropped. Nothing in Headway knows of them.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HeldStatement, Trigger } from '../support/flaky-proxy.ts';
+import type { Random } from './random.ts';
+import type { Worker, World } from './world.ts';
+
+const fencedCheckpoint = 'SET checkpoint = $3::jsonb';
+const batchWrite = 'INSERT INTO effect';
+
+/** The claim's name as it stands in a Bind message. */
+const claim: Trigger = { statement: '\0claim\0' };
+const checkpointCommit: Trigger = { statement: 'COMMIT', after: fencedCheckpoint };
+const endCommit: Trigger = { statement: 'COMMIT', after: `SET status = 'succeeded'` };
+
+/** Where a runner is killed: the statement has not reached the server. Of several, chance picks one. */
+export const killPoints = {
+  'between fetch and claim': [claim],
+  'inside a batch': [{ statement: fencedCheckpoint, after: batchWrite }, checkpointCommit],
+  'before the COMMIT of the end': [endCommit],
+} as const satisfies Record<string, readonly Trigger[]>;
+
+/** Whose answer is dropped: the server has executed it. */
+export const dropPoints = {
+  'a claim': { statement: 'COMMIT', after: '\0claim\0' },
+  'a checkpoint': checkpointCommit,
+  'an end': endCommit,
+} as const satisfies Record<string, Trigger>;
+
+export type KillPoint = keyof typeof killPoints;
+export type DropPoint = keyof typeof dropPoints;
+
+export interface Caught {
+  readonly held: HeldStatement;
+  readonly worker: Worker;
+  /** Ids that its transaction names: of tasks, entries and the worker. */
+  readonly ids: readonly string[];
+}
+
+/** How long a moment that was asked for may take to come. */
+const reachMs = 20_000;
+
+/** The next runner at this point, which waits there; undefined where none comes. */
+export async function catchRunner(world: World, trigger: Trigger): Promise<Caught | undefined> {
+  const held = await first(
+    world,
+    (proxy) => proxy.delay(trigger),
+    (other) => void other.deliver(),
+  );
+  if (!held) return undefined;
+  const ids = [...new Set(held.sent.match(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g))];
+  const workers = await world.workers();
+  const owners = await world.query<{ id: string }>(
+    `SELECT worker_id AS id FROM task_state WHERE id = ANY ($1::uuid[]) AND status = 'running'`,
+    [ids],
+  );
+  const named = new Set([...ids, ...owners.map((owner) => owner.id)]);
+  const worker = workers.find(({ id }) => named.has(id));
+  if (worker) return { held, worker, ids };
+  void held.deliver();
+  return undefined;
+}
+
+/** @returns whether an answer was dropped */
+export async function dropAnswer(world: World, point: DropPoint): Promise<boolean> {
+  const dropped = await first(world, (proxy) => proxy.loseAnswer(dropPoints[point]).then(() => true));
+  return dropped ?? false;
+}
+
+export function triggerOf(point: KillPoint, random: Random): Trigger {
+  return random.pick<Trigger>(killPoints[point]);
+}
+
+/** What happens first in any parent's proxy; the others forget it, or hand what they have to `release`. */
+async function first<Value>(
+  { parents }: World,
+  wait: (proxy: World['parents'][number]['proxy']) => Promise<Value>,
+  release: (value: Value) => void = () => undefined,
+): Promise<Value | undefined> {
+  let isDecided = false;
+  const waits = parents.map(async ({ proxy }) => {
+    const value = await wait(proxy);
+    if (isDecided) release(value);
+    isDecided = true;
+    return value;
+  });
+  const value = await Promise.race([...waits, sleep(reachMs, undefined)]);
+  isDecided = true;
+  for (const { proxy } of parents) proxy.forget();
+  return value;
+}

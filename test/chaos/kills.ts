@@ -1,0 +1,89 @@
+/** Scenario: runners are killed with -9 again and again, at each fail point, and everything else happens beside it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { audit } from './audit.ts';
+import { Clients, type Submit } from './clients.ts';
+import { type DropPoint, dropPoints, type KillPoint, killPoints } from './fail-points.ts';
+import { perform } from './kill-events.ts';
+import { Random } from './random.ts';
+import { Tally } from './tally.ts';
+import { World } from './world.ts';
+
+export const besides = [
+  'kill -9 of a parent',
+  'kill -9 of a parent and its runners',
+  'kill -15 of a parent',
+  'kill -2 of a parent',
+  'kill -15 of a runner',
+  'a runner stopped for less than its lease',
+  'a runner stopped past its lease',
+  'a parent stopped for a while',
+  'kill -9 of the database',
+  'a pause of the database',
+  'all connections cut',
+] as const;
+
+export type Event =
+  | { readonly kind: 'kill'; readonly at: KillPoint | 'anywhere' }
+  | { readonly kind: 'drop'; readonly of: DropPoint }
+  | { readonly kind: 'cancel' | 'retry' }
+  | { readonly kind: (typeof besides)[number] };
+
+const unfinished = 24;
+
+/** @param kills how many runners are killed with -9 */
+export async function runKills(kills: number, seed: number): Promise<Tally> {
+  const tally = new Tally('kills', seed);
+  await using world = await World.start({ parents: 2 });
+  const clients = new Clients(world, new Random(seed, 'clients'));
+  clients.keepSubmitting(unfinished, nextSubmit);
+  const random = new Random(seed, 'events');
+  const background: Promise<void>[] = [];
+  for (const { event, afterMs } of schedule(kills, new Random(seed, 'kills'))) {
+    await sleep(afterMs);
+    await perform(event, { world, clients, tally, random, background });
+  }
+  await clients.stop();
+  await Promise.all(background);
+  await audit(world, clients, tally);
+  judge(kills, tally);
+  return tally;
+}
+
+/** All that will happen, in its order. */
+export function schedule(kills: number, random: Random): { event: Event; afterMs: number }[] {
+  // A seventh at each fail point; the rest wherever a runner happens to be.
+  const points = Object.keys(killPoints) as KillPoint[];
+  const places = [...points, ...Array.from({ length: 4 }, () => 'anywhere' as const)];
+  const events: Event[] = [];
+  for (let i = 0; i < kills; i += 1)
+    events.push({ kind: 'kill', at: places[i % places.length] ?? 'anywhere' });
+  for (const of of Object.keys(dropPoints) as DropPoint[])
+    for (let i = 0; i < kills / 9; i += 1) events.push({ kind: 'drop', of });
+  for (const kind of ['cancel', 'retry'] as const)
+    for (let i = 0; i < kills / 4; i += 1) events.push({ kind });
+  // Of these each costs seconds.
+  const rare = random.shuffled(besides);
+  for (let i = 0; i < Math.ceil(kills / 7); i += 1)
+    events.push({ kind: rare[i % rare.length] ?? besides[0] });
+  return random.shuffled(events).map((event) => ({ event, afterMs: random.between(50, 600) }));
+}
+
+function nextSubmit(random: Random): Submit {
+  return {
+    type: random.next() < 0.8 ? 'steps' : 'steps-once',
+    input: {
+      steps: random.between(1, 12),
+      stepMs: random.between(0, 150),
+      holdMs: random.pick([0, 0, 5, 30]),
+    },
+  };
+}
+
+function judge(kills: number, tally: Tally): void {
+  const { busy, all } = {
+    busy: tally.of('kills that hit a running attempt'),
+    all: tally.of('kills of runners'),
+  };
+  if (all < kills) tally.problem(`only ${all} of ${kills} kills`);
+  if (kills >= 20 && busy < 0.9 * all) tally.problem(`only ${busy} of ${all} kills hit a running attempt`);
+}

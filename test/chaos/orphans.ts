@@ -1,0 +1,57 @@
+/** How long what a dead worker leaves behind is left as it is. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Tally } from './tally.ts';
+import { orphanLimitMs, type World } from './world.ts';
+
+const askMs = 20;
+
+/** Waits until nothing is shown as running under these workers, and notes how long that took. */
+export function watchOrphans(
+  world: World,
+  tally: Tally,
+  workerIds: readonly string[],
+  { what, limitMs = orphanLimitMs }: { what: string; limitMs?: number },
+): Promise<void> {
+  return measureUntilGone(world, tally, {
+    what,
+    limitMs,
+    text: `SELECT FROM task_state WHERE worker_id = ANY ($1::uuid[]) AND status = 'running' LIMIT 1`,
+    values: [workerIds],
+  });
+}
+
+/**
+ * The same for tasks whose entries were fetched and not claimed: until they wait for other ones.
+ * @param ids of tasks, and anything else
+ */
+export async function watchDropped(world: World, tally: Tally, ids: readonly string[]): Promise<void> {
+  const dropped = await world.query<{ entryId: string }>(
+    `SELECT entry_id AS "entryId" FROM task_state WHERE id = ANY ($1::uuid[]) AND status = 'queued'`,
+    [ids],
+  );
+  await measureUntilGone(world, tally, {
+    what: 'until fetched entries were given up',
+    limitMs: orphanLimitMs,
+    text: `SELECT FROM task_state WHERE id = ANY ($1::uuid[]) AND entry_id = ANY ($2::uuid[]) AND status = 'queued' LIMIT 1`,
+    values: [ids, dropped.map(({ entryId }) => entryId)],
+  });
+}
+
+interface Question {
+  readonly what: string;
+  readonly limitMs: number;
+  /** Answers rows as long as anything is left. */
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+async function measureUntilGone(
+  world: World,
+  tally: Tally,
+  { what, limitMs, text, values }: Question,
+): Promise<void> {
+  const beganMs = performance.now();
+  const elapsedMs = () => performance.now() - beganMs;
+  while (elapsedMs() < 2 * limitMs && (await world.query(text, values)).length > 0) await sleep(askMs);
+  tally.measure(what, elapsedMs(), limitMs);
+}

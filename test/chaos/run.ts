@@ -1,0 +1,26 @@
+/**
+ * `npm run test:chaos`: kills, outages and freezes against real processes, and an audit of what is left.
+ * `-- --kills 200 --outages 60 --freezes 50` is the full size; 0 leaves a scenario out. HEADWAY_CHAOS_SEED
+ * plays a schedule again.
+ */
+import { parseArgs } from 'node:util';
+import { runKills } from './kills.ts';
+import { chooseSeed } from './random.ts';
+
+const scenarios = { kills: runKills };
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '60' },
+  },
+});
+const seed = chooseSeed();
+let isAllWell = true;
+for (const [name, run] of Object.entries(scenarios)) {
+  const size = Number(values[name as keyof typeof values]);
+  if (!(size > 0)) continue;
+  const tally = await run(size, seed);
+  process.stdout.write(`${tally}\n\n`);
+  if (tally.problems.length > 0) isAllWell = false;
+}
+process.exitCode = isAllWell ? 0 : 1;

@@ -1,0 +1,46 @@
+/** What a scenario has counted, measured and found wrong. */
+
+export class Tally {
+  readonly scenario: string;
+  readonly seed: number;
+  /** What should not have happened; empty where all is well. */
+  readonly problems: string[] = [];
+  private readonly counts = new Map<string, number>();
+  private readonly times = new Map<string, number[]>();
+
+  constructor(scenario: string, seed: number) {
+    this.scenario = scenario;
+    this.seed = seed;
+  }
+
+  count(name: string, by = 1): void {
+    this.counts.set(name, this.of(name) + by);
+  }
+
+  of(name: string): number {
+    return this.counts.get(name) ?? 0;
+  }
+
+  /** Notes a duration, and a problem where it is over its limit. */
+  measure(name: string, ms: number, limitMs: number): void {
+    this.times.set(name, [...(this.times.get(name) ?? []), ms]);
+    if (ms > limitMs) this.problem(`${name}: ${Math.round(ms)} ms, over ${limitMs} ms`);
+  }
+
+  problem(text: string): void {
+    this.problems.push(text);
+  }
+
+  toString(): string {
+    const counts = [...this.counts].sort(([a], [b]) => (a < b ? -1 : 1));
+    const lines = counts.map(([name, count]) => `  ${String(count).padStart(5)}  ${name}`);
+    for (const [name, all] of this.times) {
+      const sorted = all.toSorted((a, b) => a - b);
+      const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
+      lines.push(`  ${name}: median ${Math.round(median)} ms, max ${Math.round(sorted.at(-1) ?? 0)} ms`);
+    }
+    const verdict =
+      this.problems.length === 0 ? ['  all is well'] : this.problems.map((text) => `  ✗ ${text}`);
+    return [`${this.scenario} (HEADWAY_CHAOS_SEED=${this.seed})`, ...lines, ...verdict].join('\n');
+  }
+}

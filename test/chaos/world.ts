@@ -1,0 +1,115 @@
+/** What a scenario plays in: a PostgreSQL of its own, parents with their runners, and tasks that are submitted. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Database, openDatabase } from '../../src/database/database.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { killServer, makeDataDir, signalServer } from '../support/embedded.ts';
+import { eventually } from '../support/eventually.ts';
+import { createEffectTable } from '../support/service.ts';
+import { Parent } from './parent.ts';
+
+export const leaseSeconds = 3;
+/** After which every orphan is shown as such or running again. */
+export const orphanLimitMs = (leaseSeconds + 5) * 1000;
+
+export interface Worker {
+  readonly id: string;
+  readonly pid: number;
+  /** How many attempts run in it. */
+  readonly running: number;
+}
+
+export interface WorldOptions {
+  readonly parents: number;
+  readonly slots?: number;
+}
+
+export class World implements AsyncDisposable {
+  readonly parents: readonly Parent[];
+  /** Straight to the server, past all proxies. */
+  readonly db: Database;
+  private readonly dataDir: Awaited<ReturnType<typeof makeDataDir>>;
+  private server: EmbeddedPostgres;
+
+  private constructor(
+    dataDir: Awaited<ReturnType<typeof makeDataDir>>,
+    server: EmbeddedPostgres,
+    parents: readonly Parent[],
+    db: Database,
+  ) {
+    this.dataDir = dataDir;
+    this.server = server;
+    this.parents = parents;
+    this.db = db;
+  }
+
+  static async start({ parents, slots = 10 }: WorldOptions): Promise<World> {
+    const dataDir = await makeDataDir();
+    const server = await startServer(dataDir.path);
+    await migrate(server.url);
+    const db = openDatabase(server.url, { name: 'headway chaos' });
+    await createEffectTable({ db });
+    const options = { databaseUrl: server.url, leaseSeconds, slots };
+    const started = await Promise.all(Array.from({ length: parents }, () => Parent.start(options)));
+    return new World(dataDir, server, started, db);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.parents.map((parent) => parent.stop()));
+    await this.db.close();
+    await this.server.stop();
+    await this.dataDir[Symbol.asyncDispose]();
+  }
+
+  /** One statement, again and again while the database is away. */
+  query<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
+    return eventually(async () => (await this.db.pool.query(text, values)).rows as Row[], {
+      timeoutMs: 60_000,
+    });
+  }
+
+  /** Runners that are presumed alive, those with the most running attempts first. */
+  workers(): Promise<Worker[]> {
+    return this.query<Worker>(
+      `SELECT worker.id, worker.pid, count(task_state.id)::int AS running
+       FROM worker LEFT JOIN task_state ON worker_id = worker.id AND status = 'running'
+       WHERE lost_at IS NULL
+       GROUP BY worker.id
+       ORDER BY running DESC, worker.id`,
+    );
+  }
+
+  /** The parent of a runner. */
+  parentOf({ pid }: Worker): Parent {
+    const parent = this.parents.find((candidate) => candidate.owns(pid));
+    if (!parent) throw new Error(`no parent has started the runner ${pid}`);
+    return parent;
+  }
+
+  async killDatabase(downMs: number): Promise<void> {
+    await killServer(this.dataDir.path);
+    await sleep(downMs);
+    this.server = await startServer(this.dataDir.path);
+  }
+
+  /** Stops all of the server's processes for a while, as a suspended machine would. */
+  async pauseDatabase(ms: number): Promise<void> {
+    await signalServer(this.dataDir.path, 'SIGSTOP');
+    await sleep(ms);
+    await signalServer(this.dataDir.path, 'SIGCONT');
+  }
+
+  /** Ends all connections to the database but the one that asks for it. */
+  async cutConnections(): Promise<void> {
+    await this.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE pid <> pg_backend_pid() AND datname = current_database()`,
+    );
+  }
+}
+
+function startServer(dataDir: string): Promise<EmbeddedPostgres> {
+  // Processes are killed, not the machine: nothing needs to reach a disk.
+  const settings = { fsync: 'off', max_connections: '200' };
+  return startEmbeddedPostgres({ dataDir, log: () => undefined, settings });
+}
