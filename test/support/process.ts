@@ -22,8 +22,9 @@ export async function runHeadway(args: string[], env: Record<string, string> = {
 /** Starts the service and waits until it says where it listens. */
 export async function startHeadway(
   env: Record<string, string> = {},
+  args: string[] = [],
 ): Promise<HeadwayProcess & { url: string }> {
-  const headway = new HeadwayProcess([], { PORT: '0', HEADWAY_JOBS_DIR: testJobsFolder, ...env });
+  const headway = new HeadwayProcess(args, { PORT: '0', HEADWAY_JOBS_DIR: testJobsFolder, ...env });
   const url = await headway.ready();
   return Object.assign(headway, { url });
 }
@@ -106,6 +107,10 @@ export interface TaskBody {
   readonly error: { code: string; message: string } | null;
   readonly result: Record<string, unknown> | null;
   readonly links: { self: string };
+}
+
+export function isFinished({ finishedAt }: Pick<TaskBody, 'finishedAt'>): boolean {
+  return finishedAt !== null;
 }
 
 export async function postTask(url: string, type: string, input: unknown): Promise<TaskBody> {
