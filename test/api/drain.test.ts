@@ -1,0 +1,195 @@
+/** How the server leaves: what is in flight is answered, what is idle is closed, nobody spins. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { monotonicMs } from '../../src/monotonic.ts';
+import { postJson, startApi, storedFiles, type TestApi, taskOf } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+
+const never = new AbortController().signal;
+const csvHead = (length: number) =>
+  `POST /tasks/csv-import?dataset=x HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: ${length}\r\n\r\n`;
+
+test('who waits is answered with what there is, and told that the connection ends', async () => {
+  await using api = await startApi();
+  const { id, etag } = await newTask(api);
+  await using held = await Client.open(api, poll(id, `Prefer: wait=60\r\nIf-None-Match: ${etag}\r\n`));
+  await using plain = await Client.open(api, poll(id, 'Prefer: wait=60\r\n'));
+  await eventually(() => api.reading.watchers.count === 2);
+
+  stop(api);
+  await Promise.all([held.isClosed, plain.isClosed]);
+
+  expect(held.received).toMatch(/^HTTP\/1\.1 304 [^]*\r\nConnection: close\r\n/);
+  expect(plain.received).toMatch(/^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n[^]*"status":"queued"/);
+});
+
+test('streams end, and their connections with them', async () => {
+  await using api = await startApi();
+  const { id } = await newTask(api);
+  await using stream = await Client.open(api, `GET /tasks/${id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  await eventually(() => stream.received.includes('event: task'));
+
+  stop(api);
+  await stream.isClosed;
+
+  expect(stream.received).toMatch(/\r\n0\r\n\r\n$/);
+});
+
+test('while it drains, it serves old and new connections, one request each, and takes tasks', async () => {
+  await using api = await startApi();
+  const { id } = await newTask(api);
+  await using old = await Client.open(api, poll(id));
+  await eventually(() => old.received.includes('"queued"'));
+
+  stop(api);
+  const submitted = await postJson(`${api.url}/tasks`, { type: 'noop' });
+  const page = await fetch(`${api.url}/tasks/${id}`, { headers: { accept: 'text/html' } });
+  old.received = '';
+  old.socket.write(poll(id));
+  await old.isClosed;
+
+  expect([submitted.status, page.status]).toEqual([202, 200]);
+  expect(submitted.headers.get('connection')).toBe('close');
+  expect(page.headers.get('connection')).toBe('close');
+  expect(old.received).toMatch(/^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n/);
+});
+
+test('clients that ask again at once, whatever they are told, do not spin', async () => {
+  await using api = await startApi();
+  const { id, etag } = await newTask(api);
+  stop(api);
+
+  let polls = 0;
+  const endMs = monotonicMs() + 2_500;
+  while (monotonicMs() < endMs) {
+    const headers = { prefer: 'wait=30', 'if-none-match': etag, accept: 'application/json' };
+    const response = await fetch(`${api.url}/tasks/${id}`, { headers });
+    expect(response.status).toBe(304);
+    polls += 1;
+  }
+
+  expect(polls).toBeLessThan(5);
+});
+
+test('a refusal in the middle of a body is read by a client that is still sending', async () => {
+  await using api = await startApi({ config: { maxUploadBytes: 1_000 } });
+  stop(api);
+  await using client = await Client.open(api, csvHead(50_000_000) + 'x'.repeat(100_000));
+
+  await eventually(() => client.received.startsWith('HTTP/1.1 413 '));
+
+  expect(client.received).not.toContain('Connection: close');
+});
+
+test('an upload in flight is received to its end, and answered', async () => {
+  await using api = await startApi();
+  const body = `a,b\n${'1,2\n'.repeat(1_000)}`;
+  await using client = await Client.open(api, csvHead(body.length) + body.slice(0, 100));
+  await eventually(async () => (await storedFiles(api.store)).files === 1);
+
+  stop(api);
+  const finished = finish(api, 10_000);
+  await eventually(() => refuses(api));
+  client.socket.write(body.slice(100, 2_000));
+  await sleep(2_000);
+  client.socket.write(body.slice(2_000));
+  await finished;
+
+  await client.isClosed;
+  expect(client.received).toMatch(/^HTTP\/1\.1 202 [^]*\r\nConnection: close\r\n/);
+  expect(await api.store.db.prisma.taskState.count()).toBe(1);
+});
+
+test('what does not end by itself is cut: after the grace, or at once where there is hurry', async () => {
+  await using api = await startApi();
+  await using upload = await Client.open(api, `${csvHead(1_000)}a,b\n`);
+  await using silent = await Client.open(api, '');
+  await using half = await Client.open(api, 'GET / HTT');
+  await eventually(async () => (await storedFiles(api.store)).files === 1);
+  const hurry = new AbortController();
+  stop(api);
+
+  const startedMs = monotonicMs();
+  const finished = api.drain.finish({ untilMs: monotonicMs() + 60_000, signal: hurry.signal });
+  await silent.isClosed;
+  const silentMs = monotonicMs() - startedMs;
+  await half.isClosed;
+  const halfMs = monotonicMs() - startedMs;
+  hurry.abort();
+  await finished;
+
+  expect(silentMs).toBeLessThan(1_000);
+  expect(halfMs).toBeLessThan(5_000);
+  expect(upload.received).toBe('');
+  expect(await storedFiles(api.store)).toEqual({ files: 0, chunks: 0 });
+});
+
+test('closes at once where nothing is in flight', async () => {
+  await using api = await startApi();
+  const { id } = await newTask(api);
+  await using idle = await Client.open(api, poll(id));
+  await eventually(() => idle.received.includes('"queued"'));
+  stop(api);
+
+  const startedMs = monotonicMs();
+  await finish(api, 60_000);
+
+  expect(monotonicMs() - startedMs).toBeLessThan(1_000);
+});
+
+function stop(api: TestApi): void {
+  api.drain.begin();
+  api.reading.release();
+}
+
+function finish(api: TestApi, withinMs: number): Promise<void> {
+  return api.drain.finish({ untilMs: monotonicMs() + withinMs, signal: never });
+}
+
+async function newTask(api: TestApi): Promise<{ id: string; etag: string }> {
+  const { id } = await taskOf(await postJson(`${api.url}/tasks`, { type: 'noop' }));
+  const response = await fetch(`${api.url}/tasks/${id}`, { headers: { accept: 'application/json' } });
+  await response.text();
+  return { id, etag: response.headers.get('etag') ?? '' };
+}
+
+function poll(id: string, headers = ''): string {
+  return `GET /tasks/${id} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n${headers}\r\n`;
+}
+
+function refuses(api: TestApi): Promise<boolean> {
+  return fetch(api.url).then(
+    () => false,
+    () => true,
+  );
+}
+
+/** One connection, and what has come over it. */
+class Client implements AsyncDisposable {
+  readonly socket: Socket;
+  readonly isClosed: Promise<unknown>;
+  received = '';
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    this.isClosed = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('data', (chunk) => {
+      this.received += chunk;
+    });
+    socket.on('error', () => undefined);
+  }
+
+  static async open({ port }: TestApi, request: string): Promise<Client> {
+    const client = new Client(connect(port, '127.0.0.1'));
+    await once(client.socket, 'connect');
+    client.socket.write(request);
+    return client;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.socket.destroy();
+    await this.isClosed;
+  }
+}
