@@ -84,7 +84,8 @@ export function unknownTask(): HttpProblem {
   return new HttpProblem('unknown-task', 'No task has this id; a finished task is deleted after a while.');
 }
 
-const retryAfterTroubleSeconds = 5;
+/** When to come back while the database is away. */
+export const retryAfterTroubleSeconds = 5;
 
 /** The database could not be asked in time; whether a write happened is not known. */
 export function unavailable(detail: string, cause?: unknown): HttpProblem {

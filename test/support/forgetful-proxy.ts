@@ -22,6 +22,7 @@ export class ForgetfulProxy implements AsyncDisposable {
   private readonly socketFile: string;
   private readonly flows = new Set<Flow>();
   private isDown = false;
+  private isRefusing = false;
 
   private constructor(databaseUrl: string, folder: string) {
     const { host, port } = new pg.Client({ connectionString: databaseUrl });
@@ -54,9 +55,16 @@ export class ForgetfulProxy implements AsyncDisposable {
     this.forget();
   }
 
+  /** Cuts all connections, and every new one at once, until `up` is called. */
+  refuse(): void {
+    this.isRefusing = true;
+    for (const flow of this.flows) flow.client.destroy();
+  }
+
   /** New connections work again. */
   up(): void {
     this.isDown = false;
+    this.isRefusing = false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -69,6 +77,7 @@ export class ForgetfulProxy implements AsyncDisposable {
   }
 
   private open(client: Socket, server: Socket): void {
+    if (this.isRefusing) client.destroy();
     const flow: Flow = { client, server, isForgotten: this.isDown };
     this.flows.add(flow);
     const pass = (from: Socket, to: Socket) => {

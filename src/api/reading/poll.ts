@@ -9,6 +9,8 @@ import { unknownTask } from '../problems.ts';
 import { sendPage } from '../replies.ts';
 import { matchesEtag, versionIn } from './etag.ts';
 import { answerPoll, type Pollable, write } from './pollable.ts';
+import { waitSeconds } from './prefer.ts';
+import { sendRemembered } from './remembered.ts';
 import { cacheControl, pollHeaders, type TaskSnapshot, viewOf, whenToAskAgain } from './task-answer.ts';
 
 export function pollRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -59,7 +61,11 @@ async function findAndSend(
   const id = idFrom(request.params);
   const representation = requireRepresentation(request.headers.accept);
   const atLeast = versionIn(request.headers['if-none-match']);
-  const snapshot = snapshots.current(id, atLeast) ?? (await withinAnswerTime(snapshots.read(id)));
+  const known = snapshots.current(id, atLeast);
+  const isPlain = representation === 'json' && waitSeconds(request.headers.prefer?.toString()) === undefined;
+  const remembered = known === undefined && isPlain ? snapshots.remembered(id, atLeast) : undefined;
+  if (remembered) return sendRemembered(context.reading, request, reply, remembered);
+  const snapshot = known ?? (await withinAnswerTime(snapshots.read(id)));
   if (!snapshot) throw unknownTask();
   if (representation === 'html') return sendTaskPage(context, reply, snapshot);
   await answerPoll(context.reading, request, reply, pollableTask(context, snapshot));

@@ -6,6 +6,7 @@ import type pg from 'pg';
 import { Loop } from '../../loop.ts';
 import type { TaskRow } from '../row.ts';
 import { FirstReads } from './first-reads.ts';
+import { Freshness } from './freshness.ts';
 import { readChanges, readRows } from './rows.ts';
 
 /** One version of a task as it is sent. */
@@ -13,6 +14,13 @@ export interface Snapshot<Answer> {
   readonly id: string;
   readonly version: number;
   readonly answer: Answer;
+}
+
+/** What was known when the database last answered. */
+export interface Remembered<Answer> {
+  readonly snapshot: Snapshot<Answer>;
+  /** How long ago that was, rounded down. */
+  readonly ageSeconds: number;
 }
 
 /** Told in the tick that finds the change. */
@@ -51,8 +59,6 @@ interface Entry<Answer> {
 
 const defaultTickMs = 200;
 const defaultMaxBytes = 64 * 1024 * 1024;
-/** Without a refresh for so long, memory is no answer. */
-const staleMs = 2_000;
 /** A task that is polled stays in the set for at least this long. */
 const leastKeepMs = 5_000;
 
@@ -64,8 +70,7 @@ export class Snapshots<Answer> {
   private readonly left = new Map<string, number>();
   private readonly firstReads: FirstReads;
   private readonly loop: Loop;
-  /** The empty set is as fresh as can be. */
-  private refreshedAtMs = performance.now();
+  private readonly freshness = new Freshness();
   private bytes = 0;
 
   constructor(options: SnapshotsOptions<Answer>) {
@@ -73,7 +78,7 @@ export class Snapshots<Answer> {
     this.firstReads = new FirstReads((ids) => readRows(options.pool, ids));
     this.loop = new Loop({
       intervalMs: options.tickMs ?? defaultTickMs,
-      run: () => this.refresh(),
+      run: () => this.freshness.during((startedMs) => this.refresh(startedMs)),
       onError: options.onError,
     });
   }
@@ -93,7 +98,7 @@ export class Snapshots<Answer> {
 
   /** Whether memory may answer: a refresh has succeeded within the last 2 s. */
   get isFresh(): boolean {
-    return performance.now() - this.refreshedAtMs < staleMs;
+    return this.freshness.isFresh;
   }
 
   /**
@@ -104,6 +109,17 @@ export class Snapshots<Answer> {
     const entry = this.set.get(id);
     if (entry === undefined || entry.version < atLeast) return undefined;
     return this.isFresh ? entry.snapshot : undefined;
+  }
+
+  /**
+   * What memory knew of a task before refreshes began to fail or to hang, at most a minute ago: asking the
+   * database would be as vain. Undefined while it is to be asked.
+   * @param atLeast as for `current`
+   */
+  remembered(id: string, atLeast = 0): Remembered<Answer> | undefined {
+    const { version = 0, snapshot } = this.set.get(id) ?? {};
+    if (snapshot === undefined || version < atLeast || !this.freshness.isCutOff) return undefined;
+    return { snapshot, ageSeconds: this.freshness.ageSeconds };
   }
 
   /** The task as it is now; undefined for an unknown id. Rejects when the database cannot be asked. */
@@ -158,13 +174,13 @@ export class Snapshots<Answer> {
     this.dropSnapshot(entry);
   }
 
-  private async refresh(): Promise<void> {
-    const startedMs = performance.now();
+  private async refresh(startedMs: number): Promise<void> {
     for (const id of this.left.keys()) if (!this.firstReads.isReading(id)) this.left.delete(id);
     const ids: string[] = [];
     const versions: number[] = [];
     for (const entry of this.set.values()) {
-      if (entry.watchers === undefined && entry.pollsUntilMs <= startedMs) {
+      // What cannot be read again is kept.
+      if (entry.watchers === undefined && entry.pollsUntilMs <= startedMs && !this.freshness.hasFailed) {
         this.remove(entry);
       } else {
         entry.versionAtRefresh = entry.version;
@@ -183,7 +199,6 @@ export class Snapshots<Answer> {
         }
       }
     }
-    this.refreshedAtMs = startedMs;
   }
 
   /** A version below one that was known before the read began: the database was restored, and it is right. */

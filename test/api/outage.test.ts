@@ -1,0 +1,145 @@
+/** Polls, streams and health while the database is away, in each of the ways in which it can be. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openDatabase } from '../../src/database/database.ts';
+import { postJson, problemOf, startApi, type TestApi } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+import { ForgetfulProxy } from '../support/forgetful-proxy.ts';
+import { bump, newTask } from '../support/polls.ts';
+
+describe.each([
+  ['hangs', 'down'],
+  ['refuses', 'refuse'],
+] as const)('while the database %s', (_how, fail) => {
+  let proxy: ForgetfulProxy;
+  let api: TestApi;
+  let id: string;
+
+  beforeEach(async () => {
+    api = await startApi({
+      async changeStore(store) {
+        proxy = await ForgetfulProxy.start(store.db.url);
+        return { ...store, db: { ...store.db, url: proxy.url } };
+      },
+    });
+    id = await newTask(api);
+    await poll();
+  });
+
+  afterEach(async () => {
+    proxy.up();
+    await api.close();
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  function poll(headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(`${api.url}/tasks/${id}`, { headers });
+  }
+
+  /** The first answer that says how old it is. */
+  function markedPoll(): Promise<Response> {
+    return eventually(async () => {
+      const response = await poll();
+      return response.headers.has('age') ? response : undefined;
+    });
+  }
+
+  test('polls are answered from memory at once, with a mark of age', async () => {
+    const etag = (await poll()).headers.get('etag') ?? '';
+    proxy[fail]();
+
+    const response = await markedPoll();
+    const began = performance.now();
+    const unchanged = await poll({ 'if-none-match': etag });
+    const ms = performance.now() - began;
+
+    expect(response.status).toBe(200);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      etag,
+      warning: '110 - "Response is Stale"',
+      'cache-control': 'no-store',
+      'retry-after': '5',
+    });
+    expect(Number(response.headers.get('age'))).toBeGreaterThanOrEqual(2);
+    expect(await response.json()).toMatchObject({ id, status: 'queued' });
+    expect(unchanged.status).toBe(304);
+    expect(unchanged.headers.has('age')).toBe(true);
+    expect(ms).toBeLessThan(500);
+  });
+
+  test('the age grows, also of a task that nobody has asked for meanwhile', async () => {
+    proxy[fail]();
+    await markedPoll();
+    await sleep(6_000);
+
+    const response = await poll();
+
+    expect(response.status).toBe(200);
+    expect(Number(response.headers.get('age'))).toBeGreaterThanOrEqual(7);
+  });
+
+  test('who knows a newer version is not told an older one', async () => {
+    proxy[fail]();
+    await markedPoll();
+
+    const response = await poll({ 'if-none-match': '"json-0.1.0-99"' });
+
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('5');
+    expect((await problemOf(response)).type).toBe('/problems/unavailable');
+  });
+
+  test('within 5 s of its return polls are up to date, and streams that were open go on', async () => {
+    const stream = await fetch(`${api.url}/tasks/${id}/events`);
+    const events = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    proxy[fail]();
+    await markedPoll();
+    await bump(api.store, id, 'news');
+
+    proxy.up();
+    const began = performance.now();
+    await eventually(async () => ((await (await poll()).json()) as { message: string }).message === 'news');
+    const ms = performance.now() - began;
+
+    expect(ms).toBeLessThan(5_500);
+    expect((await poll()).headers.has('age')).toBe(false);
+    let told = '';
+    while (!told.includes('"news"')) told += (await events?.read())?.value;
+    await events?.cancel();
+  });
+});
+
+test('a process that was asleep answers from memory only what it has read since', async () => {
+  await using api = await startApi();
+  const id = await newTask(api);
+  await fetch(`${api.url}/tasks/${id}`);
+  await bump(api.store, id, 'news');
+  const wake = performance.now() + 3_000;
+  while (performance.now() < wake);
+
+  const response = await fetch(`${api.url}/tasks/${id}`);
+
+  expect(response.headers.has('age')).toBe(false);
+  expect(await response.json()).toMatchObject({ message: 'news' });
+});
+
+test('a submit while connections hang is refused in time, and the next one works', async () => {
+  let proxy: ForgetfulProxy | undefined;
+  await using api = await startApi({
+    async changeStore(store) {
+      proxy = await ForgetfulProxy.start(store.db.url);
+      return { ...store, db: openDatabase(proxy.url, { name: 'submits' }) };
+    },
+  });
+  await newTask(api);
+  proxy?.forget();
+  const began = performance.now();
+
+  const refused = await postJson(`${api.url}/tasks`, { type: 'noop' });
+  const taken = await postJson(`${api.url}/tasks`, { type: 'noop' });
+
+  expect([refused.status, taken.status]).toEqual([503, 202]);
+  expect(performance.now() - began).toBeLessThan(6_000);
+  await api.store.db.close();
+  await proxy?.[Symbol.asyncDispose]();
+});
