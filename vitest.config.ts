@@ -4,8 +4,6 @@ export default defineConfig({
   test: {
     environment: 'node',
     include: ['test/**/*.test.ts'],
-    // They kill things for minutes: `npm run test:chaos`.
-    exclude: ['test/chaos/**', 'node_modules/**'],
     globalSetup: 'test/support/global-setup.ts',
     pool: 'forks',
     maxWorkers: 2,

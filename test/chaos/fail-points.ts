@@ -29,6 +29,17 @@ export const dropPoints = {
   'an end': endCommit,
 } as const satisfies Record<string, Trigger>;
 
+/** Where a runner is stopped with this task: in the midst of a batch that takes a while, or when one is committed. */
+export const freezePoints = {
+  'inside a batch': (taskId: string): Trigger => ({ statement: 'pg_sleep', after: taskId }),
+  'between two batches': (taskId: string): Trigger => ({ statement: 'COMMIT', after: taskId }),
+} as const;
+
+/** What a runner writes that is awake again with this task. */
+export function lateWrite(taskId: string): Trigger {
+  return { statement: fencedCheckpoint, after: taskId };
+}
+
 export type KillPoint = keyof typeof killPoints;
 export type DropPoint = keyof typeof dropPoints;
 

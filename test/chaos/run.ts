@@ -4,14 +4,18 @@
  * plays a schedule again.
  */
 import { parseArgs } from 'node:util';
+import { runFreezes } from './freezes.ts';
 import { runKills } from './kills.ts';
+import { runOutages } from './outages.ts';
 import { chooseSeed } from './random.ts';
 
-const scenarios = { kills: runKills };
+const scenarios = { kills: runKills, outages: runOutages, freezes: runFreezes };
 
 const { values } = parseArgs({
   options: {
-    kills: { type: 'string', default: '60' },
+    kills: { type: 'string', default: '45' },
+    outages: { type: 'string', default: '15' },
+    freezes: { type: 'string', default: '9' },
   },
 });
 const seed = chooseSeed();

@@ -13,7 +13,7 @@ export default defineJob({
     stepMs: z.number(),
     /** Milliseconds that the transaction of each step stays open between its write and its commit. */
     holdMs: z.number().default(0),
-    /** Only the first attempt holds them open. */
+    /** Only that of the first attempt's first step. */
     holdsOnce: z.boolean().default(false),
     ignoresSignal: z.boolean().default(false),
   }),
@@ -29,7 +29,7 @@ export default defineJob({
       await sleep(stepMs);
       await task.checkpoint({ step: step + 1, attempts }, async (tx) => {
         await tx.$executeRaw`INSERT INTO effect (task_id, step, attempt) VALUES (${task.id}::uuid, ${step}, ${task.attempt})`;
-        const holds = holdMs > 0 && !(holdsOnce && task.attempt > 1);
+        const holds = holdMs > 0 && !(holdsOnce && (task.attempt > 1 || step > 0));
         if (holds) await tx.$queryRaw`SELECT pg_sleep(${holdMs / 1000}::float8)::text`;
       });
       task.progress(step + 1, steps, `Step ${step + 1}`);

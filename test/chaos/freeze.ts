@@ -1,0 +1,128 @@
+/** One freeze: catches a runner at its work, stops it, its parent or both for three leases, and looks what they do. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../support/eventually.ts';
+import { isAlive } from '../support/process.ts';
+import type { Clients } from './clients.ts';
+import { type Caught, catchRunner, freezePoints, lateWrite } from './fail-points.ts';
+import { watchOrphans } from './orphans.ts';
+import { type Parent, signalAll } from './parent.ts';
+import type { Tally } from './tally.ts';
+import { leaseSeconds, type World } from './world.ts';
+
+export const frozen = ['the runner', 'the parent', 'both'] as const;
+
+export interface Freeze {
+  readonly who: (typeof frozen)[number];
+  readonly when: keyof typeof freezePoints;
+}
+
+interface Stage {
+  readonly world: World;
+  readonly clients: Clients;
+  readonly tally: Tally;
+}
+
+interface Scene extends Stage {
+  readonly freeze: Freeze;
+  /** Of the task whose batch was caught. */
+  readonly id: string;
+  readonly caught: Caught;
+  readonly parent: Parent;
+}
+
+const freezeMs = 3 * leaseSeconds * 1000;
+/** The batch is still being written when its lease has long lapsed, so that its connection lives at the wake-up. */
+const holdMs = freezeMs - 1_000;
+/** The news that a runner has been given up, which would end it before its job could write. */
+const newsForTheLate = ['renew-lease', 'flush-progress'];
+const wakeMs = 10_000;
+
+export async function perform(freeze: Freeze, stage: Stage): Promise<void> {
+  const { world, clients, tally } = stage;
+  const holds = freeze.when === 'inside a batch' && { holdMs, holdsOnce: true };
+  const id = await clients.submit({ type: 'steps', input: { steps: 3, stepMs: 300, ...holds } });
+  const caught = await catchRunner(world, freezePoints[freeze.when](id));
+  if (!caught) return tally.problem(`no runner could be caught with the task ${id}`);
+  const scene = { ...stage, freeze, id, caught, parent: world.parentOf(caught.worker) };
+  tally.count(`stopped ${freeze.who} ${freeze.when}`);
+  const pids = {
+    'the runner': [caught.worker.pid],
+    'the parent': [scene.parent.pid],
+    both: [caught.worker.pid, scene.parent.pid],
+  }[freeze.who];
+  await stopAll(pids, scene);
+  const wakeAtMs = performance.now() + freezeMs;
+  if (freeze.who === 'the parent') await sleepThroughParent(pids, wakeAtMs, scene);
+  else await sleepThroughRunner(pids, wakeAtMs, scene);
+}
+
+/** What was caught goes on its way: the answer finds nobody awake. */
+async function stopAll(pids: readonly number[], { freeze, caught }: Scene): Promise<void> {
+  // The answer to a COMMIT is there before the stop, the answer to a batch's writes long after it.
+  if (freeze.when === 'between two batches') await caught.held.deliver();
+  signalAll(pids, 'SIGSTOP');
+  if (freeze.when === 'inside a batch') void caught.held.deliver();
+}
+
+async function sleepThroughRunner(pids: readonly number[], wakeAtMs: number, scene: Scene): Promise<void> {
+  const { world, tally, id, caught, parent } = scene;
+  const { id: workerId, pid } = caught.worker;
+  await watchOrphans(world, tally, [workerId], { what: 'until orphans of a stopped runner were shown' });
+  // Whatever the task still writes after that, the one that was stopped writes.
+  await waitForEnd(scene, wakeAtMs);
+  await sleep(Math.max(0, wakeAtMs - performance.now()));
+  const before = await effectsOfFirst(world, id);
+  if (!isAlive(pid)) tally.problem(`the runner ${pid} did not live to wake up`);
+
+  parent.proxy.stall(newsForTheLate);
+  const attempted = parent.proxy.delay(lateWrite(id));
+  signalAll(pids, 'SIGCONT');
+  const late = await Promise.race([attempted, sleep(wakeMs, undefined)]);
+  if (late) {
+    tally.count('late writes attempted');
+    await Promise.race([late.deliver(), sleep(wakeMs)]);
+  } else tally.problem(`the runner ${pid} did not attempt to write (${scene.freeze.when})`);
+  parent.proxy.unstall();
+  parent.proxy.forget();
+
+  await eventually(() => !isAlive(pid), { timeoutMs: wakeMs }).catch(() =>
+    tally.problem(`the runner ${pid} did not end itself`),
+  );
+  if ((await effectsOfFirst(world, id)) !== before) tally.problem(`a late write was accepted: ${id}`);
+}
+
+async function sleepThroughParent(pids: readonly number[], wakeAtMs: number, scene: Scene): Promise<void> {
+  const { world, tally, id, parent, caught } = scene;
+  await sleep(Math.max(0, wakeAtMs - performance.now()));
+  signalAll(pids, 'SIGCONT');
+  const beganMs = performance.now();
+  await eventually(async () => (await fetch(`${parent.url}/readyz`)).ok, { timeoutMs: wakeMs });
+  tally.measure('until a parent that was stopped is ready', performance.now() - beganMs, 5_000);
+  await waitForEnd(scene, performance.now() + wakeMs);
+  const task = await readTask(world, id);
+  if (task?.attempt !== 1) tally.problem(`disturbed while the parent alone was stopped: ${id}`);
+  if (!isAlive(caught.worker.pid))
+    tally.problem(`the runner ${caught.worker.pid} ended with its parent stopped`);
+  else tally.count('went on undisturbed');
+}
+
+async function waitForEnd({ world, tally, id, freeze }: Scene, untilMs: number): Promise<void> {
+  const hasEnded = async () => (await readTask(world, id))?.status === 'succeeded';
+  await eventually(hasEnded, { timeoutMs: untilMs - performance.now() }).then(
+    () => freeze.who !== 'the parent' && tally.count('taken over, and ended, before the wake-up'),
+    () => tally.problem(`not ended in time: ${id}, ${freeze.who} ${freeze.when}`),
+  );
+}
+
+async function readTask(world: World, id: string) {
+  const [task] = await world.query<{ status: string; attempt: number }>(
+    'SELECT status, attempt FROM task_state WHERE id = $1',
+    [id],
+  );
+  return task;
+}
+
+async function effectsOfFirst(world: World, id: string): Promise<number> {
+  const rows = await world.query('SELECT FROM effect WHERE task_id = $1 AND attempt = 1', [id]);
+  return rows.length;
+}
