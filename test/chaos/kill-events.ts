@@ -1,23 +1,10 @@
 /** What happens in the scenario of kills, one event at a time. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from '../support/eventually.ts';
-import type { Clients } from './clients.ts';
-import { type Caught, catchRunner, dropAnswer, triggerOf } from './fail-points.ts';
-import type { besides, Event } from './kills.ts';
+import { besides, busyWorker, type Stage } from './besides.ts';
+import { type Caught, catchRunner, dropAnswer, type KillPoint, triggerOf } from './fail-points.ts';
+import type { Event } from './kills.ts';
 import { watchDropped, watchOrphans } from './orphans.ts';
-import { type Parent, signalAll } from './parent.ts';
-import type { Random } from './random.ts';
-import type { Tally } from './tally.ts';
-import { leaseSeconds, type Worker, type World } from './world.ts';
-
-export interface Stage {
-  readonly world: World;
-  readonly clients: Clients;
-  readonly tally: Tally;
-  readonly random: Random;
-  /** What is still being watched. */
-  readonly background: Promise<void>[];
-}
+import { signalAll } from './parent.ts';
+import type { Worker } from './world.ts';
 
 /** Of a worker whose parent lives on the same machine. */
 const sameMachineMs = 2_000;
@@ -40,11 +27,11 @@ export async function perform(event: Event, stage: Stage): Promise<void> {
       return tally.count((await clients.retryOne()) ? 'retries' : 'retries refused');
     default:
       tally.count(event.kind);
-      return beside[event.kind](stage);
+      return besides[event.kind](stage);
   }
 }
 
-async function killAt(point: Exclude<Extract<Event, { kind: 'kill' }>['at'], 'anywhere'>, stage: Stage) {
+async function killAt(point: KillPoint, stage: Stage): Promise<void> {
   const trigger = triggerOf(point, stage.random);
   const caught = await catchBusy(() => catchRunner(stage.world, trigger));
   if (!caught) return stage.tally.problem(`no runner came to the point ${point}`);
@@ -58,7 +45,7 @@ async function catchBusy(catchNext: () => Promise<Caught | undefined>): Promise<
   for (let tries = 1; ; tries += 1) {
     const caught = await catchNext();
     if (!caught || caught.worker.running > 0 || tries === 5) return caught;
-    await caught.held.deliver();
+    void caught.held.deliver();
   }
 }
 
@@ -75,62 +62,4 @@ async function kill(worker: Worker, where: string, { world, tally }: Stage): Pro
     what: 'until orphans of a killed runner were shown',
     limitMs: sameMachineMs,
   });
-}
-
-function busyWorker({ world, random }: Stage): Promise<Worker> {
-  return eventually(
-    async () => {
-      const busy = (await world.workers()).filter(({ running }) => running > 0);
-      return busy.length > 0 ? random.pick(busy) : undefined;
-    },
-    { timeoutMs: 30_000 },
-  );
-}
-
-const beside: Record<(typeof besides)[number], (stage: Stage) => Promise<void>> = {
-  'kill -9 of a parent': (stage) => endParent(stage, 'SIGKILL', () => []),
-  'kill -9 of a parent and its runners': (stage) =>
-    endParent(stage, 'SIGKILL', (workers) => workers.map(({ pid }) => pid)),
-  'kill -15 of a parent': (stage) => endParent(stage, 'SIGTERM', () => []),
-  'kill -2 of a parent': (stage) => endParent(stage, 'SIGINT', () => []),
-  'kill -15 of a runner': async (stage) => signalAll([(await busyWorker(stage)).pid], 'SIGTERM'),
-  'a runner stopped for less than its lease': (stage) => stopRunner(stage, 0.5 * leaseSeconds * 1000),
-  'a runner stopped past its lease': (stage) => stopRunner(stage, 2 * leaseSeconds * 1000),
-  'a parent stopped for a while': async ({ world, random }) => {
-    const { pid } = random.pick(world.parents);
-    signalAll([pid], 'SIGSTOP');
-    await sleep(random.between(500, 2 * leaseSeconds * 1000));
-    signalAll([pid], 'SIGCONT');
-  },
-  'kill -9 of the database': ({ world, random }) => world.killDatabase(random.between(0, 3_000)),
-  'a pause of the database': ({ world }) => world.pauseDatabase(2 * leaseSeconds * 1000),
-  'all connections cut': ({ world }) => world.cutConnections(),
-};
-
-async function stopRunner(stage: Stage, ms: number): Promise<void> {
-  const { pid } = await busyWorker(stage);
-  signalAll([pid], 'SIGSTOP');
-  await sleep(ms);
-  signalAll([pid], 'SIGCONT');
-}
-
-/** Ends a parent and whatever else of it; its runners end themselves. Another is started in its place. */
-async function endParent(
-  { world, tally, random }: Stage,
-  signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT',
-  also: (workers: Worker[]) => number[],
-): Promise<void> {
-  const parent: Parent = random.pick(world.parents);
-  const workers = (await world.workers()).filter(({ pid }) => parent.owns(pid));
-  signalAll(also(workers), 'SIGKILL');
-  const code = await parent.end(signal);
-  if (signal !== 'SIGKILL' && code !== 0)
-    tally.problem(`a parent that was asked to stop ended with code ${code}`);
-  await watchOrphans(
-    world,
-    tally,
-    workers.map(({ id }) => id),
-    { what: 'until orphans of an ended parent were shown' },
-  );
-  await parent.startAgain();
 }

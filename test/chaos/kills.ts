@@ -1,6 +1,7 @@
 /** Scenario: runners are killed with -9 again and again, at each fail point, and everything else happens beside it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { audit } from './audit.ts';
+import { type Beside, besides } from './besides.ts';
 import { Clients, type Submit } from './clients.ts';
 import { type DropPoint, dropPoints, type KillPoint, killPoints } from './fail-points.ts';
 import { perform } from './kill-events.ts';
@@ -8,25 +9,11 @@ import { Random } from './random.ts';
 import { Tally } from './tally.ts';
 import { World } from './world.ts';
 
-export const besides = [
-  'kill -9 of a parent',
-  'kill -9 of a parent and its runners',
-  'kill -15 of a parent',
-  'kill -2 of a parent',
-  'kill -15 of a runner',
-  'a runner stopped for less than its lease',
-  'a runner stopped past its lease',
-  'a parent stopped for a while',
-  'kill -9 of the database',
-  'a pause of the database',
-  'all connections cut',
-] as const;
-
 export type Event =
   | { readonly kind: 'kill'; readonly at: KillPoint | 'anywhere' }
   | { readonly kind: 'drop'; readonly of: DropPoint }
   | { readonly kind: 'cancel' | 'retry' }
-  | { readonly kind: (typeof besides)[number] };
+  | { readonly kind: Beside };
 
 const unfinished = 24;
 
@@ -62,9 +49,9 @@ export function schedule(kills: number, random: Random): { event: Event; afterMs
   for (const kind of ['cancel', 'retry'] as const)
     for (let i = 0; i < kills / 4; i += 1) events.push({ kind });
   // Of these each costs seconds.
-  const rare = random.shuffled(besides);
+  const rare = random.shuffled(Object.keys(besides) as Beside[]);
   for (let i = 0; i < Math.ceil(kills / 7); i += 1)
-    events.push({ kind: rare[i % rare.length] ?? besides[0] });
+    events.push({ kind: rare[i % rare.length] ?? 'all connections cut' });
   return random.shuffled(events).map((event) => ({ event, afterMs: random.between(50, 600) }));
 }
 
@@ -79,11 +66,16 @@ function nextSubmit(random: Random): Submit {
   };
 }
 
+/** Whether the run was as hard as it should be. */
 function judge(kills: number, tally: Tally): void {
-  const { busy, all } = {
-    busy: tally.of('kills that hit a running attempt'),
-    all: tally.of('kills of runners'),
-  };
+  const all = tally.of('kills of runners');
+  const busy = tally.of('kills that hit a running attempt');
   if (all < kills) tally.problem(`only ${all} of ${kills} kills`);
   if (kills >= 20 && busy < 0.9 * all) tally.problem(`only ${busy} of ${all} kills hit a running attempt`);
+  const atPoints = [
+    ...Object.keys(killPoints).map((point) => `kill -9 of a runner ${point}`),
+    ...Object.keys(dropPoints).map((point) => `dropped the answer of ${point}`),
+  ];
+  for (const point of atPoints)
+    if (tally.of(point) < Math.floor(kills / 10)) tally.problem(`only ${tally.of(point)} times: ${point}`);
 }

@@ -8,10 +8,11 @@ import { runFreezes } from './freezes.ts';
 import { runKills } from './kills.ts';
 import { runOutages } from './outages.ts';
 import { chooseSeed } from './random.ts';
+import { World } from './world.ts';
 
 const scenarios = { kills: runKills, outages: runOutages, freezes: runFreezes };
 
-const { values } = parseArgs({
+const { values: sizes } = parseArgs({
   options: {
     kills: { type: 'string', default: '45' },
     outages: { type: 'string', default: '15' },
@@ -19,11 +20,15 @@ const { values } = parseArgs({
   },
 });
 const seed = chooseSeed();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void World.disposeAll().finally(() => process.exit(130)));
+}
 let isAllWell = true;
-for (const [name, run] of Object.entries(scenarios)) {
-  const size = Number(values[name as keyof typeof values]);
+for (const name of Object.keys(scenarios) as (keyof typeof scenarios)[]) {
+  const size = Number(sizes[name]);
   if (!(size > 0)) continue;
-  const tally = await run(size, seed);
+  process.stdout.write(`${size} ${name}, HEADWAY_CHAOS_SEED=${seed} …\n`);
+  const tally = await scenarios[name](size, seed);
   process.stdout.write(`${tally}\n\n`);
   if (tally.problems.length > 0) isAllWell = false;
 }

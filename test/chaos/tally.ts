@@ -41,6 +41,6 @@ export class Tally {
     }
     const verdict =
       this.problems.length === 0 ? ['  all is well'] : this.problems.map((text) => `  ✗ ${text}`);
-    return [`${this.scenario} (HEADWAY_CHAOS_SEED=${this.seed})`, ...lines, ...verdict].join('\n');
+    return [`${this.scenario}, HEADWAY_CHAOS_SEED=${this.seed}`, ...lines, ...verdict].join('\n');
   }
 }

@@ -25,6 +25,7 @@ export interface WorldOptions {
 }
 
 export class World implements AsyncDisposable {
+  private static readonly open = new Set<World>();
   readonly parents: readonly Parent[];
   /** Straight to the server, past all proxies. */
   readonly db: Database;
@@ -51,10 +52,18 @@ export class World implements AsyncDisposable {
     await createEffectTable({ db });
     const options = { databaseUrl: server.url, leaseSeconds, slots };
     const started = await Promise.all(Array.from({ length: parents }, () => Parent.start(options)));
-    return new World(dataDir, server, started, db);
+    const world = new World(dataDir, server, started, db);
+    World.open.add(world);
+    return world;
+  }
+
+  /** For a run that is interrupted: nothing is left behind. */
+  static async disposeAll(): Promise<void> {
+    await Promise.allSettled([...World.open].map((world) => world[Symbol.asyncDispose]()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    World.open.delete(this);
     await Promise.all(this.parents.map((parent) => parent.stop()));
     await this.db.close();
     await this.server.stop();
