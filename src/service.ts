@@ -41,6 +41,7 @@ export class Service {
     try {
       const postgres = config.databaseUrl === undefined ? await startPostgres(config, log) : undefined;
       if (postgres) started.push(() => postgres.stop());
+      postgres?.keepRunning();
       const databaseUrl = postgres?.url ?? config.databaseUrl ?? '';
       const jobFolders = [ownJobsFolder, ...(config.jobsDir === undefined ? [] : [config.jobsDir])];
       const [registry, { applied }] = await Promise.all([loadRegistry(jobFolders), migrate(databaseUrl)]);

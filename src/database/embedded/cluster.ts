@@ -17,7 +17,7 @@ export async function prepareCluster(
   options: { readonly serverVersion: string; readonly isDurable: boolean },
 ): Promise<'created' | 'found'> {
   await removeHalfMade(layout);
-  const found = await readFile(path.join(layout.cluster, 'PG_VERSION'), 'utf8').catch(() => null);
+  const found = await readVersion(layout);
   if (found === null) {
     await create(layout, identity, initdb, options.isDurable ? [] : ['--no-sync']);
     return 'created';
@@ -29,6 +29,15 @@ export async function prepareCluster(
     );
   }
   return 'found';
+}
+
+/** Whether there is one. */
+export async function hasCluster(layout: Layout): Promise<boolean> {
+  return (await readVersion(layout)) !== null;
+}
+
+function readVersion(layout: Layout): Promise<string | null> {
+  return readFile(path.join(layout.cluster, 'PG_VERSION'), 'utf8').catch(() => null);
 }
 
 /** Made aside and then renamed: an initdb that is killed half way leaves no cluster behind. */

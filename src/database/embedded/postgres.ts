@@ -5,9 +5,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nativeFolder, prepareBinaries } from './binaries.ts';
-import { prepareCluster } from './cluster.ts';
+import { hasCluster, prepareCluster } from './cluster.ts';
 import { EmbeddedPostgresError } from './error.ts';
 import { chooseIdentity, giveTo } from './identity.ts';
+import { Keeper } from './keeper.ts';
 import {
   checkSocketFolder,
   databaseUrl,
@@ -38,6 +39,8 @@ export interface EmbeddedPostgres {
   readonly url: string;
   /** False where the server ran already. */
   readonly startedHere: boolean;
+  /** From now on the server is started again within seconds when it ends, until this process stops it. */
+  keepRunning(): void;
   /** Stops the server unless another process uses it. This process's own connections are closed before. */
   stop(): Promise<void>;
 }
@@ -54,12 +57,18 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const users = await lock(layout.usersLock, 'shared', lockTimeoutMs);
     if (users === null)
       throw new EmbeddedPostgresError(`${layout.usersLock} is held by a process that hangs: end it.`);
+    const keeper = new Keeper({
+      layout,
+      log: options.log,
+      restart: () => restart(layout, options, folder),
+    });
     let stopped: Promise<void> | undefined;
     return {
       url: databaseUrl(folder),
       startedHere: running === null,
+      keepRunning: () => keeper.start(),
       stop() {
-        stopped ??= leave(layout, users, options.log);
+        stopped ??= keeper.stop().then(() => leave(layout, users, options.log));
         return stopped;
       },
     };
@@ -92,6 +101,19 @@ async function joinRunning(layout: Layout, log: EmbeddedPostgresOptions['log']):
   if (folder !== layout.root) await checkSocketFolder(layout, folder);
   log('info', `Using the PostgreSQL that runs in ${layout.root}`);
   return folder;
+}
+
+/** Of the same data: where they are gone, an empty database in their place would be taken for theirs. */
+async function restart(layout: Layout, options: EmbeddedPostgresOptions, usedFolder: string): Promise<void> {
+  if (!(await hasCluster(layout))) {
+    throw new EmbeddedPostgresError(
+      `its data in ${layout.cluster} are gone: put them back, or stop Headway.`,
+    );
+  }
+  const folder = (await joinRunning(layout, options.log)) ?? (await start(layout, options));
+  if (folder !== usedFolder) {
+    throw new EmbeddedPostgresError(`it now has its socket in ${folder}: start this process again.`);
+  }
 }
 
 async function start(layout: Layout, options: EmbeddedPostgresOptions): Promise<string> {

@@ -24,6 +24,14 @@ export function pidFile(cluster: string): string {
   return path.join(cluster, 'postmaster.pid');
 }
 
+/** Whether the server that the cluster's postmaster.pid names lives; its children alone are no server. */
+export async function isServerRunning(cluster: string): Promise<boolean> {
+  const found = await readPidFile(cluster);
+  if (found === null) return false;
+  if (process.platform === 'linux') return (await worksIn(String(found.pid), cluster)) !== null;
+  return (await fromPs(cluster)).includes(found.pid);
+}
+
 /** The live PostgreSQL processes of the cluster, left-over children of a killed server included. */
 export async function clusterProcesses(cluster: string): Promise<number[]> {
   return process.platform === 'linux' ? fromProc(cluster) : fromPs(cluster);

@@ -1,0 +1,61 @@
+/** Starts a server again that has ended although it is in use: killed, out of memory, or stopped by hand. */
+import { Loop } from '../../loop.ts';
+import { messageOf } from '../error-text.ts';
+import type { Layout } from './layout.ts';
+import { tryLock } from './lock.ts';
+import { isServerRunning } from './processes.ts';
+
+export interface KeeperOptions {
+  readonly layout: Layout;
+  readonly log: (level: 'info' | 'warn', message: string) => void;
+  /** Joins the server where another process was faster, else starts it. Called under the start lock. */
+  restart(): Promise<void>;
+}
+
+const turnMs = 500;
+/** What keeps it from starting is said this often. */
+const complaintMs = 10_000;
+
+export class Keeper {
+  private readonly options: KeeperOptions;
+  private readonly loop: Loop;
+  private quietUntilMs = 0;
+
+  constructor(options: KeeperOptions) {
+    this.options = options;
+    this.loop = new Loop({
+      intervalMs: turnMs,
+      run: () => this.turn(),
+      onError: (error) => this.complain(`PostgreSQL cannot be started again: ${messageOf(error)}`),
+    });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  /** Resolves when a start under way has ended. */
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  private async turn(): Promise<void> {
+    const { layout, restart } = this.options;
+    if (await isServerRunning(layout.cluster)) return;
+    // Of all the processes that use the server one starts it; whoever stops it for good holds the lock too.
+    const starting = tryLock(layout.startLock, 'exclusive');
+    if (starting === null) return;
+    try {
+      this.complain(`PostgreSQL in ${layout.root} has ended: starting it again`);
+      await restart();
+    } finally {
+      starting.release();
+    }
+  }
+
+  private complain(message: string): void {
+    if (performance.now() < this.quietUntilMs) return;
+    this.quietUntilMs = performance.now() + complaintMs;
+    this.options.log('warn', message);
+  }
+}
