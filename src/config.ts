@@ -25,6 +25,7 @@ const environment = z.object({
     .regex(/^postgres(ql)?:\/\//, 'a PostgreSQL URL, such as postgresql://user:password@host/database')
     .optional(),
   HEADWAY_ROLE: z.enum(roles, { error: `one of ${roles.join(', ')}` }).default('all'),
+  HEADWAY_DATABASE_WAIT_SECONDS: wholeNumber(0, 3600).default(60),
   HEADWAY_DATA_DIR: z.string().min(1, 'a folder').default('.headway'),
   HEADWAY_API_KEYS: z
     .string()
@@ -54,6 +55,8 @@ export interface Config {
   readonly port: number;
   /** Undefined: an embedded PostgreSQL in `dataDir`. */
   readonly databaseUrl: string | undefined;
+  /** How long a start waits for a PostgreSQL that is not there yet. */
+  readonly databaseWaitSeconds: number;
   readonly dataDir: string;
   /** Empty: everything is open, which only a loopback address may be. */
   readonly apiKeys: readonly string[];
@@ -102,6 +105,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     host: settings.HOST,
     port: settings.PORT,
     databaseUrl: settings.DATABASE_URL,
+    databaseWaitSeconds: settings.HEADWAY_DATABASE_WAIT_SECONDS,
     dataDir: path.resolve(projectDir, settings.HEADWAY_DATA_DIR),
     apiKeys: settings.HEADWAY_API_KEYS ?? [],
     runners: settings.HEADWAY_ROLE === 'api' ? 0 : settings.HEADWAY_RUNNERS,

@@ -9,6 +9,7 @@ import type { Config } from './config.ts';
 import { type Database, openDatabase } from './database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded/postgres.ts';
 import { migrate } from './database/migrate.ts';
+import { type WaitOptions, waitForDatabase } from './database/wait.ts';
 import { loadRegistry, ownJobsFolder, resultLinkOf, retentionDaysByType } from './jobs/registry.ts';
 import { Supervisor } from './jobs/supervisor.ts';
 import { monotonicMs } from './monotonic.ts';
@@ -43,6 +44,7 @@ export class Service {
       if (postgres) started.push(() => postgres.stop());
       postgres?.keepRunning();
       const databaseUrl = postgres?.url ?? config.databaseUrl ?? '';
+      if (!postgres) await waitForDatabase(databaseUrl, waitOptions(config, log));
       const jobFolders = [ownJobsFolder, ...(config.jobsDir === undefined ? [] : [config.jobsDir])];
       const [registry, { applied }] = await Promise.all([loadRegistry(jobFolders), migrate(databaseUrl)]);
       if (applied.length > 0) log.info({ applied }, 'database migrated');
@@ -159,6 +161,10 @@ async function buildServer(
 
 function startPostgres(config: Config, log: Logger): Promise<EmbeddedPostgres> {
   return startEmbeddedPostgres({ dataDir: config.dataDir, log: (level, message) => log[level](message) });
+}
+
+function waitOptions(config: Config, log: Logger): WaitOptions {
+  return { seconds: config.databaseWaitSeconds, log: (level, message) => log[level](message) };
 }
 
 function addressOf(app: FastifyInstance, config: Config): string {

@@ -73,7 +73,7 @@ const passingCodes = new Set([
 ]);
 
 const connectionMessages =
-  /query read timeout|connection terminated|connection timeout|timeout exceeded when trying to connect|client has encountered a connection error|not queryable|can't reach database|server has closed the connection|connectionclosed|socket (hang up|timeout)|pool after calling end/i;
+  /query read timeout|connection terminated|connection timeout|timeout expired|timeout exceeded when trying to connect|client has encountered a connection error|not queryable|can't reach database|server has closed the connection|connectionclosed|socket (hang up|timeout)|pool after calling end/i;
 
 /** Whether the statement may not have reached the database, or its answer was lost. */
 export function isConnectionError(error: unknown): boolean {

@@ -27,12 +27,12 @@ describe('what keeps Headway from starting is said in one line', () => {
     ],
     [
       'a database that is not there',
-      { DATABASE_URL: 'postgresql://localhost:1/none' },
+      { DATABASE_URL: 'postgresql://localhost:1/none', HEADWAY_DATABASE_WAIT_SECONDS: '0' },
       /^headway: .*localhost/,
     ],
     [
       'a password in a message',
-      { DATABASE_URL: 'postgresql://u:secret-word@localhost:1/none' },
+      { DATABASE_URL: 'postgresql://u:secret-word@localhost:1/none', HEADWAY_DATABASE_WAIT_SECONDS: '0' },
       /^(?!.*secret-word)headway: /,
     ],
   ];

@@ -1,0 +1,69 @@
+/** Waits for a database that is not there yet, as where a machine or a set of containers starts all at once. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { codeOf } from './error-text.ts';
+import { isConnectionError } from './errors.ts';
+import { connectTimeoutMs } from './session.ts';
+import { addressOf, toSetupError } from './setup-error.ts';
+
+export interface WaitOptions {
+  /** How long; 0 for one try. */
+  readonly seconds: number;
+  readonly log: (level: 'info' | 'warn', message: string) => void;
+}
+
+const pauseMs = 500;
+const repeatMs = 10_000;
+
+/**
+ * Resolves when the database lets us in.
+ * @throws {DatabaseSetupError} when it has not in time, and at once for what does not pass: a wrong password,
+ *   a database that does not exist
+ */
+export async function waitForDatabase(url: string, { seconds, log }: WaitOptions): Promise<void> {
+  const beganMs = performance.now();
+  const untilMs = beganMs + 1000 * seconds;
+  let saidMs = Number.NEGATIVE_INFINITY;
+  // Says what is wrong with a URL that cannot be parsed.
+  addressOf(url);
+  for (;;) {
+    const error = await tryConnect(url);
+    const nowMs = performance.now();
+    if (error === undefined) {
+      if (saidMs > 0) log('info', `PostgreSQL is there, after ${Math.round((nowMs - beganMs) / 1000)} s.`);
+      return;
+    }
+    const setupError = toSetupError(error, url);
+    if (!mayPass(error) || nowMs >= untilMs) throw setupError;
+    if (nowMs - saidMs >= repeatMs) {
+      saidMs = nowMs;
+      const leftSeconds = Math.ceil((untilMs - nowMs) / 1000);
+      log('warn', `Waiting up to ${leftSeconds} s for PostgreSQL: ${setupError.message}`);
+    }
+    await sleep(pauseMs);
+  }
+}
+
+/** Refused for good by a server that is there: by its rules, or for want of the database. */
+function mayPass(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  return isConnectionError(error) && !code.startsWith('28') && code !== '3D000';
+}
+
+/** @returns what kept it from connecting */
+async function tryConnect(url: string): Promise<unknown> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: connectTimeoutMs,
+    application_name: 'headway start',
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return undefined;
+  } catch (error) {
+    return error;
+  } finally {
+    client.end().catch(() => undefined);
+  }
+}
