@@ -53,6 +53,16 @@ export const besides = {
   },
   'kill -9 of the database': ({ world, random }: Stage) => world.killDatabase(random.between(0, 3_000)),
   'a pause of the database': ({ world }: Stage) => world.pauseDatabase(2 * leaseSeconds * 1000),
+  'kill -9 of a runner while the database stands still': async (stage: Stage) => {
+    const { world, tally } = stage;
+    const { id, pid } = await busyWorker(stage);
+    const paused = world.pauseDatabase(2 * leaseSeconds * 1000);
+    signalAll([pid], 'SIGKILL');
+    await paused;
+    await watchOrphans(world, tally, [id], {
+      what: 'until orphans of a killed runner were shown, after a pause',
+    });
+  },
   'all connections cut': ({ world }: Stage) => world.cutConnections(),
 } satisfies Record<string, (stage: Stage) => Promise<void>>;
 

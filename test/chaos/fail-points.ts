@@ -80,6 +80,18 @@ export async function dropAnswer(world: World, point: DropPoint): Promise<boolea
   return dropped ?? false;
 }
 
+/** Lets a COMMIT come after its client has been cut off. @returns whether there was one */
+export async function commitLate(world: World, point: DropPoint, afterMs: number): Promise<boolean> {
+  const held = await first(
+    world,
+    (proxy) => proxy.holdBack(dropPoints[point]),
+    (other) => void other.deliver(),
+  );
+  await sleep(afterMs);
+  void held?.deliver();
+  return held !== undefined;
+}
+
 export function triggerOf(point: KillPoint, random: Random): Trigger {
   return random.pick<Trigger>(killPoints[point]);
 }

@@ -1,6 +1,13 @@
 /** What happens in the scenario of kills, one event at a time. */
 import { besides, busyWorker, type Stage } from './besides.ts';
-import { type Caught, catchRunner, dropAnswer, type KillPoint, triggerOf } from './fail-points.ts';
+import {
+  type Caught,
+  catchRunner,
+  commitLate,
+  dropAnswer,
+  type KillPoint,
+  triggerOf,
+} from './fail-points.ts';
 import type { Event } from './kills.ts';
 import { watchDropped, watchOrphans } from './orphans.ts';
 import { signalAll } from './parent.ts';
@@ -10,17 +17,18 @@ import type { Worker } from './world.ts';
 const sameMachineMs = 2_000;
 
 export async function perform(event: Event, stage: Stage): Promise<void> {
-  const { world, clients, tally } = stage;
+  const { world, clients, tally, random } = stage;
   switch (event.kind) {
     case 'kill':
       if (event.at === 'anywhere') return killAnywhere(stage);
       return killAt(event.at, stage);
     case 'drop':
-      return tally.count(
-        (await dropAnswer(world, event.of))
-          ? `dropped the answer of ${event.of}`
-          : `no answer of ${event.of}`,
-      );
+      if (await dropAnswer(world, event.of)) tally.count(`dropped the answer of ${event.of}`);
+      return;
+    case 'late':
+      if (await commitLate(world, event.of, random.between(50, 2_500)))
+        tally.count(`late COMMIT of ${event.of}`);
+      return;
     case 'cancel':
       return tally.count((await clients.cancelOne()) ? 'cancels' : 'cancels refused');
     case 'retry':

@@ -11,7 +11,7 @@ import { World } from './world.ts';
 
 export type Event =
   | { readonly kind: 'kill'; readonly at: KillPoint | 'anywhere' }
-  | { readonly kind: 'drop'; readonly of: DropPoint }
+  | { readonly kind: 'drop' | 'late'; readonly of: DropPoint }
   | { readonly kind: 'cancel' | 'retry' }
   | { readonly kind: Beside };
 
@@ -45,7 +45,7 @@ export function schedule(kills: number, random: Random): { event: Event; afterMs
   for (let i = 0; i < kills; i += 1)
     events.push({ kind: 'kill', at: places[i % places.length] ?? 'anywhere' });
   for (const of of Object.keys(dropPoints) as DropPoint[])
-    for (let i = 0; i < kills / 9; i += 1) events.push({ kind: 'drop', of });
+    for (let i = 0; i < kills / 9; i += 1) events.push({ kind: 'drop', of }, { kind: 'late', of });
   for (const kind of ['cancel', 'retry'] as const)
     for (let i = 0; i < kills / 4; i += 1) events.push({ kind });
   // Of these each costs seconds.

@@ -1,9 +1,11 @@
 /** How long what a dead worker leaves behind is left as it is. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tally } from './tally.ts';
-import { orphanLimitMs, type World } from './world.ts';
+import { leaseSeconds, orphanLimitMs, type World } from './world.ts';
 
 const askMs = 20;
+/** Of a fetched entry, while other things happen: the database may stand still, and the parents too. */
+const droppedLimitMs = orphanLimitMs + 4 * leaseSeconds * 1000;
 
 /** Waits until nothing is shown as running under these workers, and notes how long that took. */
 export function watchOrphans(
@@ -31,7 +33,7 @@ export async function watchDropped(world: World, tally: Tally, ids: readonly str
   );
   await measureUntilGone(world, tally, {
     what: 'until fetched entries were given up',
-    limitMs: orphanLimitMs,
+    limitMs: droppedLimitMs,
     text: `SELECT FROM task_state WHERE id = ANY ($1::uuid[]) AND entry_id = ANY ($2::uuid[]) AND status = 'queued' LIMIT 1`,
     values: [ids, dropped.map(({ entryId }) => entryId)],
   });
