@@ -25,8 +25,6 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs?: number;
   /** Further settings of each session, as `-c name=value`. */
   readonly sessionOptions?: string;
-  /** Statements are sent without waiting for the answers to those before: for `inPipeline` only. */
-  readonly pipeline?: boolean;
 }
 
 /** Opens the pool; connections are made when they are first needed. */
@@ -57,7 +55,6 @@ export function openPool(url: string, options: DatabaseOptions): pg.Pool {
     ...keepAlive,
     options: `${sessionLimits} ${options.sessionOptions ?? ''}`,
     query_timeout: options.statementTimeoutMs ?? 30_000,
-    pipeline: options.pipeline ?? false,
     Client: PooledClient,
   });
   // A connection that breaks while idle is replaced on the next use; the statement that needs it reports.

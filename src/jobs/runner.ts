@@ -1,5 +1,5 @@
 /**
- * A runner: takes queued tasks as slots are free, and runs them. It keeps a fetch loop of its own:
+ * A runner: takes queued tasks as slots are free, and runs them. It keeps a claim loop of its own:
  * a queue that has work is asked again the moment a slot is free, and a NOTIFY wakes it at once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,17 +7,16 @@ import type { Logger } from 'pino';
 import { isPassingError } from '../database/errors.ts';
 import { Listener } from '../database/listener.ts';
 import { Loop } from '../loop.ts';
-import { type ClaimedAttempt, claimTasks } from '../tasks/claim.ts';
+import { type Claim, type ClaimedAttempt, claimTasks } from '../tasks/claim.ts';
 import type { AttemptRef } from '../tasks/end.ts';
 import { emptyReport } from '../tasks/progress/report.ts';
 import { ProgressWriter } from '../tasks/progress/writer.ts';
-import { type FetchedEntry, maxFetches, typeOfQueue, wakeUpChannel } from '../tasks/queue.ts';
+import { maxClaims, typeOfQueue, wakeUpChannel } from '../tasks/queue.ts';
 import type { Store } from '../tasks/store.ts';
 import { Attempt } from './attempt.ts';
 import type { DatabaseContact } from './contact.ts';
 import { EndWriter } from './end-writer.ts';
 import type { RunnerState } from './lease-messages.ts';
-import { persist } from './persist.ts';
 import { queuesFor, type RunnerKind } from './queues.ts';
 import type { JobRegistry } from './registry.ts';
 import { SlotPlan } from './slot-plan.ts';
@@ -49,8 +48,8 @@ export class Runner {
   private readonly ends: EndWriter;
   private readonly listener: Listener;
   private readonly floorPoll: Loop;
-  private fetching = 0;
-  private fetchTurn: NodeJS.Immediate | undefined;
+  private claiming = 0;
+  private claimTurn: NodeJS.Immediate | undefined;
   private changeTurn: NodeJS.Immediate | undefined;
   private readonly unknownClaims = new UnknownClaims();
   private state: 'running' | 'draining' | 'stopping' = 'running';
@@ -94,7 +93,7 @@ export class Runner {
     // Not waited for: during an outage they may hang.
     void this.listener.stop();
     void this.floorPoll.stop();
-    const hasEnded = () => this.attempts.size === 0 && this.fetching === 0;
+    const hasEnded = () => this.attempts.size === 0 && this.claiming === 0;
     const deadline = performance.now() + graceMs;
     if (await until(hasEnded, deadline - graceMs / 2)) return;
     for (const attempt of this.attempts) attempt.onShutdown();
@@ -104,10 +103,10 @@ export class Runner {
     await until(hasEnded, deadline + 1_000);
   }
 
-  /** Marks queues that may have work, and fetches while there are slots for it. */
+  /** Marks queues that may have work, and claims while there are slots for it. */
   private wake(queues: readonly string[]): void {
     for (const queue of queues) if (this.queues.includes(queue)) this.plan.markReady(queue);
-    this.fetchMore();
+    this.claimMore();
   }
 
   private async pollDue(): Promise<void> {
@@ -115,36 +114,36 @@ export class Runner {
     if (queues.length > 0) this.wake(await this.options.store.queue.due(queues));
   }
 
-  /** After this turn of the loop: slots that are freed in the same turn are filled by one fetch. */
-  private fetchMore(): void {
-    this.fetchTurn ??= setImmediate(() => {
-      this.fetchTurn = undefined;
-      this.fetchNow();
+  /** After this turn of the loop: slots that are freed in the same turn are filled by one claim. */
+  private claimMore(): void {
+    this.claimTurn ??= setImmediate(() => {
+      this.claimTurn = undefined;
+      this.claimNow();
     });
   }
 
-  private fetchNow(): void {
-    while (this.fetching < maxFetches) {
+  private claimNow(): void {
+    while (this.claiming < maxClaims) {
       const next = this.plan.next();
       if (!next) return;
-      this.fetching += 1;
+      this.claiming += 1;
       this.take(next.queue, next.count)
-        .catch((error) => this.options.log.error({ err: error, queue: next.queue }, 'fetch failed'))
+        .catch((error) => this.options.log.error({ err: error, queue: next.queue }, 'claim failed'))
         .finally(() => {
-          this.fetching -= 1;
+          this.claiming -= 1;
           if (this.state === 'draining') this.changed();
-          this.fetchMore();
+          this.claimMore();
         });
     }
   }
 
-  /** Fetches up to `reserved` entries, claims them and starts what was claimed. */
+  /** Claims up to `reserved` tasks, and starts what was claimed. */
   private async take(queue: string, reserved: number): Promise<void> {
-    let claimed: ClaimedAttempt[] = [];
+    let claimed: readonly ClaimedAttempt[] = [];
     try {
-      const entries = await this.fetch(queue, reserved);
-      if (entries.length === reserved) this.wake([queue]);
-      if (entries.length > 0) claimed = await this.claim(queue, entries);
+      const claim = await this.claim(queue, reserved);
+      claimed = claim.attempts;
+      if (claim.hasMore) this.wake([queue]);
     } finally {
       this.plan.release(queue, reserved - claimed.length);
     }
@@ -155,38 +154,19 @@ export class Runner {
     for (const attempt of attempts) this.run(queue, attempt);
   }
 
-  private async fetch(queue: string, limit: number): Promise<FetchedEntry[]> {
+  private async claim(queue: string, limit: number): Promise<Claim> {
+    const { store, workerId, contact, log } = this.options;
     try {
-      return await this.options.store.queue.fetch(queue, limit);
+      return await this.unknownClaims.during(() => claimTasks(store, workerId, queue, limit));
     } catch (error) {
-      // The floor poll finds the queue again; the pause keeps an outage from becoming a busy loop.
-      this.options.contact.note(error);
-      if (!isPassingError(error)) this.options.log.error({ err: error, queue }, 'fetch failed');
+      contact.note(error);
+      if (!isPassingError(error)) log.error({ err: error, queue }, 'claim failed');
+      // It may have happened all the same: a flush finds the rows.
+      this.writer.askSoon();
+      // The pause keeps an outage from becoming a busy loop.
       await sleep(troublePauseMs);
       this.plan.markReady(queue);
-      return [];
-    }
-  }
-
-  private async claim(queue: string, entries: readonly FetchedEntry[]): Promise<ClaimedAttempt[]> {
-    const { store, workerId, contact } = this.options;
-    let hadTrouble = false;
-    const onTrouble = (error: unknown) => {
-      contact.note(error);
-      hadTrouble = true;
-      this.writer.askSoon();
-    };
-    const claim = () =>
-      persist(
-        () => claimTasks(store, workerId, queue, entries),
-        async () => undefined,
-        { onTrouble },
-      );
-    try {
-      return await this.unknownClaims.during(entries, claim);
-    } finally {
-      // Where an answer was lost, the claim may have happened: the flush finds the rows, after its end at the latest.
-      if (hadTrouble) this.writer.askSoon();
+      return { attempts: [], hasMore: false };
     }
   }
 
@@ -213,9 +193,9 @@ export class Runner {
     const { kind, log } = this.options;
     const freeSlot = () => {
       this.plan.release(queue, 1);
-      this.fetchMore();
+      this.claimMore();
     };
-    // The slot is free when the job has returned: the next is fetched while the end is written. But of two
+    // The slot is free when the job has returned: the next is claimed while the end is written. But of two
     // rows that run under a solo runner neither would be to blame for its loss.
     const isSolo = kind === 'solo';
     attempt
@@ -243,7 +223,7 @@ export class Runner {
   private tellChange(): void {
     clearImmediate(this.changeTurn);
     this.changeTurn = undefined;
-    const hasWork = this.attempts.size > 0 || this.fetching > 0;
+    const hasWork = this.attempts.size > 0 || this.claiming > 0;
     const state = this.state === 'running' ? 'running' : hasWork ? 'draining' : 'drained';
     this.options.onChange([...this.attempts], state);
   }

@@ -1,4 +1,4 @@
-/** Which queue to fetch from next, and how much: free slots, the limits of types, and who had a turn. */
+/** Which queue to claim from next, and how much: free slots, the limits of types, and who had a turn. */
 export class SlotPlan {
   private readonly limitOf: (queue: string) => number;
   /** Queues that may have work, in the order in which they get their turn. */
@@ -43,7 +43,7 @@ export class SlotPlan {
     this.taken.set(queue, (this.taken.get(queue) ?? 0) - count);
   }
 
-  /** Nothing is fetched any more. */
+  /** Nothing is claimed any more. */
   close(): void {
     this.isClosed = true;
   }

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Loop } from '../loop.ts';
 import { monotonicMs } from '../monotonic.ts';
-import { requeueDropped } from '../tasks/dropped.ts';
 import { newId } from '../tasks/ids.ts';
 import type { Store } from '../tasks/store.ts';
 import { giveUp, ignoringCancel, type LostReason, lostAmong } from '../tasks/workers.ts';
@@ -35,8 +34,6 @@ const takeBackMs = 1_000;
 const lostGraceMs = 60_000;
 /** A runner that is free would have taken what is due within this time. */
 const waitingMs = 300;
-/** Between fetch and claim there are milliseconds, unless the runner stands still. */
-const droppedMs = 2_000;
 const kinds = ['shared', 'solo'] as const;
 /** A runner that ended before it was ready failed to start: the next waits, ever longer. */
 const firstRestartMs = 250;
@@ -206,19 +203,8 @@ export class Supervisor {
       else if (child.beat?.state === 'drained') this.endDrained(child);
       else this.endOverdue(child, ignoring);
     }
-    if (standsStill(children)) {
-      this.lastStillMs = monotonicMs();
-      if (await this.requeueDropped()) waiting.push('shared');
-    }
+    if (standsStill(children)) this.lastStillMs = monotonicMs();
     this.fillUp(new Set(waiting));
-  }
-
-  /** @returns whether a runner had just fetched something when its loop came to a stand */
-  private async requeueDropped(): Promise<boolean> {
-    const tasks = await requeueDropped(this.options.store, this.queues.shared, droppedMs);
-    if (tasks.length > 0)
-      this.options.log.warn({ tasks }, 'fetched by a runner that stands still: queued again');
-    return tasks.length > 0;
   }
 
   /** For which kinds of runner work waits. Shared queues wait for nobody while the shared runners turn. */

@@ -19,11 +19,6 @@ export interface Entry {
   readonly startAfter?: Date | undefined;
 }
 
-export interface FetchedEntry {
-  readonly id: string;
-  readonly taskId: string;
-}
-
 /** From so many losses in a row on, a task waits for a runner of its own. */
 const soloFromLosses = 2;
 const soloSuffix = '.solo';
@@ -51,8 +46,8 @@ export function queueSql(task: string): string {
 /** Where a submit says which queue has work: one NOTIFY in the transaction that made the entry. */
 export const wakeUpChannel = 'headway_queue';
 
-/** Fetches under way at a time in one process: while one batch is claimed, the next is fetched. */
-export const maxFetches = 2;
+/** Claims under way at a time in one process. */
+export const maxClaims = 2;
 
 const yearSeconds = 365 * 24 * 3600;
 
@@ -68,22 +63,12 @@ export class TaskQueue {
   private readonly boss: PgBoss;
   /** Those that this process has code for, in a parent. */
   private types: readonly string[] = [];
-  /**
-   * Fetches commit without waiting for the disk. That is safe: the claim that follows waits, and makes
-   * the fetch durable with it; a fetch that is lost in a crash leaves its entries waiting.
-   */
-  private readonly fetchPool: pg.Pool;
-  /** For claims, which are one round trip. */
+  /** Apart, so that nothing holds up claims. */
   readonly claimPool: pg.Pool;
 
   private constructor(db: Database, options: Partial<ConstructorOptions>, onError: (error: Error) => void) {
     this.db = db;
-    this.fetchPool = openPool(db.url, {
-      name: 'headway fetch',
-      connections: maxFetches,
-      sessionOptions: '-c synchronous_commit=off',
-    });
-    this.claimPool = openPool(db.url, { name: 'headway claim', connections: maxFetches, pipeline: true });
+    this.claimPool = openPool(db.url, { name: 'headway claim', connections: maxClaims });
     this.boss = new PgBoss({ db: asBossDb(db.pool), schedule: false, registerInstance: false, ...options });
     this.boss.on('error', onError);
   }
@@ -111,7 +96,7 @@ export class TaskQueue {
 
   async close(): Promise<void> {
     await this.boss.stop({ graceful: false, close: false });
-    await Promise.all([this.fetchPool.end(), this.claimPool.end()]);
+    await this.claimPool.end();
   }
 
   /**
@@ -134,22 +119,7 @@ export class TaskQueue {
     }
   }
 
-  /** Takes up to `limit` entries that are due. They are waiting no longer, whatever becomes of the caller. */
-  async fetch(queue: string, limit: number): Promise<FetchedEntry[]> {
-    const jobs = await this.boss.fetch<{ taskId: string }>(queue, {
-      batchSize: limit,
-      db: asBossDb(this.fetchPool),
-    });
-    return jobs.map((job) => ({ id: job.id, taskId: job.data.taskId }));
-  }
-
-  /** Settles fetched entries, in the caller's transaction. */
-  async settle(queue: string, entryIds: readonly string[], connection: Connection): Promise<void> {
-    if (entryIds.length > 0)
-      await this.boss.complete(queue, [...entryIds], null, { db: asBossDb(connection) });
-  }
-
-  /** Settles an entry that nobody has fetched, in the caller's transaction. */
+  /** Settles an entry, in the caller's transaction. */
   async withdraw(entry: { id: string; type: string; losses: number }, connection: Connection): Promise<void> {
     await this.withdrawAll(queueOf(entry), [entry.id], connection);
   }

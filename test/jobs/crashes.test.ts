@@ -4,6 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { isAlive } from '../support/process.ts';
 import { createEffectTable, effectsOf, openStore, type Task, TestService } from '../support/service.ts';
+import { fetchByHand } from '../support/tasks.ts';
 
 const leaseSeconds = 3;
 const isFinished = (task: Task) => task.finishedAt !== null;
@@ -113,10 +114,10 @@ describe('when a runner dies', () => {
     expect(await effectsOf(store, id)).toEqual(stepsUpTo(40));
   });
 
-  it('a queued task whose entry was fetched and never claimed is queued again', async () => {
+  it('a queued task whose entry was taken by hand and never claimed is queued again', async () => {
     await service.stop();
     const { id } = await service.submit('noop', null);
-    await store.queue.fetch('noop', 1);
+    await fetchByHand(store);
 
     service = await TestService.start(store, { leaseSeconds });
 

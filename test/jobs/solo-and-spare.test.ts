@@ -97,21 +97,6 @@ describe('runners of a service', () => {
     expect(ended).toMatchObject({ status: 'succeeded', attempt: 1 });
   }, 30_000);
 
-  it('begin what another had just fetched when it came to a stand', async () => {
-    await service.stop();
-    // Of a lease that is too long for the reaper to help.
-    service = await TestService.start(store, { leaseSeconds: 30 });
-    const blocker = await service.submit('compute', { seconds: 12 });
-    await service.waitFor(blocker.id, isRunning);
-    const { id } = await service.submit('noop', null);
-    expect(await store.queue.fetch('noop', 1)).toHaveLength(1);
-
-    const ended = await service.waitFor(id, isFinished, 10_000);
-
-    expect(ended).toMatchObject({ status: 'succeeded', attempt: 1, failures: 0 });
-    expect((await service.history(id)).map(({ kind }) => kind)).toContain('requeued');
-  }, 40_000);
-
   it('end an attempt that ignores its deadline while the loop turns, and the process with it', async () => {
     const { id } = await service.submit('stubborn', { seconds: 60, isBlocking: false }, { maxAttempts: 1 });
     const pid = (await workerOf(id)).pid;

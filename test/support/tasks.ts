@@ -53,9 +53,19 @@ export async function startWorker(store: Store, leaseSeconds = 3600): Promise<st
   return id;
 }
 
-/** Fetches what is due of a type and claims it, as a runner does. */
-export async function takeAll(store: Store, workerId: string, type = 'noop'): Promise<ClaimedAttempt[]> {
-  return claimTasks(store, workerId, type, await store.queue.fetch(type, 200));
+/** Claims what is due in a queue, as a runner does. */
+export async function takeAll(store: Store, workerId: string, queue = 'noop'): Promise<ClaimedAttempt[]> {
+  return (await claimTasks(store, workerId, queue, 200)).attempts;
+}
+
+/** Takes an entry out of a queue as pg-boss's own tools do, and never claims its task. */
+export async function fetchByHand(store: Store, queue = 'noop'): Promise<void> {
+  const { rowCount } = await store.db.pool.query(
+    `UPDATE pgboss.job SET state = 'active', started_on = now()
+     WHERE (name, id) IN (SELECT name, id FROM pgboss.job WHERE name = $1 AND state < 'active' LIMIT 1)`,
+    [queue],
+  );
+  if (rowCount !== 1) throw new Error(`Nothing waits in ${queue}`);
 }
 
 export interface RunningTask {
@@ -139,4 +149,24 @@ export async function lockWaiters(store: Store): Promise<number> {
      WHERE datname = current_database() AND wait_event_type = 'Lock'`,
   );
   return rows[0]?.count ?? 0;
+}
+
+/** From now on claims stop in the middle, with all of their locks, until they may go on. */
+export async function slowClaims(store: Store): Promise<{ go(): Promise<void> } & AsyncDisposable> {
+  const gate = await openRaw(store);
+  await gate.query('SELECT pg_advisory_lock(1)');
+  await gate.query(`
+    CREATE OR REPLACE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END'`);
+  await gate.query(`
+    CREATE TRIGGER gate BEFORE UPDATE ON task_state
+    FOR EACH ROW WHEN (NEW.status = 'running' AND OLD.status = 'queued') EXECUTE FUNCTION wait_at_gate()`);
+  return {
+    go: async () => void (await gate.query('SELECT pg_advisory_unlock(1)')),
+    async [Symbol.asyncDispose]() {
+      await gate.query('SELECT pg_advisory_unlock_all()');
+      await gate.query('DROP TRIGGER gate ON task_state');
+      await gate.end();
+    },
+  };
 }

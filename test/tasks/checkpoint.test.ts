@@ -383,9 +383,17 @@ describe('an answer that was lost', () => {
     });
     afterEach(() => runner.stop(0));
 
-    it('whose claim got no answer hands the task back and runs it, no try spent', async () => {
-      const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'claim\0' });
+    /** As it starts, it looks into every queue. */
+    async function startAndWait(): Promise<void> {
+      const { id } = await submit(store, 'noop', null);
       runner.start();
+      await waitFor(store, id, (row) => row.finishedAt !== null);
+      await eventually(() => claimsRest(store));
+    }
+
+    it('whose claim got no answer hands the task back and runs it, no try spent', async () => {
+      await startAndWait();
+      const lost = proxy.loseAnswer({ statement: 'claim\0' });
       const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
       await lost;
 
@@ -401,14 +409,16 @@ describe('an answer that was lost', () => {
       ]);
     });
 
-    it('finds such a task also where it asks while the claim is still being repeated', async () => {
-      const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'claim\0' });
-      runner.start();
+    it('finds such a task also where it asks while another claim is under way', async () => {
+      await startAndWait();
+      const lost = proxy.loseAnswer({ statement: 'claim\0' });
       const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
       await lost;
-      const repeated = await proxy.delay({ statement: 'claim\0' });
+      const delayed = proxy.delay({ statement: 'claim\0' });
+      await submit(store, 'noop', null);
+      const another = await delayed;
       await eventually(() => hasFlushed(store));
-      await repeated.deliver();
+      await another.deliver();
 
       const task = await waitFor(store, id, (row) => row.finishedAt !== null);
 
@@ -418,7 +428,7 @@ describe('an answer that was lost', () => {
     it('finds such a task also while it claims others all the time', async () => {
       runner.start();
       const load = setInterval(() => void submit(store, 'noop', null), 5);
-      const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'claim\0' });
+      const lost = proxy.loseAnswer({ statement: 'claim\0' });
       const { id } = await submit(store, 'waits', { ms: 0 }, { maxAttempts: 1 });
       await lost;
 
@@ -455,6 +465,16 @@ function leaveEffect(task: RunningTask, step: number) {
   return async (tx: Parameters<Parameters<AttemptContext['read']>[0]>[0]) => {
     await tx.$executeRaw`INSERT INTO effect (task_id, step, attempt) VALUES (${task.taskId}::uuid, ${step}, ${task.attempt})`;
   };
+}
+
+/** Whether nothing has been claimed for a moment. */
+async function claimsRest({ db }: Store): Promise<boolean> {
+  const { rows } = await db.pool.query(
+    `SELECT FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = 'headway claim'
+       AND state_change > clock_timestamp() - interval '300 milliseconds'`,
+  );
+  return rows.length === 0;
 }
 
 /** Whether a connection's last statement was a flush that has been answered. */

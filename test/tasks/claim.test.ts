@@ -27,10 +27,9 @@ describe('a claim', () => {
     const task = await submit(store, 'noop', { n: 1 }, { maxAttempts: 4 });
     const workerId = await startWorker(store);
 
-    const [entry] = await store.queue.fetch('noop', 10);
-    const claimed = await claimTasks(store, workerId, 'noop', entry ? [entry] : []);
+    const { attempts } = await claimTasks(store, workerId, 'noop', 10);
 
-    expect(claimed).toEqual([
+    expect(attempts).toEqual([
       {
         taskId: task.id,
         type: 'noop',
@@ -51,20 +50,25 @@ describe('a claim', () => {
       startedAt: expect.any(Date),
       version: task.version + 1,
     });
-    expect(await entryState(store, task.entryId ?? '')).toBe('completed');
+    expect(await entryState(store, task.entryId ?? '')).toBeUndefined();
     expect(await kindsOf(store, task.id)).toEqual(['submitted', 'started']);
   });
 
-  it('takes the task of the fetched entry, and no other', async () => {
-    const [first, second] = [await submit(store, 'noop', 1), await submit(store, 'noop', 2)];
+  it('takes as many as are asked for, the oldest first, and says whether there may be more', async () => {
+    const tasks = [
+      await submit(store, 'noop', 1),
+      await submit(store, 'noop', 2),
+      await submit(store, 'noop', 3),
+    ];
     const workerId = await startWorker(store);
 
-    const fetched = await store.queue.fetch('noop', 1);
-    await claimTasks(store, workerId, 'noop', fetched);
+    const first = await claimTasks(store, workerId, 'noop', 2);
+    expect(await liveEntries(store)).toMatchObject([{ taskId: tasks[2]?.id }]);
+    const second = await claimTasks(store, workerId, 'noop', 2);
 
-    expect(await rowOf(store, first.id)).toMatchObject({ status: 'running' });
-    expect(await rowOf(store, second.id)).toEqual(second);
-    expect(await liveEntries(store)).toMatchObject([{ taskId: second.id }]);
+    expect(first.attempts.map(({ taskId }) => taskId).sort()).toEqual([tasks[0]?.id, tasks[1]?.id].sort());
+    expect(first.hasMore).toBe(true);
+    expect(second).toMatchObject({ attempts: [{ taskId: tasks[2]?.id }], hasMore: false });
   });
 
   it('takes many at once', async () => {
@@ -76,7 +80,7 @@ describe('a claim', () => {
     expect(await liveEntries(store)).toEqual([]);
   });
 
-  it('takes nothing for a worker that was given up, and settles the entry', async () => {
+  it('takes nothing for a worker that was given up, and leaves the entry', async () => {
     const task = await submit(store, 'noop', null);
     const workerId = await startWorker(store);
     await giveUp(store, workerId, 'exited', 'exit code 1');
@@ -84,7 +88,7 @@ describe('a claim', () => {
     expect(await takeAll(store, workerId)).toEqual([]);
 
     expect(await rowOf(store, task.id)).toEqual(task);
-    expect(await entryState(store, task.entryId ?? '')).toBe('completed');
+    expect(await liveEntries(store)).toMatchObject([{ id: task.entryId }]);
   });
 
   it('takes nothing for a worker that nobody knows', async () => {
@@ -98,12 +102,11 @@ describe('a claim', () => {
   it('takes nothing where the worker is being given up at this moment', async () => {
     const task = await submit(store, 'noop', null);
     const workerId = await startWorker(store);
-    const entries = await store.queue.fetch('noop', 1);
     await using other = await openRaw(store);
     await other.query('BEGIN');
     await other.query('UPDATE worker SET lost_at = now() WHERE id = $1', [workerId]);
 
-    const claimed = claimTasks(store, workerId, 'noop', entries);
+    const claimed = takeAll(store, workerId);
     await eventually(async () => (await lockWaiters(store)) === 1);
     await other.query('COMMIT');
 
@@ -111,79 +114,67 @@ describe('a claim', () => {
     expect(await rowOf(store, task.id)).toEqual(task);
   });
 
-  it('takes nothing by an entry that its task no longer waits for', async () => {
-    const { taskId, attempt, workerId, claimed } = await runTask(store);
-    const stale = [{ id: newId(), taskId }];
+  it('takes nothing by an entry that its task no longer waits for, and settles it', async () => {
+    const { taskId, attempt, workerId } = await runTask(store);
     await fail(store, [{ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report: emptyReport }]);
     const queued = await rowOf(store, taskId);
+    const stale = [newId(), newId()].map((id) => ({ id, taskId, type: 'noop', losses: 0 }));
+    await store.queue.send(stale, store.db.pool);
+    await store.db.pool.query(
+      `UPDATE pgboss.job SET created_on = created_on + interval '1 hour' WHERE id = $1`,
+      [queued.entryId],
+    );
 
-    expect(await claimTasks(store, workerId, claimed.type, stale)).toEqual([]);
+    const claim = await claimTasks(store, workerId, 'noop', 2);
 
+    expect(claim).toEqual({ attempts: [], hasMore: true });
     expect(await rowOf(store, taskId)).toEqual(queued);
     expect(await liveEntries(store)).toMatchObject([{ id: queued.entryId }]);
     expect(await takeAll(store, workerId)).toMatchObject([{ taskId, attempt: 2 }]);
   });
 
-  it('takes what it can of a mixture, and settles all of it', async () => {
-    const [claimable, cancelled] = [await submit(store, 'noop', 1), await submit(store, 'noop', 2)];
-    const workerId = await startWorker(store);
-    const fetched = await store.queue.fetch('noop', 10);
-    await cancelTask(store, cancelled.id);
-    const unknown = { id: newId(), taskId: newId() };
-
-    const claimed = await claimTasks(store, workerId, 'noop', [unknown, ...fetched]);
-
-    expect(claimed.map((attempt) => attempt.taskId)).toEqual([claimable.id]);
-    expect(await entryState(store, claimable.entryId ?? '')).toBe('completed');
-    expect(await entryState(store, cancelled.entryId ?? '')).toBe('cancelled');
-    expect(await rowOf(store, cancelled.id)).toMatchObject({
-      status: 'cancelled',
-      attempt: 0,
-      workerId: null,
-    });
-  });
-
-  it('with nothing fetched takes nothing', async () => {
-    const task = await submit(store, 'noop', null);
-
-    expect(await claimTasks(store, await startWorker(store), 'noop', [])).toEqual([]);
-
-    expect(await rowOf(store, task.id)).toEqual(task);
-  });
-
-  it('by two workers at once with the same entries gives each task to one of them', async () => {
+  it('by two workers at once gives each task to one of them', async () => {
     await Promise.all(Array.from({ length: 30 }, (_, n) => submit(store, 'noop', n)));
     const [one, two] = [await startWorker(store), await startWorker(store)];
-    const entries = await store.queue.fetch('noop', 30);
 
-    const claims = await Promise.all([
-      claimTasks(store, one, 'noop', entries),
-      claimTasks(store, two, 'noop', entries.toReversed()),
-    ]);
+    const claims: string[] = [];
+    while (claims.length < 30) {
+      const both = await Promise.all([claimTasks(store, one, 'noop', 5), claimTasks(store, two, 'noop', 5)]);
+      claims.push(...both.flatMap(({ attempts }) => attempts.map(({ taskId }) => taskId)));
+    }
 
-    const claimed = claims.flat().map((attempt) => attempt.taskId);
-    expect(claimed).toHaveLength(30);
-    expect(new Set(claimed).size).toBe(30);
+    expect(new Set(claims).size).toBe(30);
     const attempts = await store.db.prisma.taskState.aggregate({ _max: { attempt: true } });
     expect(attempts._max.attempt).toBe(1);
+    expect(await liveEntries(store)).toEqual([]);
   });
 
-  it('waits for a cancel that came first, and takes nothing', async () => {
-    const task = await submit(store, 'noop', null);
+  it('leaves a task that somebody holds, and its entry, to whoever comes next', async () => {
+    const [held, free] = [await submit(store, 'noop', 1), await submit(store, 'noop', 2)];
     const workerId = await startWorker(store);
-    const entries = await store.queue.fetch('noop', 1);
     await using other = await openRaw(store);
     await other.query('BEGIN');
-    await other.query(
-      `UPDATE task_state SET status = 'cancelled', entry_id = NULL, finished_at = now() WHERE id = $1`,
-      [task.id],
-    );
+    await other.query('SELECT FROM task_state WHERE id = $1 FOR UPDATE', [held.id]);
 
-    const claimed = claimTasks(store, workerId, 'noop', entries);
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    expect(await takeAll(store, workerId)).toMatchObject([{ taskId: free.id }]);
+    expect(await liveEntries(store)).toMatchObject([{ id: held.entryId }]);
     await other.query('COMMIT');
 
-    expect(await claimed).toEqual([]);
+    expect(await takeAll(store, workerId)).toMatchObject([{ taskId: held.id }]);
+  });
+
+  it('and cancels at once never deadlock: each task is cancelled, or runs and is asked to stop', async () => {
+    const tasks = await Promise.all(Array.from({ length: 40 }, (_, n) => submit(store, 'noop', n)));
+    const workerId = await startWorker(store);
+
+    const cancels = tasks.map(({ id }) => cancelTask(store, id));
+    const claims = Array.from({ length: 8 }, () => claimTasks(store, workerId, 'noop', 5));
+    await Promise.all([...cancels, ...claims]);
+
+    const rows = await store.db.prisma.taskState.findMany();
+    expect(rows.every((row) => row.status === 'cancelled' || row.status === 'running')).toBe(true);
+    expect(rows.every((row) => row.cancelRequestedAt !== null)).toBe(true);
+    expect(await liveEntries(store)).toEqual([]);
   });
 
   it('begins a further attempt afresh, with the checkpoint and the count of failures', async () => {

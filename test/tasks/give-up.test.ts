@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/cancel.ts';
-import { claimTasks } from '../../src/tasks/claim.ts';
 import { readHistory } from '../../src/tasks/read.ts';
 import { giveUp, lostAmong, lostWithRunningRows, moveOn } from '../../src/tasks/workers.ts';
 import { eventually } from '../support/eventually.ts';
@@ -14,6 +13,7 @@ import {
   rowOf,
   runTask,
   runTasks,
+  slowClaims,
   startWorker,
   takeAll,
   useStore,
@@ -87,17 +87,14 @@ describe('giving a worker up', () => {
   it('counts a claim that is under way, and moves its task on too', async () => {
     const running = await runTask(store);
     const { id } = await submit(store, 'noop', null);
-    const [entry] = await store.queue.fetch('noop', 1);
-    // The claim holds its worker's row and waits for the task's, which another transaction holds.
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
-    await other.query('SELECT FROM task_state WHERE id = $1 FOR UPDATE', [id]);
-    const claimed = claimTasks(store, running.workerId, 'noop', entry ? [entry] : []);
+    // The claim holds its worker's row and waits in the update of its task.
+    await using slow = await slowClaims(store);
+    const claimed = takeAll(store, running.workerId);
     await eventually(async () => (await lockWaiters(store)) === 1);
 
     const givenUp = giveUp(store, running.workerId, 'exited', '');
     await eventually(async () => (await lockWaiters(store)) === 2);
-    await other.query('COMMIT');
+    await slow.go();
 
     expect(await claimed).toHaveLength(1);
     expect((await givenUp).map((task) => task.taskId).sort()).toEqual([running.taskId, id].sort());

@@ -26,9 +26,7 @@ describe('whatever happens to tasks and workers', () => {
       // What keeps things going comes up more often, so that tasks come to run and to be tried again.
       [
         ...[events.submits, events.submits],
-        ...[events.takes, events.takes, events.takes, events.takes, events.takes],
-        ...[events.fetches, events.fetches],
-        ...[events.claims, events.claims],
+        ...[events.claims, events.claims, events.claims, events.claims, events.claims, events.claims],
         ...[events.flushes, events.flushes],
         events.checkpoints,
         single(fc.constant(succeedCall)),
@@ -40,7 +38,7 @@ describe('whatever happens to tasks and workers', () => {
         ...[events.hires, events.hires],
         ...[events.timePasses, events.timePasses],
         ...[events.repairs, events.repairs],
-        events.diesBeforeClaim,
+        events.takesByHand,
         events.deletesEntries,
         events.prunes,
       ],
@@ -55,7 +53,7 @@ describe('whatever happens to tasks and workers', () => {
           Array.from({ length: events.workerCount }, () => startWorker(store)),
         );
         const model = newModel();
-        const real: Real = { store, others, taskIds: [], versions: [], fetched: new Map(), workerIds };
+        const real: Real = { store, others, taskIds: [], versions: [], workerIds };
         for (const maxAttempts of [1, 2, 3]) await events.submitOne(model, real, maxAttempts);
 
         await fc.asyncModelRun(() => ({ model, real }), script);

@@ -1,7 +1,6 @@
 /** Commands of the model test: each does something to the store, and the same to the model, and compares them. */
 import type fc from 'fast-check';
 import { expect } from 'vitest';
-import type { FetchedEntry } from '../../../src/tasks/queue.ts';
 import { readTask } from '../../../src/tasks/read.ts';
 import { mayMove } from '../../../src/tasks/state-machine.ts';
 import type { Store } from '../../../src/tasks/store.ts';
@@ -20,8 +19,6 @@ export interface Stores {
 export interface Real extends Stores {
   readonly taskIds: string[];
   readonly versions: number[];
-  /** By queue. */
-  fetched: Map<string, FetchedEntry[]>;
   readonly workerIds: string[];
 }
 

@@ -18,7 +18,7 @@ export interface ModelTask {
   /** Numbers its queue entries; the last is the one that counts while it is queued. */
   entry: number;
   /** Where that one is. `gone`: it does not wait although the task still does. */
-  entryIs: 'waiting' | 'fetched' | 'gone';
+  entryIs: 'waiting' | 'gone';
   /** Its next attempt is due later. */
   isDelayed: boolean;
   /** Pruned. */
@@ -27,13 +27,11 @@ export interface ModelTask {
 
 export interface Model {
   readonly tasks: ModelTask[];
-  /** Entries that a worker has fetched and not yet claimed. */
-  fetched: { task: number; entry: number }[];
   readonly lostWorkers: Set<number>;
 }
 
 export function newModel(): Model {
-  return { tasks: [], fetched: [], lostWorkers: new Set() };
+  return { tasks: [], lostWorkers: new Set() };
 }
 
 export function submitted(model: Model, maxAttempts: number): void {
@@ -75,46 +73,20 @@ function queue(task: ModelTask, isDelayed: boolean): void {
   task.isDelayed = isDelayed;
 }
 
-/** Takes what is due; the places of the tasks. */
-export function fetchDue(model: Model): number[] {
+/** Claims what is due; the places of the tasks that run now. */
+export function claimDue(model: Model, worker: number): number[] {
+  if (model.lostWorkers.has(worker)) return [];
   const places = placesOf(model, isDue);
   for (const place of places) {
     const task = model.tasks[place] as ModelTask;
-    task.entryIs = 'fetched';
-    model.fetched.push({ task: place, entry: task.entry });
+    Object.assign(task, { status: 'running', attempt: task.attempt + 1, worker, done: null });
   }
   return places;
 }
 
-/** Claims what was fetched; the places of the tasks that run now. */
-export function claimFetched(model: Model, worker: number): number[] {
-  const claimed: number[] = [];
-  for (const { task: place, entry } of model.fetched) {
-    const task = model.tasks[place] as ModelTask;
-    if (task.status !== 'queued' || task.entry !== entry) continue;
-    if (model.lostWorkers.has(worker)) {
-      task.entryIs = 'gone';
-      continue;
-    }
-    claimed.push(place);
-    Object.assign(task, { status: 'running', attempt: task.attempt + 1, worker, done: null });
-  }
-  model.fetched = [];
-  return claimed;
-}
-
-/** The runner dies between fetch and claim. */
-export function dropFetched(model: Model): void {
-  for (const { task: place, entry } of model.fetched) {
-    const task = model.tasks[place] as ModelTask;
-    if (task.status === 'queued' && task.entry === entry) task.entryIs = 'gone';
-  }
-  model.fetched = [];
-}
-
-/** Somebody deletes all entries; who has fetched one may still claim it. */
+/** Somebody deletes all entries, or takes them out of the queue and does nothing with them. */
 export function deleteEntries(model: Model): void {
-  for (const task of model.tasks) if (task.entryIs === 'waiting') task.entryIs = 'gone';
+  for (const task of model.tasks) task.entryIs = 'gone';
 }
 
 /** Gives stranded tasks new entries; their places. */

@@ -9,6 +9,7 @@ import { violations } from '../../support/invariants.ts';
 import { submit } from '../../support/service.ts';
 import {
   entryState,
+  fetchByHand,
   kindsOf,
   liveEntries,
   openRaw,
@@ -50,7 +51,7 @@ async function deleteQueue(name: string): Promise<void> {
 describe('a queued task without an entry that waits', () => {
   it('is given a new one, no try spent, and its history says so', async () => {
     const task = await submit(store, 'noop', null);
-    await store.queue.fetch('noop', 1);
+    await fetchByHand(store);
     await age(task.id, 60);
     await ageFetch(60);
 
@@ -135,10 +136,9 @@ describe('a queued task without an entry that waits', () => {
     const workerId = await startWorker(store);
     await age(task.id, 3600);
 
-    const entries = await store.queue.fetch('noop', 1);
+    await fetchByHand(store);
     expect(await requeued()).toEqual([]);
 
-    expect(entries).toHaveLength(1);
     expect(await rowOf(store, task.id)).toMatchObject({ entryId: task.entryId });
     await ageFetch(16);
     expect(await requeued()).toEqual([task.id]);
@@ -283,7 +283,7 @@ describe('an entry whose task does not wait for it', () => {
   it('is settled where it was fetched by somebody who never claimed it', async () => {
     const task = await submit(store, 'noop', null);
     const entry = { id: task.entryId ?? '', type: 'noop', losses: 0 };
-    await store.queue.fetch('noop', 1);
+    await fetchByHand(store);
     await cancelTask(store, task.id);
     await store.db.pool.query(`UPDATE pgboss.job SET state = 'active', completed_on = NULL`);
     await ageEntries(60);
