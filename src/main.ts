@@ -52,6 +52,8 @@ await program.parseAsync().catch(explainAndExit);
 async function serve({ role }: { role?: Role }): Promise<void> {
   const config = loadConfig({ ...process.env, ...(role && { HEADWAY_ROLE: role }) });
   const log = createLog(config.logLevel, 'headway');
+  // The same for what is said to a terminal that has hung up: its SIGHUP is a stop like another.
+  process.stdout.on('error', () => undefined);
   // Loaded here: the other commands start faster without it, and work also where a part of it does not.
   const { Service } = await import('./service.ts');
   const service = await Service.start(config, log);

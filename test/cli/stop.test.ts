@@ -93,6 +93,24 @@ describe('stopping and starting again', () => {
     expect(seconds).toBeLessThan(10);
   });
 
+  it('stops as ever when nobody reads what it says any more', async () => {
+    const first = await startHeadway(env);
+    const { id } = await postTask(first.url, 'counts', input);
+    await pollUntil(first.url, id, isUnderWay);
+
+    first.closeOutput();
+    first.signal('SIGHUP');
+    const code = await first.exited;
+
+    expect(code).toBe(0);
+    expect(await clusterProcesses(clusterOf(dataDir.path))).toEqual([]);
+    const second = await startHeadway(env);
+    const task = await pollUntil(second.url, id, isFinished);
+    expect(task).toMatchObject({ status: 'succeeded', failures: 0 });
+    second.signal('SIGINT');
+    await second.exited;
+  });
+
   it('a killed parent takes its runners with it', async () => {
     const first = await startHeadway(env);
     const { runnerPid } = first;

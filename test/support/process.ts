@@ -90,6 +90,12 @@ export class HeadwayProcess {
     this.child.kill(signal);
   }
 
+  /** What it writes from now on goes nowhere, as when a terminal hangs up. */
+  closeOutput(): void {
+    this.child.stdout?.destroy();
+    this.child.stderr?.destroy();
+  }
+
   /** Sends a signal to its whole process group, as a terminal does. For commands started by a shell. */
   signalGroup(signal: NodeJS.Signals): void {
     process.kill(-this.pid, signal);
