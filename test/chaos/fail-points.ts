@@ -17,14 +17,14 @@ const endCommit: Trigger = { statement: 'COMMIT', after: `SET status = 'succeede
 
 /** Where a runner is killed: the statement has not reached the server. Of several, chance picks one. */
 export const killPoints = {
-  'between fetch and claim': [claim],
+  'before a claim': [claim],
   'inside a batch': [{ statement: fencedCheckpoint, after: batchWrite }, checkpointCommit],
   'before the COMMIT of the end': [endCommit],
 } as const satisfies Record<string, readonly Trigger[]>;
 
 /** Whose answer is dropped: the server has executed it. */
 export const dropPoints = {
-  'a claim': { statement: 'COMMIT', after: '\0claim\0' },
+  'a claim': claim,
   'a checkpoint': checkpointCommit,
   'an end': endCommit,
 } as const satisfies Record<string, Trigger>;
@@ -38,6 +38,10 @@ export const freezePoints = {
 /** What a runner writes that is awake again with this task. */
 export function lateWrite(taskId: string): Trigger {
   return { statement: fencedCheckpoint, after: taskId };
+}
+
+export function endsOfTransaction(taskId: string): Trigger[] {
+  return ['COMMIT', 'ROLLBACK'].map((statement) => ({ statement, after: taskId }));
 }
 
 export type KillPoint = keyof typeof killPoints;

@@ -1,9 +1,10 @@
 /** One freeze: catches a runner at its work, stops it, its parent or both for three leases, and looks what they do. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../support/eventually.ts';
+import type { Trigger } from '../support/flaky-proxy.ts';
 import { isAlive } from '../support/process.ts';
 import type { Clients } from './clients.ts';
-import { type Caught, catchRunner, freezePoints, lateWrite } from './fail-points.ts';
+import { type Caught, catchRunner, endsOfTransaction, freezePoints, lateWrite } from './fail-points.ts';
 import { watchOrphans } from './orphans.ts';
 import { type Parent, signalAll } from './parent.ts';
 import type { Tally } from './tally.ts';
@@ -74,14 +75,12 @@ async function sleepThroughRunner(pids: readonly number[], wakeAtMs: number, sce
   const before = await effectsOfFirst(world, id);
   if (!isAlive(pid)) tally.problem(`the runner ${pid} did not live to wake up`);
 
+  // Until the write has been refused, its runner does not hear that it has been given up, and would end itself.
   parent.proxy.stall(newsForTheLate);
-  const attempted = parent.proxy.delay(lateWrite(id));
+  const late = passLateWrite(scene);
   signalAll(pids, 'SIGCONT');
-  const late = await Promise.race([attempted, sleep(wakeMs, undefined)]);
-  if (late) {
-    tally.count('late writes attempted');
-    await Promise.race([late.deliver(), sleep(wakeMs)]);
-  } else tally.problem(`the runner ${pid} did not attempt to write (${scene.freeze.when})`);
+  if (await late) tally.count('late writes attempted');
+  else tally.problem(`the runner ${pid} did not attempt to write: ${id}, ${scene.freeze.when}`);
   parent.proxy.unstall();
   parent.proxy.forget();
 
@@ -89,6 +88,15 @@ async function sleepThroughRunner(pids: readonly number[], wakeAtMs: number, sce
     tally.problem(`the runner ${pid} did not end itself`),
   );
   if ((await effectsOfFirst(world, id)) !== before) tally.problem(`a late write was accepted: ${id}`);
+}
+
+/** @returns whether the runner has sent its fenced write, and the end of its transaction */
+async function passLateWrite({ id, parent: { proxy } }: Scene): Promise<boolean> {
+  const pass = async (trigger: Trigger) => void (await proxy.delay(trigger)).deliver();
+  const sent = pass(lateWrite(id)).then(() =>
+    Promise.race(endsOfTransaction(id).map((trigger) => pass(trigger))),
+  );
+  return Promise.race([sent.then(() => true), sleep(wakeMs, false)]);
 }
 
 async function sleepThroughParent(pids: readonly number[], wakeAtMs: number, scene: Scene): Promise<void> {
