@@ -17,7 +17,7 @@ const endCommit: Trigger = { statement: 'COMMIT', after: `SET status = 'succeede
 
 /** Where a runner is killed: the statement has not reached the server. Of several, chance picks one. */
 export const killPoints = {
-  'before a claim': [claim],
+  'in the midst of a claim': [claim],
   'inside a batch': [{ statement: fencedCheckpoint, after: batchWrite }, checkpointCommit],
   'before the COMMIT of the end': [endCommit],
 } as const satisfies Record<string, readonly Trigger[]>;

@@ -9,7 +9,7 @@ import {
   triggerOf,
 } from './fail-points.ts';
 import type { Event } from './kills.ts';
-import { watchDropped, watchOrphans } from './orphans.ts';
+import { watchOrphans } from './orphans.ts';
 import { signalAll } from './parent.ts';
 import type { Worker } from './world.ts';
 
@@ -43,8 +43,8 @@ async function killAt(point: KillPoint, stage: Stage): Promise<void> {
   const trigger = triggerOf(point, stage.random);
   const caught = await catchBusy(() => catchRunner(stage.world, trigger));
   if (!caught) return stage.tally.problem(`no runner came to the point ${point}`);
-  if (point === 'between fetch and claim')
-    stage.background.push(watchDropped(stage.world, stage.tally, caught.ids));
+  // On its way to the server, which executes it for a runner that is dead.
+  if (point === 'in the midst of a claim') void caught.held.deliver();
   await kill(caught.worker, point, stage);
 }
 

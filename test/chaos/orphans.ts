@@ -1,11 +1,9 @@
 /** How long what a dead worker leaves behind is left as it is. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tally } from './tally.ts';
-import { leaseSeconds, orphanLimitMs, type World } from './world.ts';
+import { orphanLimitMs, type World } from './world.ts';
 
 const askMs = 20;
-/** Of a fetched entry, while other things happen: the database may stand still, and the parents too. */
-const droppedLimitMs = orphanLimitMs + 4 * leaseSeconds * 1000;
 
 /** Waits until nothing is shown as running under these workers, and notes how long that took. */
 export function watchOrphans(
@@ -19,23 +17,6 @@ export function watchOrphans(
     limitMs,
     text: `SELECT FROM task_state WHERE worker_id = ANY ($1::uuid[]) AND status = 'running' LIMIT 1`,
     values: [workerIds],
-  });
-}
-
-/**
- * The same for tasks whose entries were fetched and not claimed: until they wait for other ones.
- * @param ids of tasks, and anything else
- */
-export async function watchDropped(world: World, tally: Tally, ids: readonly string[]): Promise<void> {
-  const dropped = await world.query<{ entryId: string }>(
-    `SELECT entry_id AS "entryId" FROM task_state WHERE id = ANY ($1::uuid[]) AND status = 'queued'`,
-    [ids],
-  );
-  await measureUntilGone(world, tally, {
-    what: 'until fetched entries were given up',
-    limitMs: droppedLimitMs,
-    text: `SELECT FROM task_state WHERE id = ANY ($1::uuid[]) AND entry_id = ANY ($2::uuid[]) AND status = 'queued' LIMIT 1`,
-    values: [ids, dropped.map(({ entryId }) => entryId)],
   });
 }
 
