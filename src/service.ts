@@ -8,18 +8,17 @@ import { Reading } from './api/reading/reading.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase } from './database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded/postgres.ts';
+import { isConnectionError } from './database/errors.ts';
 import { migrate } from './database/migrate.ts';
 import { type WaitOptions, waitForDatabase } from './database/wait.ts';
 import { loadRegistry, ownJobsFolder, resultLinkOf, retentionDaysByType } from './jobs/registry.ts';
 import { Supervisor } from './jobs/supervisor.ts';
 import { monotonicMs } from './monotonic.ts';
+import { seldom } from './seldom.ts';
 import type { StopOptions } from './shutdown.ts';
 import { Sweeper } from './sweeper.ts';
 import { TaskQueue } from './tasks/queue.ts';
 import { Reaper } from './tasks/reaper/reaper.ts';
-
-/** pg-boss says the same of an outage many times a second. */
-const troubleLogMs = 10_000;
 
 export class Service {
   /** Where it listens: `http://host:port`. */
@@ -51,7 +50,7 @@ export class Service {
 
       const db = openDatabase(databaseUrl, { name: 'headway' });
       started.push(() => db.close());
-      const queue = await TaskQueue.openAndMaintain(db, registry.types, rateLimited(log));
+      const queue = await TaskQueue.openAndMaintain(db, registry.types, queueTrouble(log));
       started.push(() => queue.close());
       const { retentionDays, leaseSeconds, runners, slots, logLevel } = config;
       const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
@@ -174,11 +173,8 @@ function addressOf(app: FastifyInstance, config: Config): string {
   return `http://${host}:${port}`;
 }
 
-function rateLimited(log: Logger): (error: Error) => void {
-  let quietUntil = 0;
-  return (error) => {
-    if (performance.now() < quietUntil) return;
-    quietUntil = performance.now() + troubleLogMs;
-    log.warn({ err: error }, 'the queue cannot reach PostgreSQL');
-  };
+/** That the database is away is said by the reaper. */
+function queueTrouble(log: Logger): (error: Error) => void {
+  const warn = seldom((error: Error) => log.warn({ err: error }, 'the queue has trouble with PostgreSQL'));
+  return (error) => isConnectionError(error) || warn(error);
 }

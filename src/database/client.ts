@@ -1,13 +1,19 @@
 /** A connection of a pool that knows for how long it has waited for an answer, and can be dropped. */
 import pg from 'pg';
 
+/** A statement that is given up, with its connection, when it has no answer after so long; shorter than its pool's limit. */
+export function limited(text: string, limitMs: number): pg.QueryConfig {
+  // Not in the published types.
+  return Object.assign({ text }, { query_timeout: limitMs });
+}
+
 /**
  * node-postgres reports a statement that timed out and goes on using its connection, on which the
  * next statement would wait behind the hung one, or join its transaction. This one closes it.
  */
 export class PooledClient extends pg.Client {
   /** Told when a statement got no answer within its limit. */
-  onStatementTimeout: () => void = () => undefined;
+  onStatementTimeout: () => unknown = () => undefined;
   private unanswered = 0;
   private lastNewsMs = 0;
   private lastBytes = 0;

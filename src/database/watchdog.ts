@@ -20,25 +20,21 @@ const askSql = `
   FROM unnest($1::int[]) AS asked (pid)
   LEFT JOIN pg_stat_activity AS activity ON activity.pid = asked.pid`;
 
+/** By URL: the connections of all pools to a database share a network; where one hangs, the others are suspect too. */
+const watchdogs = new Map<string, Watchdog>();
+
 /** Watches the connections of a pool of `PooledClient`s for as long as there are any. */
 export function watch(pool: pg.Pool, url: string): void {
-  const watchdog = new Watchdog(url);
   // The pool's options name the class of its clients.
-  const each = (react: (client: PooledClient) => void) => (client: pg.PoolClient) =>
-    react(client as unknown as PooledClient);
-  pool.on(
-    'connect',
-    each((client) => watchdog.add(client)),
-  );
-  pool.on(
-    'acquire',
-    each((client) => watchdog.lend(client)),
-  );
-  pool.on('release', (_error, client) => each((returned) => watchdog.takeBack(returned))(client));
-  pool.on(
-    'remove',
-    each((client) => watchdog.remove(client)),
-  );
+  const pooled = (client: pg.PoolClient) => client as unknown as PooledClient;
+  pool.on('connect', (client) => {
+    const watchdog = watchdogs.get(url) ?? new Watchdog(url);
+    watchdogs.set(url, watchdog);
+    watchdog.add(pooled(client));
+  });
+  pool.on('acquire', (client) => watchdogs.get(url)?.lend(pooled(client)));
+  pool.on('release', (_error, client) => watchdogs.get(url)?.takeBack(pooled(client)));
+  pool.on('remove', (client) => watchdogs.get(url)?.remove(pooled(client)));
 }
 
 class Watchdog {
@@ -48,6 +44,8 @@ class Watchdog {
   private timer: NodeJS.Timeout | undefined;
   private isAsking = false;
   private nextAskMs = 0;
+  /** The last question was not answered, or by somebody between us and PostgreSQL. */
+  private isBlind = false;
 
   constructor(url: string) {
     this.url = url;
@@ -55,7 +53,8 @@ class Watchdog {
 
   add(client: PooledClient): void {
     this.clients.add(client);
-    client.onStatementTimeout = () => this.dropIdle();
+    // Of a statement that PostgreSQL was at work on, the connection was in order.
+    client.onStatementTimeout = () => this.isBlind && this.dropIdle();
     this.timer ??= setInterval(() => this.turn(), turnMs).unref();
   }
 
@@ -73,6 +72,7 @@ class Watchdog {
     if (this.clients.size > 0) return;
     clearInterval(this.timer);
     this.timer = undefined;
+    watchdogs.delete(this.url);
   }
 
   /** Where one connection hangs, those beside it probably do: what is needed next is made anew. */
@@ -87,7 +87,9 @@ class Watchdog {
     this.isAsking = true;
     this.dropDone(late)
       // Without an answer nothing is known: the limits of the statements are left.
-      .catch(() => undefined)
+      .catch(() => {
+        this.isBlind = true;
+      })
       .finally(() => {
         this.isAsking = false;
         this.nextAskMs = performance.now() + restMs;
@@ -95,22 +97,21 @@ class Watchdog {
   }
 
   private async dropDone(late: readonly PooledClient[]): Promise<void> {
-    const done = await askDone(
-      this.url,
-      late.map((client) => client.serverPid ?? 0),
-    );
+    const pids = late.map((client) => client.serverPid ?? 0);
+    const done = await askDone(this.url, pids);
+    this.isBlind = done === undefined;
     const nowMs = performance.now();
     // An answer may have come meanwhile, and another statement have been sent.
     const hanging = late.filter(
-      (client) => done.has(client.serverPid ?? 0) && client.silentMs(nowMs) > lateMs,
+      (client) => done?.has(client.serverPid ?? 0) && client.silentMs(nowMs) > lateMs,
     );
     for (const client of hanging) client.drop();
     if (hanging.length > 0) this.dropIdle();
   }
 }
 
-/** Those of the server's processes that are not at work on a statement; none where a pooler hides the processes. */
-async function askDone(url: string, pids: readonly number[]): Promise<ReadonlySet<number>> {
+/** Those of the server's processes that are not at work on a statement; undefined where a pooler hides the processes. */
+async function askDone(url: string, pids: readonly number[]): Promise<ReadonlySet<number> | undefined> {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'headway watchdog',
@@ -125,7 +126,8 @@ async function askDone(url: string, pids: readonly number[]): Promise<ReadonlySe
     ]);
     // Not in the published types.
     const { processID } = client as unknown as { processID: number | null };
-    return new Set(rows.filter((row) => row.isDone && row.ownPid === processID).map((row) => row.pid));
+    if (rows[0]?.ownPid !== processID) return undefined;
+    return new Set(rows.filter((row) => row.isDone).map((row) => row.pid));
   } finally {
     client.end().catch(() => undefined);
   }

@@ -1,17 +1,32 @@
 /** When this runner last had trouble reaching the database: what a job throws then may not be its fault. */
+import type { Logger } from 'pino';
 import { isConnectionError } from '../database/errors.ts';
 import { monotonicMs } from '../monotonic.ts';
+import { OutageLog } from '../outage-log.ts';
 
 export class DatabaseContact {
+  private readonly outage: OutageLog | undefined;
   private lastTroubleMs = Number.NEGATIVE_INFINITY;
+
+  /** @param log where it is said */
+  constructor(log?: Pick<Logger, 'info' | 'warn'>) {
+    this.outage = log && new OutageLog(log);
+  }
 
   /** Notes an error where it is one of the connection. */
   note(error: unknown): void {
-    if (isConnectionError(error)) this.lastTroubleMs = monotonicMs();
+    if (!isConnectionError(error)) return;
+    this.noteTrouble();
+    this.outage?.trouble(error);
   }
 
   noteTrouble(): void {
     this.lastTroubleMs = monotonicMs();
+  }
+
+  /** Its lease was renewed. */
+  noteContact(): void {
+    this.outage?.contact();
   }
 
   hadTroubleWithin(ms: number): boolean {

@@ -71,7 +71,7 @@ export type ToLeaseThread =
   | { readonly kind: 'attempts'; readonly attempts: readonly RunningAttempt[]; readonly state: RunnerState };
 
 /** What the lease thread tells its main thread. */
-export type FromLeaseThread = SupervisorMessage | { readonly kind: 'trouble' };
+export type FromLeaseThread = SupervisorMessage | { readonly kind: 'trouble' } | { readonly kind: 'contact' };
 
 export interface LeaseThreadData {
   readonly databaseUrl: string;

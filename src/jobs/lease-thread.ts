@@ -24,11 +24,14 @@ import {
 /** The pipe that the supervisor opened: see `RunnerChild`. */
 export const pipeFd = 3;
 const beatMs = 500;
-const answerMs = 2_000;
+const longestAnswerMs = 2_000;
 const retryMs = 1_000;
 
 const { databaseUrl, workerId, leaseSeconds, lastTurn } = workerData as LeaseThreadData;
 const turns = new BigInt64Array(lastTurn);
+const renewMs = (leaseSeconds * 1000) / 3;
+/** So that a renewal that hangs leaves time for another. */
+const answerMs = Math.min(longestAnswerMs, renewMs);
 const main = parentPort;
 const parent = new Socket({ fd: pipeFd });
 let running: Extract<ToLeaseThread, { kind: 'attempts' }> = {
@@ -54,7 +57,6 @@ function loopAgeMs(): number {
 }
 
 async function holdLease(): Promise<never> {
-  const renewMs = (leaseSeconds * 1000) / 3;
   let client: pg.Client | undefined;
   for (;;) {
     const startedMs = monotonicMs();
@@ -66,6 +68,7 @@ async function holdLease(): Promise<never> {
         values: [workerId, leaseSeconds, loopAgeMs()],
       });
       if (rowCount === 0) endProcess();
+      tellMain({ kind: 'contact' });
       await sleep(Math.max(0, renewMs - (monotonicMs() - startedMs)));
     } catch {
       // Whatever it was, a new connection is the answer; whether the lease holds is for others to say.

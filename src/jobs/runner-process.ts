@@ -41,7 +41,7 @@ async function main(settings: RunnerSettings): Promise<void> {
   process.on('unhandledRejection', (error) =>
     log.error({ err: error }, 'a job left a rejected promise behind'),
   );
-  const contact = new DatabaseContact();
+  const contact = new DatabaseContact(log);
   // First of all: it ends this process when the parent is gone, also while the database is.
   const thread = startLeaseThread({
     databaseUrl: settings.databaseUrl,
@@ -79,6 +79,7 @@ async function main(settings: RunnerSettings): Promise<void> {
   });
   thread.on('message', (message: FromLeaseThread) => {
     if (message.kind === 'trouble') contact.noteTrouble();
+    else if (message.kind === 'contact') contact.noteContact();
     else if (message.kind === 'retire') runner.drain();
     else void runner.stop(message.graceMs).then(() => process.exit(0));
   });

@@ -2,11 +2,15 @@
  * When the reaper may reap. An outage must not look like death: a process reaps only after some seconds
  * of unbroken contact with the database, so that the living have had time to renew their leases.
  */
+import { limited } from '../../database/client.ts';
 import { monotonicMs } from '../../monotonic.ts';
 import type { Store } from '../store.ts';
 
 /** Slower than this, an answer counts as none, and a pause of the loop as an outage. */
 const answerLimitMs = 2_000;
+/** So much later there is no use in waiting on. */
+const giveUpMs = 5_000;
+const askSql = `SELECT clock_timestamp() AS now, current_setting('transaction_read_only') AS "isReadOnly"`;
 /** Of a lease of 15 s: the contact in seconds that is needed before reaping. */
 const contactPerLease = 7 / 15;
 
@@ -40,10 +44,14 @@ export class Contact {
     const askedMs = monotonicMs();
     // A gap in this process's own loop: it may have slept through anything.
     const wasAsleep = askedMs - this.lastAnswerMs > this.turnMs + answerLimitMs;
-    const { rows } = await this.store.db.pool.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+    const { rows } = await this.store.db.pool.query<{ now: Date; isReadOnly: string }>(
+      limited(askSql, giveUpMs),
+    );
     const isLate = monotonicMs() - askedMs > answerLimitMs;
     if (!rows[0]) throw new Error('The database did not tell its time');
-    const { now } = rows[0];
+    const { now, isReadOnly } = rows[0];
+    // Neither could anybody renew a lease.
+    if (isReadOnly === 'on') throw Object.assign(new Error('It is read-only'), { code: '25006' });
     // The database's clock went on without ours: it was set, or the machine was suspended. Leases are in its time.
     const elapsedMs = monotonicMs() - this.lastAnswerMs;
     const hasJumped = now.getTime() - this.lastDatabaseMs > elapsedMs + answerLimitMs;

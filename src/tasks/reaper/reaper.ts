@@ -3,9 +3,11 @@
  * It runs in every parent, one at a time, and only where `Contact` says that it may.
  */
 import type { Logger } from 'pino';
-import { isConnectionError } from '../../database/errors.ts';
+import { isConnectionError, isPassingError } from '../../database/errors.ts';
 import { Loop } from '../../loop.ts';
 import { monotonicMs } from '../../monotonic.ts';
+import { OutageLog } from '../../outage-log.ts';
+import { seldom } from '../../seldom.ts';
 import type { Store } from '../store.ts';
 import { lostWithRunningRows } from '../workers.ts';
 import { Contact } from './contact.ts';
@@ -34,18 +36,23 @@ export class Reaper {
   readonly repairs = new Repairs();
   private readonly options: ReaperOptions;
   private readonly contact: Contact;
+  /** Its turns show whether the database does what this process needs. */
+  private readonly outage: OutageLog;
   private readonly loop: Loop;
   private nextRepairMs = 0;
 
   constructor(options: ReaperOptions) {
     this.options = options;
     this.contact = new Contact({ ...options, turnMs });
+    this.outage = new OutageLog(options.log);
+    const fail = seldom((error: unknown) => options.log.error({ err: error }, 'reaper turn failed'));
     this.loop = new Loop({
       intervalMs: turnMs,
       run: () => this.turn(),
       onError: (error) => {
         this.contact.break();
-        options.log.debug({ err: error }, 'reaper turn failed');
+        if (isPassingError(error)) this.outage.trouble(error);
+        else fail(error);
       },
     });
   }
@@ -61,9 +68,11 @@ export class Reaper {
 
   private async turn(): Promise<void> {
     const databaseTime = await this.contact.askTime();
-    if (!this.contact.isLongEnough) return;
-    await this.takeFromTheDead(databaseTime);
-    if (monotonicMs() >= this.nextRepairMs) await this.repairQueue();
+    if (this.contact.isLongEnough) {
+      await this.takeFromTheDead(databaseTime);
+      if (monotonicMs() >= this.nextRepairMs) await this.repairQueue();
+    }
+    this.outage.contact();
   }
 
   /** @param databaseTime of the database's last answer */

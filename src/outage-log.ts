@@ -1,0 +1,48 @@
+/**
+ * What a process says of an outage: a line when it begins, one every 10 s while it lasts, and one at its end.
+ * Everything that asks the database meets it many times a second, and says nothing itself.
+ */
+import type { Logger } from 'pino';
+import { codeOf, messageOf } from './database/error-text.ts';
+import { monotonicMs } from './monotonic.ts';
+
+/** Also where it comes and goes. */
+const repeatMs = 10_000;
+
+export class OutageLog {
+  private readonly log: Pick<Logger, 'info' | 'warn'>;
+  private sinceMs: number | undefined;
+  private isTold = false;
+  private quietUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(log: Pick<Logger, 'info' | 'warn'>) {
+    this.log = log;
+  }
+
+  /** The database did not do what it was asked for. */
+  trouble(error: unknown): void {
+    const nowMs = monotonicMs();
+    this.sinceMs ??= nowMs;
+    if (nowMs < this.quietUntilMs) return;
+    this.quietUntilMs = nowMs + repeatMs;
+    const reason = { code: codeOf(error), reason: messageOf(error) };
+    if (this.isTold)
+      this.log.warn({ ...reason, awaySeconds: seconds(nowMs - this.sinceMs) }, 'PostgreSQL is still away');
+    else this.log.warn(reason, 'PostgreSQL is away: what needs it waits');
+    this.isTold = true;
+  }
+
+  /** It did. */
+  contact(): void {
+    if (this.sinceMs === undefined) return;
+    if (this.isTold)
+      this.log.info({ awaySeconds: seconds(monotonicMs() - this.sinceMs) }, 'PostgreSQL is back');
+    this.sinceMs = undefined;
+    this.isTold = false;
+  }
+}
+
+/** To a tenth. */
+function seconds(ms: number): number {
+  return Math.round(ms / 100) / 10;
+}
