@@ -38,6 +38,8 @@ export interface RunnerOptions {
 /** Delayed entries send no NOTIFY when they fall due. */
 const floorPollMs = 1_000;
 const troublePauseMs = 500;
+/** A claim without an answer may happen long after it was given up: a server that stood still has it yet to read. */
+const askIntervalMs = 5_000;
 
 export class Runner {
   private readonly options: RunnerOptions;
@@ -48,6 +50,7 @@ export class Runner {
   private readonly ends: EndWriter;
   private readonly listener: Listener;
   private readonly floorPoll: Loop;
+  private readonly asking: Loop;
   private claiming = 0;
   private claimTurn: NodeJS.Immediate | undefined;
   private changeTurn: NodeJS.Immediate | undefined;
@@ -75,11 +78,13 @@ export class Runner {
       onConnect: () => this.wake(this.queues),
     });
     this.floorPoll = new Loop({ intervalMs: floorPollMs, run: () => this.pollDue(), onError });
+    this.asking = new Loop({ intervalMs: askIntervalMs, run: async () => this.writer.askSoon(), onError });
   }
 
   start(): void {
     this.listener.start();
     this.floorPoll.start();
+    this.asking.start();
   }
 
   /**
@@ -93,6 +98,7 @@ export class Runner {
     // Not waited for: during an outage they may hang.
     void this.listener.stop();
     void this.floorPoll.stop();
+    void this.asking.stop();
     const hasEnded = () => this.attempts.size === 0 && this.claiming === 0;
     const deadline = performance.now() + graceMs;
     if (await until(hasEnded, deadline - graceMs / 2)) return;

@@ -1,0 +1,46 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { FlakyProxy } from '../support/flaky-proxy.ts';
+import { openStore, submit, type Task, TestService, waitFor } from '../support/service.ts';
+
+const isFinished = (task: Task) => task.finishedAt !== null;
+const claim = '\0claim\0';
+
+let database: TestDatabase;
+let store: Awaited<ReturnType<typeof openStore>>;
+let proxy: FlakyProxy;
+let flaky: Awaited<ReturnType<typeof openStore>>;
+let service: TestService;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  store = await openStore(database.url);
+  proxy = await FlakyProxy.start(database.url);
+  flaky = await openStore(proxy.url);
+  service = await TestService.start(flaky);
+});
+
+afterEach(async () => {
+  await service.stop();
+  await flaky.close();
+  await proxy[Symbol.asyncDispose]();
+  await store.close();
+  await database.drop();
+});
+
+it('a task that was claimed long after its runner had given the claim up is handed back, and run', async () => {
+  const held = proxy.holdBack({ statement: claim });
+  const first = await submit(store, 'noop', null);
+  const late = await held;
+  await waitFor(store, first.id, isFinished);
+
+  // A server that stood still wakes up with a claim of long ago, before it hears of anything else.
+  proxy.stall([claim]);
+  const { id } = await submit(store, 'noop', null);
+  await late.deliver();
+  await waitFor(store, id, (task) => task.status === 'running');
+  proxy.unstall();
+
+  const task = await waitFor(store, id, isFinished, 20_000);
+  expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0 });
+});
