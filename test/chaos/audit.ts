@@ -36,6 +36,10 @@ export async function audit(world: World, clients: Clients, tally: Tally): Promi
     'effects',
     tasks.reduce((sum, task) => sum + task.effects.length, 0),
   );
+  const events = await world.query<{ kind: string; count: number }>(
+    `SELECT kind, count(*)::int AS count FROM task_event WHERE kind IN ('handed_back', 'worker_lost', 'requeued') GROUP BY kind`,
+  );
+  for (const { kind, count } of events) tally.count(`events ${kind}`, count);
   tally.count('submits without an acknowledgement', clients.refused);
   await eventually(async () => (await violations(world)).length === 0, {
     timeoutMs: settleMs,

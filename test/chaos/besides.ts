@@ -52,6 +52,7 @@ export const besides = {
     signalAll(pids, 'SIGCONT');
   },
   'kill -9 of the database': ({ world, random }: Stage) => world.killDatabase(random.between(0, 3_000)),
+  'a restart of the database': ({ world, random }: Stage) => world.restartDatabase(random.between(0, 3_000)),
   'a pause of the database': ({ world }: Stage) => world.pauseDatabase(2 * leaseSeconds * 1000),
   'kill -9 of a runner while the database stands still': async (stage: Stage) => {
     const { world, tally } = stage;

@@ -50,8 +50,6 @@ export type DropPoint = keyof typeof dropPoints;
 export interface Caught {
   readonly held: HeldStatement;
   readonly worker: Worker;
-  /** Ids that its transaction names: of tasks, entries and the worker. */
-  readonly ids: readonly string[];
 }
 
 /** How long a moment that was asked for may take to come. */
@@ -73,7 +71,7 @@ export async function catchRunner(world: World, trigger: Trigger): Promise<Caugh
   );
   const named = new Set([...ids, ...owners.map((owner) => owner.id)]);
   const worker = workers.find(({ id }) => named.has(id));
-  if (worker) return { held, worker, ids };
+  if (worker) return { held, worker };
   void held.deliver();
   return undefined;
 }
@@ -84,8 +82,8 @@ export async function dropAnswer(world: World, point: DropPoint): Promise<boolea
   return dropped ?? false;
 }
 
-/** Lets a COMMIT come after its client has been cut off. @returns whether there was one */
-export async function commitLate(world: World, point: DropPoint, afterMs: number): Promise<boolean> {
+/** Lets a statement come after its client has been cut off. @returns whether there was one */
+export async function arriveLate(world: World, point: DropPoint, afterMs: number): Promise<boolean> {
   const held = await first(
     world,
     (proxy) => proxy.holdBack(dropPoints[point]),

@@ -1,9 +1,9 @@
 /** What happens in the scenario of kills, one event at a time. */
 import { besides, busyWorker, type Stage } from './besides.ts';
 import {
+  arriveLate,
   type Caught,
   catchRunner,
-  commitLate,
   dropAnswer,
   type KillPoint,
   triggerOf,
@@ -26,8 +26,8 @@ export async function perform(event: Event, stage: Stage): Promise<void> {
       if (await dropAnswer(world, event.of)) tally.count(`dropped the answer of ${event.of}`);
       return;
     case 'late':
-      if (await commitLate(world, event.of, random.between(50, 2_500)))
-        tally.count(`late COMMIT of ${event.of}`);
+      if (await arriveLate(world, event.of, random.between(50, 2_500)))
+        tally.count(`late arrival of ${event.of}`);
       return;
     case 'cancel':
       return tally.count((await clients.cancelOne()) ? 'cancels' : 'cancels refused');

@@ -15,7 +15,8 @@ export type Event =
   | { readonly kind: 'cancel' | 'retry' }
   | { readonly kind: Beside };
 
-const unfinished = 24;
+/** More than there are slots: each claim finds something. */
+const unfinished = 40;
 
 /** @param kills how many runners are killed with -9 */
 export async function runKills(kills: number, seed: number): Promise<Tally> {

@@ -30,7 +30,7 @@ export async function runOutages(count: number, seed: number): Promise<Tally> {
   const tally = new Tally('outages', seed);
   await using world = await World.start({ parents: 1, slots: 20 });
   const clients = new Clients(world, new Random(seed, 'clients'));
-  const longest = count < 6 ? 6 : 20;
+  const longest = count < 6 ? 4 : 20;
   clients.keepSubmitting(unfinished, (random) => nextSubmit(random, longest));
   const random = new Random(seed, 'outages');
   for (const { outage, afterMs } of schedule(count, random)) {
@@ -67,7 +67,7 @@ const quick: Submit = { type: 'steps-once', input: { steps: 1, stepMs: 0 } };
 function nextSubmit(random: Random, longest: number): Submit {
   return {
     type: 'steps-once',
-    input: { steps: random.between(4, longest), stepMs: 1_000, holdMs: random.pick([0, 100]) },
+    input: { steps: random.between(2, longest), stepMs: 1_000, holdMs: random.pick([0, 100]) },
   };
 }
 

@@ -101,6 +101,13 @@ export class World implements AsyncDisposable {
     this.server = await startServer(this.dataDir.path);
   }
 
+  /** As an administrator does it: connections are told, and ended. */
+  async restartDatabase(downMs: number): Promise<void> {
+    await this.server.stop();
+    await sleep(downMs);
+    this.server = await startServer(this.dataDir.path);
+  }
+
   /** Stops all of the server's processes for a while, as a suspended machine would. */
   async pauseDatabase(ms: number): Promise<void> {
     await signalServer(this.dataDir.path, 'SIGSTOP');
