@@ -8,6 +8,9 @@ import type { PooledClient } from './client.ts';
 
 /** An answer later than this is asked after. */
 const lateMs = 3_000;
+/** ... and soon where another connection has just been found hanging. */
+const lateBesideHangingMs = 500;
+const alertMs = 5_000;
 /** Between two questions, also after one that was not answered. */
 const restMs = 3_000;
 const turnMs = 500;
@@ -44,6 +47,8 @@ class Watchdog {
   private timer: NodeJS.Timeout | undefined;
   private isAsking = false;
   private nextAskMs = 0;
+  /** Since a connection was found hanging. */
+  private alertUntilMs = 0;
   /** The last question was not answered, or by somebody between us and PostgreSQL. */
   private isBlind = false;
 
@@ -82,31 +87,46 @@ class Watchdog {
 
   private turn(): void {
     const nowMs = performance.now();
-    const late = [...this.clients].filter((client) => client.silentMs(nowMs) > lateMs);
+    const isAlert = nowMs < this.alertUntilMs;
+    const late = this.waitingFor(isAlert ? lateBesideHangingMs : lateMs, nowMs);
     if (late.length === 0 || this.isAsking || nowMs < this.nextAskMs) return;
     this.isAsking = true;
-    this.dropDone(late)
+    this.dropDone()
       // Without an answer nothing is known: the limits of the statements are left.
       .catch(() => {
         this.isBlind = true;
+        this.nextAskMs = performance.now() + restMs;
       })
       .finally(() => {
         this.isAsking = false;
-        this.nextAskMs = performance.now() + restMs;
       });
   }
 
-  private async dropDone(late: readonly PooledClient[]): Promise<void> {
-    const pids = late.map((client) => client.serverPid ?? 0);
+  /** Those that have waited in silence for longer than that. */
+  private waitingFor(ms: number, nowMs: number): PooledClient[] {
+    return [...this.clients].filter((client) => client.silentMs(nowMs) > ms);
+  }
+
+  private async dropDone(): Promise<void> {
+    const waiting = this.waitingFor(lateBesideHangingMs, performance.now());
+    const pids = waiting.map((client) => client.serverPid ?? 0);
     const done = await askDone(this.url, pids);
     this.isBlind = done === undefined;
     const nowMs = performance.now();
     // An answer may have come meanwhile, and another statement have been sent.
-    const hanging = late.filter(
-      (client) => done?.has(client.serverPid ?? 0) && client.silentMs(nowMs) > lateMs,
+    const hanging = waiting.filter(
+      (client) => done?.has(client.serverPid ?? 0) && client.silentMs(nowMs) > lateBesideHangingMs,
     );
+    const wasAlert = nowMs < this.alertUntilMs;
+    const isProven = wasAlert || hanging.some((client) => client.silentMs(nowMs) > lateMs);
+    if (!isProven || hanging.length === 0) {
+      this.nextAskMs = nowMs + (wasAlert ? lateBesideHangingMs : restMs);
+      return;
+    }
     for (const client of hanging) client.drop();
-    if (hanging.length > 0) this.dropIdle();
+    // Those that are made from now on are in order.
+    if (!wasAlert) this.dropIdle();
+    this.alertUntilMs = nowMs + alertMs;
   }
 }
 
