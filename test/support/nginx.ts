@@ -33,14 +33,16 @@ export class Nginx implements AsyncDisposable {
     this.child = child;
   }
 
-  /** In front of the service at a port of this machine. */
-  static async start(port: number): Promise<Nginx> {
+  /** In front of the services at these ports of this machine. */
+  static async start(...ports: number[]): Promise<Nginx> {
     if (nginxPath === undefined) throw new Error('nginx is not installed');
     const folder = await mkdtemp(path.join(os.tmpdir(), 'headway-nginx-'));
     const listenPort = await freePort();
     const recommended = (await recommendedConfig())
       .replace('listen 80;', `listen 127.0.0.1:${listenPort};`)
-      .replace('127.0.0.1:3000', `127.0.0.1:${port}`)
+      .replace(/server 127\.0\.0\.1:3000(.*)/, (_line, options: string) =>
+        ports.map((port) => `server 127.0.0.1:${port}${options}`).join('\n'),
+      )
       .replace('/var/cache/nginx/headway', path.join(folder, 'cache'));
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
       .map((kind) => `${kind}_temp_path ${folder}/${kind};`)

@@ -11,10 +11,13 @@ export class RestlessClient {
   dropped = 0;
   answered = 0;
   private readonly urls: readonly string[];
+  private readonly key: string | undefined;
   private turn = 0;
 
-  constructor(urls: readonly string[]) {
+  /** @param key an API key, where the processes have one */
+  constructor(urls: readonly string[], key?: string) {
     this.urls = urls;
+    this.key = key;
   }
 
   /** Submits with a key, so that it may be repeated when the answer was lost. */
@@ -66,12 +69,13 @@ export class RestlessClient {
 
   private async ask(
     path: string,
-    init: RequestInit,
+    { headers, ...init }: RequestInit,
   ): Promise<{ response: Response; text: string; json: unknown }> {
     for (;;) {
       const url = this.urls[this.turn++ % this.urls.length];
       try {
-        const response = await fetch(`${url}${path}`, init);
+        const authorization = this.key && { authorization: `Bearer ${this.key}` };
+        const response = await fetch(`${url}${path}`, { ...init, headers: { ...headers, ...authorization } });
         const text = await response.text();
         this.answered += 1;
         if (response.status < 400) {
