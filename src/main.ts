@@ -56,11 +56,12 @@ async function serve({ role }: { role?: Role }): Promise<void> {
   process.stdout.on('error', () => undefined);
   // Loaded here: the other commands start faster without it, and work also where a part of it does not.
   const { Service } = await import('./service.ts');
-  const service = await Service.start(config, log);
-  stopOnSignals(service, config, (signal, graceSeconds) =>
+  const starting = Service.start(config, log);
+  stopOnSignals(starting, config, (signal, graceSeconds) =>
     say(`\n${signal}: stopping, running tasks have ${graceSeconds} s …`),
   );
-  say(`Headway is ready: ${service.url}`);
+  const { url } = await starting;
+  say(`Headway is ready: ${url}`);
 }
 
 async function migrateOnly(): Promise<void> {

@@ -22,42 +22,54 @@ export interface Stoppable {
 }
 
 /**
- * Stops `service` at the first SIGTERM or SIGHUP with the times given, at SIGINT with 3 s of grace; at once at a
- * second one. Ends the process: exit code 0, or 1 where stopping failed.
+ * Stops a service at the first SIGTERM or SIGHUP with the times given, at SIGINT with 3 s of grace; at once at a
+ * second one; and one that is still starting as soon as it can be stopped. Ends the process: exit code 0, or 1
+ * where stopping failed.
  */
 export function stopOnSignals(
-  service: Stoppable,
+  starting: Promise<Stoppable>,
   { graceSeconds, drainSeconds }: StopOptions,
   onStop: (signal: string, graceSeconds: number) => void,
 ): void {
   let firstAt: number | undefined;
+  let hasStarted = false;
+  starting.then(() => {
+    hasStarted = true;
+  }, ignored);
+  const timesFor = (signal: NodeJS.Signals): StopOptions => {
+    if (!hasStarted) return { graceSeconds: 0, drainSeconds: 0 };
+    if (signal !== 'SIGINT') return { graceSeconds, drainSeconds };
+    return { graceSeconds: Math.min(interruptGraceSeconds, graceSeconds), drainSeconds: 0 };
+  };
   const onSignal = (signal: NodeJS.Signals) => {
     if (firstAt !== undefined) {
       if (performance.now() - firstAt > sameSignalMs) {
-        service.stopNow();
+        starting.then((service) => service.stopNow(), ignored);
         exitAfter(atOnceMs);
       }
       return;
     }
     firstAt = performance.now();
-    const times =
-      signal === 'SIGINT'
-        ? { graceSeconds: Math.min(interruptGraceSeconds, graceSeconds), drainSeconds: 0 }
-        : { graceSeconds, drainSeconds };
+    const times = timesFor(signal);
     onStop(signal, times.graceSeconds);
     exitAfter(1000 * Math.max(times.graceSeconds, times.drainSeconds) + overdueMs);
-    service.stop(times).then(
-      () => process.exit(0),
-      (error) => {
-        process.stderr.write(
-          `headway: could not stop cleanly: ${error instanceof Error ? error.message : error}\n`,
-        );
-        process.exit(1);
-      },
-    );
+    starting
+      .then((service) => service.stop(times))
+      .then(
+        () => process.exit(0),
+        (error) => {
+          process.stderr.write(
+            `headway: could not stop cleanly: ${error instanceof Error ? error.message : error}\n`,
+          );
+          process.exit(1);
+        },
+      );
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 }
+
+/** That the start failed is said by whoever started it. */
+const ignored = () => undefined;
 
 /** What is left undone then is put right by leases, and by whoever starts next. */
 function exitAfter(ms: number): void {

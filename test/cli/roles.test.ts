@@ -87,6 +87,21 @@ describe('an API and a worker on one database', () => {
     await fromEnv.exited;
   });
 
+  it('a second signal ends a drain at once', async () => {
+    const draining = await startRole('api', { HEADWAY_DRAIN_SECONDS: '60' });
+    draining.signal('SIGTERM');
+    await eventually(async () => (await fetch(`${draining.url}/readyz`)).status === 503);
+    // Sooner, it would be taken for the same signal passed on by npm.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+
+    const secondAt = performance.now();
+    draining.signal('SIGTERM');
+    const code = await draining.exited;
+
+    expect(code).toBe(0);
+    expect(performance.now() - secondAt).toBeLessThan(2_500);
+  });
+
   it('during the drain of an API that is idle, pages are served, and it says that it is not ready', async () => {
     const draining = await startRole('api', { HEADWAY_DRAIN_SECONDS: '3' });
 

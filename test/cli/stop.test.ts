@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clusterProcesses } from '../../src/database/embedded/processes.ts';
 import { clusterOf, killServer, makeDataDir, signalServer } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
-import { isAlive, pollUntil, postTask, startHeadway } from '../support/process.ts';
+import { HeadwayProcess, isAlive, pollUntil, postTask, startHeadway } from '../support/process.ts';
 
 const input = { names: 60, stepMs: 50 };
 const isFinished = ({ finishedAt }: { finishedAt: string | null }) => finishedAt !== null;
@@ -91,6 +91,17 @@ describe('stopping and starting again', () => {
     await signalServer(dataDir.path, 'SIGCONT');
 
     expect(seconds).toBeLessThan(10);
+  });
+
+  it('Ctrl-C during the start leaves nothing running', async () => {
+    const starting = new HeadwayProcess([], { ...env, PORT: '0' });
+    await eventually(() => starting.stdout.includes('runs in'), { timeoutMs: 20_000 });
+
+    starting.signal('SIGINT');
+    const code = await starting.exited;
+
+    expect(code).toBe(0);
+    expect(await clusterProcesses(clusterOf(dataDir.path))).toEqual([]);
   });
 
   it('stops as ever when nobody reads what it says any more', async () => {
