@@ -35,6 +35,9 @@ export const freezePoints = {
   'between two batches': (taskId: string): Trigger => ({ statement: 'COMMIT', after: taskId }),
 } as const;
 
+/** Begins a transaction of the reaper's, which holds the turn to its end. */
+export const reaperTurn: Trigger = { statement: '\0reaper-turn\0' };
+
 /** What a runner writes that is awake again with this task. */
 export function lateWrite(taskId: string): Trigger {
   return { statement: fencedCheckpoint, after: taskId };

@@ -4,7 +4,14 @@ import { eventually } from '../support/eventually.ts';
 import type { Trigger } from '../support/flaky-proxy.ts';
 import { isAlive } from '../support/process.ts';
 import type { Clients } from './clients.ts';
-import { type Caught, catchRunner, endsOfTransaction, freezePoints, lateWrite } from './fail-points.ts';
+import {
+  type Caught,
+  catchRunner,
+  endsOfTransaction,
+  freezePoints,
+  lateWrite,
+  reaperTurn,
+} from './fail-points.ts';
 import { watchOrphans } from './orphans.ts';
 import { type Parent, signalAll } from './parent.ts';
 import type { Tally } from './tally.ts';
@@ -36,7 +43,11 @@ const freezeMs = 3 * leaseSeconds * 1000;
 const holdMs = freezeMs - 1_000;
 /** The news that a runner has been given up, which would end it before its job could write. */
 const newsForTheLate = ['renew-lease', 'flush-progress'];
+/** A busy machine's; then the connection would be cut for idling in its transaction. */
+const slackMs = 2_000;
 const wakeMs = 10_000;
+/** In which a reaper asks for its turn at least once. */
+const turnMs = 3_000;
 
 export async function perform(freeze: Freeze, stage: Stage): Promise<void> {
   const { world, clients, tally } = stage;
@@ -58,11 +69,17 @@ export async function perform(freeze: Freeze, stage: Stage): Promise<void> {
 }
 
 /** What was caught goes on its way: the answer finds nobody awake. */
-async function stopAll(pids: readonly number[], { freeze, caught }: Scene): Promise<void> {
+async function stopAll(pids: readonly number[], { freeze, caught, parent, tally }: Scene): Promise<void> {
+  // The worst moment for a parent: no other process may reap until PostgreSQL takes its turn from it.
+  const turn =
+    freeze.who === 'both' && (await Promise.race([parent.proxy.delay(reaperTurn), sleep(turnMs, undefined)]));
   // The answer to a COMMIT is there before the stop, the answer to a batch's writes long after it.
   if (freeze.when === 'between two batches') await caught.held.deliver();
   signalAll(pids, 'SIGSTOP');
   if (freeze.when === 'inside a batch') void caught.held.deliver();
+  if (!turn) return parent.proxy.forget();
+  tally.count('stopped in the reaper’s turn');
+  void turn.deliver();
 }
 
 async function sleepThroughRunner(pids: readonly number[], wakeAtMs: number, scene: Scene): Promise<void> {
@@ -70,7 +87,7 @@ async function sleepThroughRunner(pids: readonly number[], wakeAtMs: number, sce
   const { id: workerId, pid } = caught.worker;
   await watchOrphans(world, tally, [workerId], { what: 'until orphans of a stopped runner were shown' });
   // Whatever the task still writes after that, the one that was stopped writes.
-  await waitForEnd(scene, wakeAtMs);
+  await waitForEnd(scene, wakeAtMs + slackMs);
   await sleep(Math.max(0, wakeAtMs - performance.now()));
   const before = await effectsOfFirst(world, id);
   if (!isAlive(pid)) tally.problem(`the runner ${pid} did not live to wake up`);
