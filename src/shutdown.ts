@@ -3,7 +3,7 @@
 /** Ctrl-C: a person waits. */
 const interruptGraceSeconds = 3;
 /** Past its grace a stop that still waits, for a database that does not answer, is given up. */
-const overdueMs = 5_000;
+const overdueMs = 6_000;
 /** How long a second signal leaves for runners to be taken back and PostgreSQL to be stopped. */
 const atOnceMs = 2_500;
 /** npm and a terminal both pass a Ctrl-C on: within this time two signals are one. */

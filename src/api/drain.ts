@@ -8,7 +8,7 @@ import { hasBody } from './body.ts';
 type Connection = Socket & { _httpMessage?: ServerResponse | null };
 
 /** For answers that are on their way to their clients when the server closes. */
-const sendingMs = 1_500;
+const sendingMs = 2_500;
 
 export class Drain {
   private readonly connections = new Set<Connection>();
@@ -19,7 +19,10 @@ export class Drain {
     return this.hasBegun;
   }
 
-  /** Follows the connections of a server; call before it listens. */
+  /**
+   * Follows the connections of a server; call before it listens. Where `localhost` has a second address, Fastify
+   * serves that by a server of its own, whose connections are cut when this one has closed.
+   */
   follow(server: Server): void {
     this.server = server;
     server.on('connection', (connection: Connection) => {
@@ -43,7 +46,7 @@ export class Drain {
   /**
    * Takes no new connections, closes those on which nothing is asked, and resolves when the others have been
    * answered. Requests that are still received or worked on have until `untilMs` (monotonic), answers that are
-   * being sent 1.5 s; what is left then is cut, and at once when `signal` aborts.
+   * being sent 2.5 s; what is left then is cut, and at once when `signal` aborts.
    */
   async finish({ untilMs, signal }: { untilMs: number; signal: AbortSignal }): Promise<void> {
     const { server } = this;

@@ -93,7 +93,8 @@ test('an upload in flight is received to its end, and answered', async () => {
   const finished = finish(api, 10_000);
   await eventually(() => refuses(api));
   client.socket.write(body.slice(100, 2_000));
-  await sleep(2_000);
+  // Longer than answers have that are being sent.
+  await sleep(3_000);
   client.socket.write(body.slice(2_000));
   await finished;
 
@@ -125,6 +126,27 @@ test('what does not end by itself is cut: after the grace, or at once where ther
   expect(halfMs).toBeLessThan(5_000);
   expect(upload.received).toBe('');
   expect(await storedFiles(api.store)).toEqual({ files: 0, chunks: 0 });
+});
+
+test('a client that does not read its answers holds nothing up for long', async () => {
+  await using api = await startApi();
+  const ids = await Promise.all(Array.from({ length: 20 }, () => newTask(api)));
+  const query = ids.map(({ id }) => id).join(',');
+  const request = `GET /tasks?ids=${query} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n`;
+  await using stuck = await Client.open(api, '');
+  stuck.socket.pause();
+  stuck.socket.write(request.repeat(1_000));
+  await eventually(async () => {
+    const before = stuck.socket.bytesWritten;
+    await sleep(200);
+    return stuck.socket.bytesWritten === before;
+  });
+  stop(api);
+
+  const startedMs = monotonicMs();
+  await finish(api, 60_000);
+
+  expect(monotonicMs() - startedMs).toBeLessThan(6_000);
 });
 
 test('closes at once where nothing is in flight', async () => {
