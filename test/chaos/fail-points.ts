@@ -114,7 +114,7 @@ async function first<Value>(
     isDecided = true;
     return value;
   });
-  const value = await Promise.race([...waits, sleep(reachMs, undefined)]);
+  const value = await Promise.race([...waits, sleep(reachMs, undefined, { ref: false })]);
   isDecided = true;
   for (const { proxy } of parents) proxy.forget();
   return value;

@@ -72,7 +72,8 @@ export async function perform(freeze: Freeze, stage: Stage): Promise<void> {
 async function stopAll(pids: readonly number[], { freeze, caught, parent, tally }: Scene): Promise<void> {
   // The worst moment for a parent: no other process may reap until PostgreSQL takes its turn from it.
   const turn =
-    freeze.who === 'both' && (await Promise.race([parent.proxy.delay(reaperTurn), sleep(turnMs, undefined)]));
+    freeze.who === 'both' &&
+    (await Promise.race([parent.proxy.delay(reaperTurn), sleep(turnMs, undefined, { ref: false })]));
   // The answer to a COMMIT is there before the stop, the answer to a batch's writes long after it.
   if (freeze.when === 'between two batches') await caught.held.deliver();
   signalAll(pids, 'SIGSTOP');
@@ -113,7 +114,7 @@ async function passLateWrite({ id, parent: { proxy } }: Scene): Promise<boolean>
   const sent = pass(lateWrite(id)).then(() =>
     Promise.race(endsOfTransaction(id).map((trigger) => pass(trigger))),
   );
-  return Promise.race([sent.then(() => true), sleep(wakeMs, false)]);
+  return Promise.race([sent.then(() => true), sleep(wakeMs, false, { ref: false })]);
 }
 
 async function sleepThroughParent(pids: readonly number[], wakeAtMs: number, scene: Scene): Promise<void> {

@@ -20,7 +20,7 @@ const { values: sizes } = parseArgs({
   },
 });
 const seed = chooseSeed();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => void World.disposeAll().finally(() => process.exit(130)));
 }
 let isAllWell = true;
