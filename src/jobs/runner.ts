@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { isPassingError } from '../database/errors.ts';
 import { Listener } from '../database/listener.ts';
 import { Loop } from '../loop.ts';
+import { seldom } from '../seldom.ts';
 import { type Claim, type ClaimedAttempt, claimTasks } from '../tasks/claim.ts';
 import type { AttemptRef } from '../tasks/end.ts';
 import { emptyReport } from '../tasks/progress/report.ts';
@@ -50,6 +51,7 @@ export class Runner {
   private readonly ends: EndWriter;
   private readonly listener: Listener;
   private readonly floorPoll: Loop;
+  private readonly sayClaimFailed: (queue: string, error: unknown) => void;
   private readonly asking: Loop;
   private claiming = 0;
   private claimTurn: NodeJS.Immediate | undefined;
@@ -70,6 +72,7 @@ export class Runner {
       onError,
     });
     this.ends = new EndWriter({ store, contact, log });
+    this.sayClaimFailed = seldom((queue, error) => log.error({ err: error, queue }, 'claim failed'));
     this.listener = new Listener({
       url: store.db.url,
       channel: wakeUpChannel,
@@ -161,12 +164,12 @@ export class Runner {
   }
 
   private async claim(queue: string, limit: number): Promise<Claim> {
-    const { store, workerId, contact, log } = this.options;
+    const { store, workerId, contact } = this.options;
     try {
       return await this.unknownClaims.during(() => claimTasks(store, workerId, queue, limit));
     } catch (error) {
       contact.note(error);
-      if (!isPassingError(error)) log.error({ err: error, queue }, 'claim failed');
+      if (!isPassingError(error)) this.sayClaimFailed(queue, error);
       // It may have happened all the same: a flush finds the rows.
       this.writer.askSoon();
       // The pause keeps an outage from becoming a busy loop.

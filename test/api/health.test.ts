@@ -32,6 +32,20 @@ test('a service whose database lacks a migration is not ready', async () => {
   expect((await problemOf(response)).detail).toContain('npm run migrate');
 });
 
+test('who asks at the same time shares the question', async () => {
+  await using api = await startApi();
+  let lent = 0;
+  api.store.db.pool.on('acquire', () => {
+    lent += 1;
+  });
+
+  const answers = await Promise.all(Array.from({ length: 50 }, () => fetch(`${api.url}/readyz`)));
+
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+  // Two statements a question, and a question a second.
+  expect(lent).toBeLessThanOrEqual(6);
+});
+
 describe.each([
   ['says nothing', startMutePostgres, 4_000],
   ['refuses', () => startRefusingPostgres('57P03', 'the database system is starting up'), 0],

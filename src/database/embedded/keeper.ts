@@ -1,5 +1,6 @@
 /** Starts a server again that has ended although it is in use: killed, out of memory, or stopped by hand. */
 import { Loop } from '../../loop.ts';
+import { seldom } from '../../seldom.ts';
 import { messageOf } from '../error-text.ts';
 import type { Layout } from './layout.ts';
 import { tryLock } from './lock.ts';
@@ -13,20 +14,21 @@ export interface KeeperOptions {
 }
 
 const turnMs = 500;
-/** What keeps it from starting is said this often. */
-const complaintMs = 10_000;
 
 export class Keeper {
   private readonly options: KeeperOptions;
   private readonly loop: Loop;
-  private quietUntilMs = 0;
+  private readonly sayEnded: () => void;
 
   constructor(options: KeeperOptions) {
     this.options = options;
+    const warn = () => seldom((message: string) => options.log('warn', message));
+    const [ended, failed] = [warn(), warn()];
+    this.sayEnded = () => ended(`PostgreSQL in ${options.layout.root} has ended: starting it again`);
     this.loop = new Loop({
       intervalMs: turnMs,
       run: () => this.turn(),
-      onError: (error) => this.complain(`PostgreSQL cannot be started again: ${messageOf(error)}`),
+      onError: (error) => failed(`PostgreSQL cannot be started again: ${messageOf(error)}`),
     });
   }
 
@@ -46,16 +48,10 @@ export class Keeper {
     const starting = tryLock(layout.startLock, 'exclusive');
     if (starting === null) return;
     try {
-      this.complain(`PostgreSQL in ${layout.root} has ended: starting it again`);
+      this.sayEnded();
       await restart();
     } finally {
       starting.release();
     }
-  }
-
-  private complain(message: string): void {
-    if (performance.now() < this.quietUntilMs) return;
-    this.quietUntilMs = performance.now() + complaintMs;
-    this.options.log('warn', message);
   }
 }
