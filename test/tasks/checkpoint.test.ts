@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { AttemptContext } from '../../src/jobs/attempt-context.ts';
 import { DatabaseContact } from '../../src/jobs/contact.ts';
 import { EndWriter } from '../../src/jobs/end-writer.ts';
@@ -427,7 +427,12 @@ describe('an answer that was lost', () => {
 
     it('finds such a task also while it claims others all the time', async () => {
       runner.start();
-      const load = setInterval(() => void submit(store, 'noop', null), 5);
+      const submits: Promise<unknown>[] = [];
+      const load = setInterval(() => submits.push(submit(store, 'noop', null)), 5);
+      onTestFinished(async () => {
+        clearInterval(load);
+        await Promise.allSettled(submits);
+      });
       const lost = proxy.loseAnswer({ statement: 'claim\0' });
       const { id } = await submit(store, 'waits', { ms: 0 }, { maxAttempts: 1 });
       await lost;
@@ -439,7 +444,6 @@ describe('an answer that was lost', () => {
       const tasks = await Promise.all(
         ids.map((each) => waitFor(store, each, (row) => row.finishedAt !== null)),
       );
-      clearInterval(load);
 
       expect(tasks.map(({ status, failures }) => ({ status, failures }))).toEqual(
         ids.map(() => ({ status: 'succeeded', failures: 0 })),
