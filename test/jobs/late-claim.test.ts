@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
 import { openStore, submit, type Task, TestService, waitFor } from '../support/service.ts';
+import { claimsRest } from '../support/tasks.ts';
 
 const isFinished = (task: Task) => task.finishedAt !== null;
 const claim = '\0claim\0';
@@ -29,6 +31,8 @@ afterEach(async () => {
 });
 
 it('a task that was claimed long after its runner had given the claim up is handed back, and run', async () => {
+  // As it starts, a runner looks into every queue.
+  await eventually(() => claimsRest(store));
   const held = proxy.holdBack({ statement: claim });
   const first = await submit(store, 'noop', null);
   const late = await held;

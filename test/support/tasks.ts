@@ -170,3 +170,13 @@ export async function slowClaims(store: Store): Promise<{ go(): Promise<void> } 
     },
   };
 }
+
+/** Whether nothing has been claimed for a moment. */
+export async function claimsRest({ db }: Store): Promise<boolean> {
+  const { rows } = await db.pool.query(
+    `SELECT FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = 'headway claim'
+       AND state_change > clock_timestamp() - interval '300 milliseconds'`,
+  );
+  return rows.length === 0;
+}

@@ -16,6 +16,7 @@ import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
 import { createEffectTable, effectsOf, jobFolders, openStore, submit, waitFor } from '../support/service.ts';
 import {
+  claimsRest,
   emptyReport,
   kindsOf,
   liveEntries,
@@ -469,16 +470,6 @@ function leaveEffect(task: RunningTask, step: number) {
   return async (tx: Parameters<Parameters<AttemptContext['read']>[0]>[0]) => {
     await tx.$executeRaw`INSERT INTO effect (task_id, step, attempt) VALUES (${task.taskId}::uuid, ${step}, ${task.attempt})`;
   };
-}
-
-/** Whether nothing has been claimed for a moment. */
-async function claimsRest({ db }: Store): Promise<boolean> {
-  const { rows } = await db.pool.query(
-    `SELECT FROM pg_stat_activity
-     WHERE datname = current_database() AND application_name = 'headway claim'
-       AND state_change > clock_timestamp() - interval '300 milliseconds'`,
-  );
-  return rows.length === 0;
 }
 
 /** Whether a connection's last statement was a flush that has been answered. */

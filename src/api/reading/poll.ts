@@ -82,6 +82,7 @@ function pollableTask({ config, reading }: ApiContext, found: TaskSnapshot): Pol
       const { answer } = latest;
       return {
         json: answer.json,
+        text: answer.text,
         etag: answer.etag,
         isFinished: answer.isFinished,
         get retryAfterSeconds() {

@@ -1,5 +1,5 @@
 /**
- * One writer per runner: twice a second, while anything runs, it sends what its attempts reported
+ * One writer per runner: at most twice a second, while anything runs, it sends what its attempts reported
  * and learns which of them it still owns. A flush that fails is sent again with what came since; a
  * job never waits for it.
  */
@@ -9,9 +9,12 @@ import type { Store } from '../store.ts';
 import type { ProgressCounter } from './counter.ts';
 import { type FlushItem, flushProgress } from './flush.ts';
 
-/** A little over half a second: at most two statements a second, also over a short while. */
+/** Between reports a little over half a second: at most two statements a second. */
 export const flushIntervalMs = 510;
-const firstFlushMs = 50;
+/** Where nothing is reported, an attempt is asked about this often. */
+const askIntervalMs = 1_000;
+/** A report that comes after a pause waits this long for others, and no longer: it is a look at a few flags. */
+const lookMs = 25;
 /**
  * A row that its own job has locked, to commit a checkpoint, is tried again this soon and at most so
  * often: with hundreds of checkpoints a second one flush in three meets such a lock, and the page stood
@@ -48,6 +51,8 @@ export class ProgressWriter {
     | undefined;
   private mustAsk = false;
   private lastFlushMs = Number.NEGATIVE_INFINITY;
+  /** Of the last flush that wrote something. */
+  private lastReportMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ProgressWriterOptions) {
     this.options = options;
@@ -56,7 +61,7 @@ export class ProgressWriter {
   /** From now on the attempt's reports are written. */
   add(attempt: ReportingAttempt): void {
     this.attempts.add(attempt);
-    this.tick();
+    this.keepLooking();
   }
 
   /**
@@ -68,29 +73,30 @@ export class ProgressWriter {
     if (this.flushing?.carriesLogOf.has(attempt)) await this.flushing.done;
   }
 
-  /** Asks at the next tick which rows run under this worker, also where it knows of none. */
+  /** Asks soon which rows run under this worker, also where it knows of none. */
   askSoon(): void {
     this.mustAsk = true;
-    this.tick();
+    this.keepLooking();
   }
 
   stop(): void {
-    clearTimeout(this.timer);
+    clearInterval(this.timer);
     this.timer = undefined;
   }
 
-  /** Soon for the first attempt after a pause, so that a page moves at once; then at the interval. */
-  private tick(): void {
-    const next = (delayMs: number) => {
-      this.timer = setTimeout(() => {
-        if (this.attempts.size === 0 && !this.mustAsk) return this.stop();
-        next(flushIntervalMs);
-        // One at a time: during an outage the reports wait in their counters.
-        if (!this.flushing) this.startFlush();
-      }, delayMs);
-    };
-    const restMs = this.lastFlushMs + flushIntervalMs - performance.now();
-    if (this.timer === undefined) next(Math.max(firstFlushMs, restMs));
+  private keepLooking(): void {
+    this.timer ??= setInterval(() => {
+      if (this.attempts.size === 0 && !this.mustAsk) this.stop();
+      // One at a time: during an outage the reports wait in their counters.
+      else if (!this.flushing && this.isDue()) this.startFlush();
+    }, lookMs);
+  }
+
+  private isDue(): boolean {
+    const nowMs = performance.now();
+    if (nowMs - this.lastFlushMs >= (this.mustAsk ? flushIntervalMs : askIntervalMs)) return true;
+    if (nowMs - this.lastReportMs < flushIntervalMs) return false;
+    return [...this.attempts].some((attempt) => attempt.counter.isDirty && !attempt.isEnding);
   }
 
   private startFlush(): void {
@@ -117,6 +123,7 @@ export class ProgressWriter {
     this.lastFlushMs = atMs;
     this.mustAsk = false;
     const items = sent.map((attempt) => ({ attempt, item: takeReport(attempt, atMs) }));
+    if (items.some(({ item }) => item.report !== undefined)) this.lastReportMs = atMs;
     const unwritten = new Map(items.map(({ attempt, item }) => [attempt, item]));
     try {
       const answers = await flushProgress(

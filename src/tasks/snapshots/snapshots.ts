@@ -36,7 +36,7 @@ export interface SnapshotsOptions<Answer> {
   readonly render: (row: TaskRow) => Answer;
   /** The memory that an answer takes, in bytes. */
   readonly bytesOf: (answer: Answer) => number;
-  /** Default 200. */
+  /** Default 170. */
   readonly tickMs?: number;
   /** Answers are dropped, those that were not asked for longest first, to stay below this; default 64 MiB. */
   readonly maxBytes?: number;
@@ -57,7 +57,8 @@ interface Entry<Answer> {
   watchers: Set<Watcher<Answer>> | undefined;
 }
 
-const defaultTickMs = 200;
+/** 5.9 statements a second: a sixth less to wait than at 200 ms, which shows where thousands watch. */
+const defaultTickMs = 170;
 const defaultMaxBytes = 64 * 1024 * 1024;
 /** A task that is polled stays in the set for at least this long. */
 const leastKeepMs = 5_000;
