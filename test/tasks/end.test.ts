@@ -169,6 +169,7 @@ describe('a failure', () => {
       type: 'noop',
       status: 'queued',
       attempt: 1,
+      losses: 0,
       entryId: row.entryId,
       nextAttemptAt: row.nextAttemptAt,
     });
