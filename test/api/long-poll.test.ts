@@ -103,7 +103,7 @@ describe('a poll that waits', () => {
     expect(await held.seconds()).toBeGreaterThanOrEqual(1);
   });
 
-  test('with * waits, as the client has any version', async () => {
+  test('with * waits: whatever the version, the client has it', async () => {
     const id = await newTask(api);
 
     expect((await poll(id, { prefer: 'wait=1', 'if-none-match': '*' }).response).status).toBe(304);

@@ -15,7 +15,7 @@ interface Heard {
   readonly data?: string;
 }
 
-/** Opens a stream as any page would, and keeps what it hears. */
+/** Opens a stream from within a page, and keeps what it hears. */
 const listen = `(path) => {
   globalThis.heard = [];
   const source = new EventSource(path);
