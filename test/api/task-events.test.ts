@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { flushProgress } from '../../src/tasks/progress/flush.ts';
 import { exchange, problemOf, startApi, type TestApi } from '../support/api.ts';
 import { EventReader } from '../support/event-reader.ts';
 import { eventually } from '../support/eventually.ts';
 import { bump, newTask, remove, succeed } from '../support/polls.ts';
+import { emptyReport, runTask } from '../support/tasks.ts';
 
 const beatMs = 600;
 
@@ -38,6 +40,19 @@ describe('a stream', () => {
       { event: 'task', id: '3', data: task },
       { event: 'end', id: undefined, data: { id, status: 'succeeded' } },
     ]);
+  });
+
+  test('tells progress when it is written, long before the next tick', async () => {
+    await using slow = await startApi({ tickMs: 60_000 });
+    const { taskId: id, workerId, attempt } = await runTask(slow.store);
+    await using stream = await EventReader.open(urlOf(id, slow));
+    await stream.until(({ events }) => events.length === 1);
+
+    const report = { ...emptyReport, message: 'half-way' };
+    await flushProgress(slow.store, workerId, [{ taskId: id, attempt, report }]);
+
+    await stream.until(({ events }) => events.length === 2);
+    expect(stream.events[1]?.data).toMatchObject({ id, message: 'half-way' });
   });
 
   test('tells proxies to pass it on at once, and clients when to come back', async () => {

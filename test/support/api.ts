@@ -31,6 +31,8 @@ export interface TestApiOptions {
   readonly changeStore?: (store: Store) => Store | Promise<Store>;
   /** Between the comments on silent streams; default 15,000. */
   readonly beatMs?: number;
+  /** Between the refreshes of what is watched; default 200. */
+  readonly tickMs?: number;
 }
 
 export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
@@ -45,6 +47,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     resultLink: resultLinkOf(registry),
     maxWatchers: config.maxWatchers,
     ...(options.beatMs !== undefined && { beatMs: options.beatMs }),
+    ...(options.tickMs !== undefined && { tickMs: options.tickMs }),
     log,
   });
   reading.start();

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/cancel.ts';
 import { fail, succeedAlone } from '../../src/tasks/end.ts';
 import { newId } from '../../src/tasks/ids.ts';
-import { type FlushItem, flushProgress } from '../../src/tasks/progress/flush.ts';
+import { type FlushItem, flushProgress, progressChannel } from '../../src/tasks/progress/flush.ts';
 import type { ProgressReport } from '../../src/tasks/progress/report.ts';
 import { readHistory } from '../../src/tasks/read.ts';
 import { giveUp } from '../../src/tasks/workers.ts';
+import { eventually } from '../support/eventually.ts';
 import {
   emptyReport,
   kindsOf,
@@ -50,6 +51,19 @@ describe('a flush', () => {
     expect(after.updatedAt.getTime()).toBeGreaterThanOrEqual(before.updatedAt.getTime());
     const lines = (await readHistory(store, task.taskId)).filter((event) => event.kind === 'log');
     expect(lines.map((event) => event.detail)).toEqual(log.map((text) => ({ text })));
+  });
+
+  it('says which tasks it has written, to who listens, when they can be read', async () => {
+    const [moved, silent] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    await using listener = await openRaw(store);
+    const named: (string | undefined)[] = [];
+    listener.on('notification', ({ payload }) => named.push(payload));
+    await listener.query(`LISTEN ${progressChannel}`);
+
+    await flush(moved.workerId, item(moved, { done: 1 }), item(silent));
+
+    await eventually(() => named.length > 0);
+    expect(named).toEqual([moved.taskId]);
   });
 
   it('changes nothing of an attempt without news, and answers for it', async () => {

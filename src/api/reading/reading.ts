@@ -2,7 +2,9 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { openPool } from '../../database/database.ts';
+import { Listener } from '../../database/listener.ts';
 import { Deadlines } from '../../deadlines.ts';
+import { progressChannel } from '../../tasks/progress/flush.ts';
 import { Groups } from '../../tasks/snapshots/groups.ts';
 import { Snapshots } from '../../tasks/snapshots/snapshots.ts';
 import { Surroundings } from '../../tasks/snapshots/surroundings.ts';
@@ -17,6 +19,8 @@ export interface ReadingOptions {
   readonly maxWatchers: number;
   /** Between the comments on a stream that has no news; default 15,000. */
   readonly beatMs?: number;
+  /** Between the refreshes of what is watched; default 200. */
+  readonly tickMs?: number;
   readonly log: Pick<Logger, 'debug'>;
 }
 
@@ -33,8 +37,11 @@ export class Reading {
   readonly watchers: Watchers;
   private readonly deadlines = new Deadlines();
   private readonly pool: pg.Pool;
+  /** Without it, as behind a pooler that lets nobody listen, the clock serves. */
+  private readonly listener: Listener;
 
-  constructor({ store, resultLink, maxWatchers, beatMs = defaultBeatMs, log }: ReadingOptions) {
+  constructor(options: ReadingOptions) {
+    const { store, resultLink, maxWatchers, beatMs = defaultBeatMs, tickMs, log } = options;
     const onError = (error: unknown) =>
       log.debug({ err: error }, 'refresh failed; the next tick tries again');
     this.pool = openPool(store.db.url, { name: 'headway reading', connections, statementTimeoutMs });
@@ -42,7 +49,15 @@ export class Reading {
       pool: this.pool,
       render: (row) => answerOf(row, resultLink),
       bytesOf,
+      ...(tickMs !== undefined && { tickMs }),
       onError,
+    });
+    this.listener = new Listener({
+      url: store.db.url,
+      channel: progressChannel,
+      name: 'headway listener',
+      onNotification: (id) => this.snapshots.hurry(id),
+      onConnect: () => undefined,
     });
     this.groups = new Groups({ pool: this.pool, snapshots: this.snapshots, onError });
     this.surroundings = new Surroundings(store);
@@ -51,6 +66,7 @@ export class Reading {
 
   start(): void {
     this.snapshots.start();
+    this.listener.start();
     this.groups.start();
     this.deadlines.start();
   }
@@ -63,7 +79,7 @@ export class Reading {
   async stop(): Promise<void> {
     this.release();
     this.deadlines.stop();
-    await Promise.all([this.snapshots.stop(), this.groups.stop()]);
+    await Promise.all([this.snapshots.stop(), this.groups.stop(), this.listener.stop()]);
     await this.pool.end();
   }
 }

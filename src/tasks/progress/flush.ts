@@ -16,6 +16,9 @@ export interface FlushAnswer extends AttemptRef {
   readonly cancelRequested: boolean;
 }
 
+/** Where a flush names each task that it has written. */
+export const progressChannel = 'headway_progress';
+
 const flushSql = `
   WITH sent AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::boolean[], $4::float8[], $5::float8[], $6::float8[],
@@ -34,7 +37,8 @@ const flushSql = `
         version = version + 1, updated_at = now()
     FROM locked
     WHERE task.id = locked.id
-    RETURNING task.id
+    -- Delivered with the COMMIT, to the processes whose clients may wait for it.
+    RETURNING task.id, pg_notify('${progressChannel}', task.id::text)
   ), logged AS (
     INSERT INTO task_event (task_id, attempt, kind, detail)
     SELECT locked.id, locked.attempt, 'log', jsonb_build_object('text', line.text)

@@ -29,12 +29,11 @@ export class Freshness {
     return Math.floor((performance.now() - this.refreshedAtMs) / 1000);
   }
 
-  /** @param refresh is told when it began */
-  async during(refresh: (startedMs: number) => Promise<void>): Promise<void> {
-    const startedMs = performance.now();
+  /** @param startedMs now, by `performance.now()` */
+  async during(startedMs: number, refresh: () => Promise<void>): Promise<void> {
     this.refreshingSinceMs = startedMs;
     try {
-      await refresh(startedMs);
+      await refresh();
       this.hasFailed = false;
       this.refreshedAtMs = startedMs;
     } catch (error) {

@@ -147,6 +147,21 @@ describe('the refresh', () => {
     expect(own.gate.sent.length).toBe(before);
   });
 
+  it('comes at once where a task of the set is named as changed, and for no other', async () => {
+    await startAgain({ tickMs: 60_000 });
+    const id = await newTask();
+    const told = await follow(id);
+    const version = await bump(id);
+
+    own.snapshots.hurry(newId());
+    await sleep(100);
+    expect(own.gate.count('snapshot-changes')).toBe(0);
+    own.snapshots.hurry(id);
+
+    await eventually(() => told.news.length > 0);
+    expect(told.news).toEqual([version]);
+  });
+
   it('tells of a change of another process within a tick and a read', async () => {
     const id = await newTask();
     const told = await follow(id);
