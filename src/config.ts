@@ -9,9 +9,7 @@ const wholeNumber = (min: number, max: number) =>
     .min(min, `a whole number from ${min} to ${max}`)
     .max(max, `a whole number from ${min} to ${max}`);
 
-const apiKey = z
-  .string()
-  .regex(/^[\x21-\x2b\x2d-\x7e]{16,200}$/, 'keys of 16 to 200 visible ASCII characters, separated by commas');
+const secret = (expected: string) => z.string().regex(/^[\x21-\x2b\x2d-\x7e]{16,200}$/, expected);
 
 /** `api` has no runners, `worker` no HTTP but for health, `all` everything. */
 export const roles = ['all', 'api', 'worker'] as const;
@@ -30,8 +28,9 @@ const environment = z.object({
   HEADWAY_API_KEYS: z
     .string()
     .transform((keys) => keys.split(',').map((key) => key.trim()))
-    .pipe(z.array(apiKey))
+    .pipe(z.array(secret('keys of 16 to 200 visible ASCII characters, separated by commas')))
     .optional(),
+  HEADWAY_ADMIN_TOKEN: secret('16 to 200 visible ASCII characters without a comma').optional(),
   HEADWAY_RUNNERS: wholeNumber(0, 64).default(1),
   HEADWAY_SLOTS: wholeNumber(1, 1000).default(10),
   HEADWAY_LEASE_SECONDS: wholeNumber(2, 3600).default(15),
@@ -60,6 +59,8 @@ export interface Config {
   readonly dataDir: string;
   /** Empty: everything is open, which only a loopback address may be. */
   readonly apiKeys: readonly string[];
+  /** What reads `/metrics`; undefined: whoever may do everything, which only a loopback address may let them. */
+  readonly adminToken: string | undefined;
   readonly runners: number;
   readonly slots: number;
   readonly leaseSeconds: number;
@@ -108,6 +109,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     databaseWaitSeconds: settings.HEADWAY_DATABASE_WAIT_SECONDS,
     dataDir: path.resolve(projectDir, settings.HEADWAY_DATA_DIR),
     apiKeys: settings.HEADWAY_API_KEYS ?? [],
+    adminToken: settings.HEADWAY_ADMIN_TOKEN,
     runners: settings.HEADWAY_ROLE === 'api' ? 0 : settings.HEADWAY_RUNNERS,
     slots: settings.HEADWAY_SLOTS,
     leaseSeconds: settings.HEADWAY_LEASE_SECONDS,

@@ -34,7 +34,7 @@ program
   .addOption(
     new Option(
       '--role <role>',
-      'api: no runners; worker: no pages and API, only /healthz and /readyz; both need DATABASE_URL. Instead of HEADWAY_ROLE',
+      'api: no runners; worker: no pages and API, only /healthz, /readyz and /metrics; both need DATABASE_URL. Instead of HEADWAY_ROLE',
     ).choices(roles),
   )
   .action(serve);

@@ -13,6 +13,7 @@ import { migrate } from './database/migrate.ts';
 import { type WaitOptions, waitForDatabase } from './database/wait.ts';
 import { loadRegistry, ownJobsFolder, resultLinkOf, retentionDaysByType } from './jobs/registry.ts';
 import { Supervisor } from './jobs/supervisor.ts';
+import { createMetrics, type MetricSources } from './metrics.ts';
 import { monotonicMs } from './monotonic.ts';
 import { seldom } from './seldom.ts';
 import type { StopOptions } from './shutdown.ts';
@@ -55,12 +56,6 @@ export class Service {
       const { retentionDays, leaseSeconds, runners, slots, logLevel } = config;
       const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
       const drain = new Drain();
-      const { app, reading } = await buildServer({ config, store, registry, log, drain });
-      started.push(async () => {
-        await app.close();
-        await reading?.stop();
-      });
-      await app.listen({ host: config.host, port: config.port });
       const supervisor = new Supervisor({
         store,
         registry,
@@ -71,12 +66,19 @@ export class Service {
         logLevel,
         log,
       });
+      const reaper = new Reaper({ store, leaseSeconds, log });
+      const sweeper = new Sweeper({ db, log });
+      const work = { supervisor, reaper, sweeper };
+      const { app, reading } = await buildServer({ config, store, registry, log, drain }, work);
+      started.push(async () => {
+        await app.close();
+        await reading?.stop();
+      });
+      await app.listen({ host: config.host, port: config.port });
       started.push(() => supervisor.stop(0));
       await supervisor.start();
 
-      const reaper = new Reaper({ store, leaseSeconds, log });
       reaper.start();
-      const sweeper = new Sweeper({ db, log });
       sweeper.start();
       return new Service(addressOf(app, config), {
         postgres,
@@ -147,13 +149,17 @@ interface Parts {
 
 /** The HTTP server of a role, and what it reads from. */
 async function buildServer(
-  options: Required<Omit<AppOptions, 'reading'>>,
+  options: Required<Omit<AppOptions, 'reading' | 'metrics'>>,
+  work: Pick<MetricSources, 'supervisor' | 'reaper' | 'sweeper'>,
 ): Promise<{ app: FastifyInstance; reading: Reading | undefined }> {
   const { config, store, registry, log } = options;
-  if (config.role === 'worker') return { app: await buildHealthApp(options), reading: undefined };
+  if (config.role === 'worker') {
+    const metrics = createMetrics({ ...work, store, reading: undefined });
+    return { app: await buildHealthApp({ ...options, metrics }), reading: undefined };
+  }
   const { maxWatchers } = config;
   const reading = new Reading({ store, resultLink: resultLinkOf(registry), maxWatchers, log });
-  const app = await buildApp({ ...options, reading });
+  const app = await buildApp({ ...options, reading, metrics: createMetrics({ ...work, store, reading }) });
   reading.start();
   return { app, reading };
 }

@@ -1,5 +1,6 @@
 /** What a parent tidies up once a minute: expired tasks, files and imports that nobody owns. */
 import type { Logger } from 'pino';
+import { Counts } from './counts.ts';
 import type { Database } from './database/database.ts';
 import { sweepReplacedImports } from './datasets/sweep.ts';
 import { Loop } from './loop.ts';
@@ -13,7 +14,18 @@ export interface SweeperOptions {
   readonly intervalMs?: number;
 }
 
+/** What it deletes, and what each kind counts. */
+export const sweptKinds = {
+  task: 'finished tasks that had expired',
+  file: 'uploads that broke off, and files of deleted tasks',
+  import_row: 'rows of imports that no dataset shows and nobody goes on with',
+} as const;
+
+export type SweptKind = keyof typeof sweptKinds;
+
 export class Sweeper {
+  /** What it has deleted since the start. */
+  readonly swept = new Counts<SweptKind>();
   private readonly options: SweeperOptions;
   private readonly stopping = new AbortController();
   private readonly loop: Loop;
@@ -38,12 +50,17 @@ export class Sweeper {
   }
 
   private async sweep(): Promise<void> {
-    const { db, log } = this.options;
+    const { db } = this.options;
     const { signal } = this.stopping;
-    const tasks = await deleteExpired(db.pool, signal);
-    if (tasks > 0) log.info({ tasks }, 'expired tasks deleted');
+    this.report('task', await deleteExpired(db.pool, signal));
     // After the tasks, as their files and imports are left to these two.
-    if (!signal.aborted) await sweepFiles(db.pool, signal);
-    if (!signal.aborted) await sweepReplacedImports(db);
+    if (!signal.aborted) this.report('file', await sweepFiles(db.pool, signal));
+    if (!signal.aborted) this.report('import_row', await sweepReplacedImports(db));
+  }
+
+  private report(swept: SweptKind, count: number): void {
+    if (count === 0) return;
+    this.swept.add(swept, count);
+    this.options.log.info({ swept, count }, 'deleted');
   }
 }

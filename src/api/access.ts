@@ -1,6 +1,8 @@
-/** API keys, and the browser sessions that they are exchanged for. */
+/** API keys, the browser sessions that they are exchanged for, and the operator's token. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
+import { type Config, isLoopback } from '../config.ts';
+import { refuseNonLocal } from './origin.ts';
 import { HttpProblem } from './problems.ts';
 
 export const sessionCookie = 'headway_session';
@@ -9,12 +11,16 @@ export const sessionSeconds = 7 * 24 * 3600;
 /** Knows the keys by their hashes only. */
 export class Access {
   private readonly hashes: readonly Buffer[];
+  private readonly adminHash: Buffer | undefined;
+  private readonly isLocal: boolean;
   /** Derived from the keys: every process accepts a session of any other, and a changed key ends them all. */
   private readonly sessionSecret: Buffer;
 
-  constructor(keys: readonly string[]) {
-    this.hashes = keys.map(sha256);
-    this.sessionSecret = sha256(`headway session\n${[...keys].sort().join('\n')}`);
+  constructor({ apiKeys, adminToken, host }: Pick<Config, 'apiKeys' | 'adminToken' | 'host'>) {
+    this.hashes = apiKeys.map(sha256);
+    this.adminHash = adminToken === undefined ? undefined : sha256(adminToken);
+    this.isLocal = isLoopback(host);
+    this.sessionSecret = sha256(`headway session\n${[...apiKeys].sort().join('\n')}`);
   }
 
   /** No keys are set. */
@@ -33,12 +39,31 @@ export class Access {
     if (this.isOpen) return;
     const { authorization, cookie } = request.headers;
     if (authorization !== undefined) {
-      const key = /^bearer +(\S+) *$/i.exec(authorization)?.[1];
+      const key = bearerOf(authorization);
       if (key !== undefined && this.isKey(key)) return;
       throw signInRequired('The key in the Authorization header is not valid.', ', error="invalid_token"');
     }
     if (cookie !== undefined && this.isSession(cookieNamed(sessionCookie, cookie), Date.now())) return;
     throw signInRequired('Send one of the API keys: "Authorization: Bearer <key>".', '');
+  }
+
+  /**
+   * For what an operator sees. Where there is neither a token nor keys, this machine may see it.
+   * @throws {HttpProblem} 401 without the token, 403 where nobody can have one
+   */
+  checkAdmin(request: FastifyRequest): void {
+    if (this.adminHash !== undefined) {
+      const token = bearerOf(request.headers.authorization);
+      if (token !== undefined && timingSafeEqual(sha256(token), this.adminHash)) return;
+      throw signInRequired('Send HEADWAY_ADMIN_TOKEN: "Authorization: Bearer <token>".', '');
+    }
+    if (!this.isOpen || !this.isLocal) {
+      throw new HttpProblem(
+        'admin-only',
+        'Set HEADWAY_ADMIN_TOKEN, start again, and send it as a bearer token.',
+      );
+    }
+    refuseNonLocal(request);
   }
 
   /** A session that begins now, as the value of its cookie. */
@@ -68,6 +93,10 @@ function signInRequired(detail: string, parameters: string): HttpProblem {
   return new HttpProblem('sign-in-required', detail, {
     headers: { 'www-authenticate': `Bearer realm="headway"${parameters}` },
   });
+}
+
+function bearerOf(authorization = ''): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(authorization)?.[1];
 }
 
 function cookieNamed(name: string, header: string): string | undefined {

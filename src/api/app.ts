@@ -3,6 +3,7 @@ import path from 'node:path';
 import fastifyStatic from '@fastify/static';
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { type Config, projectDir } from '../config.ts';
 import { type JobRegistry, resultLinkOf } from '../jobs/registry.ts';
 import type { Store } from '../tasks/store.ts';
@@ -15,6 +16,7 @@ import { healthRoutes } from './health.ts';
 import { homeRoutes } from './home.ts';
 import { parseJsonBody } from './json-body.ts';
 import { listRoutes } from './lists.ts';
+import { metricsRoutes } from './metrics.ts';
 import { answerUnknownRoutes } from './not-found.ts';
 import { groupRoutes } from './reading/group-poll.ts';
 import { pollRoutes } from './reading/poll.ts';
@@ -34,6 +36,7 @@ export interface AppOptions {
   /** Started and stopped by the caller. */
   readonly reading: Reading;
   readonly registry: JobRegistry;
+  readonly metrics: Registry;
   readonly log: Logger;
   /** Begun and finished by the caller, before it closes the server. */
   readonly drain?: Drain;
@@ -59,9 +62,9 @@ const serverOptions = {
 
 /** Builds the server; the caller listens and closes. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { config, store, reading, registry, log, drain = new Drain() } = options;
+  const { config, store, reading, registry, metrics, log, drain = new Drain() } = options;
   const app = createServer(log, drain);
-  const access = new Access(config.apiKeys);
+  const access = new Access(config);
   const context: ApiContext = {
     config,
     store,
@@ -103,6 +106,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   uploadRoutes(app, context);
   datasetRoutes(app, context);
   healthRoutes(app, context);
+  metricsRoutes(app, metrics, access);
   app.register((scope, _options, done) => {
     sessionRoutes(scope, access);
     done();
@@ -111,18 +115,21 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   return app;
 }
 
-/** What a worker serves: its health, which is no secret. */
+/** What a worker serves: its health, which is no secret, and its metrics. */
 export async function buildHealthApp({
+  config,
   store,
+  metrics,
   log,
   drain,
-}: Required<Pick<AppOptions, 'store' | 'log' | 'drain'>>): Promise<FastifyInstance> {
+}: Required<Omit<AppOptions, 'reading' | 'registry'>>): Promise<FastifyInstance> {
   const app = createServer(log, drain);
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff');
     done();
   });
   healthRoutes(app, { store, drain });
+  metricsRoutes(app, metrics, new Access(config));
   await app.ready();
   return app;
 }

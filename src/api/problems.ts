@@ -11,6 +11,7 @@ const kinds = {
   'invalid-input': [400, 'The input is not valid'],
   'sign-in-required': [401, 'An API key is needed'],
   'not-local': [403, 'Only this machine is served'],
+  'admin-only': [403, 'This is for operators'],
   'cross-site': [403, 'The request comes from another site'],
   'not-found': [404, 'There is nothing here'],
   'unknown-task': [404, 'There is no such task'],

@@ -22,6 +22,8 @@ export const runnerMessage = z.discriminatedUnion('kind', [
     loopAgeMs: z.number(),
     attempts: z.array(runningAttempt),
     state: runnerState,
+    /** Since it started: claims without an answer that it has handed back. */
+    handedBackClaims: z.number(),
   }),
 ]);
 
@@ -68,7 +70,12 @@ export function encodeMessage(message: RunnerMessage | SupervisorMessage): strin
 /** What the main thread tells its lease thread; `ready`: the worker's row is there, with its lease. */
 export type ToLeaseThread =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'attempts'; readonly attempts: readonly RunningAttempt[]; readonly state: RunnerState };
+  | {
+      readonly kind: 'attempts';
+      readonly attempts: readonly RunningAttempt[];
+      readonly state: RunnerState;
+      readonly handedBackClaims: number;
+    };
 
 /** What the lease thread tells its main thread. */
 export type FromLeaseThread = SupervisorMessage | { readonly kind: 'trouble' } | { readonly kind: 'contact' };

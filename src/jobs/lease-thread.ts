@@ -38,6 +38,7 @@ let running: Extract<ToLeaseThread, { kind: 'attempts' }> = {
   kind: 'attempts',
   attempts: [],
   state: 'running',
+  handedBackClaims: 0,
 };
 
 function endProcess(): void {
@@ -117,9 +118,9 @@ main?.on('message', (message: ToLeaseThread) => {
 });
 setInterval(() => {
   tellParent({
+    ...running,
     kind: 'beat',
     loopAgeMs: loopAgeMs(),
     attempts: [...running.attempts],
-    state: running.state,
   });
 }, beatMs);

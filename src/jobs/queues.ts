@@ -3,7 +3,8 @@ import { soloQueue } from '../tasks/queue.ts';
 import type { JobRegistry } from './registry.ts';
 
 /** `solo`: one slot, for what may not run beside others. */
-export type RunnerKind = 'shared' | 'solo';
+export const runnerKinds = ['shared', 'solo'] as const;
+export type RunnerKind = (typeof runnerKinds)[number];
 
 /**
  * A solo runner takes the tasks that lost two workers in a row, and all of the isolated jobs, whose own

@@ -84,6 +84,11 @@ export class RunnerChild {
     });
   }
 
+  /** Since it started. */
+  get handedBackClaims(): number {
+    return this.beat?.handedBackClaims ?? 0;
+  }
+
   get pid(): number | undefined {
     return this.process.pid;
   }

@@ -70,11 +70,11 @@ async function main(settings: RunnerSettings): Promise<void> {
     leaseSeconds,
     contact,
     log,
-    onChange: (attempts, state) =>
+    onChange: ({ attempts, ...status }) =>
       tellThread({
         kind: 'attempts',
         attempts: attempts.map(({ taskId, deadlineMs }) => ({ taskId, deadlineMs })),
-        state,
+        ...status,
       }),
   });
   thread.on('message', (message: FromLeaseThread) => {

@@ -32,8 +32,15 @@ export interface RunnerOptions {
   readonly leaseSeconds: number;
   readonly contact: DatabaseContact;
   readonly log: Logger;
-  /** The attempts that run have changed. */
-  onChange(attempts: readonly Attempt[], state: RunnerState): void;
+  onChange(status: RunnerStatus): void;
+}
+
+export interface RunnerStatus {
+  /** Those that run. */
+  readonly attempts: readonly Attempt[];
+  readonly state: RunnerState;
+  /** Claims without an answer that were handed back, since the start. */
+  readonly handedBackClaims: number;
 }
 
 /** Delayed entries send no NOTIFY when they fall due. */
@@ -57,6 +64,8 @@ export class Runner {
   private claimTurn: NodeJS.Immediate | undefined;
   private changeTurn: NodeJS.Immediate | undefined;
   private readonly unknownClaims = new UnknownClaims();
+  private readonly handingBack = new Set<string>();
+  private handedBackClaims = 0;
   private state: 'running' | 'draining' | 'stopping' = 'running';
 
   constructor(options: RunnerOptions) {
@@ -234,7 +243,11 @@ export class Runner {
     this.changeTurn = undefined;
     const hasWork = this.attempts.size > 0 || this.claiming > 0;
     const state = this.state === 'running' ? 'running' : hasWork ? 'draining' : 'drained';
-    this.options.onChange([...this.attempts], state);
+    this.options.onChange({
+      attempts: [...this.attempts],
+      state,
+      handedBackClaims: this.handedBackClaims,
+    });
   }
 
   /** A claim that happened without our hearing of it: back to the queue, no try spent. */
@@ -242,10 +255,16 @@ export class Runner {
     const known = new Set([...this.attempts].map((attempt) => attempt.taskId));
     const { lost, hasOthers } = this.unknownClaims.sift(rows, (taskId) => known.has(taskId));
     if (hasOthers) this.writer.askSoon();
-    for (const { taskId, attempt } of lost) {
-      this.options.log.warn({ task: taskId, attempt }, 'claimed without an answer: handed back');
-      void this.ends.fail({ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report: emptyReport });
-    }
+    for (const row of lost) if (!this.handingBack.has(row.taskId)) void this.handBackClaim(row);
+  }
+
+  private async handBackClaim({ taskId, attempt }: AttemptRef): Promise<void> {
+    this.options.log.warn({ task: taskId, attempt }, 'claimed without an answer: handed back');
+    this.handingBack.add(taskId);
+    await this.ends.fail({ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report: emptyReport });
+    this.handingBack.delete(taskId);
+    this.handedBackClaims += 1;
+    this.changed();
   }
 }
 

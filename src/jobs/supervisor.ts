@@ -1,6 +1,7 @@
 /** The part of the parent that starts, watches and replaces runners. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { Counts } from '../counts.ts';
 import { Loop } from '../loop.ts';
 import { monotonicMs } from '../monotonic.ts';
 import { newId } from '../tasks/ids.ts';
@@ -10,7 +11,7 @@ import { overdueGraceMs } from './attempt.ts';
 import { planCrew } from './crew.ts';
 import { describeExit, type RunnerExit } from './exit.ts';
 import { persist } from './persist.ts';
-import { queuesFor, type RunnerKind } from './queues.ts';
+import { queuesFor, type RunnerKind, runnerKinds } from './queues.ts';
 import type { JobRegistry } from './registry.ts';
 import { RunnerChild } from './runner-child.ts';
 
@@ -34,17 +35,29 @@ const takeBackMs = 1_000;
 const lostGraceMs = 60_000;
 /** A runner that is free would have taken what is due within this time. */
 const waitingMs = 300;
-const kinds = ['shared', 'solo'] as const;
 /** A runner that ended before it was ready failed to start: the next waits, ever longer. */
 const firstRestartMs = 250;
 const longestRestartMs = 30_000;
 
+/** What each kind of end counts. */
+export const runnerEnds = {
+  wanted: 'it was not needed any more, or the service stopped',
+  died: 'it crashed or was killed',
+  given_up: 'it was given up: its lease had lapsed, or a task blocked it past its deadline',
+} as const;
+
+export type RunnerEnd = keyof typeof runnerEnds;
+
 export class Supervisor {
+  /** Of the runners that have ended since the start, how. */
+  readonly exits = new Counts<RunnerEnd>();
   private readonly options: SupervisorOptions;
   private readonly children = new Set<RunnerChild>();
   private readonly endings = new Set<Promise<unknown>>();
   private readonly watcher: Loop;
   private readonly queues: Readonly<Record<RunnerKind, readonly string[]>>;
+  /** Of the runners that have ended. */
+  private handedBackBefore = 0;
   private isStopping = false;
   private restartMs = 0;
   private restartTimer: NodeJS.Timeout | undefined;
@@ -62,6 +75,18 @@ export class Supervisor {
       // The next turn asks again; the reaper acts meanwhile.
       onError: () => undefined,
     });
+  }
+
+  /** How many runners of a kind there are, and how many attempts run in them. */
+  census(kind: RunnerKind): { runners: number; attempts: number } {
+    const children = [...this.children].filter((child) => child.kind === kind);
+    const attempts = children.reduce((sum, { beat }) => sum + (beat?.attempts.length ?? 0), 0);
+    return { runners: children.length, attempts };
+  }
+
+  /** Since the start: claims whose answer was lost, so that the runner handed them back. */
+  get handedBackClaims(): number {
+    return [...this.children].reduce((sum, child) => sum + child.handedBackClaims, this.handedBackBefore);
   }
 
   /** Resolves when the first runners take tasks. */
@@ -143,6 +168,8 @@ export class Supervisor {
     const how = describeExit(exit);
     this.replace(child);
     const isWanted = this.isStopping || child.isRetired;
+    this.handedBackBefore += child.handedBackClaims;
+    this.exits.add(isWanted ? 'wanted' : child.lostSinceMs === undefined ? 'died' : 'given_up');
     const reason = this.isStopping ? 'handed_back' : child.isRetired ? 'stopped' : 'exited';
     const moved = await this.takeBack(child, reason, how);
     const level = isWanted || exit.code === 0 ? 'info' : 'warn';
@@ -214,7 +241,7 @@ export class Supervisor {
     // Where no runner is free, there is nothing to wait for.
     const isOneFree = children.some((child) => child.isTaking && !child.isBusy);
     const due = await this.options.store.queue.due(queues, { forMs: isOneFree ? waitingMs : 0 });
-    return kinds.filter((kind) => this.queues[kind].some((queue) => due.includes(queue)));
+    return runnerKinds.filter((kind) => this.queues[kind].some((queue) => due.includes(queue)));
   }
 
   /** Somebody gave it up, for its lease lapsed: it ends itself as soon as it runs again. */

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Access } from '../../src/api/access.ts';
 import { Cursors } from '../../src/api/cursor.ts';
+import { loadConfig } from '../../src/config.ts';
 import { newId } from '../../src/tasks/ids.ts';
 import type { TaskFilter } from '../../src/tasks/list.ts';
 import { problemOf, startApi, type TestApi } from '../support/api.ts';
@@ -58,7 +59,7 @@ test('a cursor with any other character is refused', async () => {
 });
 
 test('a cursor from the secret of an open service, which is none, breaks nothing', async () => {
-  const forger = new Cursors(new Access([]).secretFor('list cursors'));
+  const forger = new Cursors(new Access(loadConfig({})).secretFor('list cursors'));
   const moments = [0, 1, 2 ** 48 - 1].map((ms) => new Date(ms));
 
   const responses = await Promise.all(

@@ -7,6 +7,10 @@ import { Drain } from '../../src/api/drain.ts';
 import { Reading } from '../../src/api/reading/reading.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { loadRegistry, resultLinkOf } from '../../src/jobs/registry.ts';
+import { Supervisor } from '../../src/jobs/supervisor.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { Sweeper } from '../../src/sweeper.ts';
+import { Reaper } from '../../src/tasks/reaper/reaper.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { createTestDatabase } from './database.ts';
 import { jobFolders, openStore } from './service.ts';
@@ -17,6 +21,8 @@ export interface TestApi extends AsyncDisposable {
   readonly port: number;
   readonly store: Store;
   readonly reading: Reading;
+  /** Not started. */
+  readonly reaper: Reaper;
   readonly drain: Drain;
   /** For those who count its requests. */
   readonly server: Server;
@@ -52,11 +58,15 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
   });
   reading.start();
   const drain = new Drain();
+  const reaper = new Reaper({ store, leaseSeconds: config.leaseSeconds, log });
+  const supervisor = new Supervisor({ ...config, store, registry, jobFolders, log });
+  const sweeper = new Sweeper({ db: store.db, log });
   const app = await buildApp({
     config,
     store,
     reading,
     registry,
+    metrics: createMetrics({ store, reading, supervisor, reaper, sweeper }),
     log,
     drain,
   });
@@ -74,6 +84,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     port: Number(new URL(url).port),
     store,
     reading,
+    reaper,
     drain,
     server: app.server,
     stopServing,

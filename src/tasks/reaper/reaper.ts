@@ -3,6 +3,7 @@
  * It runs in every parent, one at a time, and only where `Contact` says that it may.
  */
 import type { Logger } from 'pino';
+import { Counts } from '../../counts.ts';
 import { isConnectionError, isPassingError } from '../../database/errors.ts';
 import { Loop } from '../../loop.ts';
 import { monotonicMs } from '../../monotonic.ts';
@@ -16,7 +17,7 @@ import { forgetWorkers } from './forget.ts';
 import { reapLapsed } from './lapsed.ts';
 import { moveOnLost } from './lost.ts';
 import { markMissing } from './missing.ts';
-import { type RepairKind, Repairs } from './repairs.ts';
+import type { RepairKind } from './repairs.ts';
 
 export interface ReaperOptions {
   readonly store: Store;
@@ -33,7 +34,7 @@ const namedIds = 20;
 
 export class Reaper {
   /** What it has put right since the start. */
-  readonly repairs = new Repairs();
+  readonly repairs = new Counts<RepairKind>();
   private readonly options: ReaperOptions;
   private readonly contact: Contact;
   /** Its turns show whether the database does what this process needs. */

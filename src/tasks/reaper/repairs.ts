@@ -1,6 +1,4 @@
-/** What the reaper has put right, by kind: for its log, and for whoever shows metrics. */
-
-/** What each kind counts. */
+/** What the reaper puts right, and what each kind counts: for its log, and for metrics. */
 export const repairKinds = {
   worker_lapsed: 'workers given up because their lease had lapsed',
   worker_missing: 'workers given up because their row was gone',
@@ -12,20 +10,3 @@ export const repairKinds = {
 } as const;
 
 export type RepairKind = keyof typeof repairKinds;
-
-/** Counts since the process started. */
-export class Repairs {
-  private readonly counts = new Map<RepairKind, number>();
-
-  add(kind: RepairKind, count: number): void {
-    this.counts.set(kind, this.count(kind) + count);
-  }
-
-  count(kind: RepairKind): number {
-    return this.counts.get(kind) ?? 0;
-  }
-
-  get total(): number {
-    return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
-  }
-}

@@ -3,6 +3,7 @@
  * news, in one statement that returns only what has changed. Between ticks memory answers.
  */
 import type pg from 'pg';
+import { Counts } from '../../counts.ts';
 import type { TaskRow } from '../row.ts';
 import { FirstReads } from './first-reads.ts';
 import { Freshness } from './freshness.ts';
@@ -63,6 +64,8 @@ const defaultMaxBytes = 64 * 1024 * 1024;
 const leastKeepMs = 5_000;
 
 export class Snapshots<Answer> {
+  /** Statements since the start: of the set, and of what is not in it. */
+  readonly reads = new Counts<'refresh' | 'first'>();
   private readonly options: SnapshotsOptions<Answer>;
   /** The refresh set. What is not in it is read anew: another process may have changed or deleted it. */
   private readonly set = new Map<string, Entry<Answer>>();
@@ -75,7 +78,10 @@ export class Snapshots<Answer> {
 
   constructor(options: SnapshotsOptions<Answer>) {
     this.options = options;
-    this.firstReads = new FirstReads((ids) => readRows(options.pool, ids));
+    this.firstReads = new FirstReads((ids) => {
+      this.reads.add('first');
+      return readRows(options.pool, ids);
+    });
     this.ticker = new Ticker({
       tickMs: options.tickMs ?? defaultTickMs,
       run: (startedMs) => this.freshness.during(startedMs, () => this.refresh(startedMs)),
@@ -194,6 +200,7 @@ export class Snapshots<Answer> {
       }
     }
     if (ids.length > 0) {
+      this.reads.add('refresh');
       for (const { id, row } of await readChanges(this.options.pool, ids, versions)) {
         try {
           if (row) this.acceptRefreshed(row);

@@ -77,7 +77,7 @@ describe('the reaper', () => {
 
     const { id } = await submit(store, 'noop', null);
     expect(await takeAll(store, await startWorker(store))).toMatchObject([{ taskId: id }]);
-    expect(reaper.repairs.count('queue_created')).toBe(1);
+    expect(reaper.repairs.of('queue_created')).toBe(1);
   });
 
   it('moves a task on whose queue was deleted meanwhile', async () => {
@@ -119,9 +119,9 @@ describe('the reaper', () => {
     await takeFromTheDead();
     await reaper.repairQueue();
 
-    expect(reaper.repairs.count('worker_lapsed')).toBe(1);
-    expect(reaper.repairs.count('task_moved_on')).toBe(2);
-    expect(reaper.repairs.count('task_requeued')).toBe(1);
+    expect(reaper.repairs.of('worker_lapsed')).toBe(1);
+    expect(reaper.repairs.of('task_moved_on')).toBe(2);
+    expect(reaper.repairs.of('task_requeued')).toBe(1);
     expect(reaper.repairs.total).toBe(4);
     expect(logged).toMatchObject([
       { repair: 'worker_lapsed', count: 1, ids: [task.workerId] },
@@ -147,7 +147,7 @@ describe('a task whose worker has no row any more', () => {
         detail: { message: 'The worker that ran it was lost (nothing is known of it any more)' },
       },
     ]);
-    expect(reaper.repairs.count('worker_missing')).toBe(1);
+    expect(reaper.repairs.of('worker_missing')).toBe(1);
     expect(await violations(store)).toEqual([]);
   });
 
@@ -239,7 +239,7 @@ describe('the row of a worker that was lost', () => {
 
     const left = await store.db.prisma.worker.findMany({ select: { id: true } });
     expect(left.map((worker) => worker.id).sort()).toEqual([recent, living].sort());
-    expect(reaper.repairs.count('worker_forgotten')).toBe(1);
+    expect(reaper.repairs.of('worker_forgotten')).toBe(1);
   });
 
   it('is kept while a task is still to be moved on', async () => {
