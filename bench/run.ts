@@ -1,13 +1,15 @@
 /** `npm run bench` runs all benchmarks, `npm run bench -- queue` one of them. */
+import * as blocked from './blocked.ts';
 import * as lists from './lists.ts';
 import * as progress from './progress.ts';
+import * as prune from './prune.ts';
 import * as queue from './queue.ts';
 import * as reads from './reads.ts';
 import * as reaper from './reaper.ts';
 import * as start from './start.ts';
 import * as watchers from './watchers.ts';
 
-const benchmarks = { progress, start, queue, reads, watchers, lists, reaper };
+const benchmarks = { progress, start, queue, reads, watchers, lists, blocked, reaper, prune };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(benchmarks, name));

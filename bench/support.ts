@@ -15,9 +15,13 @@ export interface Bench {
   readonly db: Database;
 }
 
-/** Runs `work` against a whole service with one runner of 10 slots, or without runners. */
-export function withService(runners: 0 | 1, work: (bench: Bench) => Promise<void>): Promise<void> {
-  return withPostgres((url) => withServiceOn(url, runners, work));
+/** Runs `work` against a whole service with one runner, of 10 slots unless told otherwise, or without runners. */
+export function withService(
+  runners: 0 | 1,
+  work: (bench: Bench) => Promise<void>,
+  slots = 10,
+): Promise<void> {
+  return withPostgres((url) => withServiceOn(url, runners, work, slots));
 }
 
 /** Runs `work` on a migrated database that nobody else uses; `url` is no service's. */
@@ -45,11 +49,13 @@ export async function withServiceOn(
   databaseUrl: string,
   runners: 0 | 1,
   work: (bench: Bench) => Promise<void>,
+  slots = 10,
 ): Promise<void> {
   const config = loadConfig({
     DATABASE_URL: databaseUrl,
     PORT: '0',
     HEADWAY_RUNNERS: String(runners),
+    HEADWAY_SLOTS: String(slots),
     HEADWAY_JOBS_DIR: path.join(import.meta.dirname, 'jobs'),
     HEADWAY_LOG_LEVEL: 'error',
   });

@@ -1,10 +1,8 @@
 /** What polls cost the database: the ticks of each process, whatever the number of clients and tasks. */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { type Bench, print } from '../support.ts';
-import type { Polled, PollerTask } from './poller.ts';
+import { poll } from './poll.ts';
+import type { PollerTask } from './poller.ts';
 import { Server } from './servers.ts';
 import { countReads } from './statements.ts';
 import { createQueuedTasks, createRunningTasks } from './tasks.ts';
@@ -78,13 +76,6 @@ async function measure({ db }: Bench, server: Server, { name, task }: Case): Pro
     percent(after.usage.cpuMs - before.usage.cpuMs),
   ];
   return `| ${cells.join(' | ')} |`;
-}
-
-async function poll(task: PollerTask): Promise<Polled> {
-  const poller = fork(path.join(import.meta.dirname, 'poller.ts'));
-  poller.send(task);
-  const [polled] = (await once(poller, 'message')) as [Polled];
-  return polled;
 }
 
 /** Processor time of all of the server's processes that there are now, in ms; Linux only, else NaN. */
