@@ -10,8 +10,9 @@ export default defineConfig({
     maxWorkers: 4,
     // A shared machine may stand still for longer than a test's patience. What fails twice is a fault.
     retry: process.env.CI ? 1 : 0,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // What is expected of time a test says itself.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
     ...(process.env.CI_JSON
       ? { reporters: ['default', 'json'], outputFile: { json: process.env.CI_JSON } }
       : {}),

@@ -245,7 +245,7 @@ describe('a client that does not keep up', () => {
     await eventually(() => api.reading.watchers.count === 1);
     for (const client of stuck) client.leave();
     expect(well.isClosed).toBe(false);
-  }, 60_000);
+  }, 120_000);
 
   test('but reads gets the newest', async () => {
     const id = await newTask(api);
@@ -265,7 +265,7 @@ describe('a client that does not keep up', () => {
     expect(versions.length).toBeLessThan(16);
     expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
     expect(text).toMatch(/event: end\n/);
-  }, 60_000);
+  }, 120_000);
 
   test('and never reads the end is dropped as well', async () => {
     const id = await newTask(api);
@@ -280,7 +280,7 @@ describe('a client that does not keep up', () => {
 
     await eventually(() => api.reading.watchers.count === 0);
     stuck.leave();
-  }, 60_000);
+  }, 120_000);
 });
 
 interface StuckClient {

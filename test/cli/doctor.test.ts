@@ -26,7 +26,7 @@ describe('headway doctor', () => {
     return finished;
   }
 
-  it('finds nothing wrong beside a service at work', { timeout: 60_000 }, async () => {
+  it('finds nothing wrong beside a service at work', { timeout: 120_000 }, async () => {
     const headway = await startHeadway(env);
     await Promise.all(
       Array.from({ length: 20 }, () => postTask(headway.url, 'counts', { names: 100, stepMs: 100 })),

@@ -64,7 +64,7 @@ describe('an API and a worker on one database', () => {
     await open.exited;
   });
 
-  it('an API alone moves on what a dead worker has left', { timeout: 60_000 }, async () => {
+  it('an API alone moves on what a dead worker has left', { timeout: 120_000 }, async () => {
     const { id } = await postTask(api.url, 'counts', { names: 100, stepMs: 50 });
     await pollUntil(api.url, id, ({ done }) => (done ?? 0) > 2);
 

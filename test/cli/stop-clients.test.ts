@@ -38,7 +38,7 @@ describe('a stop', () => {
     expect(unanswered.map(({ received }) => received)).toEqual([]);
   });
 
-  it('tells who waits, serves who comes, and hands back what still runs', { timeout: 60_000 }, async () => {
+  it('tells who waits, serves who comes, and hands back what still runs', { timeout: 120_000 }, async () => {
     const headway = await start({ HEADWAY_GRACE_SECONDS: '4' });
     const { id } = await postTask(headway.url, 'counts', { names: 200, stepMs: 50, ignoresSignal: true });
     await pollUntil(headway.url, id, ({ status, done }) => status === 'running' && (done ?? 0) > 2);

@@ -65,7 +65,7 @@ describe('connections that a firewall has forgotten', () => {
           await tx.$executeRaw`SELECT 2`;
           steps.push('lost');
         },
-        { timeout: 60_000 },
+        { timeout: 120_000 },
       )
       .catch((cause: unknown) => cause);
 

@@ -94,7 +94,7 @@ describe('when PostgreSQL goes away', () => {
     expect(task).toMatchObject({ status: 'succeeded', attempt: 1 });
     expect(await service.waitFor(id, isFinished)).toMatchObject({ failures: 1 });
     await again.stop();
-  }, 40_000);
+  }, 120_000);
 
   it('a submit during a restart is answered or refused, and what was answered is run', async () => {
     await killServer(dataDir.path);

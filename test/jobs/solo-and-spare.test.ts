@@ -82,7 +82,7 @@ describe('runners of a service', () => {
     );
     expect(left[0]?.id).toBe(blocked.id);
     expect(await violations(store)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it('start tasks while one is frozen, long before its lease lapses', async () => {
     await service.stop();
@@ -95,7 +95,7 @@ describe('runners of a service', () => {
 
     process.kill(pid, 'SIGCONT');
     expect(ended).toMatchObject({ status: 'succeeded', attempt: 1 });
-  }, 30_000);
+  }, 120_000);
 
   it('end an attempt that ignores its deadline while the loop turns, and the process with it', async () => {
     const { id } = await service.submit('stubborn', { seconds: 60, isBlocking: false }, { maxAttempts: 1 });
@@ -132,5 +132,5 @@ describe('runners of a service', () => {
       expect(ended).toMatchObject({ status: 'cancelled', attempt: 1, failures: 0 });
     }
     expect(await violations(store)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });

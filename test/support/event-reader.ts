@@ -38,7 +38,7 @@ export class EventReader implements AsyncDisposable {
     return this.events.filter(({ event }) => event === name);
   }
 
-  async until(condition: (reader: this) => boolean, timeoutMs = 10_000): Promise<void> {
+  async until(condition: (reader: this) => boolean, timeoutMs = 30_000): Promise<void> {
     await eventually(() => condition(this), { timeoutMs }).catch(() => {
       throw new Error(`it was sent ${JSON.stringify(this.events)}${this.isClosed ? ' and closed' : ''}`);
     });

@@ -73,7 +73,7 @@ export class HeadwayProcess {
     );
   }
 
-  ready(timeoutMs = 30_000): Promise<string> {
+  ready(timeoutMs = 60_000): Promise<string> {
     return eventually(
       () => {
         const url = /^Headway is ready: (\S+)$/m.exec(this.stdout)?.[1];

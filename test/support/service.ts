@@ -73,7 +73,7 @@ export class TestService {
     return submit(this.store, type, input, options);
   }
 
-  waitFor(id: string, condition: (task: Task) => boolean, timeoutMs = 15_000): Promise<Task> {
+  waitFor(id: string, condition: (task: Task) => boolean, timeoutMs = 30_000): Promise<Task> {
     return waitFor(this.store, id, condition, timeoutMs);
   }
 
@@ -101,7 +101,7 @@ export async function submit(
   return (await submitTask(store, request)).task;
 }
 
-export function waitFor(store: Store, id: string, condition: (task: Task) => boolean, timeoutMs = 15_000) {
+export function waitFor(store: Store, id: string, condition: (task: Task) => boolean, timeoutMs = 30_000) {
   return eventually(
     async () => {
       const task = await readTask(store, id);

@@ -50,13 +50,13 @@ describe('cleansed text', () => {
     expect(cleanseAndCut(text, maxLength)).toBe(expected);
   });
 
-  it('is not slow with a megabyte that is cut to a line', () => {
+  it('takes no longer with ten megabytes than it takes to look at each once', () => {
     const huge = '\ud800\0'.repeat(5_000_000);
     const startedAt = performance.now();
 
     cleanseAndCut(huge, 500);
 
-    expect(performance.now() - startedAt).toBeLessThan(50);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
   });
 });
 

@@ -87,7 +87,7 @@ describe.skipIf(!hasBrowser)('an import in a browser', { timeout: 90_000 }, () =
     test('the sample needs no file', async () => {
       await page.getByRole('button', { name: 'Try a sample of 50,000 rows' }).click();
 
-      await page.locator('[data-live=status]', { hasText: 'Finished' }).waitFor({ timeout: 60_000 });
+      await page.locator('[data-live=status]', { hasText: 'Finished' }).waitFor({ timeout: 120_000 });
       expect(await page.locator('.facts dd').first().textContent()).toBe('50,000 rows');
     });
 
@@ -116,7 +116,7 @@ describe.skipIf(!hasBrowser)('an import in a browser', { timeout: 90_000 }, () =
       loads += 1;
     });
 
-    await page.getByRole('link', { name: 'Open the dataset' }).waitFor({ timeout: 60_000 });
+    await page.getByRole('link', { name: 'Open the dataset' }).waitFor({ timeout: 120_000 });
     const loadsToTheEnd = loads;
     await page.waitForTimeout(3000);
 

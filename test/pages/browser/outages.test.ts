@@ -48,7 +48,7 @@ describe.skipIf(!hasBrowser)("a task's page that stays open", { timeout: 90_000 
   }
 
   async function readToTheEnd(page: Page): Promise<string[]> {
-    await page.getByRole('link', { name: 'Open the dataset' }).waitFor({ timeout: 60_000 });
+    await page.getByRole('link', { name: 'Open the dataset' }).waitFor({ timeout: 120_000 });
     return page.locator('.history .what').allTextContents();
   }
 
