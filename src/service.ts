@@ -158,7 +158,7 @@ async function buildServer(
     return { app: await buildHealthApp({ ...options, metrics }), reading: undefined };
   }
   const { maxWatchers } = config;
-  const reading = new Reading({ store, resultLink: resultLinkOf(registry), maxWatchers, log });
+  const reading = new Reading({ store, resultLink: resultLinkOf(registry, log), maxWatchers, log });
   const app = await buildApp({ ...options, reading, metrics: createMetrics({ ...work, store, reading }) });
   reading.start();
   return { app, reading };

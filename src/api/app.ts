@@ -71,7 +71,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     reading,
     registry,
     log,
-    resultLink: resultLinkOf(registry),
+    resultLink: resultLinkOf(registry, log),
     drain,
   };
 

@@ -14,6 +14,7 @@ import { requireRepresentation } from './negotiation.ts';
 import { renderListPage } from './pages/index.ts';
 import { invalidInput } from './problems.ts';
 import { readMany } from './reading/many.ts';
+import { briefView } from './reading/task-answer.ts';
 import { sendPage } from './replies.ts';
 import { label } from './submission.ts';
 
@@ -63,7 +64,7 @@ async function list(
   const representation = requireRepresentation(request.headers.accept);
 
   const page = await withinAnswerTime(listTasks(store, filter, limit, after));
-  const tasks = page.tasks.map((row) => viewTask(row, resultLink));
+  const tasks = page.tasks.map((row) => briefView(viewTask(row, resultLink)));
   const next = page.next && listUrl(filter, limit, cursors.seal(page.next, filter));
   reply.header('vary', 'Accept');
   if (next !== undefined) reply.header('link', `<${next}>; rel="next"`);

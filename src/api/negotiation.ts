@@ -32,6 +32,16 @@ export function requireRepresentation(accept: string | undefined): Representatio
   throw new HttpProblem('not-acceptable', 'Ask for application/json or text/html.');
 }
 
+/**
+ * For what there is as JSON only: a browser that would rather have a page gets it too.
+ * @throws {HttpProblem} 406 for a client that takes neither
+ */
+export function requireJson(accept: string | undefined): void {
+  if (representationFor(accept) === undefined) {
+    throw new HttpProblem('not-acceptable', 'Ask for application/json.');
+  }
+}
+
 /** For answers that everybody gets in some form: problems, and what follows a form. */
 export function prefersHtml(accept: string | undefined): boolean {
   return representationFor(accept) === 'html';
@@ -64,6 +74,7 @@ function parseAccept(accept: string): MediaRange[] {
 
 function qualityIn(parameters: readonly string[]): number {
   const weight = parameters.find((parameter) => /^q\s*=/.test(parameter));
-  const quality = weight === undefined ? 1 : Number(weight.slice(weight.indexOf('=') + 1));
-  return Number.isFinite(quality) ? Math.min(1, Math.max(0, quality)) : 1;
+  const value = weight?.slice(weight.indexOf('=') + 1).trim() ?? '';
+  // What is no weight says nothing of it.
+  return /^(0(\.\d*)?|1(\.0*)?)$/.test(value) ? Number(value) : 1;
 }

@@ -2,7 +2,9 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Logger } from 'pino';
 import { z } from 'zod';
+import { seldom } from '../seldom.ts';
 import type { ResultLink } from '../tasks/view.ts';
 import type { JobDefinition } from './define-job.ts';
 
@@ -66,11 +68,23 @@ export function retentionDaysByType(registry: JobRegistry): Readonly<Record<stri
   );
 }
 
-export function resultLinkOf(registry: JobRegistry): ResultLink {
+/**
+ * What the jobs say of their results. A job's own code may fail, or know nothing of the result of an older
+ * version of it: the task is then shown without a link.
+ */
+export function resultLinkOf(registry: JobRegistry, log: Pick<Logger, 'warn'>): ResultLink {
+  const warn = seldom((type, error) => log.warn({ type, err: error }, 'the resultLink of a job failed'));
   return (type, result) => {
     const job = registry.get(type);
-    const parsed = job?.resultLink && job.result.safeParse(result);
-    return parsed?.success ? job?.resultLink?.(parsed.data) : undefined;
+    if (!job?.resultLink) return undefined;
+    try {
+      const parsed = job.result.safeParse(result);
+      const link: unknown = parsed.success ? job.resultLink(parsed.data) : undefined;
+      return typeof link === 'string' ? link : undefined;
+    } catch (error) {
+      warn(type, error);
+      return undefined;
+    }
   };
 }
 

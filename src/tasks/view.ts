@@ -32,6 +32,8 @@ export interface TaskView {
   finishedAt: string | null;
   expiresAt: string | null;
   result: unknown;
+  /** Only where many tasks are told of: the result is large, and told by the task's own URL alone. */
+  resultOmitted?: true;
   error: { code: string; message: string } | null;
   cancelRequested: boolean;
   links: { self: string; html: string; events: string; cancel?: string; retry?: string; result?: string };

@@ -4,7 +4,7 @@ import { newId } from '../../src/tasks/ids.ts';
 import { exchange, problemOf, startApi, type TestApi } from '../support/api.ts';
 import { EventReader } from '../support/event-reader.ts';
 import { eventually } from '../support/eventually.ts';
-import { bump, newTask, otherEtag, remove, succeed } from '../support/polls.ts';
+import { bump, etagAt, newTask, otherEtag, remove, succeed, succeedWith } from '../support/polls.ts';
 import { openRaw } from '../support/tasks.ts';
 
 let api: TestApi;
@@ -96,6 +96,29 @@ describe('a group', () => {
     await eventually(look);
 
     expect((await bodyOf(group)).tasks.map((task) => task.id)).toEqual([other]);
+  });
+
+  test('is read again for a client to whom another process has told of newer versions', async () => {
+    const group = newGroup();
+    const id = await join(group);
+    await join(group);
+    await get(group);
+    await bump(api.store, id, 'newer');
+
+    const response = await get(group, { 'if-none-match': etagAt(3) });
+
+    expect(response.status).toBe(200);
+    expect((await response.json()) as GroupBody).toMatchObject({ tasks: [{}, { message: 'newer' }] });
+  });
+
+  test('leaves out results that are large', async () => {
+    const group = newGroup();
+    const id = await join(group);
+    await succeedWith(api.store, id, 20_000);
+
+    const body = await bodyOf(group);
+
+    expect(body.tasks).toMatchObject([{ id, status: 'succeeded', result: null, resultOmitted: true }]);
   });
 
   test('may be a page', async () => {
@@ -273,6 +296,21 @@ describe('the stream of a group', () => {
     expect(stream.events).toEqual([]);
 
     await client.query('COMMIT');
+
+    await stream.until(({ events }) => events.length === 1);
+    expect(stream.events[0]?.data.id).toBe(id);
+  });
+
+  test('tells who joined in a transaction that committed later than anybody looks back', async () => {
+    await using patient = await startApi({ lookAgainMs: 1_000 });
+    await using stream = await EventReader.open(`${patient.url}/groups/g/events`);
+    await eventually(() => patient.reading.watchers.count === 1);
+    const id = await insert(patient.store.db.pool, 'other');
+
+    await patient.store.db.pool.query(
+      `UPDATE task_state SET group_label = 'g', created_at = now() - interval '1 hour' WHERE id = $1`,
+      [id],
+    );
 
     await stream.until(({ events }) => events.length === 1);
     expect(stream.events[0]?.data.id).toBe(id);

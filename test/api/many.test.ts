@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { newId } from '../../src/tasks/ids.ts';
 import { problemOf, startApi, type TestApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
-import { bump, newTask, remove, succeed } from '../support/polls.ts';
+import { bump, etagAt, newTask, remove, succeed, succeedWith } from '../support/polls.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -68,6 +68,36 @@ describe('many tasks in one poll', () => {
     const next = changed.headers.get('etag') ?? '';
     await remove(api.store, ids[2] ?? '');
     await eventually(async () => (await get(ids, { 'if-none-match': next })).status === 200);
+  });
+
+  test('are read again for a client to whom another process has told of newer versions', async () => {
+    const ids = await newTasks(3);
+    await get(ids);
+    await bump(api.store, ids[1] ?? '', 'newer');
+
+    const response = await get(ids, { 'if-none-match': etagAt(4) });
+
+    expect(response.status).toBe(200);
+    expect(((await response.json()) as ManyBody).tasks[1]).toMatchObject({ message: 'newer' });
+  });
+
+  test('leave out a result that is large, which its own URL tells', async () => {
+    const [small = '', large = ''] = await newTasks(2);
+    await succeed(api.store, small);
+    await succeedWith(api.store, large, 20_000);
+
+    const { tasks } = (await (await get([small, large])).json()) as ManyBody;
+
+    expect(tasks[0]).toMatchObject({ result: { a: 1 } });
+    expect(tasks[0]).not.toHaveProperty('resultOmitted');
+    expect(tasks[1]).toMatchObject({ status: 'succeeded', result: null, resultOmitted: true });
+    const alone = await (await fetch(`${api.url}/tasks/${large}`)).json();
+    expect(alone).toMatchObject({ result: { text: 'x'.repeat(20_000) } });
+    expect(alone).not.toHaveProperty('resultOmitted');
+  });
+
+  test('are no CSV', async () => {
+    expect((await get([newId()], { accept: 'text/csv' })).status).toBe(406);
   });
 
   test('may be a hundred, which are read in one statement', async () => {

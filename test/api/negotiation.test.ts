@@ -23,6 +23,8 @@ test.each([
   ['application/json;q=0, */*;q=0.1', 'html'],
   ['text/html;level=1;q=0.9, application/json;q=0.8', 'html'],
   ['application/json;q=nonsense', 'json'],
+  ['application/json;q=', 'json'],
+  ['application/json;q=0.0, text/html;q=0.001', 'html'],
   [';;;,,,', 'json'],
   ['nonsense', 'json'],
   ['text/csv', undefined],

@@ -109,6 +109,25 @@ describe.each([
   });
 });
 
+test('an empty group is not told of as if it were known while the database is away', async () => {
+  let proxy: ForgetfulProxy | undefined;
+  await using api = await startApi({
+    async changeStore(store) {
+      proxy = await ForgetfulProxy.start(store.db.url);
+      return { ...store, db: { ...store.db, url: proxy.url } };
+    },
+  });
+  const look = async () => (await fetch(`${api.url}/groups/empty`)).status;
+  expect(await look()).toBe(200);
+
+  proxy?.refuse();
+
+  await eventually(async () => (await look()) === 503);
+  proxy?.up();
+  await eventually(async () => (await look()) === 200);
+  await proxy?.[Symbol.asyncDispose]();
+});
+
 test('a process that was asleep answers from memory only what it has read since', async () => {
   await using api = await startApi();
   const id = await newTask(api);

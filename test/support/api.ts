@@ -39,6 +39,8 @@ export interface TestApiOptions {
   readonly beatMs?: number;
   /** Between the refreshes of what is watched; default 200. */
   readonly tickMs?: number;
+  /** After so long all members of a group are looked up again; default 30,000. */
+  readonly lookAgainMs?: number;
 }
 
 export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
@@ -50,10 +52,11 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
   const log = pino({ level: 'silent' });
   const reading = new Reading({
     store,
-    resultLink: resultLinkOf(registry),
+    resultLink: resultLinkOf(registry, log),
     maxWatchers: config.maxWatchers,
     ...(options.beatMs !== undefined && { beatMs: options.beatMs }),
     ...(options.tickMs !== undefined && { tickMs: options.tickMs }),
+    ...(options.lookAgainMs !== undefined && { lookAgainMs: options.lookAgainMs }),
     log,
   });
   reading.start();

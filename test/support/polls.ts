@@ -31,5 +31,17 @@ export async function succeed(store: Store, id: string): Promise<void> {
   );
 }
 
+/** As its runner would end it, with a result of about so many bytes. */
+export async function succeedWith(store: Store, id: string, resultBytes: number): Promise<void> {
+  await succeed(store, id);
+  await store.db.pool.query(
+    `UPDATE task_state SET result = jsonb_build_object('text', repeat('x', $2::int)) WHERE id = $1`,
+    [id, resultBytes],
+  );
+}
+
+/** A validator of tasks whose versions add up to this, as another process may have sent it. */
+export const etagAt = (versions: number) => `"json-AAAAAAAAAAAAAAAA-${versions}"`;
+
 /** A validator that names no version which a task ever has. */
 export const otherEtag = '"json-0.0.0-0"';

@@ -1,5 +1,6 @@
 /** Many tasks in one answer: their JSON side by side, under one validator. */
 import type { QueuePlaces } from '../../tasks/snapshots/queue-places.ts';
+import { collectionEtag } from './etag.ts';
 import { type TaskSnapshot, whenToAskAgain } from './task-answer.ts';
 
 /** `[{…},{…}]`, of bytes that are there already. */
@@ -7,16 +8,25 @@ export function jsonArray(tasks: readonly TaskSnapshot[]): Buffer {
   const parts: Buffer[] = [Buffer.from('[')];
   for (const [index, { answer }] of tasks.entries()) {
     if (index > 0) parts.push(comma);
-    parts.push(answer.json);
+    parts.push(answer.brief);
   }
   return Buffer.concat([...parts, Buffer.from(']')]);
 }
 
 const comma = Buffer.from(',');
 
-/** For `collectionEtag`. */
-export function versionsOf(tasks: readonly TaskSnapshot[]): string[] {
-  return tasks.map(({ id, version }) => `${id} ${version}`);
+/**
+ * Over the tasks in the order in which they are sent.
+ * @param unknown ids that are told of as well
+ */
+export function etagOf(tasks: readonly TaskSnapshot[], unknown: readonly string[] = []): string {
+  const parts = tasks.map(({ id, answer }) => `${id} ${answer.etag}`);
+  return collectionEtag([...parts, ...unknown], versionsOf(tasks));
+}
+
+/** Their sum: it rises with every change. */
+export function versionsOf(tasks: readonly TaskSnapshot[]): number {
+  return tasks.reduce((sum, { version }) => sum + version, 0);
 }
 
 export function areFinished(tasks: readonly TaskSnapshot[]): boolean {

@@ -8,8 +8,8 @@ import { requireRepresentation } from '../negotiation.ts';
 import { renderGroupPage } from '../pages/index.ts';
 import { groupFrom } from '../params.ts';
 import { sendPage } from '../replies.ts';
-import { areFinished, jsonArray, soonestNews, versionsOf } from './collection.ts';
-import { collectionEtag } from './etag.ts';
+import { areFinished, etagOf, jsonArray, soonestNews } from './collection.ts';
+import { versionIn } from './etag.ts';
 import { groupEventRoutes } from './group-events.ts';
 import { answerPoll, type Pollable, type State } from './pollable.ts';
 import type { Reading } from './reading.ts';
@@ -23,7 +23,8 @@ export function groupRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get('/groups/:group', { config: { isPolled: true } }, async (request, reply) => {
     const name = groupFrom(request.params);
     const representation = requireRepresentation(request.headers.accept);
-    const group = await withinAnswerTime(reading.groups.find(name));
+    const atLeast = versionIn(request.headers['if-none-match']);
+    const group = await withinAnswerTime(reading.groups.find(name, atLeast));
     if (representation === 'json') return answerPoll(reading, request, reply, pollableGroup(reading, group));
 
     reading.groups.keep(group, 0);
@@ -53,6 +54,9 @@ function pollableGroup(reading: Reading, group: Group<TaskAnswer>): Pollable {
       };
     },
     watch: (onChange) => groups.watch(group, { changed: onChange, gone: onChange }),
+    get isFresh() {
+      return groups.isFresh;
+    },
     keep: (ms) => groups.keep(group, ms),
     cacheControl: 'private, no-cache',
   };
@@ -78,7 +82,7 @@ function contentsOf(group: Group<TaskAnswer>): Contents {
   const contents = {
     generation,
     tasks,
-    etag: collectionEtag(versionsOf(tasks)),
+    etag: etagOf(tasks),
     isFinished: tasks.length > 0 && areFinished(tasks),
     json: undefined,
   };

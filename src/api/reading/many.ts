@@ -3,11 +3,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ApiContext } from '../context.ts';
 import { withinAnswerTime } from '../deadline.ts';
+import { requireJson } from '../negotiation.ts';
 import { invalidInput } from '../problems.ts';
-import { areFinished, jsonArray, soonestNews, versionsOf } from './collection.ts';
-import { collectionEtag } from './etag.ts';
+import { areFinished, etagOf, jsonArray, soonestNews, versionsOf } from './collection.ts';
+import { versionIn } from './etag.ts';
 import { answerPoll, type Pollable } from './pollable.ts';
-import { cacheControl, type TaskSnapshot } from './task-answer.ts';
+import { briefOf, cacheControl, type TaskSnapshot } from './task-answer.ts';
 
 const maxIds = 100;
 
@@ -18,19 +19,26 @@ const query = z.strictObject({
     .pipe(z.array(z.guid('not a UUID')).max(maxIds, `at most ${maxIds} ids`)),
 });
 
-/** @throws {HttpProblem} 400 for ids that are none */
+/** @throws {HttpProblem} 400 for ids that are none, 406 for a client that takes no JSON */
 export async function readMany(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
+  requireJson(request.headers.accept);
   const asked = query.safeParse(request.query);
   if (!asked.success) throw invalidInput(asked.error);
   const { snapshots } = context.reading;
   const { ids } = asked.data;
   // First reads that are asked for together share a statement.
-  const found = await withinAnswerTime(Promise.all(ids.map((id) => snapshots.find(id))));
-  const tasks = found.filter((snapshot) => snapshot !== undefined);
+  const all = async (find: (id: string) => Promise<TaskSnapshot | undefined>) => {
+    const found = await withinAnswerTime(Promise.all(ids.map(find)));
+    return found.filter((snapshot) => snapshot !== undefined);
+  };
+  let tasks = await all((id) => snapshots.find(id));
+  // Another process has told the client of newer versions.
+  if (versionIn(request.headers['if-none-match']) > versionsOf(tasks))
+    tasks = await all((id) => snapshots.read(id));
   await answerPoll(context.reading, request, reply, pollableTasks(context, ids, tasks));
 }
 
@@ -40,7 +48,7 @@ function pollableTasks(
   ids: readonly string[],
   found: TaskSnapshot[],
 ): Pollable {
-  const latest = new Map(found.map((snapshot) => [snapshot.id, snapshot]));
+  const latest = new Map(found.map((snapshot) => [snapshot.id, briefOf(snapshot)]));
   const { snapshots, surroundings } = reading;
   return {
     state() {
@@ -54,7 +62,9 @@ function pollableTasks(
             Buffer.from(`,"unknown":${JSON.stringify(unknown)}}`),
           ]);
         },
-        etag: collectionEtag([...versionsOf(tasks), ...unknown]),
+        get etag() {
+          return etagOf(tasks, unknown);
+        },
         isFinished: areFinished(tasks),
         get retryAfterSeconds() {
           return soonestNews(tasks, surroundings.places);
@@ -64,7 +74,7 @@ function pollableTasks(
     watch(onChange) {
       const watcher = {
         changed(snapshot: TaskSnapshot) {
-          latest.set(snapshot.id, snapshot);
+          latest.set(snapshot.id, briefOf(snapshot));
           onChange();
         },
         gone(id: string) {
@@ -76,6 +86,9 @@ function pollableTasks(
       return () => {
         for (const stop of unwatch) stop();
       };
+    },
+    get isFresh() {
+      return snapshots.isFresh;
     },
     keep(ms) {
       for (const snapshot of latest.values()) snapshots.keep(snapshot, ms);

@@ -102,6 +102,9 @@ function pollableTask({ config, reading }: ApiContext, found: TaskSnapshot): Pol
         },
       });
     },
+    get isFresh() {
+      return reading.snapshots.isFresh;
+    },
     keep: (ms) => reading.snapshots.keep(latest, ms),
     cacheControl: cacheControl(config.publicCacheSeconds),
   };

@@ -5,9 +5,9 @@ import { matchesEtag } from './etag.ts';
 import { hold } from './hold.ts';
 import { waitSeconds } from './prefer.ts';
 import type { Reading } from './reading.ts';
-import { jsonType } from './task-answer.ts';
+import { foundHead, headOf } from './task-answer.ts';
 
-/** What is sent at one moment. What takes time to make may be a getter: whether there is news is often all that is asked. */
+/** What is sent at one moment. What takes time to make may be a getter: not all of it is always asked for. */
 export interface State {
   readonly json: Buffer;
   /** The same, where it is there already: it is sent faster. */
@@ -24,6 +24,8 @@ export interface Pollable {
   state(): State;
   /** Calls `onChange` whenever `state` may have changed, until the returned function is called. */
   watch(onChange: () => void): () => void;
+  /** Whether `state` is what the database has, a tick ago at most. */
+  readonly isFresh: boolean;
   /** Says that it will be polled again within this time: it stays in memory. */
   keep(ms: number): void;
   /** Of plain polls. */
@@ -49,26 +51,39 @@ export async function answerPoll(
     return;
   }
   const hasNews = () => {
-    const { etag, isFinished } = pollable.state();
-    return ifNoneMatch === undefined ? isFinished : !matchesEtag(ifNoneMatch, etag);
+    const state = pollable.state();
+    return ifNoneMatch === undefined ? state.isFinished : !matchesEtag(ifNoneMatch, state.etag);
   };
   if (!hasNews() && seconds > 0) {
     const end = await hold(reading.watchers, reply.raw, seconds, (onNews) =>
-      pollable.watch(() => hasNewsOrIsGone(hasNews) && onNews()),
+      pollable.watch(onceATurn(() => hasNewsOrIsGone(hasNews) && onNews())),
     );
     if (end === 'left') {
       reply.hijack();
       return;
     }
-    if (end !== 'news' && !reading.snapshots.isFresh) {
+    if (end !== 'news' && !pollable.isFresh) {
       throw unavailable('The database does not answer, so that nothing is known of changes.');
     }
   }
   const state = pollable.state();
-  // Who has waited comes back at once.
-  pollable.keep(0);
+  // Who has waited comes back at once, or as it is told.
+  pollable.keep(2000 * (state.retryAfterSeconds ?? 0));
   const headers = ['cache-control', 'no-store', 'preference-applied', `wait=${seconds}`];
   sendState(reply, state, ifNoneMatch, headers);
+}
+
+/** Many tasks of one answer may change in one refresh: they are looked at together, when all of them are known. */
+function onceATurn(look: () => void): () => void {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    queueMicrotask(() => {
+      isDue = false;
+      look();
+    });
+  };
 }
 
 /** What is gone is news, which the answer tells. */
@@ -87,19 +102,13 @@ function sendState(
   headers: readonly string[],
 ): void {
   const { etag, retryAfterSeconds } = state;
-  const common = [
-    ...['etag', etag],
-    ...headers,
-    ...['vary', 'Accept, Prefer'],
-    ...(retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]),
-    ...['x-content-type-options', 'nosniff'],
-  ];
+  const head = headOf(etag, retryAfterSeconds, headers);
   if (matchesEtag(ifNoneMatch, etag)) {
-    write(reply, 304, common);
+    write(reply, 304, head);
     return;
   }
   const { json, text = json } = state;
-  write(reply, 200, ['content-type', jsonType, 'content-length', String(json.length), ...common], text);
+  write(reply, 200, foundHead(json.length, head), text);
 }
 
 /**

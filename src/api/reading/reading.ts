@@ -10,7 +10,7 @@ import { Snapshots } from '../../tasks/snapshots/snapshots.ts';
 import { Surroundings } from '../../tasks/snapshots/surroundings.ts';
 import type { Store } from '../../tasks/store.ts';
 import type { ResultLink } from '../../tasks/view.ts';
-import { answerOf, bytesOf, type TaskAnswer, type TaskSnapshots } from './task-answer.ts';
+import { answerOf, briefOf, bytesOf, type TaskAnswer, type TaskSnapshots } from './task-answer.ts';
 import { Watchers } from './watchers.ts';
 
 export interface ReadingOptions {
@@ -21,6 +21,8 @@ export interface ReadingOptions {
   readonly beatMs?: number;
   /** Between the refreshes of what is watched; default 200. */
   readonly tickMs?: number;
+  /** After so long all members of a group are looked up again; default 30,000. */
+  readonly lookAgainMs?: number;
   readonly log: Pick<Logger, 'debug'>;
 }
 
@@ -41,7 +43,7 @@ export class Reading {
   private readonly listener: Listener;
 
   constructor(options: ReadingOptions) {
-    const { store, resultLink, maxWatchers, beatMs = defaultBeatMs, tickMs, log } = options;
+    const { store, resultLink, maxWatchers, beatMs = defaultBeatMs, tickMs, lookAgainMs, log } = options;
     const onError = (error: unknown) =>
       log.debug({ err: error }, 'refresh failed; the next tick tries again');
     this.pool = openPool(store.db.url, { name: 'headway reading', connections, statementTimeoutMs });
@@ -59,7 +61,13 @@ export class Reading {
       onNotification: (id) => this.snapshots.hurry(id),
       onConnect: () => undefined,
     });
-    this.groups = new Groups({ pool: this.pool, snapshots: this.snapshots, onError });
+    this.groups = new Groups({
+      pool: this.pool,
+      snapshots: this.snapshots,
+      brief: briefOf,
+      ...(lookAgainMs !== undefined && { lookAgainMs }),
+      onError,
+    });
     this.surroundings = new Surroundings(store);
     this.watchers = new Watchers({ max: maxWatchers, beatMs, deadlines: this.deadlines });
   }

@@ -5,7 +5,7 @@ import { retryAfterTroubleSeconds } from '../problems.ts';
 import { matchesEtag } from './etag.ts';
 import { write } from './pollable.ts';
 import type { Reading } from './reading.ts';
-import { jsonType, type TaskAnswer } from './task-answer.ts';
+import { foundHead, headOf, type TaskAnswer } from './task-answer.ts';
 
 /** Answers a plain poll of JSON: 200 or 304 with `Age` and `Warning`, never to be kept by a cache. */
 export function sendRemembered(
@@ -16,16 +16,12 @@ export function sendRemembered(
 ): undefined {
   const { etag, text, json } = snapshot.answer;
   snapshots.keep(snapshot, 2000 * retryAfterTroubleSeconds);
-  const headers = [
-    ...['etag', etag],
+  const head = headOf(etag, retryAfterTroubleSeconds, [
     ...['age', String(ageSeconds)],
     ...['warning', '110 - "Response is Stale"'],
     ...['cache-control', 'no-store'],
-    ...['vary', 'Accept, Prefer'],
-    ...['retry-after', String(retryAfterTroubleSeconds)],
-    ...['x-content-type-options', 'nosniff'],
-  ];
-  if (matchesEtag(request.headers['if-none-match'], etag)) write(reply, 304, headers);
-  else write(reply, 200, ['content-type', jsonType, 'content-length', String(json.length), ...headers], text);
+  ]);
+  if (matchesEtag(request.headers['if-none-match'], etag)) write(reply, 304, head);
+  else write(reply, 200, foundHead(json.length, head), text);
   return undefined;
 }

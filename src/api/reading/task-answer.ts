@@ -12,6 +12,8 @@ export interface TaskAnswer extends Prospect {
   readonly json: Buffer;
   /** The same: Node sends a string in one piece with the headers, a buffer beside them, which takes a tenth longer. */
   readonly text: string;
+  /** What stands for it among others: the same, but for a large result. */
+  readonly brief: Buffer;
   readonly etag: string;
   readonly isFinished: boolean;
   readonly type: string;
@@ -33,6 +35,8 @@ export interface PollHeaders {
 export type TaskSnapshot = Snapshot<TaskAnswer>;
 export type TaskSnapshots = Snapshots<TaskAnswer>;
 
+/** A result that takes more than this, as JSON, is left out where many tasks are told of. */
+export const maxBriefResultLength = 16 * 1024;
 const headersAgeMs = 1_000;
 /** What a snapshot takes beside its bytes, about. */
 const overheadBytes = 1_000;
@@ -42,10 +46,13 @@ export const jsonType = 'application/json; charset=utf-8';
 export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
   const view = viewTask(row, resultLink);
   const text = JSON.stringify(view);
+  const json = Buffer.from(text);
+  const brief = briefView(view);
   return {
-    json: Buffer.from(text),
+    json,
     text,
-    etag: taskEtag(row.version),
+    brief: brief === view ? json : Buffer.from(JSON.stringify(brief)),
+    etag: taskEtag(row.version, text),
     isFinished: isTerminal(row.status),
     status: row.status,
     type: row.type,
@@ -58,8 +65,28 @@ export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
   };
 }
 
-export function bytesOf(answer: TaskAnswer): number {
-  return answer.json.length + answer.text.length + overheadBytes;
+/** The task as one of many: `resultOmitted` says that it has a result, which its own URL tells. */
+export function briefView(view: TaskView): TaskView {
+  const { result } = view;
+  // Strings and numbers that short cannot be long, whatever they are.
+  if (result === null || typeof result === 'number' || typeof result === 'boolean') return view;
+  if (JSON.stringify(result).length <= maxBriefResultLength) return view;
+  return { ...view, result: null, resultOmitted: true };
+}
+
+/** The same for those who keep many: a large result can be forgotten. */
+export function briefOf(snapshot: TaskSnapshot): TaskSnapshot {
+  const { answer } = snapshot;
+  if (answer.brief === answer.json) return snapshot;
+  return {
+    ...snapshot,
+    answer: { ...answer, json: answer.brief, text: answer.brief.toString(), poll: undefined },
+  };
+}
+
+export function bytesOf({ json, text, brief }: TaskAnswer): number {
+  const own = brief === json ? 0 : brief.length;
+  return json.length + text.length + own + overheadBytes;
 }
 
 /** The view of which the answer was made. */
@@ -79,19 +106,36 @@ export function pollHeaders(
   publicCacheSeconds: number,
 ): PollHeaders {
   const seconds = whenToAskAgain(answer, places);
-  const notModified = [
-    ...['etag', answer.etag],
-    ...['cache-control', cacheControl(publicCacheSeconds)],
-    ...['vary', 'Accept, Prefer'],
-    ...(seconds === undefined ? [] : ['retry-after', String(seconds)]),
-    ...['x-content-type-options', 'nosniff'],
-  ];
+  const notModified = headOf(answer.etag, seconds, ['cache-control', cacheControl(publicCacheSeconds)]);
   return {
-    found: ['content-type', jsonType, 'content-length', String(answer.json.length), ...notModified],
+    found: foundHead(answer.json.length, notModified),
     notModified,
     retryAfterSeconds: seconds,
     untilMs: nowMs + headersAgeMs,
   };
+}
+
+/**
+ * What every answer to a poll says, a 304 too.
+ * @param others `Cache-Control`, and what else this kind of answer says
+ */
+export function headOf(
+  etag: string,
+  retryAfterSeconds: number | undefined,
+  others: readonly string[],
+): string[] {
+  return [
+    ...['etag', etag],
+    ...others,
+    ...['vary', 'Accept, Prefer'],
+    ...(retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]),
+    ...['x-content-type-options', 'nosniff'],
+  ];
+}
+
+/** The same for one with a body of so many bytes. */
+export function foundHead(length: number, head: readonly string[]): string[] {
+  return ['content-type', jsonType, 'content-length', String(length), ...head];
 }
 
 /** Seconds; undefined for a finished task. */

@@ -5,6 +5,7 @@ import { withinAnswerTime } from '../deadline.ts';
 import { idFrom } from '../params.ts';
 import { unknownTask } from '../problems.ts';
 import { EventStream, eventOf, sendStreamHead } from './event-stream.ts';
+import { write } from './pollable.ts';
 import type { Reading } from './reading.ts';
 import type { TaskSnapshot } from './task-answer.ts';
 
@@ -18,9 +19,8 @@ export function taskEventRoutes(app: FastifyInstance, { reading }: ApiContext): 
     if (!snapshot) throw unknownTask();
     // Stock clients come back after the end of a stream, unless they are told so.
     if (snapshot.answer.isFinished && snapshot.version === seen) {
-      return reply.code(204).header('cache-control', 'no-store').send();
-    }
-    if (request.method === 'HEAD') sendStreamHead(reply);
+      write(reply, 204, ['cache-control', 'no-store', 'x-content-type-options', 'nosniff']);
+    } else if (request.method === 'HEAD') sendStreamHead(reply);
     else streamTask(reading, reply, snapshot, seen);
     return undefined;
   });

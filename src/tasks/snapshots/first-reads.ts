@@ -3,8 +3,9 @@
  * meanwhile share the next one, which begins after they came: nobody gets an answer from before the question.
  */
 import type { TaskRow } from '../row.ts';
+import type { RowsRead } from './rows.ts';
 
-export type ReadRows = (ids: readonly string[]) => Promise<TaskRow[]>;
+export type ReadRows = (ids: readonly string[]) => Promise<RowsRead>;
 
 /** Statements begin at least so far apart, so that any number of unknown tasks costs at most 91 a second. */
 const spacingMs = 11;
@@ -63,8 +64,9 @@ export class FirstReads {
     this.inFlight = batch;
     this.lastStartMs = performance.now();
     try {
-      const rows = await this.readRows([...batch.keys()]);
+      const { rows, deferred } = await this.readRows([...batch.keys()]);
       for (const row of rows) batch.get(row.id)?.resolve(row);
+      for (const id of deferred) this.defer(id, batch);
       // Those whose row came are settled already; the others are unknown.
       for (const waiting of batch.values()) waiting.resolve(undefined);
     } catch (error) {
@@ -73,6 +75,16 @@ export class FirstReads {
       this.inFlight = undefined;
       this.schedule();
     }
+  }
+
+  /** To the next statement, with whoever has asked for the same since. */
+  private defer(id: string, batch: Map<string, Waiting>): void {
+    const waiting = batch.get(id);
+    if (!waiting) return;
+    batch.delete(id);
+    const later = this.next.get(id);
+    if (later) later.promise.then(waiting.resolve, waiting.reject);
+    else this.next.set(id, waiting);
   }
 
   private takeBatch(): Map<string, Waiting> {

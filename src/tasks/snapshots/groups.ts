@@ -4,8 +4,8 @@
  */
 import type pg from 'pg';
 import { Loop } from '../../loop.ts';
-import { monotonicMs } from '../../monotonic.ts';
-import { type TaskRow, taskColumns } from '../row.ts';
+import type { TaskRow } from '../row.ts';
+import { Freshness } from './freshness.ts';
 import type { Snapshot, Snapshots, Watcher } from './snapshots.ts';
 
 /** Of a larger group, its newest tasks are followed. */
@@ -14,6 +14,9 @@ export const maxMembers = 1_000;
 const joinMs = 1_000;
 /** Rows become visible when they are committed, later than they were created: so far back is looked each time. */
 const overlapSeconds = 10;
+/** And as far as they go, this often: a commit may wait longer than that, for a replica or for room on a disk. */
+const defaultLookAgainMs = 30_000;
+const everSeconds = 1e9;
 /** A group that is polled stays in memory at least this long. */
 const leastKeepMs = 5_000;
 
@@ -28,15 +31,21 @@ export class Group<Answer> implements Watcher<Answer> {
   readonly name: string;
   /** Rises with every change, of a member or of who they are. */
   generation = 0;
-  /** Until when polls keep it. */
-  keepUntilMs = monotonicMs() + leastKeepMs;
+  /** The sum of its members' versions: of two states the later one has the higher, unless tasks were deleted. */
+  versions = 0;
+  /** Until when polls keep it, by `performance.now()`, as all times here. */
+  keepUntilMs = performance.now() + leastKeepMs;
+  /** When all of its members were last looked up. */
+  lookedMs = Number.NEGATIVE_INFINITY;
   readonly watchers = new Set<Watcher<Answer>>();
   private readonly snapshots: Snapshots<Answer>;
+  private readonly brief: Brief<Answer>;
   private readonly members = new Map<string, Member<Answer>>();
 
-  constructor(name: string, snapshots: Snapshots<Answer>) {
+  constructor(name: string, { snapshots, brief }: Pick<GroupsOptions<Answer>, 'snapshots' | 'brief'>) {
     this.name = name;
     this.snapshots = snapshots;
+    this.brief = brief;
   }
 
   get size(): number {
@@ -56,54 +65,83 @@ export class Group<Answer> implements Watcher<Answer> {
 
   join(snapshot: Snapshot<Answer>, createdMs: number): void {
     if (this.members.has(snapshot.id)) return;
-    const member: Member<Answer> = { snapshot, createdMs, unwatch: noop };
+    const member: Member<Answer> = { snapshot: this.brief(snapshot), createdMs, unwatch: noop };
     // A member before it is watched: `watch` may tell of a newer version at once.
     this.members.set(snapshot.id, member);
+    this.versions += snapshot.version;
     member.unwatch = this.snapshots.watch(snapshot, this);
-    this.changed(member.snapshot);
+    this.tell(member.snapshot);
     if (this.members.size > maxMembers) this.dropOldest();
   }
 
   changed(snapshot: Snapshot<Answer>): void {
     const member = this.members.get(snapshot.id);
     if (!member) return;
-    member.snapshot = snapshot;
-    this.generation += 1;
-    for (const watcher of [...this.watchers]) watcher.changed(snapshot);
+    this.versions += snapshot.version - member.snapshot.version;
+    member.snapshot = this.brief(snapshot);
+    this.tell(member.snapshot);
   }
 
   gone(id: string): void {
-    if (!this.members.delete(id)) return;
-    this.generation += 1;
+    if (!this.remove(id)) return;
     for (const watcher of [...this.watchers]) watcher.gone(id);
   }
 
   release(): void {
-    for (const member of this.members.values()) member.unwatch();
-    this.members.clear();
+    for (const id of [...this.members.keys()]) this.remove(id);
   }
 
-  private dropOldest(): void {
-    const oldest = this.tasks.at(-1);
-    if (!oldest) return;
-    this.members.get(oldest.id)?.unwatch();
-    this.members.delete(oldest.id);
+  private tell(snapshot: Snapshot<Answer>): void {
     this.generation += 1;
+    for (const watcher of [...this.watchers]) watcher.changed(snapshot);
+  }
+
+  /** Those who watch are not told: their list goes on below its end. */
+  private dropOldest(): void {
+    const [first, ...others] = this.members;
+    if (!first) return;
+    const older = (a: typeof first, b: typeof first) => (b[1].createdMs < a[1].createdMs ? b : a);
+    this.remove(others.reduce(older, first)[0]);
+  }
+
+  private remove(id: string): boolean {
+    const member = this.members.get(id);
+    if (!member) return false;
+    member.unwatch();
+    this.members.delete(id);
+    this.versions -= member.snapshot.version;
+    this.generation += 1;
+    return true;
   }
 }
 
+/** A snapshot for those who keep many: without what is large. */
+export type Brief<Answer> = (snapshot: Snapshot<Answer>) => Snapshot<Answer>;
+
+export interface GroupsOptions<Answer> {
+  readonly pool: pg.Pool;
+  readonly snapshots: Snapshots<Answer>;
+  readonly brief: Brief<Answer>;
+  /** After so long all members of a group are looked up again; default 30,000. */
+  readonly lookAgainMs?: number;
+  readonly onError: (error: unknown) => void;
+}
+
 export class Groups<Answer> {
-  private readonly pool: pg.Pool;
-  private readonly snapshots: Snapshots<Answer>;
+  private readonly options: GroupsOptions<Answer>;
   private readonly loop: Loop;
+  private readonly freshness = new Freshness();
   private readonly groups = new Map<string, Group<Answer>>();
   private readonly loading = new Map<string, Promise<Group<Answer>>>();
-  private joinedUntilMs = monotonicMs();
+  private joinedUntilMs = performance.now();
 
-  constructor(options: { pool: pg.Pool; snapshots: Snapshots<Answer>; onError: (error: unknown) => void }) {
-    this.pool = options.pool;
-    this.snapshots = options.snapshots;
-    this.loop = new Loop({ intervalMs: joinMs, run: () => this.turn(), onError: options.onError });
+  constructor(options: GroupsOptions<Answer>) {
+    this.options = options;
+    const run = () => {
+      const startedMs = performance.now();
+      return this.freshness.during(startedMs, () => this.turn(startedMs));
+    };
+    this.loop = new Loop({ intervalMs: joinMs, run, onError: options.onError });
   }
 
   start(): void {
@@ -114,10 +152,18 @@ export class Groups<Answer> {
     return this.loop.stop();
   }
 
-  /** The group as memory has it, no older than a second for who joins; read now where nobody has followed it. */
-  find(name: string): Promise<Group<Answer>> {
+  /** Whether memory may answer: of who joins, and of what becomes of the members. */
+  get isFresh(): boolean {
+    return this.freshness.isFresh && this.options.snapshots.isFresh;
+  }
+
+  /**
+   * The group as memory has it, no older than a second for who joins; read now where nobody has followed it.
+   * @param atLeast the sum of versions that the client has seen, from whichever process
+   */
+  find(name: string, atLeast = 0): Promise<Group<Answer>> {
     const known = this.groups.get(name);
-    if (known && this.snapshots.isFresh) return Promise.resolve(known);
+    if (known && known.versions >= atLeast && this.isFresh) return Promise.resolve(known);
     return this.loading.get(name) ?? this.track(name, this.load(name));
   }
 
@@ -125,7 +171,7 @@ export class Groups<Answer> {
   submitted(row: TaskRow): void {
     if (row.group === null) return;
     const join = (group: Group<Answer>) => {
-      if (!group.has(row.id)) group.join(this.snapshots.put(row), row.createdAt.getTime());
+      if (!group.has(row.id)) group.join(this.options.snapshots.put(row), row.createdAt.getTime());
       return group;
     };
     const group = this.groups.get(row.group);
@@ -137,13 +183,11 @@ export class Groups<Answer> {
 
   /** Says that the group was polled and will be again. */
   keep(group: Group<Answer>, keepMs: number): void {
-    this.groups.set(group.name, group);
-    group.keepUntilMs = Math.max(group.keepUntilMs, monotonicMs() + Math.max(keepMs, leastKeepMs));
+    group.keepUntilMs = Math.max(group.keepUntilMs, performance.now() + Math.max(keepMs, leastKeepMs));
   }
 
   /** Follows a group until the returned function is called. */
   watch(group: Group<Answer>, watcher: Watcher<Answer>): () => void {
-    this.groups.set(group.name, group);
     group.watchers.add(watcher);
     return () => void group.watchers.delete(watcher);
   }
@@ -158,33 +202,50 @@ export class Groups<Answer> {
   }
 
   private async load(name: string): Promise<Group<Answer>> {
-    const rows = await readMembers(this.pool, name);
-    const group = this.groups.get(name) ?? new Group(name, this.snapshots);
+    const lookedMs = performance.now();
+    const members = await readMembers(this.options.pool, [name], everSeconds);
+    const snapshots = await Promise.all(members.map(({ id }) => this.options.snapshots.read(id)));
+    const group = this.groups.get(name) ?? new Group(name, this.options);
     this.groups.set(name, group);
-    for (const row of rows) group.join(this.snapshots.put(row), row.createdAt.getTime());
+    group.lookedMs = lookedMs;
+    // One that was deleted meanwhile has no snapshot.
+    for (const [place, { createdAt }] of members.entries()) {
+      const snapshot = snapshots[place];
+      if (snapshot) group.join(snapshot, createdAt.getTime());
+    }
     return group;
   }
 
-  private async turn(): Promise<void> {
-    const startedMs = monotonicMs();
+  private async turn(startedMs: number): Promise<void> {
     for (const group of this.groups.values()) {
       if (group.watchers.size > 0 || group.keepUntilMs > startedMs) continue;
       this.groups.delete(group.name);
       group.release();
     }
+    const { pool, lookAgainMs = defaultLookAgainMs } = this.options;
     if (this.groups.size > 0) {
       const sinceSeconds = overlapSeconds + (startedMs - this.joinedUntilMs) / 1000;
-      await this.letJoin(await readJoined(this.pool, [...this.groups.keys()], sinceSeconds));
+      const joined = await readMembers(pool, [...this.groups.keys()], sinceSeconds);
+      this.joinedUntilMs = startedMs;
+      await this.letJoin(joined);
+    } else {
+      this.joinedUntilMs = startedMs;
     }
-    this.joinedUntilMs = startedMs;
+    const [group] = [...this.groups.values()].sort((a, b) => a.lookedMs - b.lookedMs);
+    if (group && startedMs - group.lookedMs > lookAgainMs) {
+      group.lookedMs = startedMs;
+      await this.letJoin(await readMembers(pool, [group.name], everSeconds));
+    }
   }
 
   /** Reads those that are new in one statement, as all of them are asked for at once. */
-  private async letJoin(joined: readonly Joined[]): Promise<void> {
-    const isNew = ({ group, id }: Joined) => this.groups.get(group)?.has(id) === false;
+  private async letJoin(members: readonly MemberRow[]): Promise<void> {
+    const { snapshots, onError } = this.options;
+    const isNew = ({ group, id }: MemberRow) => this.groups.get(group)?.has(id) === false;
     await Promise.all(
-      joined.filter(isNew).map(async ({ group, id, createdAt }) => {
-        const snapshot = await this.snapshots.find(id);
+      members.filter(isNew).map(async ({ group, id, createdAt }) => {
+        // One that cannot be read keeps no other away.
+        const snapshot = await snapshots.find(id).catch(onError);
         if (snapshot) this.groups.get(group)?.join(snapshot, createdAt.getTime());
       }),
     );
@@ -193,32 +254,21 @@ export class Groups<Answer> {
 
 function noop(): void {}
 
-async function readMembers(pool: pg.Pool, group: string): Promise<TaskRow[]> {
-  const { rows } = await pool.query<TaskRow>({
-    name: 'group-members',
-    // By the index on (group_label, created_at, id), backwards.
-    text: `SELECT ${taskColumns}
-           FROM task_state AS task
-           WHERE task.group_label = $1
-           ORDER BY task.created_at DESC, task.id DESC
-           LIMIT ${maxMembers}`,
-    values: [group],
-  });
-  return rows;
-}
-
-/** A task that was created lately. */
-interface Joined {
+interface MemberRow {
   readonly id: string;
   readonly group: string;
   readonly createdAt: Date;
 }
 
-/** The tasks of these groups that were created within the last `sinceSeconds`. */
-async function readJoined(pool: pg.Pool, groups: readonly string[], sinceSeconds: number): Promise<Joined[]> {
-  const { rows } = await pool.query<Joined>({
-    name: 'group-joined',
-    // By the same index, which has all that is asked for; one range for each group.
+/** The newest tasks of these groups, of those that were created within the last `sinceSeconds`. */
+async function readMembers(
+  pool: pg.Pool,
+  groups: readonly string[],
+  sinceSeconds: number,
+): Promise<MemberRow[]> {
+  const { rows } = await pool.query<MemberRow>({
+    name: 'group-members',
+    // By the index on (group_label, created_at, id), which has all that is asked for; one range for each group.
     text: `SELECT task.id, followed.name AS "group", task.created_at AS "createdAt"
            FROM unnest($1::text[]) AS followed (name)
            CROSS JOIN LATERAL (

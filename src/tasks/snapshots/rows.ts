@@ -2,27 +2,50 @@
 import type pg from 'pg';
 import { type TaskRow, taskColumns } from '../row.ts';
 
+/** Results of one statement, as they are stored: what is read at once holds up everything else. */
+const maxResultBytes = 4 * 1024 * 1024;
+
+export interface RowsRead {
+  readonly rows: readonly TaskRow[];
+  /** Those that there are, and that were too much for one answer. */
+  readonly deferred: readonly string[];
+}
+
 /** Unknown ids are absent from the answer. */
-export async function readRows(pool: pg.Pool, ids: readonly string[]): Promise<TaskRow[]> {
-  const { rows } = await pool.query<TaskRow>({
+export async function readRows(pool: pg.Pool, ids: readonly string[]): Promise<RowsRead> {
+  const { rows } = await pool.query<KnownRow>({
     name: 'snapshot-rows',
-    // LATERAL keeps the plan to one look-up of the primary key for each id, however the table grows.
-    text: `SELECT task.*
-           FROM unnest($1::uuid[]) AS wanted (id)
-           CROSS JOIN LATERAL (SELECT ${taskColumns} FROM task_state AS task WHERE task.id = wanted.id LIMIT 1) AS task`,
+    // LATERAL keeps the plan to one look-up of the primary key for each id, however the table grows. The size
+    // of a long result is known from its row alone.
+    text: `WITH sized AS MATERIALIZED (
+             SELECT task.id, sum(coalesce(pg_column_size(task.result), 0)) OVER (ORDER BY wanted.place) AS bytes,
+                    row_number() OVER (ORDER BY wanted.place) AS number
+             FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, place)
+             CROSS JOIN LATERAL (SELECT id, result FROM task_state WHERE task_state.id = wanted.id LIMIT 1) AS task
+           )
+           SELECT sized.id AS "knownId", task.*
+           FROM sized
+           LEFT JOIN LATERAL (
+             SELECT ${taskColumns} FROM task_state AS task
+             WHERE task.id = sized.id AND (sized.bytes <= ${maxResultBytes} OR sized.number = 1)
+             LIMIT 1) AS task ON TRUE`,
     values: [literal(ids)],
   });
-  return rows;
+  return {
+    rows: rows.filter(({ id }) => id !== null),
+    deferred: rows.flatMap(({ id, knownId }) => (id === null ? [knownId] : [])),
+  };
+}
+
+/** Without the task's columns, which are then null, where there is none. */
+interface KnownRow extends TaskRow {
+  readonly knownId: string;
 }
 
 /** What has become of a task whose version is known: its newer row, or null where it is gone. */
 export interface Change {
   readonly id: string;
   readonly row: TaskRow | null;
-}
-
-interface ChangedRow extends TaskRow {
-  readonly knownId: string;
 }
 
 /**
@@ -34,7 +57,7 @@ export async function readChanges(
   ids: readonly string[],
   versions: readonly number[],
 ): Promise<Change[]> {
-  const { rows } = await pool.query<ChangedRow>({
+  const { rows } = await pool.query<KnownRow>({
     name: 'snapshot-changes',
     // As above. What has not changed is dropped before its JSON is read from where long values lie.
     text: `SELECT known.id AS "knownId", task.*

@@ -17,6 +17,9 @@ export interface Snapshot<Answer> {
   readonly answer: Answer;
 }
 
+/** What somebody knows of a task. */
+export type Known = Pick<Snapshot<unknown>, 'id' | 'version'>;
+
 /** What was known when the database last answered. */
 export interface Remembered<Answer> {
   readonly snapshot: Snapshot<Answer>;
@@ -145,21 +148,21 @@ export class Snapshots<Answer> {
   }
 
   /** Says that the task was polled and will be again: it stays in the set for `keepMs`, and at least 5 s. */
-  keep(snapshot: Snapshot<Answer>, keepMs: number): void {
-    const entry = this.set.get(snapshot.id) ?? this.add(snapshot);
+  keep(known: Known, keepMs: number): void {
+    const entry = this.entryOf(known);
     const untilMs = performance.now() + Math.max(keepMs, leastKeepMs);
     if (untilMs > entry.pollsUntilMs) entry.pollsUntilMs = untilMs;
   }
 
-  /** Follows a task from a snapshot on, until the returned function is called. */
-  watch(snapshot: Snapshot<Answer>, watcher: Watcher<Answer>): () => void {
-    const entry = this.set.get(snapshot.id) ?? this.add(snapshot);
+  /** Follows a task from a version on, until the returned function is called. */
+  watch(known: Known, watcher: Watcher<Answer>): () => void {
+    const entry = this.entryOf(known);
     entry.watchers ??= new Set();
     entry.watchers.add(watcher);
     // It changed between the caller's read and now.
-    if (entry.snapshot && entry.snapshot !== snapshot) watcher.changed(entry.snapshot);
+    if (entry.snapshot && entry.version !== known.version) watcher.changed(entry.snapshot);
     // The others were told already of what memory has dropped since: the next tick tells all of them.
-    else if (entry.toldVersion > snapshot.version) entry.toldVersion = snapshot.version;
+    else if (entry.toldVersion > known.version) entry.toldVersion = known.version;
     return () => {
       entry.watchers?.delete(watcher);
       if (entry.watchers?.size === 0) entry.watchers = undefined;
@@ -254,12 +257,13 @@ export class Snapshots<Answer> {
     for (const watcher of [...(entry.watchers ?? [])]) watcher.gone(id);
   }
 
-  private add(snapshot: Snapshot<Answer>): Entry<Answer> {
-    const entry = this.addEntry(snapshot.id);
-    entry.version = snapshot.version;
-    entry.toldVersion = snapshot.version;
-    entry.snapshot = snapshot;
-    this.bytes += this.options.bytesOf(snapshot.answer);
+  /** One that has left the set, as memory is short, comes back without its snapshot. */
+  private entryOf({ id, version }: Known): Entry<Answer> {
+    const known = this.set.get(id);
+    if (known) return known;
+    const entry = this.addEntry(id);
+    entry.version = version;
+    entry.toldVersion = version;
     return entry;
   }
 

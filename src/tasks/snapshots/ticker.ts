@@ -57,7 +57,7 @@ export class Ticker {
     if (this.timer && this.dueMs <= dueMs) return;
     clearTimeout(this.timer);
     this.dueMs = dueMs;
-    this.timer = setTimeout(() => this.begin(), dueMs - performance.now());
+    this.timer = setTimeout(() => this.begin(), Math.max(0, dueMs - performance.now()));
   }
 
   private begin(): void {
