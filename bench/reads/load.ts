@@ -1,10 +1,11 @@
 /** Requests as fast as a server answers them, from a process of its own: wrk where there is one, else autocannon. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import type { CannonTask } from './cannon.ts';
 
 const run = promisify(execFile);
 const connections = 64;
@@ -63,24 +64,12 @@ function milliseconds(text: string | undefined): number {
   return Number(value) * (unit === 'us' ? 0.001 : unit === 's' ? 1000 : 1);
 }
 
-async function loadByAutocannon({ url, paths, headers, seconds }: LoadOptions): Promise<Load> {
-  const program = createRequire(import.meta.url).resolve('autocannon');
-  const given = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}=${value}`]);
-  // It takes one path: of many tasks, one for each run.
-  const target = url + (paths[Math.floor(Math.random() * paths.length)] ?? '');
-  const settings = ['-c', String(connections), '-d', String(seconds), '-p', '4', '--json'];
-  const { stdout } = await run(process.execPath, [program, ...settings, ...given, target], {
-    maxBuffer: 10_000_000,
-  });
-  const result = JSON.parse(stdout) as {
-    requests: { average: number };
-    latency: { p50: number; p99: number };
-  };
-  return {
-    requestsPerSecond: result.requests.average,
-    p50Ms: result.latency.p50,
-    p99Ms: result.latency.p99,
-  };
+async function loadByAutocannon(options: LoadOptions): Promise<Load> {
+  const cannon = fork(path.join(import.meta.dirname, 'cannon.ts'));
+  cannon.send({ ...options, connections } satisfies CannonTask);
+  const [answer] = (await Promise.race([once(cannon, 'message'), once(cannon, 'exit')])) as [Load | number];
+  if (typeof answer === 'number') throw new Error('autocannon has failed');
+  return answer;
 }
 
 function hasWrk(): boolean {

@@ -1,0 +1,50 @@
+/** autocannon in a process of its own. A message says what to ask for; the answer is what was measured. */
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import type { Load, LoadOptions } from './load.ts';
+
+export type CannonTask = LoadOptions & { readonly connections: number };
+
+interface Client {
+  setRequests(requests: readonly { path: string }[]): void;
+}
+
+/** As far as it is used; it has no types of its own. */
+type Autocannon = (options: {
+  url: string;
+  connections: number;
+  duration: number;
+  headers: Readonly<Record<string, string>>;
+  setupClient: (client: Client) => void;
+}) => Promise<{
+  requests: { average: number };
+  latency: { p50: number; p99: number };
+  errors: number;
+  '4xx': number;
+  '5xx': number;
+}>;
+
+const autocannon = createRequire(import.meta.url)('autocannon') as Autocannon;
+const [task] = (await once(process, 'message')) as [CannonTask];
+const result = await autocannon({
+  url: task.url,
+  connections: task.connections,
+  duration: task.seconds,
+  headers: task.headers,
+  // Each connection asks for all paths in turn, in an order of its own.
+  setupClient: (client) =>
+    client.setRequests(
+      task.paths
+        .map((path) => ({ path, place: Math.random() }))
+        .sort((a, b) => a.place - b.place)
+        .map(({ path }) => ({ path })),
+    ),
+});
+const failed = result.errors + result['4xx'] + result['5xx'];
+if (failed > 0) throw new Error(`${failed} requests failed`);
+process.send?.({
+  requestsPerSecond: result.requests.average,
+  p50Ms: result.latency.p50,
+  p99Ms: result.latency.p99,
+} satisfies Load);
+process.disconnect();
