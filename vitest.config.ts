@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SlowFirst } from './test/support/slow-first.ts';
 
 export default defineConfig({
   test: {
@@ -8,6 +9,7 @@ export default defineConfig({
     pool: 'forks',
     // More than cores: much of the time is spent waiting, for leases and outages.
     maxWorkers: 4,
+    sequence: { sequencer: SlowFirst },
     // A shared machine may stand still for longer than a test's patience. What fails twice is a fault.
     retry: process.env.CI ? 1 : 0,
     // What is expected of time a test says itself.
