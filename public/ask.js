@@ -10,7 +10,8 @@ const graceMs = 4000;
 
 /**
  * - `lost`: nobody answered, or something that is not the service
- * - `unavailable`: the service answered that it does not know (its database is away)
+ * - `unavailable`: the service answered that it does not know (its database is away), or told what it last
+ *   knew: `ageMs` is how long ago that was, `remembered` what it was, unless that is known
  * - `crowded`: too many others wait, so that this question cannot be held
  * - `gone`: what was asked about is not there any more
  * - `signed-out`: a key is needed now
@@ -20,7 +21,8 @@ const graceMs = 4000;
  * @typedef {(
  *   | { kind: 'changed', state: State, etag: string, wasHeld: boolean, readMs: number, retryAfterMs: number }
  *   | { kind: 'unchanged', wasHeld: boolean, retryAfterMs: number }
- *   | { kind: 'lost' | 'unavailable' | 'gone' | 'signed-out', retryAfterMs: number }
+ *   | { kind: 'unavailable', retryAfterMs: number, ageMs?: number, remembered?: { state: State, etag: string } }
+ *   | { kind: 'lost' | 'gone' | 'signed-out', retryAfterMs: number }
  *   | { kind: 'crowded', retryAfterMs: number }
  *   | { kind: 'interrupted', retryAfterMs: number }
  * )} Reply
@@ -82,12 +84,19 @@ export function request(url, headers, { limitMs = answerMs, signal } = {}) {
 async function replyOf(response, isState) {
   const retryAfterMs = 1000 * (Number(response.headers.get('retry-after')) || 0);
   const wasHeld = response.headers.has('preference-applied');
-  if (response.status === 304) return { kind: 'unchanged', wasHeld, retryAfterMs };
+  const ageMs = staleMs(response.headers);
+  if (response.status === 304) {
+    return ageMs === undefined
+      ? { kind: 'unchanged', wasHeld, retryAfterMs }
+      : { kind: 'unavailable', retryAfterMs, ageMs };
+  }
   if (response.status === 401) return { kind: 'signed-out', retryAfterMs };
   const startedAtMs = performance.now();
   const body = await response.json().catch(() => undefined);
   if (response.ok && isState(body)) {
     const etag = response.headers.get('etag') ?? '';
+    if (ageMs !== undefined)
+      return { kind: 'unavailable', retryAfterMs, ageMs, remembered: { state: body, etag } };
     return {
       kind: 'changed',
       state: body,
@@ -98,6 +107,15 @@ async function replyOf(response, isState) {
     };
   }
   return { kind: refusalOf(response.status, String(body?.type)), retryAfterMs };
+}
+
+/**
+ * How old an answer is that the service itself calls stale (RFC 7234, section 5.5.1); undefined for any other.
+ * @param {Headers} headers
+ */
+function staleMs(headers) {
+  const isStale = headers.get('warning')?.startsWith('110 ') ?? false;
+  return isStale ? 1000 * (Number(headers.get('age')) || 0) : undefined;
 }
 
 /**

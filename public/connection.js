@@ -4,6 +4,9 @@ import { formatLocal } from './format.js';
 /** How long it is said that all is well again. */
 const relievedMs = 4000;
 
+/** Ages are told in whole seconds: two moments that are no further apart are the same. */
+const sameMs = 2000;
+
 const reasons = {
   lost: 'Connection lost, trying again…',
   unavailable: 'The service cannot look further right now, trying again…',
@@ -13,14 +16,15 @@ const reasons = {
 
 /** @param {HTMLElement} line an empty element with the role of a status */
 export function createConnectionLine(line) {
-  let heardAt = new Date();
+  /** As of when the page is. */
+  let knownAtMs = Date.now();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
   return {
     /** An answer has come. */
     heard() {
-      heardAt = new Date();
+      knownAtMs = Date.now();
       if (!isTroubled()) return;
       say('Connected again.', 'good');
       timer = setTimeout(() => say('', 'good'), relievedMs);
@@ -29,9 +33,14 @@ export function createConnectionLine(line) {
     /**
      * There is no news.
      * @param {keyof typeof reasons} reason
+     * @param {number} [ageMs] of what the service remembers
      */
-    troubled(reason) {
-      say(`${reasons[reason]} This is how it stood at ${formatLocal(heardAt, new Date())}.`, 'trouble');
+    troubled(reason, ageMs) {
+      if (ageMs !== undefined) take(Date.now() - ageMs);
+      say(
+        `${reasons[reason]} This is how it stood at ${formatLocal(new Date(knownAtMs), new Date())}.`,
+        'trouble',
+      );
     },
 
     /**
@@ -42,6 +51,15 @@ export function createConnectionLine(line) {
       say(words, 'end');
     },
   };
+
+  /**
+   * An answer may have come from memory before the service noticed that it is out of contact: so the first
+   * age that is told counts, and after that only a later moment does. The line stays the same then.
+   * @param {number} stoodAtMs
+   */
+  function take(stoodAtMs) {
+    if (!isTroubled() || stoodAtMs > knownAtMs + sameMs) knownAtMs = stoodAtMs;
+  }
 
   function isTroubled() {
     return line.textContent !== '' && line.dataset.connection === 'trouble';

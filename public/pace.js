@@ -89,13 +89,14 @@ export class Pace {
 }
 
 /**
- * A held question without an answer may have been cut off by what stands between: a plain one will tell,
- * before anybody hears of trouble.
+ * A held question without an answer may have been cut off by what stands between, and one that ended with
+ * the database away says nothing of what the service last knew: a plain one will tell, before anybody
+ * hears of trouble.
  * @param {Reply<unknown>} reply
  * @param {{ asked: 'plainly' | 'to wait' | 'no slot' }} question
  */
 export function isUnclear(reply, { asked }) {
-  return reply.kind === 'lost' && asked === 'to wait';
+  return (reply.kind === 'lost' || reply.kind === 'unavailable') && asked === 'to wait';
 }
 
 /**

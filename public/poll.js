@@ -39,9 +39,10 @@ export async function* poll(url, { isState, isFinished, spacingMs }) {
   while (true) {
     const askedAtMs = performance.now();
     const { reply, asked } = await askOnce({ url, etag, isState, waitSeconds: 0 }, pace.mayHold);
-    if (reply.kind === 'changed') {
-      etag = reply.etag;
-      isOver = isFinished(reply.state);
+    const news = newsIn(reply);
+    if (news) {
+      etag = news.etag;
+      isOver = isFinished(news.state);
     }
     const restMs = pace.restAfter(reply, { asked, tookMs: performance.now() - askedAtMs, isOver });
 
@@ -52,6 +53,15 @@ export async function* poll(url, { isState, isFinished, spacingMs }) {
     const leastMs = askedAtMs + spacingMs - performance.now();
     if (leastMs > 0) await new Promise((resolve) => setTimeout(resolve, leastMs));
   }
+}
+
+/**
+ * @template State
+ * @param {Reply<State>} reply
+ */
+function newsIn(reply) {
+  if (reply.kind === 'changed') return reply;
+  return reply.kind === 'unavailable' ? reply.remembered : undefined;
 }
 
 /**

@@ -33,6 +33,13 @@ async function follow(root) {
         sections.stop();
         connection.ended('This task is no longer here: it has expired or was deleted.');
         break;
+      case 'unavailable':
+        if (answer.remembered) {
+          view.show(answer.remembered.state);
+          sections.changed();
+        }
+        connection.troubled(answer.kind, answer.ageMs);
+        break;
       default:
         connection.troubled(answer.kind);
     }

@@ -25,7 +25,8 @@ export interface Asked {
   status: number;
 }
 
-type Outage = 'none' | 'unavailable' | 'hang up' | 'gone' | 'no pages';
+/** `remembered`: plain polls are told what was last known, with its age, and all else is unavailable. */
+type Outage = 'none' | 'unavailable' | 'remembered' | 'hang up' | 'gone' | 'no pages';
 
 /** What the server does with questions that it may hold. `release`: answers them at once, as one that stops does. */
 type Holding = 'hold' | 'ignore' | 'refuse' | 'release' | 'cut' | 'forget';
@@ -37,6 +38,8 @@ export class PageServer {
   readonly asked: Asked[] = [];
   holding: Holding = 'hold';
   retryAfterSeconds = 1;
+  /** As of when what is remembered is told. */
+  rememberedAtMs = Date.now();
   /** How many forms have been posted, and what each of them does. */
   posts = 0;
   onPost = (): void => {};
@@ -124,6 +127,7 @@ export class PageServer {
     if (this.#outage === 'hang up') response.destroy();
     else if (this.#outage === 'unavailable') sendProblem(response, 503, 'unavailable');
     else if (this.#outage === 'no pages' && accept === 'html') sendProblem(response, 503, 'unavailable');
+    else if (this.#outage === 'remembered') this.#sendRemembered(request, response, accept);
     else if (this.#outage === 'gone') sendProblem(response, 404, 'unknown-task');
     else if (accept === 'html') send(response, 200, 'text/html; charset=utf-8', renderTaskPage(this.#view));
     else this.#sendJson(request, response);
@@ -161,6 +165,16 @@ export class PageServer {
     response.setHeader('retry-after', String(this.retryAfterSeconds));
     if (request.headers['if-none-match'] === this.#etag) response.writeHead(304).end();
     else send(response, 200, 'application/json', JSON.stringify(this.#view.task));
+  }
+
+  #sendRemembered(request: IncomingMessage, response: ServerResponse, accept: 'json' | 'html'): void {
+    if (accept === 'html' || request.headers.prefer !== undefined) {
+      sendProblem(response, 503, 'unavailable');
+      return;
+    }
+    response.setHeader('age', String(Math.floor((Date.now() - this.rememberedAtMs) / 1000)));
+    response.setHeader('warning', '110 - "Response is Stale"');
+    this.#sendJson(request, response);
   }
 
   #accept(request: IncomingMessage, response: ServerResponse): void {

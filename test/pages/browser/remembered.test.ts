@@ -1,0 +1,69 @@
+/** A task's page while the database is away and the service tells what it last knew. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { eventually } from '../../support/eventually.ts';
+import { pageOf, running } from '../views.ts';
+import { openTab } from './tab.ts';
+
+const hourMs = 3_600_000;
+
+describe.skipIf(!hasBrowser).concurrent("a task's page that is told what the service remembers", () => {
+  let browser: Browser;
+
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+
+  afterAll(() => browser.close());
+
+  test('says the same until there is a fresh answer: as of when it stands', async (context) => {
+    const { server, page, text } = await openTab(browser, context, { timezoneId: 'UTC' });
+    server.show(pageOf(running()));
+    await page.goto(server.taskUrl);
+    await eventually(() => server.held === 1);
+    await page.evaluate(keepLines);
+
+    server.rememberedAtMs = Date.now() - hourMs;
+    server.outage = 'remembered';
+    await eventually(() => server.asked.filter(({ status }) => status === 304).length >= 2);
+    server.outage = 'none';
+    server.show(pageOf(running({ percentDone: 80 })));
+    await text('percent').getByText('80 %').waitFor();
+
+    const lines = await linesOf(page);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^The service cannot look further right now, trying again… This is how it stood at .*\d\d:\d\d:\d\d\.$/,
+      ),
+      'Connected again.',
+    ]);
+    expect(lines[0]).toContain(new Date(server.rememberedAtMs).toISOString().slice(11, 15));
+  });
+
+  test('shows what is remembered where that is newer, and holds no question meanwhile', async (context) => {
+    const { server, page, text } = await openTab(browser, context);
+    server.show(pageOf(running()));
+    await page.goto(server.taskUrl);
+    await eventually(() => server.held === 1);
+    server.outage = 'remembered';
+    await page.getByText('This is how it stood at').waitFor();
+    const troubledAt = performance.now();
+
+    server.show(pageOf(running({ percentDone: 47 })));
+    await text('percent').getByText('47 %').waitFor();
+
+    expect(await page.getByText('Connected again.').count()).toBe(0);
+    expect(server.asked.filter(({ at, maySleep }) => maySleep && at > troubledAt)).toEqual([]);
+  });
+});
+
+const keepLines = `
+  window.lines = [];
+  const line = document.querySelector('[data-connection]');
+  new MutationObserver(() => window.lines.push(line.textContent)).observe(line, { childList: true });
+`;
+
+async function linesOf(page: Page): Promise<string[]> {
+  return (await page.evaluate('window.lines')) as string[];
+}
