@@ -38,12 +38,19 @@ export function sendProblem(
   discardBody(request.raw);
   reply.code(problem.body.status).headers(problem.headers).header('vary', 'Accept');
   if (prefersHtml(request.headers.accept)) {
-    return sendPage(reply, renderProblemPage(problem.body)).header('cache-control', 'no-store');
+    const page = renderProblemPage(problem.body, { retryAfterSeconds: whenToTryAgain(request, problem) });
+    return sendPage(reply, page).header('cache-control', 'no-store');
   }
   return reply
     .header('cache-control', 'no-store')
     .type('application/problem+json')
     .send(JSON.stringify(problem.body));
+}
+
+/** Seconds; only what can be asked again without doing anything twice. */
+function whenToTryAgain({ method }: FastifyRequest, { body, headers }: HttpProblem): number | undefined {
+  const seconds = headers['retry-after'];
+  return method === 'GET' && body.status === 503 && seconds !== undefined ? Number(seconds) : undefined;
 }
 
 /** How long a connection stays open for a client that has yet to read why it was refused. */

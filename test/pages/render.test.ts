@@ -182,6 +182,24 @@ describe('a page without JavaScript', () => {
   });
 });
 
+describe('the page of a problem', () => {
+  const problem = { type: '/problems/unavailable', title: 'Not now', status: 503, detail: 'Wait.' };
+
+  test('comes again by itself where that may help, with and without JavaScript', () => {
+    const page = renderProblemPage(problem, { retryAfterSeconds: 5 });
+
+    expect(page).toContain('\n<meta http-equiv="refresh" content="5">\n');
+    expect(page).toContain('<a class="button primary" href="">Try again</a>');
+  });
+
+  test('stays otherwise', () => {
+    const page = renderProblemPage(problem);
+
+    expect(page).not.toContain(noRefresh);
+    expect(page).not.toContain('Try again');
+  });
+});
+
 describe('the task page', () => {
   test('offers to cancel an unfinished task, once', () => {
     const form = `<form method="post" action="/tasks/${taskId}/cancel">`;

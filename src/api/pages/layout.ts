@@ -12,6 +12,8 @@ export interface Page {
   readonly script?: string;
   /** Seconds after which a browser without JavaScript loads the page again. */
   readonly refreshSeconds?: number;
+  /** Seconds after which any browser does: for pages that no script keeps up to date. */
+  readonly reloadSeconds?: number;
   /** Attributes of the main element for its script. */
   readonly state?: { readonly status: string; readonly key: string };
 }
@@ -27,7 +29,8 @@ export function renderDocument(page: Page): string {
 <title>${page.title}</title>
 <link rel="icon" href="${assets}/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${assets}/style.css">
-!${page.refreshSeconds === undefined ? '' : refresh(page.refreshSeconds)}
+!${page.refreshSeconds === undefined ? '' : html`<noscript>!${reload(page.refreshSeconds)}</noscript>`}
+!${page.reloadSeconds === undefined ? '' : reload(page.reloadSeconds)}
 <script type="module" src="${assets}/${page.script ?? 'page.js'}"></script>
 </head>
 <body>
@@ -43,6 +46,6 @@ export function renderDocument(page: Page): string {
 `;
 }
 
-function refresh(seconds: number): string {
-  return html`<noscript><meta http-equiv="refresh" content="${seconds}"></noscript>`;
+function reload(seconds: number): string {
+  return html`<meta http-equiv="refresh" content="${seconds}">`;
 }

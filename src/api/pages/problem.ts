@@ -10,17 +10,34 @@ export interface ProblemView {
   errors?: { path: string; message: string }[];
 }
 
-export function renderProblemPage(problem: ProblemView): string {
+export interface ProblemPageOptions {
+  /** The same URL may be asked again after so many seconds: the page does so by itself. */
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+export function renderProblemPage(
+  problem: ProblemView,
+  { retryAfterSeconds }: ProblemPageOptions = {},
+): string {
   const errors = problem.errors ?? [];
   const main = html`
 <div class="card">
 <h1>${problem.title}</h1>
 !${errors.length === 0 ? html`<p class="words">${problem.detail}</p>` : html`<ul>!${errors.map(fieldError)}</ul>`}
+!${retryAfterSeconds === undefined ? '' : tryAgain}
 <p><a class="button" href="/">Back to the start</a></p>
 </div>
 <footer class="foot"><p>Status ${problem.status} · <code>${problem.type}</code></p></footer>`;
-  return renderDocument({ title: `${problem.title} · Headway`, main });
+  return renderDocument({
+    title: `${problem.title} · Headway`,
+    main,
+    ...(retryAfterSeconds === undefined ? {} : { reloadSeconds: retryAfterSeconds }),
+  });
 }
+
+/** An empty address is that of the page itself. */
+const tryAgain = `<p>This page tries again by itself.</p>
+<p><a class="button primary" href="">Try again</a></p>`;
 
 /** The fields of the form on the start page, as it calls them. */
 const labels = new Map([

@@ -1,0 +1,29 @@
+import fastify from 'fastify';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { unavailable } from '../../src/api/problems.ts';
+import { answerError } from '../../src/api/trouble.ts';
+
+async function askWhileUnavailable(method: 'GET' | 'POST'): Promise<{ status: number; page: string }> {
+  const app = fastify();
+  app.setErrorHandler(answerError(pino({ enabled: false })));
+  app.all('/tasks', () => {
+    throw unavailable('The database cannot be reached.');
+  });
+  const response = await app.inject({ method, url: '/tasks', headers: { accept: 'text/html' } });
+  return { status: response.statusCode, page: response.payload };
+}
+
+test('a page that cannot be had now comes again by itself', async () => {
+  const { status, page } = await askWhileUnavailable('GET');
+
+  expect(status).toBe(503);
+  expect(page).toContain('<meta http-equiv="refresh" content="5">');
+});
+
+test('what answers a form does not, as that would be another question', async () => {
+  const { status, page } = await askWhileUnavailable('POST');
+
+  expect(status).toBe(503);
+  expect(page).not.toContain('http-equiv="refresh"');
+});
