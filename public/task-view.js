@@ -8,6 +8,7 @@
 import { find, setBar, setText } from './dom.js';
 import { localiseTimes } from './local-times.js';
 import { createMotion } from './motion.js';
+import { createReports, withoutMeasures } from './reports.js';
 import { describeTask, isFinished, isOlder, movesOn, stateKey } from './task-words.js';
 
 /** A twentieth of a percent of the widest bar is a third of a pixel. */
@@ -20,6 +21,7 @@ export function createTaskView(root) {
   const bar = find(root, 'progress', HTMLProgressElement);
   const announcer = find(root, '[data-announcer]', HTMLElement);
   const motion = createMotion(showPosition, { stepPercent });
+  const reports = createReports(() => showAgain(), Number(root.dataset.silentMs));
   /** The sections as the server sent them, before their times became local. */
   const sections = new Map([...sectionsOf(root)].map((section) => [section.id, section.innerHTML]));
   /** @type {Task | undefined} */
@@ -27,6 +29,8 @@ export function createTaskView(root) {
   let sectionsState = root.dataset.state ?? '';
   let announcedState = sectionsState;
   let textsAtMs = 0;
+  /** @type {Position | undefined} */
+  let position;
   localiseTimes(root);
 
   return {
@@ -38,11 +42,12 @@ export function createTaskView(root) {
       if (shown && isOlder(task, shown)) return;
       const before = shown;
       shown = task;
+      reports.take(before, task);
       root.dataset.status = task.status;
       textsAtMs = 0;
-      const position = { percent: task.percentDone, done: task.done };
-      if (before && movesOn(before, task)) motion.moveTo(position);
-      else motion.jump(position);
+      const next = { percent: task.percentDone, done: task.done };
+      if (before && movesOn(before, task)) motion.moveTo(next);
+      else motion.jump(next);
     },
 
     get isFinished() {
@@ -82,13 +87,23 @@ export function createTaskView(root) {
     },
   };
 
+  /** Without news, but as of now. */
+  function showAgain() {
+    if (!shown) return;
+    textsAtMs = 0;
+    showPosition(position ?? { percent: shown.percentDone, done: shown.done });
+  }
+
   /**
    * The state as it is, but for how far it is on the page.
-   * @param {Position} position
+   * @param {Position} next
    */
-  function showPosition({ percent, done }) {
+  function showPosition(next) {
     if (!shown) return;
-    const words = describeTask({ ...shown, percentDone: percent, done });
+    position = next;
+    const { percent, done } = next;
+    const task = reports.areMissing ? withoutMeasures(shown) : shown;
+    const words = describeTask({ ...task, percentDone: percent, done });
     setBar(bar, words.bar);
     const isThere = percent === shown.percentDone && done === shown.done;
     const nowMs = performance.now();

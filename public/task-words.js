@@ -22,6 +22,7 @@ import { formatAmount, formatDuration, formatRate, formatShare } from './format.
  * @property {number} maxAttempts
  * @property {string | null} nextAttemptAt
  * @property {string | null} startedAt
+ * @property {string} updatedAt
  * @property {string | null} finishedAt
  * @property {boolean} cancelRequested
  */

@@ -18,7 +18,7 @@ export interface TaskView {
   total: number | null;
   unit: string | null;
   ratePerSecond: number | null;
-  /** As of `updatedAt`; null while unknown. */
+  /** As of `updatedAt`; null while unknown, and where the total has been reached: what is left then, nobody knows. */
   etaSeconds: number | null;
   message: string | null;
   /** Executions so far; people are shown "try failures + 1 of maxAttempts". */
@@ -108,7 +108,7 @@ function rounded(value: number, parts: number): number {
 function etaSeconds(row: TaskRow): number | null {
   const { done, total, ratePerSecond } = row;
   if (row.status !== 'running' || done === null || total === null || !ratePerSecond) return null;
-  return rounded(Math.max(0, total - done) / ratePerSecond, 10);
+  return done < total ? rounded((total - done) / ratePerSecond, 10) : null;
 }
 
 function time(at: Date | null): string | null {

@@ -8,6 +8,7 @@ import {
   renderSignIn,
   renderTaskPage,
 } from '../../src/api/pages/index.ts';
+import type { TaskView } from '../../src/tasks/view.ts';
 import { cancelled, event, failed, now, pageOf, queued, running, succeeded, taskId } from './views.ts';
 
 const hostile = `<script>alert("1")</script><img src=x onerror='alert(2)'>`;
@@ -301,6 +302,19 @@ describe('the task page', () => {
 
     expect(heard(4)).not.toContain('Last heard from');
     expect(heard(6)).toContain('Last heard from <time datetime="2026-03-01T12:00:24.000Z">');
+  });
+
+  test('tells neither rate nor time left of work that stands still', () => {
+    const textsOf = (task: TaskView) =>
+      renderTaskPage(pageOf(task)).match(/(?<=data-live="(?:time|rate)">)[^<]*/g);
+    const updatedAt = '2026-03-01T12:00:15.000Z';
+
+    expect(textsOf(running())).toEqual(['5 s left', '8,200 rows a second']);
+    expect(textsOf(running({ updatedAt }))).toEqual(['', '']);
+    expect(textsOf(running({ updatedAt, ratePerSecond: 0.1, etaSeconds: 90 }))).toEqual([
+      '1 min 30 s left',
+      '6 rows a minute',
+    ]);
   });
 
   test('sums up an import and lists the rejected lines', () => {

@@ -52,6 +52,7 @@ export function running(changes: Partial<TaskView> = {}): TaskView {
     status: 'running',
     attempt: 1,
     startedAt: '2026-03-01T12:00:01.000Z',
+    updatedAt: '2026-03-01T12:00:29.000Z',
     percentDone: 24.6,
     done: 12_300,
     total: 50_000,

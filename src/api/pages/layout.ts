@@ -15,7 +15,7 @@ export interface Page {
   /** Seconds after which any browser does: for pages that no script keeps up to date. */
   readonly reloadSeconds?: number;
   /** Attributes of the main element for its script. */
-  readonly state?: { readonly status: string; readonly key: string };
+  readonly state?: { readonly status: string; readonly key: string; readonly silentMs: number };
 }
 
 export function renderDocument(page: Page): string {
@@ -38,12 +38,16 @@ export function renderDocument(page: Page): string {
 <header class="site">
 <a href="/" class="brand"><img src="${assets}/favicon.svg" alt="" width="28" height="28">Headway</a>
 </header>
-!${page.state ? html`<main id="main" data-status="${page.state.status}" data-state="${page.state.key}">` : '<main id="main">'}
+!${page.state ? stateful(page.state) : '<main id="main">'}
 !${page.main}
 </main>
 </body>
 </html>
 `;
+}
+
+function stateful({ status, key, silentMs }: NonNullable<Page['state']>): string {
+  return html`<main id="main" data-status="${status}" data-state="${key}" data-silent-ms="${silentMs}">`;
 }
 
 function reload(seconds: number): string {

@@ -3,6 +3,7 @@
  * more than that lies in sections, which the script replaces by those of a newer rendering.
  */
 import { html } from 'ghtml';
+import { patienceMs, withoutMeasures } from '../../../public/reports.js';
 import { describeTask, isFinished, stateKey } from '../../../public/task-words.js';
 import type { HistoryEntry } from '../../tasks/read.ts';
 import type { TaskView } from '../../tasks/view.ts';
@@ -28,8 +29,9 @@ export interface TaskPageView {
 const refreshSeconds = 2;
 
 export function renderTaskPage(view: TaskPageView): string {
-  const { task, history } = view;
-  const words = describeTask(task);
+  const { task, history, now = new Date() } = view;
+  const silentMs = Math.max(0, now.getTime() - Date.parse(task.updatedAt));
+  const words = describeTask(silentMs < patienceMs(task) ? task : withoutMeasures(task));
   const main = html`
 <div class="card">
 <h1>${task.title}</h1>
@@ -40,7 +42,7 @@ export function renderTaskPage(view: TaskPageView): string {
 <p class="message" data-live="message">${words.texts.message}</p>
 <p class="connection" role="status" data-connection></p>
 <p class="visually-hidden" role="status" data-announcer></p>
-!${section('notices', renderNotices({ ...view, now: view.now ?? new Date() }))}
+!${section('notices', renderNotices({ ...view, now }))}
 !${section('actions', actions(task))}
 </div>
 !${section('outcome', renderOutcome(task, view.resultLink))}
@@ -50,7 +52,7 @@ export function renderTaskPage(view: TaskPageView): string {
     title: words.documentTitle,
     main,
     script: 'task.js',
-    state: { status: task.status, key: stateKey(task) },
+    state: { status: task.status, key: stateKey(task), silentMs },
     ...(isFinished(task) ? {} : { refreshSeconds }),
   });
 }

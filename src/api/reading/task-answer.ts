@@ -60,9 +60,14 @@ export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
     workerId: row.workerId,
     nextAttemptMs: row.nextAttemptAt?.getTime() ?? null,
     startedMs: row.startedAt?.getTime() ?? null,
-    etaSeconds: view.etaSeconds,
+    etaSeconds: hasReachedTotal(view) ? 0 : view.etaSeconds,
     poll: undefined,
   };
+}
+
+/** How long the rest takes is not known; that the end is near is likely, and who polls wants to see it. */
+function hasReachedTotal({ status, done, total, ratePerSecond }: TaskView): boolean {
+  return status === 'running' && done !== null && total !== null && done >= total && ratePerSecond !== null;
 }
 
 /** The task as one of many: `resultOmitted` says that it has a result, which its own URL tells. */

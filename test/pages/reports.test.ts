@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createReports, patienceMs } from '../../public/reports.js';
+import { running } from './views.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const reportAt = (second: string) => running({ updatedAt: `2026-03-01T12:00:${second}.000Z` });
+
+test('reports are missing after ten seconds without any, which is told once', () => {
+  const onStill = vi.fn();
+  const reports = createReports(onStill, 0);
+  reports.take(undefined, reportAt('00'));
+
+  vi.advanceTimersByTime(9_900);
+  expect([reports.areMissing, onStill.mock.calls.length]).toEqual([false, 0]);
+  vi.advanceTimersByTime(5_000);
+
+  expect([reports.areMissing, onStill.mock.calls.length]).toEqual([true, 1]);
+});
+
+test('a page that is opened late knows of the silence before it', () => {
+  const reports = createReports(() => {}, 8_000);
+  reports.take(undefined, reportAt('00'));
+
+  vi.advanceTimersByTime(2_000);
+
+  expect(reports.areMissing).toBe(true);
+});
+
+test('the next report ends it', () => {
+  const reports = createReports(() => {}, 60_000);
+  reports.take(undefined, reportAt('00'));
+  expect(reports.areMissing).toBe(true);
+
+  reports.take(reportAt('00'), reportAt('01'));
+
+  expect(reports.areMissing).toBe(false);
+});
+
+test('the same state again is no report', () => {
+  const reports = createReports(() => {}, 60_000);
+
+  reports.take(reportAt('00'), reportAt('00'));
+
+  expect(reports.areMissing).toBe(true);
+});
+
+test('work that reports every ten seconds is waited for three times as long', () => {
+  const reports = createReports(() => {}, 0);
+  reports.take(reportAt('00'), reportAt('10'));
+  reports.take(reportAt('10'), reportAt('20'));
+
+  vi.advanceTimersByTime(29_000);
+  expect(reports.areMissing).toBe(false);
+  vi.advanceTimersByTime(2_000);
+
+  expect(reports.areMissing).toBe(true);
+});
+
+test('where nothing is known of its reports, the rate tells: one unit, one report, within limits', () => {
+  const patience = [8200, 0.1, 0.0001, null].map((ratePerSecond) => patienceMs({ ratePerSecond }));
+
+  expect(patience).toEqual([10_000, 30_000, 120_000, 10_000]);
+});
