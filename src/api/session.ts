@@ -11,7 +11,9 @@ import { sendPage } from './replies.ts';
 const signIn = z.strictObject({ key: z.string().max(1000), next: z.string().max(4000).optional() });
 
 export function sessionRoutes(app: FastifyInstance, access: Access): void {
-  app.get('/session', { config: { isPublic: true } }, (_request, reply) => askForKey(reply, '/'));
+  app.get('/session', { config: { isPublic: true } }, (_request, reply) =>
+    askForKey(reply, { next: '/', isUndone: false }),
+  );
 
   app.post('/session', { config: { isPublic: true } }, (request, reply) => {
     const form = signIn.safeParse(request.body ?? {});
@@ -23,7 +25,10 @@ export function sessionRoutes(app: FastifyInstance, access: Access): void {
           headers: { 'www-authenticate': 'Bearer realm="headway", error="invalid_token"' },
         });
       }
-      return sendPage(reply.code(401), renderSignIn({ next: localPath(next), failed: true }));
+      return sendPage(
+        reply.code(401),
+        renderSignIn({ next: localPath(next), failed: true, isUndone: false }),
+      );
     }
     // Behind a proxy only its word tells; who lies about it spoils their own cookie.
     const isSecure = request.headers['x-forwarded-proto'] === 'https';
@@ -43,9 +48,17 @@ export function sessionRoutes(app: FastifyInstance, access: Access): void {
   );
 }
 
+export interface WayOn {
+  /** Where to go after signing in. */
+  readonly next: string;
+  /** What was sent without a session was not done. */
+  readonly isUndone: boolean;
+}
+
 /** The page that people get in place of a 401. */
-export function askForKey(reply: FastifyReply, next: string): FastifyReply {
-  return sendPage(reply.header('vary', 'Accept'), renderSignIn({ next: localPath(next), failed: false }));
+export function askForKey(reply: FastifyReply, { next, isUndone }: WayOn): FastifyReply {
+  const page = renderSignIn({ next: localPath(next), failed: false, isUndone });
+  return sendPage(reply.header('vary', 'Accept'), page);
 }
 
 /** A path of ours, or the start: signing in leads to no other site. */

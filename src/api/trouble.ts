@@ -6,9 +6,15 @@ import { discardBody } from './body.ts';
 import { prefersHtml } from './negotiation.ts';
 import { problemFrom } from './problems.ts';
 import { sendProblem } from './replies.ts';
-import { askForKey } from './session.ts';
+import { askForKey, type WayOn } from './session.ts';
 
 export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+
+/** What was sent is not sent again: after signing in, people press the button again, on its page. */
+function whereNext({ method, url }: FastifyRequest): WayOn {
+  if (method === 'GET') return { next: url, isUndone: false };
+  return { next: /^(\/tasks\/[0-9a-f-]{36})\/(?:cancel|retry)$/i.exec(url)?.[1] ?? '/', isUndone: true };
+}
 
 export function answerError(log: Logger): ErrorHandler {
   // An outage meets every request.
@@ -21,10 +27,8 @@ export function answerError(log: Logger): ErrorHandler {
     if (status === 500) log.error({ err: error, method: request.method }, 'request failed');
     if (status === 503) sayUnavailable(problem.cause ?? problem);
     if (status === 401 && prefersHtml(request.headers.accept)) {
-      // What was sent is not sent again: after signing in, people begin anew.
-      const next = request.method === 'GET' ? request.url : '/';
       discardBody(request.raw);
-      askForKey(reply.code(401).headers(problem.headers), next);
+      askForKey(reply.code(401).headers(problem.headers), whereNext(request));
       return;
     }
     sendProblem(request, reply, problem);

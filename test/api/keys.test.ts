@@ -79,15 +79,21 @@ describe('a browser', () => {
     const page = await response.text();
     expect(response.status).toBe(401);
     expect(page).toContain('action="/session"');
+    expect(page).not.toContain('Nothing was done yet.');
     expect(page).toMatch(/value="\/datasets\/x\?rows(=|&#61;)5"/);
   });
 
-  test('is asked for a key when it sends a form, and led to the start', async () => {
-    const url = `${api.url}/tasks/01a20ada-0000-7000-8000-000000000000/cancel`;
-    const response = await fetch(url, { method: 'POST', headers: { accept: 'text/html' } });
+  test.each([
+    ['/tasks/01a20ada-0000-7000-8000-000000000000/cancel', '/tasks/01a20ada-0000-7000-8000-000000000000'],
+    ['/tasks/01a20ada-0000-7000-8000-000000000000/retry', '/tasks/01a20ada-0000-7000-8000-000000000000'],
+    ['/tasks/csv-import', '/'],
+  ])('that posts to %s is asked for a key, and led to where its button is', async (path, next) => {
+    const response = await fetch(api.url + path, { method: 'POST', headers: { accept: 'text/html' } });
 
+    const page = await response.text();
     expect(response.status).toBe(401);
-    expect(await response.text()).toContain('name="next" value="/"');
+    expect(page).toContain(`name="next" value="${next}"`);
+    expect(page).toContain('Nothing was done yet.');
   });
 
   test('gets a session for a key', async () => {

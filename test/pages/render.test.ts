@@ -49,7 +49,7 @@ const allPages = {
     rows: [{ a: '1' }],
   }),
   problem: renderProblemPage({ type: '/problems/x', title: 'No', status: 400, detail: 'Not so.' }),
-  'sign-in': renderSignIn({ next: '/', failed: false }),
+  'sign-in': renderSignIn({ next: '/', failed: false, isUndone: false }),
 };
 
 describe.each(Object.entries(allPages))('the page %s', (_name, page) => {
@@ -149,7 +149,7 @@ describe('what people have written', () => {
         detail: hostile,
         errors: [{ path: hostile, message: hostile }],
       }),
-      renderSignIn({ next: `/${hostile}`, failed: true }),
+      renderSignIn({ next: `/${hostile}`, failed: true, isUndone: true }),
     ];
 
     for (const page of pages) expect(page).not.toMatch(/<script>|<img src=x/);
@@ -164,7 +164,8 @@ describe('what people have written', () => {
 
   test('does not lead to another site after signing in', () => {
     const targets = ['//evil.example', '/\\evil.example', 'https://evil.example', '/tasks/1'].map(
-      (next) => renderSignIn({ next, failed: false }).match(/name="next" value="([^"]*)"/)?.[1],
+      (next) =>
+        renderSignIn({ next, failed: false, isUndone: false }).match(/name="next" value="([^"]*)"/)?.[1],
     );
 
     expect(targets).toEqual(['/', '/', '/', '/tasks/1']);

@@ -7,12 +7,15 @@ export interface SignInView {
   next: string;
   /** The key that was sent is not one. */
   failed: boolean;
+  /** What was sent without a session was not done. */
+  isUndone: boolean;
 }
 
 export function renderSignIn(view: SignInView): string {
   const main = html`
 <div class="card narrow">
 <h1>Sign in</h1>
+!${view.isUndone ? '<p class="notice warning">Nothing was done yet. Sign in, and then press the button again.</p>' : ''}
 !${view.failed ? '<p class="notice error" role="alert" id="failed">This key is not valid. Check it and try again.</p>' : ''}
 <form method="post" action="/session">
 <input type="hidden" name="next" value="${localPath(view.next)}">

@@ -86,7 +86,7 @@ const pages = {
     detail: longWord,
     errors: [{ path: 'input.file', message: longWord }],
   }),
-  'sign-in': renderSignIn({ next: '/', failed: true }),
+  'sign-in': renderSignIn({ next: '/', failed: true, isUndone: true }),
 };
 
 describe.skipIf(!hasBrowser)('every page', () => {
