@@ -11,7 +11,7 @@ export interface HistoryEntry {
 }
 
 const historyLimit = 500;
-/** How far back in a queue places are told. */
+/** How far back in a queue places are told: entries that wait for the time of their next try count there. */
 export const placeLimit = 1_000;
 
 export function readTask(store: Store, id: string): Promise<TaskState | null> {
@@ -46,13 +46,28 @@ export async function readHeardAt(store: Store, workerId: string): Promise<Date 
   return worker?.heardAt ?? null;
 }
 
-/** When the first queued tasks of a type were created, at most `placeLimit`, in ms since 1970, oldest first. */
-export async function readQueueTimes(store: Store, type: string): Promise<number[]> {
-  const queued = await store.db.prisma.taskState.findMany({
-    where: { type, status: 'queued' },
-    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
-    take: placeLimit,
-    select: { createdAt: true },
+export interface QueueHead {
+  /** When the entries that are due were made, in ms since 1970, in the order in which they are served. */
+  readonly times: readonly number[];
+  /** There are no others. */
+  readonly isWhole: boolean;
+}
+
+// In the order of pg-boss's own fetch, and by its index (name, priority DESC, created_on, start_after) alone:
+// no more than the limit is read, however many wait. Entries that are not due stand among the others.
+const queueHeadSql = `
+  SELECT (extract(epoch FROM created_on::timestamptz(3)) * 1000)::float8 AS ms, start_after <= now() AS "isDue"
+  FROM pgboss.job
+  WHERE name = $1 AND state < 'active' AND NOT blocked
+  ORDER BY priority DESC, created_on
+  LIMIT ${placeLimit}`;
+
+/** The first entries of a type's queue, at most `placeLimit`. */
+export async function readQueueHead(store: Store, type: string): Promise<QueueHead> {
+  const { rows } = await store.db.pool.query<{ ms: number; isDue: boolean }>({
+    name: 'queue-head',
+    text: queueHeadSql,
+    values: [type],
   });
-  return queued.map((task) => task.createdAt.getTime());
+  return { times: rows.filter(({ isDue }) => isDue).map(({ ms }) => ms), isWhole: rows.length < placeLimit };
 }

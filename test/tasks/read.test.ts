@@ -80,15 +80,46 @@ describe('a history', () => {
 });
 
 describe('the place in the queue', () => {
+  /** Says when tasks were queued, one second apart in the order given. */
+  const queuedInOrder = async (ids: readonly string[]) => {
+    await store.db.pool.query(
+      `WITH task AS (
+         UPDATE task_state SET updated_at = now() - interval '1 hour' + make_interval(secs => place)
+         FROM unnest($1::uuid[]) WITH ORDINALITY AS queued (id, place) WHERE task_state.id = queued.id
+         RETURNING entry_id, updated_at
+       )
+       UPDATE pgboss.job SET created_on = task.updated_at, start_after = task.updated_at
+       FROM task WHERE job.id = task.entry_id`,
+      [ids],
+    );
+  };
+  const placesOf = (ids: readonly string[]) =>
+    Promise.all(ids.map(async (id) => (await new Surroundings(store).waiting(await rowOf(store, id))).place));
+
   it('counts the queued tasks of the type that came before, and itself', async () => {
     const ids = await submitMany(3);
     await submitMany(2, 'waits');
+    await queuedInOrder(ids);
 
-    const places = await Promise.all(
-      ids.map(async (id) => (await new Surroundings(store).waiting(await rowOf(store, id))).place),
+    expect(await placesOf(ids)).toEqual([1, 2, 3]);
+  });
+
+  it('is by when a task was queued, not by when it was submitted', async () => {
+    const [retried = '', ...others] = await submitMany(3);
+    await queuedInOrder([...others, retried]);
+
+    expect(await placesOf([retried, ...others])).toEqual([3, 1, 2]);
+  });
+
+  it('does not count tasks that wait for the time of their next try', async () => {
+    const ids = await submitMany(3);
+    await queuedInOrder(ids);
+    await store.db.pool.query(
+      `UPDATE pgboss.job SET start_after = now() + interval '1 minute' WHERE data->>'taskId' = $1`,
+      [ids[0]],
     );
 
-    expect(places).toEqual([1, 2, 3]);
+    expect(await placesOf(ids.slice(1))).toEqual([1, 2]);
   });
 
   it('does not count tasks that run or are finished', async () => {
@@ -102,19 +133,17 @@ describe('the place in the queue', () => {
   });
 
   it('is unknown beyond a thousand', async () => {
-    const [template] = await submitMany(1);
+    const ids = await submitMany(2);
+    const [first] = ids;
+    await queuedInOrder(ids);
     await store.db.pool.query(
-      `INSERT INTO task_state (id, type, title, input, input_digest, max_attempts, entry_id, created_at)
-       SELECT gen_random_uuid(), type, title, input, input_digest, max_attempts, gen_random_uuid(),
-              created_at + make_interval(secs => n)
-       FROM task_state, generate_series(1, 1000) AS n WHERE id = $1`,
-      [template],
+      `INSERT INTO pgboss.job (name, created_on, start_after, data)
+       SELECT 'noop', created_on, start_after, '{}' FROM pgboss.job, generate_series(1, 999)
+       WHERE data->>'taskId' = $1`,
+      [first],
     );
-    const newest = await listRecentTasks(store, 2);
-    const [last, oneBefore] = await Promise.all(newest.map((task) => new Surroundings(store).waiting(task)));
 
-    expect(last?.place).toBeNull();
-    expect(oneBefore?.place).toBe(1000);
+    expect(await placesOf(ids)).toEqual([1, null]);
   });
 });
 

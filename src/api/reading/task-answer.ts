@@ -17,7 +17,7 @@ export interface TaskAnswer extends Prospect {
   readonly etag: string;
   readonly isFinished: boolean;
   readonly type: string;
-  readonly createdAt: Date;
+  readonly updatedAt: Date;
   readonly workerId: string | null;
   /** Made when the first poll asks, and again after a second: the time to ask again changes by itself. */
   poll: PollHeaders | undefined;
@@ -56,7 +56,7 @@ export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
     isFinished: isTerminal(row.status),
     status: row.status,
     type: row.type,
-    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
     workerId: row.workerId,
     nextAttemptMs: row.nextAttemptAt?.getTime() ?? null,
     startedMs: row.startedAt?.getTime() ?? null,
@@ -145,8 +145,8 @@ export function foundHead(length: number, head: readonly string[]): string[] {
 
 /** Seconds; undefined for a finished task. */
 export function whenToAskAgain(answer: TaskAnswer, places: QueuePlaces): number | undefined {
-  const { status, type, createdAt } = answer;
-  const secondsToStart = status === 'queued' ? places.secondsToStart(type, createdAt) : undefined;
+  const { status, type, updatedAt } = answer;
+  const secondsToStart = status === 'queued' ? places.secondsToStart(type, updatedAt) : undefined;
   return retryAfterSeconds(answer, Date.now(), secondsToStart);
 }
 

@@ -38,9 +38,9 @@ export class Surroundings {
     return this.histories.get(`${id} ${version}`, () => readHistory(this.store, id));
   }
 
-  async waiting(task: Pick<TaskRow, 'type' | 'status' | 'createdAt' | 'workerId'>): Promise<Waiting> {
-    const { type, status, workerId, createdAt } = task;
-    if (status === 'queued') return { place: await this.places.placeOf(type, createdAt), heardAt: null };
+  async waiting(task: Pick<TaskRow, 'type' | 'status' | 'updatedAt' | 'workerId'>): Promise<Waiting> {
+    const { type, status, workerId, updatedAt } = task;
+    if (status === 'queued') return { place: await this.places.placeOf(type, updatedAt), heardAt: null };
     if (status !== 'running' || workerId === null) return { place: null, heardAt: null };
     const heardAt = await this.heard.get(workerId, () => readHeardAt(this.store, workerId));
     return { place: null, heardAt };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { placeLimit } from '../../../src/tasks/read.ts';
 import { compareLooks, placeIn, secondsToStart } from '../../../src/tasks/snapshots/queue-places.ts';
 
-const look = (times: number[], leavingPerSecond?: number) => ({ times, atMs: 0, leavingPerSecond });
+const head = (times: number[]) => ({ times, isWhole: true });
+const look = (times: number[], leavingPerSecond?: number) => ({ ...head(times), atMs: 0, leavingPerSecond });
 
 describe('the place in a queue', () => {
   it.each([
@@ -11,15 +11,15 @@ describe('the place in a queue', () => {
     ['of one that came after the look', [100, 200, 300], 400, 4],
     ['of one in an empty queue', [], 100, 1],
     ['of one that has been taken since', [200, 300], 100, 1],
-  ])('%s', (_what, times, createdMs, place) => {
-    expect(placeIn({ times }, createdMs)).toBe(place);
+  ])('%s', (_what, times, queuedMs, place) => {
+    expect(placeIn(head(times), queuedMs)).toBe(place);
   });
 
   it('is not told of one that is far back', () => {
-    const times = Array.from({ length: placeLimit }, (_, index) => index);
+    const part = { times: [100, 200], isWhole: false };
 
-    expect(placeIn({ times }, placeLimit - 1)).toBe(placeLimit);
-    expect(placeIn({ times }, placeLimit)).toBeNull();
+    expect(placeIn(part, 200)).toBe(2);
+    expect(placeIn(part, 300)).toBeNull();
   });
 });
 
@@ -27,13 +27,13 @@ describe('how fast a queue moves', () => {
   it('is told by two looks', () => {
     const before = look([100, 200, 300, 400]);
 
-    expect(compareLooks(before, [300, 400, 500], 2_000).leavingPerSecond).toBe(1);
-    expect(compareLooks(before, [100, 200, 300, 400], 2_000).leavingPerSecond).toBe(0);
+    expect(compareLooks(before, head([300, 400, 500]), 2_000).leavingPerSecond).toBe(1);
+    expect(compareLooks(before, head([100, 200, 300, 400]), 2_000).leavingPerSecond).toBe(0);
   });
 
   it('is not told by one, nor by two that are far apart', () => {
-    expect(compareLooks(undefined, [1], 0).leavingPerSecond).toBeUndefined();
-    expect(compareLooks(look([1]), [], 61_000).leavingPerSecond).toBeUndefined();
+    expect(compareLooks(undefined, head([1]), 0).leavingPerSecond).toBeUndefined();
+    expect(compareLooks(look([1]), head([]), 61_000).leavingPerSecond).toBeUndefined();
   });
 
   it('says how long a task may have to wait; a queue that stands still is taken for one that was not seen to move', () => {
