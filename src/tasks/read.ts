@@ -37,13 +37,19 @@ export function listRecentTasks(store: Store, limit: number): Promise<TaskState[
   });
 }
 
-/** When a worker's main loop last turned; null for one that is not known any more. */
-export async function readHeardAt(store: Store, workerId: string): Promise<Date | null> {
-  const worker = await store.db.prisma.worker.findUnique({
+export interface SignsOfLife {
+  /** When the worker's main loop last turned. */
+  readonly heardAt: Date;
+  /** Renewed beside the main loop, also while a job blocks that. */
+  readonly leaseExpiresAt: Date;
+}
+
+/** Null for a worker that is not known any more. */
+export function readSignsOfLife(store: Store, workerId: string): Promise<SignsOfLife | null> {
+  return store.db.prisma.worker.findUnique({
     where: { id: workerId },
-    select: { heardAt: true },
+    select: { heardAt: true, leaseExpiresAt: true },
   });
-  return worker?.heardAt ?? null;
 }
 
 export interface QueueHead {

@@ -11,6 +11,8 @@ import {
 import type { TaskView } from '../../src/tasks/view.ts';
 import { cancelled, event, failed, now, pageOf, queued, running, succeeded, taskId } from './views.ts';
 
+const workerOf = (heardAt: string, leaseExpiresAt: Date) => ({ heardAt: new Date(heardAt), leaseExpiresAt });
+
 const hostile = `<script>alert("1")</script><img src=x onerror='alert(2)'>`;
 const noRefresh = '<meta http-equiv="refresh"';
 
@@ -298,11 +300,23 @@ describe('the task page', () => {
   });
 
   test('says when a running task was last heard from, once that is long ago', () => {
-    const heard = (secondsAgo: number) =>
-      renderTaskPage(pageOf(running(), { heardAt: new Date(now.getTime() - 1000 * secondsAgo) }));
+    const heard = (second: string) =>
+      renderTaskPage(pageOf(running(), { worker: workerOf(`2026-03-01T12:00:${second}.000Z`, now) }));
 
-    expect(heard(4)).not.toContain('Last heard from');
-    expect(heard(6)).toContain('Last heard from <time datetime="2026-03-01T12:00:24.000Z">');
+    expect(heard('26')).not.toContain('Last heard from');
+    expect(heard('24')).toContain('Last heard from <time datetime="2026-03-01T12:00:24.000Z">');
+  });
+
+  test('says that another worker takes over only once the lease of a silent one has lapsed', () => {
+    const silentUntil = (leaseExpiresAt: Date) =>
+      renderTaskPage(pageOf(running(), { worker: workerOf('2026-03-01T12:00:10.000Z', leaseExpiresAt) }));
+    const isBusy = 'Its worker is busy and has not reported since.';
+    const takesOver = 'If the worker stays silent, another one takes over.';
+
+    const [live, lapsed] = [silentUntil(new Date(now.getTime() + 10_000)), silentUntil(now)];
+
+    expect([live.includes(isBusy), live.includes(takesOver)]).toEqual([true, false]);
+    expect([lapsed.includes(isBusy), lapsed.includes(takesOver)]).toEqual([false, true]);
   });
 
   test('tells neither rate nor time left of work that stands still', () => {

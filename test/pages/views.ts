@@ -125,7 +125,7 @@ export function pageOf(task: TaskView, changes: Partial<TaskPageView> = {}): Tas
     task,
     history: [event('submitted', 0), event('started', 1)],
     place: null,
-    heardAt: now,
+    worker: { heardAt: now, leaseExpiresAt: now },
     resultLink: undefined,
     now,
     ...changes,

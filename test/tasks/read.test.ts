@@ -128,7 +128,7 @@ describe('the place in the queue', () => {
 
     expect(await new Surroundings(store).waiting(await rowOf(store, id ?? ''))).toEqual({
       place: 1,
-      heardAt: null,
+      worker: null,
     });
   });
 
@@ -154,7 +154,7 @@ describe('of a running task', () => {
 
     expect(await new Surroundings(store).waiting(await rowOf(store, taskId))).toEqual({
       place: null,
-      heardAt: worker.heardAt,
+      worker: { heardAt: worker.heardAt, leaseExpiresAt: worker.leaseExpiresAt },
     });
   });
 
@@ -164,7 +164,7 @@ describe('of a running task', () => {
 
     expect(await new Surroundings(store).waiting(await rowOf(store, taskId))).toEqual({
       place: null,
-      heardAt: null,
+      worker: null,
     });
   });
 });

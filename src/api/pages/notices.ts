@@ -1,7 +1,7 @@
 /** What a person should know about an unfinished task before anything else. */
 import { html } from 'ghtml';
 import { formatNumber } from '../../../public/format.js';
-import type { HistoryEntry } from '../../tasks/read.ts';
+import type { HistoryEntry, SignsOfLife } from '../../tasks/read.ts';
 import type { TaskView } from '../../tasks/view.ts';
 import { time } from './elements.ts';
 
@@ -12,7 +12,7 @@ export interface NoticesView {
   task: TaskView;
   history: HistoryEntry[];
   place: number | null;
-  heardAt: Date | null;
+  worker: SignsOfLife | null;
   now: Date;
 }
 
@@ -28,8 +28,8 @@ function queuedNotices({ task, history, place, now }: NoticesView): string {
   return lastTry(task, history) + (isDue ? placeInQueue(place) : '');
 }
 
-function runningNotices({ task, history, heardAt, now }: NoticesView): string {
-  return (lastEnd(history)?.kind === 'worker_lost' ? lastTry(task, history) : '') + silence(heardAt, now);
+function runningNotices({ task, history, worker, now }: NoticesView): string {
+  return (lastEnd(history)?.kind === 'worker_lost' ? lastTry(task, history) : '') + silence(worker, now);
 }
 
 /** How the last attempt that has ended did so. */
@@ -68,7 +68,12 @@ function placeInQueue(place: number | null): string {
   return html`<p class="notice">${words}</p>`;
 }
 
-function silence(heardAt: Date | null, now: Date): string {
-  if (heardAt === null || now.getTime() - heardAt.getTime() <= silenceMs) return '';
-  return html`<p class="notice warning">Last heard from !${time(heardAt)}. If the worker stays silent, another one takes over.</p>`;
+function silence(worker: SignsOfLife | null, now: Date): string {
+  if (worker === null || now.getTime() - worker.heardAt.getTime() <= silenceMs) return '';
+  // A job that blocks its worker keeps the lease: nobody takes over from it.
+  const words =
+    worker.leaseExpiresAt > now
+      ? 'Its worker is busy and has not reported since.'
+      : 'If the worker stays silent, another one takes over.';
+  return html`<p class="notice warning">Last heard from !${time(worker.heardAt)}. ${words}</p>`;
 }

@@ -5,7 +5,7 @@
 import { html } from 'ghtml';
 import { patienceMs, withoutMeasures } from '../../../public/reports.js';
 import { describeTask, isFinished, stateKey } from '../../../public/task-words.js';
-import type { HistoryEntry } from '../../tasks/read.ts';
+import type { HistoryEntry, SignsOfLife } from '../../tasks/read.ts';
 import type { TaskView } from '../../tasks/view.ts';
 import { bar, time } from './elements.ts';
 import { renderHistory } from './history.ts';
@@ -18,8 +18,8 @@ export interface TaskPageView {
   history: HistoryEntry[];
   /** 1 for the next to start; null where it is not queued or not known. */
   place: number | null;
-  /** When its worker last gave a sign of life. */
-  heardAt: Date | null;
+  /** The last signs of life of the worker that runs it. */
+  worker: SignsOfLife | null;
   resultLink: string | undefined;
   /** For tests; the present by default. */
   now?: Date;

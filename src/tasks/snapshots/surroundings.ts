@@ -2,7 +2,7 @@
  * What a task's page says beyond the row: its history, its place in the queue, and when its worker was
  * last heard from. Read at most once a version or once a second, however many look.
  */
-import { type HistoryEntry, readHeardAt, readHistory } from '../read.ts';
+import { type HistoryEntry, readHistory, readSignsOfLife, type SignsOfLife } from '../read.ts';
 import type { TaskRow } from '../row.ts';
 import type { Store } from '../store.ts';
 import { Memo } from './memo.ts';
@@ -11,8 +11,8 @@ import { QueuePlaces } from './queue-places.ts';
 export interface Waiting {
   /** From 1: how many tasks of the type are taken before this one, itself included. Null unless queued, or far back. */
   readonly place: number | null;
-  /** When the runner's main loop last turned. Null unless running. */
-  readonly heardAt: Date | null;
+  /** Of the worker that runs it. Null unless running. */
+  readonly worker: SignsOfLife | null;
 }
 
 const heardAgeMs = 1_000;
@@ -26,7 +26,7 @@ export class Surroundings {
     maxAgeMs: Number.POSITIVE_INFINITY,
     maxEntries: maxHistories,
   });
-  private readonly heard = new Memo<Date | null>({ maxAgeMs: heardAgeMs, maxEntries: maxWorkers });
+  private readonly heard = new Memo<SignsOfLife | null>({ maxAgeMs: heardAgeMs, maxEntries: maxWorkers });
 
   constructor(store: Store) {
     this.store = store;
@@ -40,9 +40,9 @@ export class Surroundings {
 
   async waiting(task: Pick<TaskRow, 'type' | 'status' | 'updatedAt' | 'workerId'>): Promise<Waiting> {
     const { type, status, workerId, updatedAt } = task;
-    if (status === 'queued') return { place: await this.places.placeOf(type, updatedAt), heardAt: null };
-    if (status !== 'running' || workerId === null) return { place: null, heardAt: null };
-    const heardAt = await this.heard.get(workerId, () => readHeardAt(this.store, workerId));
-    return { place: null, heardAt };
+    if (status === 'queued') return { place: await this.places.placeOf(type, updatedAt), worker: null };
+    if (status !== 'running' || workerId === null) return { place: null, worker: null };
+    const worker = await this.heard.get(workerId, () => readSignsOfLife(this.store, workerId));
+    return { place: null, worker };
   }
 }

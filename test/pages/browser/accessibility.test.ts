@@ -40,7 +40,11 @@ const pages = {
   ),
   running: renderTaskPage(pageOf(running({ message: longWord, unit: longWord }), { history })),
   'running without a total': renderTaskPage(pageOf(running({ total: null, percentDone: 0 }))),
-  silent: renderTaskPage(pageOf(running({ cancelRequested: true }), { heardAt: new Date(0) })),
+  silent: renderTaskPage(
+    pageOf(running({ cancelRequested: true }), {
+      worker: { heardAt: new Date(0), leaseExpiresAt: new Date(0) },
+    }),
+  ),
   succeeded: renderTaskPage(pageOf(succeeded(), { resultLink: '/datasets/1', history })),
   report: renderTaskPage(pageOf(succeeded({ result: { pages: 12, [longWord]: { a: [longWord] } } }))),
   failed: renderTaskPage(pageOf(failed({ error: { code: longWord, message: longWord } }), { history })),
