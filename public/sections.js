@@ -2,11 +2,16 @@
 import { request } from './ask.js';
 import { backoffMs, watchForWake } from './wake.js';
 
-/** Without news for so long, what has no version (place in the queue, last sign of life) is looked up; then less often. */
-const firstQuietMs = 5000;
+/**
+ * Without news for so long, what has no version (place in the queue, last sign of life) is looked up: a
+ * worker counts as silent after 5 s, which a look at just that time would miss.
+ */
+const firstQuietMs = 7000;
+/** From then on, with and without a notice that changes by itself. */
+const noticeMs = 5000;
 const nextQuietMs = 10_000;
 /** Log lines change no state: they appear after this at the latest. */
-const longestMs = 15_000;
+const newsMs = 4000;
 const longestBackoffMs = 10_000;
 
 /**
@@ -46,9 +51,14 @@ export function keepSections(url, view) {
     if (view.hasOutdatedSections)
       return failuresInARow === 0 ? 0 : backoffMs(failuresInARow, longestBackoffMs);
     if (view.isFinished || document.hidden) return Number.POSITIVE_INFINITY;
-    const isFirst = changedAtMs > refreshedAtMs;
-    const quietAtMs = isFirst ? changedAtMs + firstQuietMs : refreshedAtMs + nextQuietMs;
-    return Math.min(quietAtMs, refreshedAtMs + longestMs) - performance.now();
+    const newsAtMs = changedAtMs > refreshedAtMs ? refreshedAtMs + newsMs : Number.POSITIVE_INFINITY;
+    return Math.min(newsAtMs, quietAtMs()) - performance.now();
+  }
+
+  function quietAtMs() {
+    const firstAtMs = changedAtMs + firstQuietMs;
+    if (refreshedAtMs < firstAtMs) return firstAtMs;
+    return refreshedAtMs + (view.hasNotice ? noticeMs : nextQuietMs);
   }
 
   async function refresh() {

@@ -54,6 +54,10 @@ export function createTaskView(root) {
       return shown !== undefined && isFinished(shown);
     },
 
+    get hasNotice() {
+      return root.querySelector('#notices .notice') !== null;
+    },
+
     /** Whether the sections were rendered for another state than the one shown. */
     get hasOutdatedSections() {
       return shown !== undefined && stateKey(shown) !== sectionsState;

@@ -1,0 +1,55 @@
+/** When a task's page looks up what its JSON does not have: by a clock that the tests move. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
+import { hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { eventually } from '../../support/eventually.ts';
+import { event, now, pageOf, running } from '../views.ts';
+import { openTab } from './tab.ts';
+
+describe.skipIf(!hasBrowser)("the sections of a task's page", () => {
+  let browser: Browser;
+
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+
+  afterAll(() => browser.close());
+
+  /** A tab that shows a running task and whose clock stands still. */
+  async function arrange(context: TestContext) {
+    const tab = await openTab(browser, context, { reducedMotion: 'reduce' });
+    const { server, page } = tab;
+    await page.clock.install({ time: now });
+    await page.clock.pauseAt(new Date(now.getTime() + 1000));
+    server.show(pageOf(running()));
+    await page.goto(server.taskUrl);
+    await page.clock.runFor(1000);
+    await eventually(() => server.held === 1);
+    return tab;
+  }
+
+  test('say that the worker is silent 7 s after the last news, and within 5 s that it is not', async (context) => {
+    const { server, page } = await arrange(context);
+    const notice = page.locator('.notice', { hasText: 'Last heard from' });
+    server.showQuietly(pageOf(running(), { worker: { heardAt: new Date(0), leaseExpiresAt: now } }));
+
+    await page.clock.runFor(7000);
+    await notice.waitFor();
+    server.showQuietly(pageOf(running()));
+    await page.clock.runFor(5000);
+
+    await notice.waitFor({ state: 'detached' });
+  });
+
+  test('show log lines within 4 s, also while the task moves on', async (context) => {
+    const { server, page, text } = await arrange(context);
+    await page.clock.runFor(3000);
+    server.show(pageOf(running({ percentDone: 30 }), { history: [event('log', 1, { text: 'line 1' })] }));
+    await text('percent').getByText('30 %').waitFor();
+
+    await page.clock.runFor(1000);
+
+    await page.getByText('line 1', { exact: true }).waitFor();
+    expect(server.asked.filter(({ accept }) => accept === 'html').length).toBe(2);
+  });
+});
