@@ -21,6 +21,7 @@ export type TaskRow = Pick<
   | 'maxAttempts'
   | 'nextAttemptAt'
   | 'workerId'
+  | 'checkpointNo'
   | 'result'
   | 'error'
   | 'cancelRequestedAt'
@@ -52,6 +53,7 @@ const columns: Readonly<Record<keyof TaskRow, string>> = {
   maxAttempts: 'max_attempts',
   nextAttemptAt: 'next_attempt_at',
   workerId: 'worker_id',
+  checkpointNo: 'checkpoint_no',
   result: 'result',
   error: 'error',
   cancelRequestedAt: 'cancel_requested_at',

@@ -124,6 +124,7 @@ export function pageOf(task: TaskView, changes: Partial<TaskPageView> = {}): Tas
   return {
     task,
     history: [event('submitted', 0), event('started', 1)],
+    hasCheckpoint: true,
     place: null,
     worker: { heardAt: now, leaseExpiresAt: now },
     resultLink: undefined,

@@ -7,10 +7,20 @@ import { time } from './elements.ts';
 /** More than this and the older ones are folded away. */
 const shownEntries = 25;
 
+export interface HistoryOptions {
+  /** Another attempt goes on from what was saved. */
+  readonly hasCheckpoint: boolean;
+}
+
+/** What another attempt does. */
+export function wayOn({ hasCheckpoint }: HistoryOptions): string {
+  return hasCheckpoint ? 'goes on from where it was saved' : 'starts again from the beginning';
+}
+
 /** Newest first: where the task stands is at the top, also of a long log. */
-export function renderHistory(history: HistoryEntry[]): string {
+export function renderHistory(history: HistoryEntry[], options: HistoryOptions): string {
   if (history.length === 0) return '';
-  const items = history.map((entry, index) => entryItem(entry, history[index + 1])).reverse();
+  const items = history.map((entry, index) => entryItem(entry, history[index + 1], options)).reverse();
   const earlier = items.slice(shownEntries);
   return html`<h2>History</h2>
 !${entryList(items.slice(0, shownEntries), items.length)}
@@ -21,18 +31,23 @@ function entryList(items: string[], start: number): string {
   return html`<ol class="history" reversed start="${start}">!${items}</ol>`;
 }
 
-function entryItem(entry: HistoryEntry, next: HistoryEntry | undefined): string {
+function entryItem(entry: HistoryEntry, next: HistoryEntry | undefined, options: HistoryOptions): string {
   const detail = readDetail(entry.detail);
   // A code that only repeats what happened helps nobody.
   const code =
     detail.code === undefined || detail.code === entry.kind || entry.kind === 'cancelled'
       ? ''
       : html` <small><code>${detail.code}</code></small>`;
-  return html`<li data-kind="${entry.kind}">!${time(entry.at)} <span class="what">!${sentence(entry, detail, next)}!${code}</span></li>`;
+  return html`<li data-kind="${entry.kind}">!${time(entry.at)} <span class="what">!${sentence(entry, detail, next, options)}!${code}</span></li>`;
 }
 
 /** HTML. */
-function sentence(entry: HistoryEntry, detail: Detail, next: HistoryEntry | undefined): string {
+function sentence(
+  entry: HistoryEntry,
+  detail: Detail,
+  next: HistoryEntry | undefined,
+  options: HistoryOptions,
+): string {
   const { message, reason } = detail;
   switch (entry.kind) {
     case 'submitted':
@@ -42,9 +57,9 @@ function sentence(entry: HistoryEntry, detail: Detail, next: HistoryEntry | unde
     case 'retrying':
       return html`${failedTry(detail)}${message === undefined ? '' : `: ${message}`}!${nextTry(detail)}`;
     case 'handed_back':
-      return html`Handed back to the queue${because(reason ?? message)}; it goes on from where it was saved`;
+      return html`Handed back to the queue${because(reason ?? message)}; it ${wayOn(options)}`;
     case 'worker_lost':
-      return html`${message ?? `The worker died${because(reason)}`}!${isEndOf(entry, next) ? '' : goesOn(detail)}`;
+      return html`${message ?? `The worker died${because(reason)}`}!${isEndOf(entry, next) ? '' : goesOn(detail, options)}`;
     case 'cancel_requested':
       return 'Cancelling was requested';
     case 'cancelled':
@@ -69,8 +84,8 @@ function isEndOf(entry: HistoryEntry, next: HistoryEntry | undefined): boolean {
   return next?.attempt === entry.attempt && (next.kind === 'failed' || next.kind === 'cancelled');
 }
 
-function goesOn(detail: Detail): string {
-  return html`; the task goes on from where it was saved!${nextTry(detail)}`;
+function goesOn(detail: Detail, options: HistoryOptions): string {
+  return html`; the task ${wayOn(options)}!${nextTry(detail)}`;
 }
 
 function failedTry({ failures, maxAttempts }: Detail): string {

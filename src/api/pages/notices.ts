@@ -4,6 +4,7 @@ import { formatNumber } from '../../../public/format.js';
 import type { HistoryEntry, SignsOfLife } from '../../tasks/read.ts';
 import type { TaskView } from '../../tasks/view.ts';
 import { time } from './elements.ts';
+import { wayOn } from './history.ts';
 
 /** A running task from which nobody has heard for so long is worth a word. */
 const silenceMs = 5000;
@@ -11,6 +12,7 @@ const silenceMs = 5000;
 export interface NoticesView {
   task: TaskView;
   history: HistoryEntry[];
+  hasCheckpoint: boolean;
   place: number | null;
   worker: SignsOfLife | null;
   now: Date;
@@ -22,14 +24,16 @@ export function renderNotices(view: NoticesView): string {
   return '';
 }
 
-function queuedNotices({ task, history, place, now }: NoticesView): string {
+function queuedNotices(view: NoticesView): string {
+  const { task, place, now } = view;
   // It has no place in the queue before the time of its next try.
   const isDue = task.nextAttemptAt === null || new Date(task.nextAttemptAt) <= now;
-  return lastTry(task, history) + (isDue ? placeInQueue(place) : '');
+  return lastTry(view) + (isDue ? placeInQueue(place) : '');
 }
 
-function runningNotices({ task, history, worker, now }: NoticesView): string {
-  return (lastEnd(history)?.kind === 'worker_lost' ? lastTry(task, history) : '') + silence(worker, now);
+function runningNotices(view: NoticesView): string {
+  const { history, worker, now } = view;
+  return (lastEnd(history)?.kind === 'worker_lost' ? lastTry(view) : '') + silence(worker, now);
 }
 
 /** How the last attempt that has ended did so. */
@@ -37,16 +41,17 @@ function lastEnd(history: HistoryEntry[]): HistoryEntry | undefined {
   return history.findLast(({ kind }) => ['retrying', 'handed_back', 'worker_lost', 'retried'].includes(kind));
 }
 
-function lastTry(task: TaskView, history: HistoryEntry[]): string {
+function lastTry(view: NoticesView): string {
+  const { task, history } = view;
   const end = lastEnd(history);
-  if (end?.kind === 'worker_lost') return lostWorker(task, end);
-  if (end?.kind === 'handed_back') return handedBack;
+  if (end?.kind === 'worker_lost') return lostWorker(view, end);
+  if (end?.kind === 'handed_back') return handedBack(view);
   // A long log may have pushed the event out of the history that is shown: the row still knows.
   return task.failures > 0 ? failedTry(task) : '';
 }
 
-function lostWorker(task: TaskView, lost: HistoryEntry): string {
-  return html`<p class="notice warning" data-announce>The worker that ran this task died; it goes on from where it was saved. <br><span class="when">Lost at !${time(lost.at)}.</span>!${nextTry(task)}</p>`;
+function lostWorker(view: NoticesView, lost: HistoryEntry): string {
+  return html`<p class="notice warning" data-announce>The worker that ran this task died; it ${wayOn(view)}. <br><span class="when">Lost at !${time(lost.at)}.</span>!${nextTry(view.task)}</p>`;
 }
 
 function failedTry(task: TaskView): string {
@@ -59,8 +64,10 @@ function nextTry({ nextAttemptAt }: TaskView): string {
   return nextAttemptAt === null ? '' : html` <br>Next try: !${time(new Date(nextAttemptAt))}`;
 }
 
-const handedBack =
-  '<p class="notice" data-announce>The service was stopped while this task ran. Nothing is lost: it goes on from where it was saved.</p>';
+function handedBack(view: NoticesView): string {
+  const words = view.hasCheckpoint ? `Nothing is lost: it ${wayOn(view)}.` : `It ${wayOn(view)}.`;
+  return html`<p class="notice" data-announce>The service was stopped while this task ran. ${words}</p>`;
+}
 
 function placeInQueue(place: number | null): string {
   if (place === null) return '';

@@ -16,6 +16,8 @@ import { renderOutcome } from './result.ts';
 export interface TaskPageView {
   task: TaskView;
   history: HistoryEntry[];
+  /** Another attempt goes on from what was saved; without it, it begins at the beginning. */
+  hasCheckpoint: boolean;
   /** 1 for the next to start; null where it is not queued or not known. */
   place: number | null;
   /** The last signs of life of the worker that runs it. */
@@ -29,7 +31,7 @@ export interface TaskPageView {
 const refreshSeconds = 2;
 
 export function renderTaskPage(view: TaskPageView): string {
-  const { task, history, now = new Date() } = view;
+  const { task, history, hasCheckpoint, now = new Date() } = view;
   const silentMs = Math.max(0, now.getTime() - Date.parse(task.updatedAt));
   const words = describeTask(silentMs < patienceMs(task) ? task : withoutMeasures(task));
   const main = html`
@@ -46,7 +48,7 @@ export function renderTaskPage(view: TaskPageView): string {
 !${section('actions', actions(task))}
 </div>
 !${section('outcome', renderOutcome(task, view.resultLink))}
-!${section('history', renderHistory(history))}
+!${section('history', renderHistory(history, { hasCheckpoint }))}
 !${section('about', about(task))}`;
   return renderDocument({
     title: words.documentTitle,

@@ -121,6 +121,10 @@ async function sendTaskPage(
     Promise.all([surroundings.history(snapshot.id, snapshot.version), surroundings.waiting(snapshot.answer)]),
   );
   const task = viewOf(snapshot.answer);
+  const { hasCheckpoint } = snapshot.answer;
   reply.header('vary', 'Accept, Prefer');
-  return sendPage(reply, renderTaskPage({ task, history, ...waiting, resultLink: task.links.result }));
+  return sendPage(
+    reply,
+    renderTaskPage({ task, history, hasCheckpoint, ...waiting, resultLink: task.links.result }),
+  );
 }

@@ -19,6 +19,8 @@ export interface TaskAnswer extends Prospect {
   readonly type: string;
   readonly updatedAt: Date;
   readonly workerId: string | null;
+  /** Another attempt goes on from there. */
+  readonly hasCheckpoint: boolean;
   /** Made when the first poll asks, and again after a second: the time to ask again changes by itself. */
   poll: PollHeaders | undefined;
 }
@@ -58,6 +60,7 @@ export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
     type: row.type,
     updatedAt: row.updatedAt,
     workerId: row.workerId,
+    hasCheckpoint: row.checkpointNo > 0,
     nextAttemptMs: row.nextAttemptAt?.getTime() ?? null,
     startedMs: row.startedAt?.getTime() ?? null,
     etaSeconds: hasReachedTotal(view) ? 0 : view.etaSeconds,

@@ -1,0 +1,116 @@
+/** What a task's page says of an unfinished task before anything else, and in its history. */
+import { expect, test } from 'vitest';
+import { renderTaskPage } from '../../src/api/pages/index.ts';
+import { event, failed, now, pageOf, queued, running, succeeded } from './views.ts';
+
+const workerOf = (heardAt: string, leaseExpiresAt: Date) => ({ heardAt: new Date(heardAt), leaseExpiresAt });
+
+test('says the place in the queue', () => {
+  expect(renderTaskPage(pageOf(queued(), { place: 1 }))).toContain('Next in the queue');
+  expect(renderTaskPage(pageOf(queued(), { place: 1200 }))).toContain('Number 1,200 in the queue');
+});
+
+test('says what failed and when the next try is', () => {
+  const page = renderTaskPage(
+    pageOf(
+      queued({
+        attempt: 1,
+        failures: 1,
+        nextAttemptAt: '2026-03-01T12:00:40.000Z',
+        error: { code: 'read_failed', message: 'The file could not be read.' },
+      }),
+      {
+        history: [
+          event('submitted', 0),
+          event('started', 1),
+          event('retrying', 1, { failures: 1, maxAttempts: 3 }),
+        ],
+      },
+    ),
+  );
+
+  expect(page).toContain('Try 1 of 3 failed: The file could not be read.');
+  expect(page).toContain('Next try: <time datetime="2026-03-01T12:00:40.000Z">');
+});
+
+test('says that the worker died until the task has ended', () => {
+  const history = [event('submitted', 0), event('started', 1), event('worker_lost', 1), event('started', 2)];
+  const words = 'The worker that ran this task died; it goes on from where it was saved.';
+
+  expect(renderTaskPage(pageOf(queued({ attempt: 1 }), { history }))).toContain(words);
+  expect(renderTaskPage(pageOf(running({ attempt: 2 }), { history }))).toContain(words);
+  expect(renderTaskPage(pageOf(succeeded({ attempt: 2 }), { history }))).not.toContain(words);
+});
+
+test('says so too where the loss counted as a failed try, with the time of the next', () => {
+  const task = queued({ attempt: 1, failures: 1, nextAttemptAt: '2026-03-01T12:00:40.000Z' });
+  const page = renderTaskPage(pageOf(task, { history: [event('started', 1), event('worker_lost', 1)] }));
+
+  expect(page).toContain('The worker that ran this task died');
+  expect(page).toContain('Next try: <time datetime="2026-03-01T12:00:40.000Z">');
+  expect(page).not.toContain('Try 1 of 3 failed');
+});
+
+test('does not say that a lost task goes on where it has failed', () => {
+  const lost = { code: 'worker_lost', message: 'The worker that ran it was lost (SIGKILL)' };
+  const history = [event('started', 3), event('worker_lost', 3, lost), event('failed', 3, lost)];
+
+  const page = renderTaskPage(pageOf(failed(), { history }));
+
+  expect(page).toContain('The worker that ran it was lost (SIGKILL)</span>');
+  expect(page).not.toContain('goes on from where it was saved');
+});
+
+test('says that a task goes on that was handed back', () => {
+  const history = [event('started', 1), event('handed_back', 1)];
+
+  expect(renderTaskPage(pageOf(queued({ attempt: 1 }), { history }))).toContain('Nothing is lost');
+  expect(renderTaskPage(pageOf(running({ attempt: 2 }), { history }))).not.toContain('Nothing is lost');
+});
+
+test('does not blame an old loss for a later failure', () => {
+  const history = [event('worker_lost', 1), event('started', 2), event('retrying', 2)];
+
+  expect(renderTaskPage(pageOf(queued({ attempt: 2, failures: 1 }), { history }))).not.toContain(
+    'The worker that ran this task died',
+  );
+});
+
+test('says when a running task was last heard from, once that is long ago', () => {
+  const heard = (second: string) =>
+    renderTaskPage(pageOf(running(), { worker: workerOf(`2026-03-01T12:00:${second}.000Z`, now) }));
+
+  expect(heard('26')).not.toContain('Last heard from');
+  expect(heard('24')).toContain('Last heard from <time datetime="2026-03-01T12:00:24.000Z">');
+});
+
+test('says that another worker takes over only once the lease of a silent one has lapsed', () => {
+  const silentUntil = (leaseExpiresAt: Date) =>
+    renderTaskPage(pageOf(running(), { worker: workerOf('2026-03-01T12:00:10.000Z', leaseExpiresAt) }));
+  const isBusy = 'Its worker is busy and has not reported since.';
+  const takesOver = 'If the worker stays silent, another one takes over.';
+
+  const [live, lapsed] = [silentUntil(new Date(now.getTime() + 10_000)), silentUntil(now)];
+
+  expect([live.includes(isBusy), live.includes(takesOver)]).toEqual([true, false]);
+  expect([lapsed.includes(isBusy), lapsed.includes(takesOver)]).toEqual([false, true]);
+});
+
+test('promises what was saved only where something was', () => {
+  const saidOf = (kind: string) =>
+    renderTaskPage(
+      pageOf(queued({ attempt: 1 }), {
+        hasCheckpoint: false,
+        history: [event('started', 1), event(kind, 1)],
+      }),
+    );
+  const [lost, handedBack] = [saidOf('worker_lost'), saidOf('handed_back')];
+
+  expect(lost).toContain('The worker that ran this task died; it starts again from the beginning.');
+  expect(lost).toContain('the task starts again from the beginning');
+  expect(handedBack).toContain(
+    'The service was stopped while this task ran. It starts again from the beginning.',
+  );
+  expect(handedBack).toContain('Handed back to the queue; it starts again from the beginning');
+  expect(lost + handedBack).not.toMatch(/saved|Nothing is lost/);
+});
