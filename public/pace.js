@@ -12,6 +12,8 @@ const shortestPlainMs = 1000;
 const longestPlainMs = 5000;
 /** A hidden page holds no question, as it may be one of many. Its title is kept up to date like this. */
 const hiddenMs = 15_000;
+/** What is over may be retried or deleted by somebody else: a look now and then, as long as the page can be seen. */
+const overMs = 15_000;
 /** After an outage of any length the page is back this soon. */
 const longestBackoffMs = 5000;
 /** A service in trouble may ask for more time, but not for so much that the page seems dead. */
@@ -39,7 +41,7 @@ export class Pace {
   /**
    * @param {Reply<unknown>} reply
    * @param {{ asked: 'plainly' | 'to wait' | 'no slot', tookMs: number, isOver: boolean }} question
-   *   `no slot`: plainly, though it might have been held; `isOver`: there is nothing left to ask for
+   *   `no slot`: plainly, though it might have been held; `isOver`: no news is expected
    * @returns {number} milliseconds until the next question; `Infinity` for when something wakes the page
    */
   restAfter(reply, question) {
@@ -69,7 +71,7 @@ export class Pace {
     this.#isSure = true;
     this.#failuresInARow = 0;
     if (reply.wasHeld) this.#heldInVain = 0;
-    if (isOver) return Number.POSITIVE_INFINITY;
+    if (isOver) return document.hidden ? Number.POSITIVE_INFINITY : overMs;
     if (document.hidden) return Math.max(hiddenMs, Math.min(reply.retryAfterMs, longestRetryAfterMs));
     const isWorthWaiting =
       asked === 'to wait' ? wasWorthWaiting(reply, tookMs) : asked === 'plainly' && !this.#isPlain;

@@ -20,7 +20,7 @@ import { pause, watchForWake } from './wake.js';
  * @template State
  * @typedef {object} PollOptions
  * @property {(body: any) => body is State} isState
- * @property {(state: State) => boolean} isFinished then nothing is asked until the page is looked at anew
+ * @property {(state: State) => boolean} isFinished then it is asked seldom, and nothing is held
  * @property {number} spacingMs the shortest time from one question to the next
  */
 
@@ -38,7 +38,7 @@ export async function* poll(url, { isState, isFinished, spacingMs }) {
 
   while (true) {
     const askedAtMs = performance.now();
-    const { reply, asked } = await askOnce({ url, etag, isState, waitSeconds: 0 }, pace.mayHold);
+    const { reply, asked } = await askOnce({ url, etag, isState, waitSeconds: 0 }, pace.mayHold && !isOver);
     const news = newsIn(reply);
     if (news) {
       etag = news.etag;

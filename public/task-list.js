@@ -23,6 +23,10 @@ export function createTaskList(list) {
   }
 
   return {
+    get ids() {
+      return [...rows.keys()];
+    },
+
     /** The ids of those that are unfinished. */
     get unfinished() {
       return [...rows].filter(([, { isFinished }]) => !isFinished).map(([id]) => id);
@@ -34,6 +38,14 @@ export function createTaskList(list) {
      */
     update(tasks) {
       for (const task of tasks) rows.get(task.id)?.show(task);
+    },
+
+    /**
+     * Takes out those that are not there any more.
+     * @param {string[]} ids
+     */
+    remove(ids) {
+      for (const id of ids) drop(id);
     },
 
     /**
@@ -49,13 +61,15 @@ export function createTaskList(list) {
         else list.insertBefore(element, place);
       }
       const kept = new Set(tasks.map(({ id }) => id));
-      for (const [id, { element }] of rows) {
-        if (kept.has(id)) continue;
-        rows.delete(id);
-        element.remove();
-      }
+      for (const id of rows.keys()) if (!kept.has(id)) drop(id);
     },
   };
+
+  /** @param {string} id */
+  function drop(id) {
+    rows.get(id)?.element.remove();
+    rows.delete(id);
+  }
 
   /** @param {ListedTask} task */
   function add({ id, title, createdAt, links }) {

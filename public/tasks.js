@@ -1,4 +1,4 @@
-/** Makes a list of tasks on any page move, until all of them are finished. */
+/** Makes a list of tasks on any page move. */
 import { createConnectionLine } from './connection.js';
 import { find } from './dom.js';
 import { localiseTimes } from './local-times.js';
@@ -18,23 +18,39 @@ if (element instanceof HTMLElement) void follow(element);
 /** @param {HTMLElement} element */
 async function follow(element) {
   const list = createTaskList(element);
-  const ids = list.unfinished;
-  if (ids.length === 0) return;
   const connection = createConnectionLine(find(document, '[data-connection]', HTMLElement));
+  while (list.ids.length > 0 && (await followSome(list, connection)));
+}
+
+/**
+ * Follows those that are unfinished or, where there are none, all: somebody may retry one. Each answer has
+ * the results of the finished ones in it, which would be much to be told with every step of another.
+ * @param {ReturnType<typeof createTaskList>} list
+ * @param {ReturnType<typeof createConnectionLine>} connection
+ * @returns {Promise<boolean>} whether there are others to follow now
+ */
+async function followSome(list, connection) {
+  const isOver = list.unfinished.length === 0;
+  const ids = isOver ? list.ids : list.unfinished;
   const options = { isState: isListOfTasks, isFinished: areFinished, spacingMs };
   for await (const answer of poll(`/tasks?ids=${ids.join(',')}`, options)) {
-    if (answer.kind === 'changed') list.update(answer.state.tasks);
+    if (answer.kind === 'changed') {
+      list.update(answer.state.tasks);
+      list.remove(answer.state.unknown);
+    }
     if (answer.kind === 'changed' || answer.kind === 'unchanged') connection.heard();
     else connection.troubled(answer.kind);
+    if (isOver !== (list.unfinished.length === 0)) return true;
   }
+  return false;
 }
 
 /**
  * @param {any} body
- * @returns {body is { tasks: ListedTask[] }}
+ * @returns {body is { tasks: ListedTask[], unknown: string[] }}
  */
 function isListOfTasks(body) {
-  return Array.isArray(body?.tasks) && body.tasks.every(isTask);
+  return Array.isArray(body?.tasks) && body.tasks.every(isTask) && Array.isArray(body.unknown);
 }
 
 /** @param {{ tasks: ListedTask[] }} list */

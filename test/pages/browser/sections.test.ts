@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { hasBrowser, launchBrowser } from '../../support/browser.ts';
 import { eventually } from '../../support/eventually.ts';
-import { event, now, pageOf, running } from '../views.ts';
+import { event, now, pageOf, running, succeeded } from '../views.ts';
 import { openTab } from './tab.ts';
 
 describe.skipIf(!hasBrowser)("the sections of a task's page", () => {
@@ -23,8 +23,10 @@ describe.skipIf(!hasBrowser)("the sections of a task's page", () => {
     await page.clock.pauseAt(new Date(now.getTime() + 1000));
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
-    await page.clock.runFor(1000);
-    await eventually(() => server.held === 1);
+    await eventually(async () => {
+      await page.clock.runFor(100);
+      return server.held === 1;
+    });
     return tab;
   }
 
@@ -39,6 +41,23 @@ describe.skipIf(!hasBrowser)("the sections of a task's page", () => {
     await page.clock.runFor(5000);
 
     await notice.waitFor({ state: 'detached' });
+  });
+
+  test('learn within 15 s that a finished task was retried or deleted elsewhere', async (context) => {
+    const { server, page, text } = await arrange(context);
+    server.show(pageOf(succeeded()));
+    await text('status').getByText('Finished').waitFor();
+
+    server.show(pageOf(running({ attempt: 2, percentDone: 40 })));
+    await page.clock.runFor(15_000);
+    await text('percent').getByText('40 %').waitFor();
+    server.show(pageOf(succeeded({ attempt: 2 })));
+    await page.clock.runFor(1000);
+    await text('status').getByText('Finished').waitFor();
+    server.outage = 'gone';
+    await page.clock.runFor(15_000);
+
+    await page.getByText('This task is no longer here').waitFor();
   });
 
   test('show log lines within 4 s, also while the task moves on', async (context) => {

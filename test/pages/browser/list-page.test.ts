@@ -1,0 +1,64 @@
+/** The list of tasks on a page whose clock the tests move, on the API without runners. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
+import { cancelTask } from '../../../src/tasks/cancel.ts';
+import { retryTask } from '../../../src/tasks/retry.ts';
+import { startApi, type TestApi } from '../../support/api.ts';
+import { complaintsOf, hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { eventually } from '../../support/eventually.ts';
+import { newTask, remove, succeed } from '../../support/polls.ts';
+
+describe.skipIf(!hasBrowser)('the list of tasks', () => {
+  let api: TestApi;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    api = await startApi();
+    browser = await launchBrowser();
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    await api.close();
+  });
+
+  async function openList({ onTestFinished }: TestContext) {
+    const page = await browser.newPage();
+    const complaints = complaintsOf(page);
+    onTestFinished(async () => {
+      await page.close();
+      expect(complaints).toEqual([]);
+    });
+    await page.clock.install();
+    const firstAnswer = page.waitForResponse(/ids=/);
+    await page.goto(`${api.url}/tasks`);
+    await firstAnswer;
+    return { page, row: (id: string) => page.locator(`[data-task="${id}"]`) };
+  }
+
+  test('learns that finished tasks were retried or deleted elsewhere', async (context) => {
+    const [retried, deleted] = [await newTask(api), await newTask(api)];
+    await cancelTask(api.store, retried);
+    await succeed(api.store, deleted);
+    const { page, row } = await openList(context);
+
+    await retryTask(api.store, retried, 'checkpoint');
+    await remove(api.store, deleted);
+
+    await eventually(async () => {
+      await page.clock.runFor(3000);
+      return (await row(retried).getByText('Waiting to start').count()) === 1;
+    });
+    await row(deleted).waitFor({ state: 'detached' });
+  });
+
+  test('loses the row of a task that is deleted while others are followed', async (context) => {
+    const [kept, deleted] = [await newTask(api), await newTask(api)];
+    const { row } = await openList(context);
+
+    await remove(api.store, deleted);
+
+    await row(deleted).waitFor({ state: 'detached' });
+    expect(await row(kept).count()).toBe(1);
+  });
+});
