@@ -19,14 +19,14 @@ const graceMs = 4000;
  *
  * @template State
  * @typedef {(
- *   | { kind: 'changed', state: State, etag: string, wasHeld: boolean, readMs: number, retryAfterMs: number }
+ *   | { kind: 'changed', state: State, etag: string, wasHeld: boolean, readMs: number, size: number, retryAfterMs: number }
  *   | { kind: 'unchanged', wasHeld: boolean, retryAfterMs: number }
  *   | { kind: 'unavailable', retryAfterMs: number, ageMs?: number, remembered?: { state: State, etag: string } }
  *   | { kind: 'lost' | 'gone' | 'signed-out', retryAfterMs: number }
  *   | { kind: 'crowded', retryAfterMs: number }
  *   | { kind: 'interrupted', retryAfterMs: number }
  * )} Reply
- * `wasHeld`: the server knows how to wait. `readMs`: how long the body took to arrive.
+ * `wasHeld`: the server knows how to wait. `readMs`: how long the body took to arrive; `size`: its characters.
  */
 
 /**
@@ -92,7 +92,9 @@ async function replyOf(response, isState) {
   }
   if (response.status === 401) return { kind: 'signed-out', retryAfterMs };
   const startedAtMs = performance.now();
-  const body = await response.json().catch(() => undefined);
+  const text = await response.text();
+  const readMs = performance.now() - startedAtMs;
+  const body = parse(text);
   if (response.ok && isState(body)) {
     const etag = response.headers.get('etag') ?? '';
     if (ageMs !== undefined)
@@ -102,11 +104,24 @@ async function replyOf(response, isState) {
       state: body,
       etag,
       wasHeld,
-      readMs: performance.now() - startedAtMs,
+      readMs,
+      size: text.length,
       retryAfterMs,
     };
   }
   return { kind: refusalOf(response.status, String(body?.type)), retryAfterMs };
+}
+
+/**
+ * @param {string} text
+ * @returns {any} undefined for what is no JSON
+ */
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import { localiseTimes } from './local-times.js';
 import { poll } from './poll.js';
 import { createTaskList } from './task-list.js';
 
-/** One answer has all tasks in it. */
+/** One answer has all tasks in it: a large one is followed by a longer rest. */
 const spacingMs = 1000;
 
 /** @typedef {import('./group-words.js').Group & { tasks: import('./task-list.js').ListedTask[] }} GroupState */

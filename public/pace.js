@@ -18,6 +18,9 @@ const overMs = 15_000;
 const longestBackoffMs = 5000;
 /** A service in trouble may ask for more time, but not for so much that the page seems dead. */
 const longestRetryAfterMs = 30_000;
+/** A large answer, as of a group of hundreds, comes with each change of any task: it is paid for by a rest. */
+const charactersPerMs = 50;
+const longestSizeMs = 10_000;
 /** For how long nothing is held where too many wait, or where something between cuts held questions off. */
 const plainMs = 30_000;
 
@@ -75,9 +78,9 @@ export class Pace {
     if (document.hidden) return Math.max(hiddenMs, Math.min(reply.retryAfterMs, longestRetryAfterMs));
     const isWorthWaiting =
       asked === 'to wait' ? wasWorthWaiting(reply, tookMs) : asked === 'plainly' && !this.#isPlain;
-    // A slow line is not filled with answers.
-    if (isWorthWaiting) return reply.kind === 'changed' ? reply.readMs : 0;
-    return Math.min(Math.max(reply.retryAfterMs, shortestPlainMs), longestPlainMs);
+    const leastMs = reply.kind === 'changed' ? restOf(reply) : 0;
+    if (isWorthWaiting) return leastMs;
+    return Math.max(leastMs, Math.min(Math.max(reply.retryAfterMs, shortestPlainMs), longestPlainMs));
   }
 
   get #isPlain() {
@@ -99,6 +102,14 @@ export class Pace {
  */
 export function isUnclear(reply, { asked }) {
   return (reply.kind === 'lost' || reply.kind === 'unavailable') && asked === 'to wait';
+}
+
+/**
+ * Neither a slow line is filled with answers nor a fast one.
+ * @param {{ readMs: number, size: number }} reply
+ */
+function restOf({ readMs, size }) {
+  return Math.max(readMs, Math.min(longestSizeMs, size / charactersPerMs));
 }
 
 /**

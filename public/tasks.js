@@ -6,7 +6,7 @@ import { poll } from './poll.js';
 import { createTaskList } from './task-list.js';
 import { isFinished, isTask } from './task-words.js';
 
-/** One answer has all tasks in it. */
+/** One answer has all tasks in it: a large one is followed by a longer rest. */
 const spacingMs = 1000;
 
 /** @typedef {import('./task-list.js').ListedTask} ListedTask */

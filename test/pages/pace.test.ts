@@ -1,0 +1,46 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Pace } from '../../public/pace.js';
+
+beforeEach(() => {
+  vi.stubGlobal('document', { hidden: false });
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+const news = {
+  kind: 'changed',
+  state: {},
+  etag: '"1"',
+  wasHeld: true,
+  readMs: 20,
+  retryAfterMs: 1000,
+} as const;
+
+describe('after news', () => {
+  const restAfter = (size: number, asked: 'to wait' | 'plainly' = 'to wait') =>
+    new Pace().restAfter({ ...news, size }, { asked, tookMs: 5000, isOver: false });
+
+  test('of one task the next question follows as soon as the line is free', () => {
+    expect(restAfter(900)).toBe(20);
+  });
+
+  test('of many tasks it waits until 50 kB/s are not exceeded', () => {
+    expect(restAfter(90_000)).toBe(1800);
+    expect(restAfter(90_000, 'plainly')).toBe(1800);
+  });
+
+  test('of very many it waits for 10 s', () => {
+    expect(restAfter(900_000)).toBe(10_000);
+  });
+});
+
+test('what is over is asked for every 15 s, and by a hidden page not at all', () => {
+  const question = { asked: 'plainly', tookMs: 10, isOver: true } as const;
+
+  expect(new Pace().restAfter({ ...news, size: 900 }, question)).toBe(15_000);
+  vi.stubGlobal('document', { hidden: true });
+
+  expect(new Pace().restAfter({ ...news, size: 900 }, question)).toBe(Number.POSITIVE_INFINITY);
+});
