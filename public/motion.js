@@ -4,7 +4,8 @@
  * Nothing is predicted. The worker's rate would tell where the task probably is by now, but it may slow
  * down or end its attempt meanwhile, and a bar that was ahead of it would have to stand still or go back.
  * So the page goes from what it shows to the newest state that it knows, in about the time until the next
- * one: it is never past what is true, at the price of being some tenths of a second behind.
+ * one: it is never past what is true, at the price of being behind by as much as news is apart. At the end
+ * of the work it catches up at once.
  */
 
 /**
@@ -15,9 +16,15 @@
 
 /** As often as workers write, at first; then as often as news has come. */
 const usualIntervalMs = 500;
-const longestIntervalMs = 2000;
+/** Of what comes less often the page would show too little for too long. */
+const longestIntervalMs = 12_000;
+/** Rarer news is believed soon, as the bar stands still meanwhile; more frequent news, slowly. */
+const weightOfLonger = 0.7;
+const weightOfShorter = 0.3;
 /** Longer than the interval by this: news that is a little late finds the bar still moving. */
 const stretch = 1.25;
+/** A jump to the end would look like another task. */
+const endMs = 300;
 /** Numbers that change more often than that cannot be read. */
 const numberMs = 100;
 /** Below that a timer could not tell it from the next frame. */
@@ -51,7 +58,7 @@ export function createMotion(show, { stepPercent }) {
 
   return {
     /**
-     * Shows a position at once: the first, a last, one of another attempt.
+     * Shows a position at once: the first, one of another attempt.
      * @param {Position} to
      */
     jump(to) {
@@ -67,17 +74,39 @@ export function createMotion(show, { stepPercent }) {
      * @param {Position} to
      */
     moveTo(to) {
-      const nowMs = performance.now();
-      const isStill = movedAtMs < seenAtMs || document.hidden || stillness.matches;
-      if (movedAtMs > 0) intervalMs += 0.3 * (Math.min(nowMs - movedAtMs, longestIntervalMs) - intervalMs);
-      movedAtMs = nowMs;
-      const from = position ?? to;
-      way = { from, to: forward(from, to), startMs: nowMs, ms: stretch * intervalMs };
-      moving.add(motion);
-      if (isStill) finish();
-      else schedule(0);
+      if (movedAtMs > 0) learn(performance.now() - movedAtMs);
+      go(to, stretch * intervalMs);
+    },
+
+    /**
+     * Moves on to where the attempt has ended.
+     * @param {Position} to
+     */
+    endAt(to) {
+      go(to, endMs);
     },
   };
+
+  /** @param {number} ms since the news before */
+  function learn(ms) {
+    const differenceMs = Math.min(ms, longestIntervalMs) - intervalMs;
+    intervalMs += (differenceMs > 0 ? weightOfLonger : weightOfShorter) * differenceMs;
+  }
+
+  /**
+   * @param {Position} to
+   * @param {number} ms
+   */
+  function go(to, ms) {
+    const nowMs = performance.now();
+    const isStill = movedAtMs < seenAtMs || document.hidden || stillness.matches;
+    movedAtMs = nowMs;
+    const from = position ?? to;
+    way = { from, to: forward(from, to), startMs: nowMs, ms };
+    moving.add(motion);
+    if (isStill) finish();
+    else schedule(0);
+  }
 
   /**
    * @param {number} atMs

@@ -7,7 +7,7 @@
 import { find, setBar, setText } from './dom.js';
 import { localiseTimes } from './local-times.js';
 import { createMotion } from './motion.js';
-import { describeRow, isOlder, movesOn } from './task-words.js';
+import { describeRow, endsIn, isOlder, movesOn } from './task-words.js';
 
 /** @typedef {Task & { createdAt: string, links: { html: string } }} ListedTask */
 
@@ -114,7 +114,8 @@ function createRow(element) {
       shown = task;
       if (element.dataset.status !== task.status) element.dataset.status = task.status;
       const position = { percent: task.percentDone, done: null };
-      if (!before || !movesOn(before, task)) motion.jump(position);
+      if (before && endsIn(before, task)) motion.endAt(position);
+      else if (!before || !movesOn(before, task)) motion.jump(position);
       else if (before.percentDone !== task.percentDone) motion.moveTo(position);
     },
   };

@@ -9,7 +9,7 @@ import { find, setBar, setText } from './dom.js';
 import { localiseTimes } from './local-times.js';
 import { createMotion } from './motion.js';
 import { createReports, withoutMeasures } from './reports.js';
-import { describeTask, isFinished, isOlder, movesOn, stateKey } from './task-words.js';
+import { describeTask, endsIn, isFinished, isOlder, movesOn, stateKey } from './task-words.js';
 
 /** A twentieth of a percent of the widest bar is a third of a pixel. */
 const stepPercent = 0.05;
@@ -47,6 +47,7 @@ export function createTaskView(root) {
       textsAtMs = 0;
       const next = { percent: task.percentDone, done: task.done };
       if (before && movesOn(before, task)) motion.moveTo(next);
+      else if (before && endsIn(before, task)) motion.endAt(next);
       else motion.jump(next);
     },
 

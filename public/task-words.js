@@ -117,6 +117,16 @@ export function movesOn(state, next) {
   return isSameRun && hasKnownShare(state) === hasKnownShare(next);
 }
 
+/**
+ * Whether one state's work has ended in the next, as far as both say.
+ * @param {Task} state
+ * @param {Task} next
+ */
+export function endsIn(state, next) {
+  const isSameRun = state.status === 'running' && state.attempt === next.attempt;
+  return isSameRun && isFinished(next) && hasKnownShare(state);
+}
+
 /** @param {Pick<Task, 'status' | 'failures' | 'attempt' | 'cancelRequested'>} task */
 export function statusWords(task) {
   switch (task.status) {
