@@ -31,7 +31,11 @@ export default defineJob({
   type: 'csv-import',
   input: z.strictObject({
     file: z.uuid(),
-    dataset: z.string().trim().min(1, 'a name').max(maxNameLength, `at most ${maxNameLength} characters`),
+    dataset: z
+      .string()
+      .trim()
+      .min(1, 'give it a name, or leave it empty')
+      .max(maxNameLength, `at most ${maxNameLength} characters`),
   }),
   result: z.object({
     imported: z.int(),

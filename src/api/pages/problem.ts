@@ -41,7 +41,7 @@ const tryAgain = `<p>This page tries again by itself.</p>
 
 /** The fields of the form on the start page, as it calls them. */
 const labels = new Map([
-  ['file', 'File'],
+  ['file', 'CSV file'],
   ['dataset', 'Dataset name'],
 ]);
 

@@ -100,9 +100,10 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', { timeout: 12
     beforeEach(() => open(false));
 
     test.each([
-      ['without content', fileOf(''), '', 'File: is missing or empty; choose a file with content'],
+      ['without content', fileOf(''), '', 'CSV file: is missing or empty; choose a file with content'],
       ['too large', tooLarge, '', 'A file may have at most 1 MB (1048576 bytes).'],
       ['under too long a name', fileOf('a\n1\n'), 'x'.repeat(101), 'Dataset name: at most 100 characters'],
+      ['under a name of spaces', fileOf('a\n1\n'), '   ', 'Dataset name: give it a name, or leave it empty'],
     ])('%s', async (_what, file, dataset, words) => {
       await send(file, dataset);
 
