@@ -76,7 +76,7 @@ function hasReachedTotal({ status, done, total, ratePerSecond }: TaskView): bool
 /** The task as one of many: `resultOmitted` says that it has a result, which its own URL tells. */
 export function briefView(view: TaskView): TaskView {
   const { result } = view;
-  // Strings and numbers that short cannot be long, whatever they are.
+  // What can only be short need not be measured.
   if (result === null || typeof result === 'number' || typeof result === 'boolean') return view;
   if (JSON.stringify(result).length <= maxBriefResultLength) return view;
   return { ...view, result: null, resultOmitted: true };
