@@ -1,5 +1,4 @@
 /** The end of an attempt, by its own runner: fenced, and many in one statement. */
-import { inTransaction } from '../database/database.ts';
 import { expiryParameter, expirySql } from './expiry.ts';
 import { lockOwned } from './fence.ts';
 import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
@@ -132,7 +131,7 @@ const lastReportSql = `
  * @returns those that still belonged to their runner, and where they went
  */
 export function fail(store: Store, ends: readonly Failure[]): Promise<LeftAttempt[]> {
-  return inTransaction(store.db.pool, async (connection) => {
+  return store.queue.inTransaction(async (connection) => {
     await connection.query({
       name: 'last-report',
       text: lastReportSql,

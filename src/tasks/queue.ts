@@ -6,7 +6,7 @@
 
 import type pg from 'pg';
 import { type ConstructorOptions, type Db, PgBoss } from 'pg-boss';
-import { type Connection, type Database, openPool } from '../database/database.ts';
+import { type Connection, type Database, inTransaction, openPool } from '../database/database.ts';
 
 export interface Entry {
   /** The pg-boss job's id: `task_state.entry_id`. */
@@ -63,6 +63,8 @@ export class TaskQueue {
   private readonly boss: PgBoss;
   /** Those that this process has code for, in a parent. */
   private types: readonly string[] = [];
+  /** By the connection of a transaction, the types of the entries that it has sent. */
+  private readonly sentTypes = new WeakMap<Connection, Set<string>>();
   /** Apart, so that nothing holds up claims. */
   readonly claimPool: pg.Pool;
 
@@ -100,11 +102,32 @@ export class TaskQueue {
   }
 
   /**
-   * Puts entries into their queues and wakes the runners, in the caller's transaction.
+   * Runs `work`, which sends entries, in a transaction, and once more where one of their queues was deleted by hand
+   * and has been made again: a task must not fail for that.
+   */
+  async inTransaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const types = new Set<string>();
+    const noting = (connection: Connection) => {
+      this.sentTypes.set(connection, types);
+      return work(connection);
+    };
+    try {
+      return await inTransaction(this.db.pool, noting);
+    } catch (error) {
+      if (!isMissingQueue(error)) throw error;
+      await this.ensureQueues([...types]);
+      return inTransaction(this.db.pool, work);
+    }
+  }
+
+  /**
+   * Puts entries into their queues and wakes the runners, in the caller's transaction: one of `inTransaction`, or
+   * after `ensureQueues`.
    * @throws {Error} where pg-boss did not take an entry: it ignores an id that it has already
    */
   async send(entries: readonly Entry[], connection: Connection): Promise<void> {
     for (const [queue, group] of Map.groupBy(entries, queueOf)) {
+      this.sentTypes.get(connection)?.add(typeOfQueue(queue));
       const jobs = group.map(({ id, taskId, startAfter }) => ({
         id,
         data: { taskId },
@@ -128,7 +151,7 @@ export class TaskQueue {
   async withdrawAll(queue: string, entryIds: readonly string[], connection: Connection): Promise<void> {
     await this.boss.cancel(queue, [...entryIds], { db: asBossDb(connection) }).catch((error: unknown) => {
       // Its entries went with it.
-      if ((error as { code?: unknown }).code !== 'PGBOSS_QUEUE_NOT_FOUND') throw error;
+      if (!isMissingQueue(error)) throw error;
     });
   }
 
@@ -160,6 +183,12 @@ export class TaskQueue {
     for (const queue of missing) await this.boss.createQueue(queue, queueOptions);
     return missing;
   }
+}
+
+/** pg-boss says so where it does not know the queue; where it remembers one that is gone, the COMMIT does, by its foreign key. */
+function isMissingQueue(error: unknown): boolean {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  return code === 'PGBOSS_QUEUE_NOT_FOUND' || (code === '23503' && constraint === 'q_fkey');
 }
 
 function asBossDb(connection: { query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> }): Db {

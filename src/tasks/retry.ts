@@ -1,5 +1,4 @@
 /** Retrying by a person: a task that failed or was cancelled is queued once more, with all of its tries. */
-import { inTransaction } from '../database/database.ts';
 import type { TaskState } from '../generated/prisma/client.ts';
 import { newId } from './ids.ts';
 import { mayRetry, transitions } from './state-machine.ts';
@@ -62,7 +61,7 @@ export async function retryTask(store: Store, id: string, from: RetryFrom): Prom
 }
 
 function queueAnew(store: Store, id: string, from: RetryFrom): Promise<boolean> {
-  return inTransaction(store.db.pool, async (connection) => {
+  return store.queue.inTransaction(async (connection) => {
     const entryId = newId();
     const { rows } = await connection.query<{ type: string }>({
       name: 'retry',

@@ -1,5 +1,4 @@
 /** Submitting: the row and its queue entry in one transaction, once for each type and key. */
-import { inTransaction } from '../database/database.ts';
 import type { Prisma, TaskState } from '../generated/prisma/client.ts';
 import { completeFile, type FinishedUpload } from './files.ts';
 import { newId } from './ids.ts';
@@ -71,7 +70,7 @@ async function create(
   const id = newId();
   const entry = { id: newId(), taskId: id, type: request.type, losses: 0 };
   try {
-    await inTransaction(store.db.pool, async (connection) => {
+    await store.queue.inTransaction(async (connection) => {
       if (request.key !== undefined && request.onConflict === 'replaceFinished') {
         const { rows } = await connection.query<{ id: string; version: number }>({
           name: 'give-up-key',

@@ -1,5 +1,5 @@
 /** Workers: the runners' rows and leases, and how their work is taken from them when they are gone. */
-import { type Connection, inTransaction } from '../database/database.ts';
+import type { Connection } from '../database/database.ts';
 import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
 import type { Store } from './store.ts';
 
@@ -54,7 +54,7 @@ async function markLost(
   detail: string,
   overdueIds: readonly string[],
 ): Promise<LeftAttempt[]> {
-  return inTransaction(store.db.pool, async (connection) => {
+  return store.queue.inTransaction(async (connection) => {
     // First the lock, then the count: a claim that was under way is waited for, and counted.
     const { rowCount } = await connection.query(
       'SELECT FROM worker WHERE id = $1 AND lost_at IS NULL FOR NO KEY UPDATE',
@@ -118,7 +118,7 @@ function moveSome(
 export async function moveOn(store: Store, workerId: string): Promise<LeftAttempt[]> {
   const moved: LeftAttempt[] = [];
   for (;;) {
-    const batch = await inTransaction(store.db.pool, (connection) =>
+    const batch = await store.queue.inTransaction((connection) =>
       moveSome(store, connection, workerId, null),
     );
     moved.push(...batch);

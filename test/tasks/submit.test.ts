@@ -91,8 +91,8 @@ describe('a submit', () => {
     expect(await liveEntries(store)).toEqual([]);
   });
 
-  it('of a type without a queue is refused whole', async () => {
-    await expect(submitTask(store, request({ type: 'nobody-knows' }))).rejects.toThrow();
+  it('that the queue refuses is refused whole', async () => {
+    await expect(submitTask(store, request({ type: 'no such "name"' }))).rejects.toThrow();
 
     expect(await taskCount()).toBe(0);
   });

@@ -10,12 +10,11 @@ import { monotonicMs } from '../../monotonic.ts';
 import { OutageLog } from '../../outage-log.ts';
 import { seldom } from '../../seldom.ts';
 import type { Store } from '../store.ts';
-import { lostWithRunningRows } from '../workers.ts';
+import { lostWithRunningRows, moveOn } from '../workers.ts';
 import { Contact } from './contact.ts';
 import { repairEntries } from './entries.ts';
 import { forgetWorkers } from './forget.ts';
 import { reapLapsed } from './lapsed.ts';
-import { moveOnLost } from './lost.ts';
 import { markMissing } from './missing.ts';
 import type { RepairKind } from './repairs.ts';
 
@@ -83,7 +82,7 @@ export class Reaper {
     this.report('worker_missing', await markMissing(store));
     for (const worker of await lostWithRunningRows(store)) {
       try {
-        const moved = await moveOnLost(store, worker);
+        const moved = await moveOn(store, worker);
         const tasks = moved.map((task) => task.taskId);
         this.report('task_moved_on', tasks);
       } catch (error) {

@@ -1,0 +1,117 @@
+/** What somebody does with pg-boss's own tools must not cost a task its tries, nor a submitter the answer. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { cancelTask } from '../../src/tasks/cancel.ts';
+import { type Failure, fail } from '../../src/tasks/end.ts';
+import { TaskQueue } from '../../src/tasks/queue.ts';
+import { retryTask } from '../../src/tasks/retry.ts';
+import { giveUp } from '../../src/tasks/workers.ts';
+import { submit } from '../support/service.ts';
+import {
+  emptyReport,
+  type RunningTask,
+  rowOf,
+  runTask,
+  startWorker,
+  takeAll,
+  useStore,
+} from '../support/tasks.ts';
+
+const store = useStore();
+
+const deleteQueue = (queue = 'noop') => store.db.pool.query('SELECT pgboss.delete_queue($1)', [queue]);
+
+const claimAgain = async () => takeAll(store, await startWorker(store));
+
+const endOf = ({ taskId, attempt }: RunningTask, outcome: Failure['outcome']): Failure => ({
+  taskId,
+  attempt,
+  outcome,
+  error: { code: 'broken', message: 'it broke' },
+  delaySeconds: 0,
+  report: emptyReport,
+});
+
+describe('where somebody has deleted its queue', () => {
+  // A queue that is made again in one test is one more for the next to delete.
+  beforeEach(async () => void (await store.queue.ensureQueues()));
+
+  it('a task is submitted all the same', async () => {
+    await deleteQueue();
+
+    const { id } = await submit(store, 'noop', null);
+
+    expect(await claimAgain()).toMatchObject([{ taskId: id, attempt: 1 }]);
+  });
+
+  it('one that gives up its key to a new task does so once', async () => {
+    const key = 'import 7';
+    const finished = await submit(store, 'noop', null, { key });
+    await cancelTask(store, finished.id);
+    await deleteQueue();
+
+    const { id } = await submit(store, 'noop', null, { key, onConflict: 'replaceFinished' });
+
+    expect(await rowOf(store, finished.id)).toMatchObject({ key: null, replacedBy: id });
+    expect(await rowOf(store, id)).toMatchObject({ key, status: 'queued' });
+  });
+
+  it.each([
+    ['failed', 1],
+    ['handed_back', 0],
+  ] as const)('an attempt that ends as %s is followed by another', async (outcome, failures) => {
+    const task = await runTask(store);
+    await deleteQueue();
+
+    await fail(store, [endOf(task, outcome)]);
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'queued', failures });
+    expect(await claimAgain()).toMatchObject([{ taskId: task.taskId, attempt: 2 }]);
+  });
+
+  it('a lost worker’s task goes on', async () => {
+    const task = await runTask(store);
+    await deleteQueue();
+
+    await giveUp(store, task.workerId, 'handed_back', 'the service was stopped');
+
+    expect(await claimAgain()).toMatchObject([{ taskId: task.taskId, attempt: 2 }]);
+  });
+
+  it('a task that lost its second worker waits for a runner of its own', async () => {
+    const task = await runTask(store);
+    await store.db.prisma.taskState.update({ where: { id: task.taskId }, data: { losses: 1 } });
+    await deleteQueue('noop.solo');
+
+    await giveUp(store, task.workerId, 'lease_lapsed', '');
+    await store.db.pool.query('UPDATE pgboss.job SET start_after = now()');
+
+    const claimed = await takeAll(store, await startWorker(store), 'noop.solo');
+    expect(claimed).toMatchObject([{ taskId: task.taskId, attempt: 2 }]);
+  });
+
+  it('a person’s retry is queued', async () => {
+    const { id } = await submit(store, 'noop', null);
+    await cancelTask(store, id);
+    await deleteQueue();
+
+    expect(await retryTask(store, id, 'checkpoint')).toMatchObject({ outcome: 'queued' });
+
+    expect(await claimAgain()).toMatchObject([{ taskId: id }]);
+  });
+
+  it('a process that has never heard of the queue makes it, too', async () => {
+    const task = await runTask(store);
+    await deleteQueue();
+    await using other = await startRunner();
+
+    await fail(other.store, [endOf(task, 'failed')]);
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'queued', failures: 1 });
+  });
+});
+
+/** The store of a runner, which knows only the queues that there are when it starts. */
+async function startRunner() {
+  const queue = await TaskQueue.open(store.db, () => undefined);
+  return { store: { db: store.db, queue, retentionDays: 30 }, [Symbol.asyncDispose]: () => queue.close() };
+}
