@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isPassingError, isStatementLimit } from '../database/errors.ts';
 import { readAttemptState, writeCheckpoint } from '../tasks/checkpoint.ts';
 import type { ClaimedAttempt } from '../tasks/claim.ts';
-import { type AttemptRef, type RunSql, succeed } from '../tasks/end.ts';
+import { type AttemptRef, type RunSql, succeedWithin } from '../tasks/end.ts';
 import { findFile, readChunk } from '../tasks/files.ts';
 import type { ProgressCounter } from '../tasks/progress/counter.ts';
 import type { Store } from '../tasks/store.ts';
@@ -145,7 +145,7 @@ export class AttemptContext implements TaskContext {
     try {
       await this.fenced(
         work,
-        async (run) => (await succeed(this.options.store, [ending], run)).length === 1,
+        (run) => succeedWithin(this.options.store, ending, run),
         (state) => state.hasEnded,
       );
     } catch (error) {

@@ -1,10 +1,17 @@
-/** Writes the ends of attempts: those that are ready at the same time share a statement. */
+/** Writes the ends of attempts, and for those that PostgreSQL refuses, that it did. */
 import type { Logger } from 'pino';
-import { type Failure, fail, type Success, succeedAlone } from '../tasks/end.ts';
+import {
+  type AttemptRef,
+  type Failure,
+  fail,
+  type Success,
+  stillRunning,
+  succeedAlone,
+} from '../tasks/end.ts';
 import { emptyReport } from '../tasks/progress/report.ts';
 import type { Store } from '../tasks/store.ts';
 import type { DatabaseContact } from './contact.ts';
-import { persist } from './persist.ts';
+import { EndBatcher } from './end-batcher.ts';
 
 export interface EndWriterOptions {
   readonly store: Store;
@@ -12,52 +19,26 @@ export interface EndWriterOptions {
   readonly log: Logger;
 }
 
-interface Waiting<End> {
-  readonly end: End;
-  readonly resolve: () => void;
-}
-
 export class EndWriter {
+  private readonly store: Store;
+  private readonly log: Logger;
   private readonly successes: EndBatcher<Success>;
   private readonly failures: EndBatcher<Failure>;
 
   constructor({ store, contact, log }: EndWriterOptions) {
-    const persistence = { onTrouble: (error: unknown) => contact.note(error) };
-    const write = <End>(statement: (ends: readonly End[]) => Promise<unknown>) => {
-      // A try whose answer was lost needs no question: the same fenced statement then finds nothing to do.
-      return (ends: readonly End[]) =>
-        persist(
-          () => statement(ends),
-          async () => undefined,
-          persistence,
-        );
-    };
-    const writeFailures = write((ends: readonly Failure[]) => fail(store, ends));
-    this.failures = new EndBatcher(writeFailures, async (end, error) => {
-      const ids = { task: end.taskId, attempt: end.attempt };
-      log.error({ ...ids, err: error }, 'end not written');
-      // Once more without anything of the job's own; not through the batcher, which waits for this.
-      const plain = {
-        ...end,
-        outcome: 'permanent',
-        error: notWritten,
-        delaySeconds: 0,
-        report: emptyReport,
-      } as const;
-      await writeFailures([plain]).catch((cause) => log.error({ ...ids, err: cause }, 'end given up'));
+    this.store = store;
+    this.log = log;
+    const onTrouble = (error: unknown) => contact.note(error);
+    this.successes = new EndBatcher({
+      write: (ends) => this.writeOwned(ends, succeedAlone),
+      onTrouble,
+      onUnwritable: (end, error) => this.failInstead(end, error),
     });
-    this.successes = new EndBatcher(
-      write((ends) => succeedAlone(store, ends)),
-      (end, error) => {
-        log.error({ task: end.taskId, attempt: end.attempt, err: error }, 'success not written');
-        return this.fail({
-          ...end,
-          outcome: 'permanent',
-          error: notWritten,
-          delaySeconds: 0,
-        });
-      },
-    );
+    this.failures = new EndBatcher({
+      write: (ends) => this.writeOwned(ends, fail),
+      onTrouble,
+      onUnwritable: (end, error) => this.failInstead(end, error),
+    });
   }
 
   /** Resolves when the end is written, or belongs to somebody else by now. */
@@ -68,51 +49,33 @@ export class EndWriter {
   fail(end: Failure): Promise<void> {
     return this.failures.add(end);
   }
+
+  /** @returns those that their runner still owns and that were not written: somebody else holds their rows */
+  private async writeOwned<End extends AttemptRef>(
+    ends: readonly End[],
+    statement: (store: Store, ends: readonly End[]) => Promise<AttemptRef[]>,
+  ): Promise<End[]> {
+    const written = new Set((await statement(this.store, ends)).map(({ taskId }) => taskId));
+    const unwritten = ends.filter(({ taskId }) => !written.has(taskId));
+    if (unwritten.length === 0) return [];
+    // Also after a try whose answer was lost: what it wrote is not found to run any more.
+    const running = new Set((await stillRunning(this.store, unwritten)).map(({ taskId }) => taskId));
+    return unwritten.filter(({ taskId }) => running.has(taskId));
+  }
+
+  private async failInstead(end: Success | Failure, error: unknown): Promise<void> {
+    const { taskId, attempt } = end;
+    const isFailure = 'outcome' in end;
+    const isPlain = isFailure && end.error === notWritten && end.report === emptyReport;
+    this.log.error({ task: taskId, attempt, err: error }, isPlain ? 'end given up' : 'end not written');
+    if (isPlain) return;
+    // Of a success the report may be kept; a failure is told without anything of the job's own.
+    const report = isFailure ? emptyReport : end.report;
+    await this.fail({ taskId, attempt, outcome: 'permanent', error: notWritten, delaySeconds: 0, report });
+  }
 }
 
 const notWritten = {
   code: 'end_not_written',
   message: 'It ended, but PostgreSQL refused to store how: its result or its last report cannot be kept',
 };
-
-const batchSize = 100;
-
-class EndBatcher<End> {
-  private readonly write: (ends: readonly End[]) => Promise<unknown>;
-  private readonly onUnwritable: (end: End, error: unknown) => Promise<void>;
-  private waiting: Waiting<End>[] = [];
-  private isWriting = false;
-
-  constructor(
-    write: (ends: readonly End[]) => Promise<unknown>,
-    onUnwritable: (end: End, error: unknown) => Promise<void>,
-  ) {
-    this.write = write;
-    this.onUnwritable = onUnwritable;
-  }
-
-  add(end: End): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.waiting.push({ end, resolve });
-    if (!this.isWriting) {
-      this.isWriting = true;
-      // After this turn of the loop: attempts that return in the same turn end together.
-      setImmediate(() => void this.drain());
-    }
-    return promise;
-  }
-
-  private async drain(): Promise<void> {
-    while (this.waiting.length > 0) {
-      const batch = this.waiting.splice(0, batchSize);
-      try {
-        await this.write(batch.map(({ end }) => end));
-      } catch {
-        // One of them cannot be written: by itself each shows whether it is the one.
-        for (const { end } of batch) await this.write([end]).catch((error) => this.onUnwritable(end, error));
-      }
-      for (const { resolve } of batch) resolve();
-    }
-    this.isWriting = false;
-  }
-}

@@ -209,19 +209,23 @@ export class Runner {
 
   private run(queue: string, attempt: Attempt): void {
     const { kind, log } = this.options;
-    const freeSlot = () => {
-      this.plan.release(queue, 1);
+    let hasReturned = false;
+    const onReturned = () => {
+      // Of two rows that run under a solo runner neither would be to blame for its loss.
+      if (kind === 'solo') return;
+      hasReturned = true;
+      this.plan.returned(queue);
+      // The next is claimed while the end is written.
       this.claimMore();
     };
-    // The slot is free when the job has returned: the next is claimed while the end is written. But of two
-    // rows that run under a solo runner neither would be to blame for its loss.
-    const isSolo = kind === 'solo';
     attempt
-      .run({ onReturned: isSolo ? () => undefined : freeSlot, onOverdue: () => this.drain() })
+      .run({ onReturned, onOverdue: () => this.drain() })
       .catch((error) => log.error({ err: error, task: attempt.taskId }, 'attempt failed to end'))
       .finally(() => {
         this.attempts.delete(attempt);
-        if (isSolo) freeSlot();
+        if (hasReturned) this.plan.written();
+        else this.plan.release(queue, 1);
+        this.claimMore();
         this.changed();
       });
   }

@@ -1,13 +1,19 @@
-/** Which queue to claim from next, and how much: free slots, the limits of types, and who had a turn. */
+/**
+ * Which queue to claim from next, and how much: free slots, the limits of types, and who had a turn. While ends
+ * cannot be written, their tasks still run under this runner: more of them than there are slots take up slots.
+ */
 export class SlotPlan {
   private readonly limitOf: (queue: string) => number;
   /** Queues that may have work, in the order in which they get their turn. */
   private readonly ready = new Set<string>();
   private readonly taken = new Map<string, number>();
+  private readonly slots: number;
   private free: number;
+  private unwritten = 0;
   private isClosed = false;
 
   constructor(slots: number, limitOf: (queue: string) => number) {
+    this.slots = slots;
     this.free = slots;
     this.limitOf = limitOf;
   }
@@ -18,7 +24,8 @@ export class SlotPlan {
 
   /** How many more attempts from a queue may run now. */
   roomFor(queue: string): number {
-    return Math.min(this.free, this.limitOf(queue) - (this.taken.get(queue) ?? 0));
+    const room = this.free - Math.max(0, this.unwritten - this.slots);
+    return Math.min(room, this.limitOf(queue) - (this.taken.get(queue) ?? 0));
   }
 
   /**
@@ -41,6 +48,17 @@ export class SlotPlan {
   release(queue: string, count: number): void {
     this.free += count;
     this.taken.set(queue, (this.taken.get(queue) ?? 0) - count);
+  }
+
+  /** An attempt's code has returned: its slot is free, while its end is written. */
+  returned(queue: string): void {
+    this.release(queue, 1);
+    this.unwritten += 1;
+  }
+
+  /** The end of one that had returned is written, or is nobody's here any more. */
+  written(): void {
+    this.unwritten -= 1;
   }
 
   /** Nothing is claimed any more. */

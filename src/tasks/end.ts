@@ -1,6 +1,10 @@
-/** The end of an attempt, by its own runner: fenced, and many in one statement. */
+/**
+ * The end of an attempt, by its own runner: fenced, and many in one statement. A row that somebody else holds is
+ * not waited for, as the others would wait with it: it is left out, and `stillRunning` tells of it.
+ */
+import type { Connection } from '../database/database.ts';
 import { expiryParameter, expirySql } from './expiry.ts';
-import { lockOwned } from './fence.ts';
+import { fence, lockOwned } from './fence.ts';
 import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
 import type { ProgressReport } from './progress/report.ts';
 import type { Store } from './store.ts';
@@ -39,12 +43,13 @@ function reportValues(ends: readonly { report: ProgressReport }[]): unknown[] {
   ];
 }
 
-const succeedSql = `
+/** @param wait `SKIP LOCKED`, or nothing to wait for rows that others hold */
+const succeedSql = (wait = '') => `
   WITH ending AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], ${reportColumns}, $7::jsonb[])
       AS ending (id, attempt, done, total, unit, message, result)
   ), locked AS MATERIALIZED (
-    ${lockOwned('ending', 'ending.*')}
+    ${lockOwned('ending', 'ending.*', wait)}
   ), moved AS (
     UPDATE task_state AS task
     SET status = 'succeeded', percent_done = 100, result = locked.result, error = NULL, losses = 0,
@@ -71,12 +76,8 @@ const succeedSql = `
   )
   SELECT id AS "taskId", attempt FROM moved`;
 
-/**
- * Ends attempts that returned. One statement, which commits by itself unless `run` is a transaction's.
- * @returns those that still belonged to their runner
- */
-export function succeed(store: Store, ends: readonly Success[], run: RunSql): Promise<AttemptRef[]> {
-  const values = [
+function succeedValues(store: Store, ends: readonly Success[]): unknown[] {
+  return [
     ends.map((end) => end.taskId),
     ends.map((end) => end.attempt),
     ...reportValues(ends),
@@ -84,15 +85,29 @@ export function succeed(store: Store, ends: readonly Success[], run: RunSql): Pr
     expiryParameter(store),
     ...logValues(ends),
   ];
-  return run(succeedSql, values);
 }
 
-/** `succeed` outside any transaction of a job's. */
-export function succeedAlone(store: Store, ends: readonly Success[]): Promise<AttemptRef[]> {
-  return succeed(store, ends, async (text, values) => {
-    const { rows } = await store.db.pool.query<AttemptRef>({ name: 'succeed', text, values });
-    return rows;
+/**
+ * Ends an attempt that returned, in a transaction of its job's, which waits for the row.
+ * @returns whether it still belonged to its runner
+ */
+export async function succeedWithin(store: Store, end: Success, run: RunSql): Promise<boolean> {
+  return (await run(succeedSql(), succeedValues(store, [end]))).length === 1;
+}
+
+const succeedAloneSql = succeedSql('SKIP LOCKED');
+
+/**
+ * Ends attempts that returned, outside any transaction of a job's.
+ * @returns those that still belonged to their runner, and were free
+ */
+export async function succeedAlone(store: Store, ends: readonly Success[]): Promise<AttemptRef[]> {
+  const { rows } = await store.db.pool.query<AttemptRef>({
+    name: 'succeed',
+    text: succeedAloneSql,
+    values: succeedValues(store, ends),
   });
+  return rows;
 }
 
 const failSql = leaveSql(
@@ -112,7 +127,7 @@ const lastReportSql = `
     SELECT * FROM unnest($1::uuid[], $2::int[], ${reportColumns}, $7::float8[])
       AS ending (id, attempt, done, total, unit, message, percent_done)
   ), locked AS MATERIALIZED (
-    ${lockOwned('ending', 'ending.*')}
+    ${lockOwned('ending', 'ending.*', 'SKIP LOCKED')}
   ), told AS (
     INSERT INTO task_event (task_id, attempt, kind, detail)
     SELECT locked.id, locked.attempt, 'log', jsonb_build_object('text', line.text)
@@ -124,25 +139,19 @@ const lastReportSql = `
       unit = coalesce(locked.unit, task.unit), message = coalesce(locked.message, task.message),
       percent_done = greatest(task.percent_done, locked.percent_done)
   FROM locked
-  WHERE task.id = locked.id`;
+  WHERE task.id = locked.id
+  RETURNING task.id`;
 
 /**
  * Ends attempts in any other way: each goes back to the queue, fails or is cancelled, as its row says.
- * @returns those that still belonged to their runner, and where they went
+ * @returns those that still belonged to their runner, and were free, and where they went
  */
-export function fail(store: Store, ends: readonly Failure[]): Promise<LeftAttempt[]> {
+export function fail(store: Store, asked: readonly Failure[]): Promise<LeftAttempt[]> {
   return store.queue.inTransaction(async (connection) => {
-    await connection.query({
-      name: 'last-report',
-      text: lastReportSql,
-      values: [
-        ends.map((end) => end.taskId),
-        ends.map((end) => end.attempt),
-        ...reportValues(ends),
-        ends.map((end) => end.report.percentDone),
-        ...logValues(ends),
-      ],
-    });
+    const held = await writeLastReports(connection, asked);
+    // One that was somebody else's a moment ago must not end without its last report.
+    const ends = asked.filter((end) => held.has(end.taskId));
+    if (ends.length === 0) return [];
     return leaveRunning(store, connection, {
       name: 'fail',
       text: failSql,
@@ -156,6 +165,34 @@ export function fail(store: Store, ends: readonly Failure[]): Promise<LeftAttemp
       ],
     });
   });
+}
+
+/** @returns the ids of the tasks whose rows this transaction holds from now on */
+async function writeLastReports(connection: Connection, ends: readonly Failure[]): Promise<Set<string>> {
+  const { rows } = await connection.query<{ id: string }>({
+    name: 'last-report',
+    text: lastReportSql,
+    values: [
+      ends.map((end) => end.taskId),
+      ends.map((end) => end.attempt),
+      ...reportValues(ends),
+      ends.map((end) => end.report.percentDone),
+      ...logValues(ends),
+    ],
+  });
+  return new Set(rows.map((row) => row.id));
+}
+
+/** Which of these attempts still own their tasks: by the primary key, and without waiting for anybody. */
+export async function stillRunning(store: Store, attempts: readonly AttemptRef[]): Promise<AttemptRef[]> {
+  const { rows } = await store.db.pool.query<AttemptRef>({
+    name: 'still-running',
+    text: `SELECT asked.id AS "taskId", asked.attempt
+           FROM unnest($1::uuid[], $2::int[]) AS asked (id, attempt)
+           WHERE EXISTS (SELECT FROM task_state AS task WHERE ${fence('task', 'asked.id', 'asked.attempt')})`,
+    values: [attempts.map(({ taskId }) => taskId), attempts.map(({ attempt }) => attempt)],
+  });
+  return rows;
 }
 
 function logValues(ends: readonly (AttemptRef & { report: ProgressReport })[]): [string[], string[]] {

@@ -6,6 +6,7 @@ import {
   emptyReport,
   kindsOf,
   liveEntries,
+  openRaw,
   type RunningTask,
   rowOf,
   runTasks,
@@ -29,6 +30,19 @@ const handBack = ({ taskId, attempt }: RunningTask) => ({
   delaySeconds: 0,
   report: emptyReport,
 });
+
+/** The end of a task meets a lock that is not to be had, at once instead of after the 5 s that a session waits. */
+async function lockOut(taskId: string) {
+  await store.db.pool.query(`
+    CREATE OR REPLACE FUNCTION lock_out() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN RAISE EXCEPTION USING ERRCODE = ''lock_not_available''; END'`);
+  await store.db.pool.query(`
+    CREATE TRIGGER lock_out BEFORE UPDATE ON task_state
+    FOR EACH ROW WHEN (OLD.id = '${taskId}') EXECUTE FUNCTION lock_out()`);
+  const release = async () =>
+    void (await store.db.pool.query('DROP TRIGGER IF EXISTS lock_out ON task_state'));
+  return { release, [Symbol.asyncDispose]: release };
+}
 
 /** JSON that PostgreSQL refuses for its depth. */
 const tooDeep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
@@ -107,6 +121,40 @@ describe('ends', () => {
       error: { code: 'end_not_written' },
     });
     expect(await rowOf(store, later.taskId)).toMatchObject({ error: { code: 'broken' } });
+  });
+
+  it.each([
+    ['successes', (ends: EndWriter, task: RunningTask) => ends.succeed(success(task)), 'succeeded'],
+    ['hand-backs', (ends: EndWriter, task: RunningTask) => ends.fail(handBack(task)), 'queued'],
+  ] as const)('of %s do not wait for one whose row somebody holds', async (_what, end, status) => {
+    const ends = newWriter();
+    const [held, ...free] = (await runTasks(store, 10)) as [RunningTask, ...RunningTask[]];
+    await using other = await openRaw(store);
+    await other.query('BEGIN');
+    await other.query('SELECT FROM task_state WHERE id = $1 FOR UPDATE', [held.taskId]);
+
+    const last = end(ends, held);
+    await Promise.all(free.map((task) => end(ends, task)));
+
+    expect(await store.db.prisma.taskState.count({ where: { status } })).toBe(9);
+    expect(await rowOf(store, held.taskId)).toMatchObject({ status: 'running' });
+    await other.query('COMMIT');
+    await last;
+    expect(await rowOf(store, held.taskId)).toMatchObject({ status });
+  });
+
+  it('of which one meets a lock besides its row’s do not wait for that one', async () => {
+    const ends = newWriter();
+    const [stopped, free] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    await using lock = await lockOut(stopped.taskId);
+
+    const last = ends.succeed(success(stopped));
+    await ends.succeed(success(free));
+
+    expect(await rowOf(store, stopped.taskId)).toMatchObject({ status: 'running' });
+    await lock.release();
+    await last;
+    expect(await rowOf(store, stopped.taskId)).toMatchObject({ status: 'succeeded' });
   });
 
   it('of an attempt that was taken away resolve, and change nothing', async () => {

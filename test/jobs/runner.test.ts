@@ -5,8 +5,9 @@ import { DatabaseContact } from '../../src/jobs/contact.ts';
 import { defineJob, type JobDefinition } from '../../src/jobs/define-job.ts';
 import { Runner } from '../../src/jobs/runner.ts';
 import { cancelTask } from '../../src/tasks/cancel.ts';
+import { eventually } from '../support/eventually.ts';
 import { submit, type Task, waitFor } from '../support/service.ts';
-import { kindsOf, startWorker, useStore } from '../support/tasks.ts';
+import { claimsRest, kindsOf, slowEnds, startWorker, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const isFinished = (task: Task) => task.finishedAt !== null;
@@ -129,6 +130,21 @@ describe('a runner', () => {
     await startRunner(() => 'by another');
     expect(await waitFor(store, next.id, isFinished)).toMatchObject({ result: 'by another', attempt: 1 });
     expect(inputs).toEqual(['overdue']);
+  });
+
+  it('claims while ends are written, but not without bound while they cannot be', async () => {
+    const running = () => store.db.prisma.taskState.count({ where: { status: 'running' } });
+    const succeeded = () => store.db.prisma.taskState.count({ where: { status: 'succeeded' } });
+    for (let task = 0; task < 30; task += 1) await submit(store, 'noop', null);
+    await using ends = await slowEnds(store);
+
+    await startRunner(() => null);
+    await eventually(async () => (await running()) >= 8);
+    await eventually(() => claimsRest(store));
+
+    expect(await running()).toBe(8);
+    await ends.go();
+    await eventually(async () => (await succeeded()) === 30);
   });
 
   it('takes nothing any more once it stops', async () => {

@@ -54,6 +54,23 @@ describe('the plan of slots', () => {
     expect(plan.next()).toEqual({ queue: 'a', count: 1 });
   });
 
+  it('gives the slots of those that have returned, and fewer while more ends than slots are not written', () => {
+    const plan = new SlotPlan(3, unlimited);
+    const begin = () => {
+      ready(plan, 'a');
+      return plan.next()?.count;
+    };
+    begin();
+    for (let task = 0; task < 3; task += 1) plan.returned('a');
+
+    expect(begin()).toBe(3);
+    for (let task = 0; task < 3; task += 1) plan.returned('a');
+    expect(begin()).toBeUndefined();
+    plan.written();
+    plan.written();
+    expect(begin()).toBe(2);
+  });
+
   it('gives nothing once it is closed', () => {
     const plan = new SlotPlan(3, unlimited);
     ready(plan, 'a');

@@ -152,7 +152,20 @@ export async function lockWaiters(store: Store): Promise<number> {
 }
 
 /** From now on claims stop in the middle, with all of their locks, until they may go on. */
-export async function slowClaims(store: Store): Promise<{ go(): Promise<void> } & AsyncDisposable> {
+export function slowClaims(store: Store): Promise<Gate> {
+  return closeGate(store, `NEW.status = 'running' AND OLD.status = 'queued'`);
+}
+
+/** The same for the ends of attempts. */
+export function slowEnds(store: Store): Promise<Gate> {
+  return closeGate(store, `NEW.status <> 'running' AND OLD.status = 'running'`);
+}
+
+export interface Gate extends AsyncDisposable {
+  go(): Promise<void>;
+}
+
+async function closeGate(store: Store, condition: string): Promise<Gate> {
   const gate = await openRaw(store);
   await gate.query('SELECT pg_advisory_lock(1)');
   await gate.query(`
@@ -160,7 +173,7 @@ export async function slowClaims(store: Store): Promise<{ go(): Promise<void> } 
       'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END'`);
   await gate.query(`
     CREATE TRIGGER gate BEFORE UPDATE ON task_state
-    FOR EACH ROW WHEN (NEW.status = 'running' AND OLD.status = 'queued') EXECUTE FUNCTION wait_at_gate()`);
+    FOR EACH ROW WHEN (${condition}) EXECUTE FUNCTION wait_at_gate()`);
   return {
     go: async () => void (await gate.query('SELECT pg_advisory_unlock(1)')),
     async [Symbol.asyncDispose]() {

@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/cancel.ts';
-import { type Failure, fail, type Success, succeedAlone } from '../../src/tasks/end.ts';
+import { type Failure, fail, type Success, stillRunning, succeedAlone } from '../../src/tasks/end.ts';
 import { newId } from '../../src/tasks/ids.ts';
 import { readHistory } from '../../src/tasks/read.ts';
 import { giveUp } from '../../src/tasks/workers.ts';
-import { eventually } from '../support/eventually.ts';
 import {
   emptyReport,
   kindsOf,
   liveEntries,
-  lockWaiters,
   openRaw,
   type RunningTask,
   rowOf,
@@ -274,11 +272,12 @@ describe('a failure', () => {
     await other.query('BEGIN');
     await other.query('UPDATE task_state SET cancel_requested_at = now() WHERE id = $1', [task.taskId]);
 
-    const failed = fail(store, [failure(task)]);
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    expect(await fail(store, [failure(task)])).toEqual([]);
+    expect(await stillRunning(store, [task])).toEqual([{ taskId: task.taskId, attempt: 1 }]);
     await other.query('COMMIT');
 
-    expect(await failed).toMatchObject([{ status: 'cancelled' }]);
+    expect(await fail(store, [failure(task)])).toMatchObject([{ status: 'cancelled' }]);
+    expect(await stillRunning(store, [task])).toEqual([]);
     expect(await liveEntries(store)).toEqual([]);
   });
 
