@@ -84,6 +84,13 @@ function isConnectionCode(code: string): boolean {
   return connectionCodes.has(code) || (code.length === 5 && connectionClasses.includes(code.slice(0, 2)));
 }
 
+const poolExhausted = /timeout exceeded when trying to connect/i;
+
+/** Whether a pool had no connection to lend: others of this process have them all, which says nothing of the database. */
+export function isPoolExhausted(error: unknown): boolean {
+  return someCause(error, (code, message) => code === 'P2024' || poolExhausted.test(message));
+}
+
 /** Whether trying again later may help: a lost connection, or a refusal that passes. */
 export function isPassingError(error: unknown): boolean {
   return isConnectionError(error) || someCause(error, (code) => passingCodes.has(code));

@@ -11,7 +11,7 @@ import type { Store } from '../tasks/store.ts';
 import { cleanseJson } from '../tasks/text.ts';
 import type { DatabaseContact } from './contact.ts';
 import { LostAttempt, PermanentError } from './errors.ts';
-import { persist } from './persist.ts';
+import { type Persistence, persist } from './persist.ts';
 import type { JobFile, TaskContext, TrackOptions, Transaction, TransactionWork } from './task-context.ts';
 
 /** Whether a call comes from inside the writes of a checkpoint or finish: waiting for its turn it would wait for itself. */
@@ -42,6 +42,8 @@ export interface AttemptContextOptions {
   readonly contact: DatabaseContact;
   readonly counter: ProgressCounter;
   readonly signal: AbortSignal;
+  /** Aborts when nothing that the job writes counts any more; its reason is a `LostAttempt`. */
+  readonly over: AbortSignal;
   encodeResult(result: unknown): string;
   /** Before the end is written: no flush may touch the row any more. */
   onFinishing(): Promise<void>;
@@ -189,13 +191,13 @@ export class AttemptContext implements TaskContext {
     write: (run: RunSql) => Promise<boolean>,
     hasCommitted: (state: Awaited<ReturnType<typeof readAttemptState>>) => boolean,
   ): Promise<void> {
-    const { store } = this.options;
+    const { store, over } = this.options;
     let limitsMet = 0;
     const attempt = async () => {
-      if (this.signal.reason instanceof LostAttempt) throw this.signal.reason;
+      over.throwIfAborted();
       try {
         await store.db.prisma.$transaction(async (tx) => {
-          if (work) await insideWork.run(this, () => work(tx));
+          if (work) await unlessAborted(over, () => insideWork.run(this, () => work(tx)));
           if (!(await write((text, values) => runIn(tx, text, values)))) throw new LostAttempt();
         }, transactionLimits);
       } catch (error) {
@@ -214,12 +216,20 @@ export class AttemptContext implements TaskContext {
       if (!state.isOwned) throw new LostAttempt();
       return undefined;
     };
-    await persist(attempt, settled, { onTrouble: (error) => this.options.contact.note(error) });
+    await persist(attempt, settled, this.persistence);
   }
 
   private patiently<T>(read: () => Promise<T>): Promise<T> {
-    const persistence = { onTrouble: (error: unknown) => this.options.contact.note(error) };
-    return persist(read, async () => undefined, persistence);
+    return persist(read, async () => undefined, this.persistence);
+  }
+
+  private get persistence(): Persistence {
+    return {
+      onTrouble: (error) => {
+        // A limit that the job's own statement has met says nothing of the database.
+        if (!isStatementLimit(error)) this.options.contact.note(error);
+      },
+    };
   }
 
   /** Reads on from where it was when the database went away. */
@@ -233,6 +243,15 @@ export class AttemptContext implements TaskContext {
       this.signal.throwIfAborted();
     }
   }
+}
+
+/** What `work` comes to, unless the signal aborts first: a callback that never settles must not keep its connection. */
+async function unlessAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort);
+  await Promise.race([work(), promise]).finally(() => signal.removeEventListener('abort', abort));
 }
 
 function runIn(tx: Transaction, text: string, values: unknown[]): Promise<AttemptRef[]> {

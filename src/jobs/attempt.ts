@@ -59,6 +59,8 @@ export class Attempt implements ReportingAttempt {
   isEnding = false;
   private readonly options: AttemptOptions;
   private readonly abortion = new AbortController();
+  /** Nothing that the job writes counts any more. */
+  private readonly over = new AbortController();
   private readonly overdue = Promise.withResolvers<'overdue'>();
   private readonly timers: NodeJS.Timeout[] = [];
 
@@ -89,6 +91,7 @@ export class Attempt implements ReportingAttempt {
   }
 
   onLost(): void {
+    this.over.abort(new LostAttempt());
     this.askToStop(new LostAttempt());
   }
 
@@ -104,7 +107,13 @@ export class Attempt implements ReportingAttempt {
   /** Ends the attempt as handed back, whatever its code does. */
   handBack(): void {
     this.onShutdown();
+    this.endWithoutIt();
+  }
+
+  /** The attempt is ended while its code may still run. */
+  private endWithoutIt(): void {
     this.overdue.resolve('overdue');
+    this.over.abort(new LostAttempt());
   }
 
   private onTimeout(): void {
@@ -117,7 +126,7 @@ export class Attempt implements ReportingAttempt {
     const { leaseMs, onDeadline } = this.options;
     if (this.abortion.signal.aborted) return;
     this.abortion.abort(reason);
-    this.timers.push(setTimeout(() => this.overdue.resolve('overdue'), overdueGraceMs(leaseMs)));
+    this.timers.push(setTimeout(() => this.endWithoutIt(), overdueGraceMs(leaseMs)));
     this.deadlineMs = Math.min(this.deadlineMs, monotonicMs());
     onDeadline();
   }
@@ -152,6 +161,7 @@ export class Attempt implements ReportingAttempt {
       contact,
       counter: this.counter,
       signal: this.abortion.signal,
+      over: this.over.signal,
       encodeResult: (result) => encodeResult(definition, result),
       onFinishing: () => this.stopReporting(writer),
       onFinishRefused: () => this.resumeReporting(writer),

@@ -1,6 +1,6 @@
 /** When this runner last had trouble reaching the database: what a job throws then may not be its fault. */
 import type { Logger } from 'pino';
-import { isConnectionError } from '../database/errors.ts';
+import { isConnectionError, isPoolExhausted } from '../database/errors.ts';
 import { monotonicMs } from '../monotonic.ts';
 import { OutageLog } from '../outage-log.ts';
 
@@ -15,7 +15,7 @@ export class DatabaseContact {
 
   /** Notes an error where it is one of the connection. */
   note(error: unknown): void {
-    if (!isConnectionError(error)) return;
+    if (!isConnectionError(error) || isPoolExhausted(error)) return;
     this.noteTrouble();
     this.outage?.trouble(error);
   }

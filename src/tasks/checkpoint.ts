@@ -1,6 +1,7 @@
 /** Checkpoints: durable, fenced, and numbered, so that a write whose answer was lost is recognised. */
 import type { AttemptRef, RunSql } from './end.ts';
 import { fence } from './fence.ts';
+import type { TaskStatus } from './state-machine.ts';
 import type { Store } from './store.ts';
 
 const checkpointSql = `
@@ -32,12 +33,20 @@ export interface AttemptState {
   readonly checkpointNo: number;
 }
 
-/** What the row says about an attempt after an answer was lost. */
+interface AttemptRow {
+  readonly attempt: number;
+  readonly status: TaskStatus;
+  readonly checkpointNo: number;
+}
+
+/** What the row says about an attempt after an answer was lost: asked beside Prisma's pool, which jobs may fill. */
 export async function readAttemptState(store: Store, { taskId, attempt }: AttemptRef): Promise<AttemptState> {
-  const row = await store.db.prisma.taskState.findUnique({
-    where: { id: taskId },
-    select: { attempt: true, status: true, checkpointNo: true },
+  const { rows } = await store.db.pool.query<AttemptRow>({
+    name: 'attempt-state',
+    text: 'SELECT attempt, status, checkpoint_no AS "checkpointNo" FROM task_state WHERE id = $1',
+    values: [taskId],
   });
+  const row = rows[0];
   const isSame = row?.attempt === attempt;
   return {
     isOwned: isSame && row.status === 'running',

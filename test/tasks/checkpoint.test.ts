@@ -41,6 +41,7 @@ function contextOf(on: Store, task: RunningTask, signal = new AbortController().
     contact: new DatabaseContact(),
     counter: new ProgressCounter(),
     signal,
+    over: signal,
     encodeResult: (result) => JSON.stringify(result),
     onFinishing: async () => undefined,
     onFinishRefused: () => undefined,

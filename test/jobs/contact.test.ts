@@ -1,0 +1,69 @@
+/** What counts as an outage, in the log and for the blame: as the pools themselves report it. */
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isPassingError } from '../../src/database/errors.ts';
+import { PrismaClient } from '../../src/generated/prisma/client.ts';
+import { DatabaseContact } from '../../src/jobs/contact.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+const hourMs = 3_600_000;
+
+describe('contact with the database', () => {
+  let database: TestDatabase;
+  let pool: pg.Pool;
+  let prisma: PrismaClient;
+  let said: string[];
+  let contact: DatabaseContact;
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    pool = new pg.Pool({ connectionString: database.url, max: 1, connectionTimeoutMillis: 50 });
+    pool.on('error', () => undefined);
+    prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+    said = [];
+    const say = (_ids: unknown, text: string) => said.push(text);
+    contact = new DatabaseContact({ info: say, warn: say } as never);
+  });
+
+  afterEach(async () => {
+    await prisma.$disconnect();
+    await pool.end();
+    await database.drop();
+  });
+
+  it('is not lost where the connections of a pool are all in use', async () => {
+    const client = await pool.connect();
+
+    const errors = await Promise.all([
+      pool.query('SELECT 1').catch((error: unknown) => error),
+      prisma.$executeRaw`SELECT 1`.catch((error: unknown) => error),
+    ]);
+
+    client.release();
+    for (const error of errors) contact.note(error);
+    expect(errors.map(isPassingError)).toEqual([true, true]);
+    expect(contact.hadTroubleWithin(hourMs)).toBe(false);
+    expect(said).toEqual([]);
+  });
+
+  it('is lost where a connection breaks', async () => {
+    const client = await pool.connect();
+    client.on('error', () => undefined);
+
+    const error = await client
+      .query('SELECT pg_terminate_backend(pg_backend_pid())')
+      .catch((cause: unknown) => cause);
+
+    client.release(true);
+    contact.note(error);
+    expect(contact.hadTroubleWithin(hourMs)).toBe(true);
+    expect(said).toEqual(['PostgreSQL is away: what needs it waits']);
+  });
+
+  it('is lost where a lease is not renewed', () => {
+    contact.noteTrouble();
+
+    expect(contact.hadTroubleWithin(hourMs)).toBe(true);
+  });
+});
