@@ -77,8 +77,12 @@ export type ToLeaseThread =
       readonly handedBackClaims: number;
     };
 
-/** What the lease thread tells its main thread. */
-export type FromLeaseThread = SupervisorMessage | { readonly kind: 'trouble' } | { readonly kind: 'contact' };
+/** What the lease thread tells its main thread; `listening`: what the supervisor had said before has been passed on. */
+export type FromLeaseThread =
+  | SupervisorMessage
+  | { readonly kind: 'listening' }
+  | { readonly kind: 'trouble' }
+  | { readonly kind: 'contact' };
 
 export interface LeaseThreadData {
   readonly databaseUrl: string;

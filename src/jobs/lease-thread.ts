@@ -108,6 +108,8 @@ function discard(client: pg.Client | undefined): void {
 parent.on('error', endProcess);
 parent.on('close', endProcess);
 readMessages(parent, supervisorMessage, tellMain);
+// In the same turn of the loop, after the pipe has been read.
+setImmediate(() => tellMain({ kind: 'listening' }));
 main?.on('message', (message: ToLeaseThread) => {
   if (message.kind === 'attempts') {
     running = message;

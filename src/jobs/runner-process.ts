@@ -9,7 +9,7 @@ import { monotonicMs } from '../monotonic.ts';
 import { TaskQueue } from '../tasks/queue.ts';
 import { registerWorker } from '../tasks/workers.ts';
 import { DatabaseContact } from './contact.ts';
-import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './lease-messages.ts';
+import type { FromLeaseThread, LeaseThreadData, SupervisorMessage, ToLeaseThread } from './lease-messages.ts';
 import { persist } from './persist.ts';
 import { loadRegistry, retentionDaysByType } from './registry.ts';
 import { Runner } from './runner.ts';
@@ -49,12 +49,22 @@ async function main(settings: RunnerSettings): Promise<void> {
     leaseSeconds,
     lastTurn: publishTurns(),
   });
+  const listening = Promise.withResolvers<void>();
+  let obey: (order: SupervisorMessage) => void = leave;
+  // Before anything that takes time: an order that nobody hears is lost, and a runner that was to stop would begin.
+  thread.on('message', (message: FromLeaseThread) => {
+    if (message.kind === 'trouble') contact.noteTrouble();
+    else if (message.kind === 'contact') contact.noteContact();
+    else if (message.kind === 'listening') listening.resolve();
+    else obey(message);
+  });
 
   const db = openDatabase(settings.databaseUrl, { name: 'headway runner' });
   const waitingOut = outageLog(log);
   const [registry, queue] = await Promise.all([
     loadRegistry(settings.jobFolders),
     waitingOut(() => TaskQueue.open(db, (error) => contact.note(error))),
+    listening.promise,
   ]);
   const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
   const worker = { id: workerId, host: os.hostname(), pid: process.pid, slots, leaseSeconds };
@@ -77,14 +87,17 @@ async function main(settings: RunnerSettings): Promise<void> {
         ...status,
       }),
   });
-  thread.on('message', (message: FromLeaseThread) => {
-    if (message.kind === 'trouble') contact.noteTrouble();
-    else if (message.kind === 'contact') contact.noteContact();
-    else if (message.kind === 'retire') runner.drain();
-    else void runner.stop(message.graceMs).then(() => process.exit(0));
-  });
+  obey = (order) => {
+    if (order.kind === 'retire') runner.drain();
+    else void runner.stop(order.graceMs).then(leave);
+  };
   runner.start();
   tellThread({ kind: 'ready' });
+}
+
+/** Whatever it was told to do: nothing runs here, or not any more. */
+function leave(): void {
+  process.exit(0);
 }
 
 /** Repeats what the database does not let happen, so that a runner that starts during an outage begins right after it. */

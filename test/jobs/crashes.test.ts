@@ -114,6 +114,18 @@ describe('when a runner dies', () => {
     expect(await effectsOf(store, id)).toEqual(stepsUpTo(40));
   });
 
+  it('one that is told to stop while it starts takes nothing', async () => {
+    process.kill(await service.runnerPid(), 'SIGKILL');
+    await eventually(() => service.supervisor.exits.of('died') === 1);
+
+    const stopped = service.stop(10_000);
+    const { id } = await service.submit('steps', { steps: 1000, stepMs: 50 });
+    await stopped;
+
+    const task = await service.waitFor(id, () => true);
+    expect(task).toMatchObject({ status: 'queued', attempt: 0 });
+  });
+
   it('a queued task whose entry was taken by hand and never claimed is queued again', async () => {
     await service.stop();
     const { id } = await service.submit('noop', null);
