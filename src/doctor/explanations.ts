@@ -12,22 +12,16 @@ export const explanations: Readonly<Record<string, Explanation>> = {
   'a queued task has no entry that waits': {
     check: 'queued-without-entry',
     meaning:
-      'These tasks wait, and no runner will ever hear of them: their queue entry was taken by a runner that died before it began, or was deleted, cancelled or expired by hand.',
+      'These tasks wait, and no runner will ever hear of them: their queue entry was taken by a runner that died before it began, or was deleted, cancelled, expired or changed by hand: it names another task, or is held back for longer than the task waits.',
     repair: `${byReaper} It gives each a new entry; no try is spent.`,
     otherwise: startOne,
   },
   'an entry waits for no queued task': {
     check: 'stray-entry',
     meaning:
-      'These queue entries wait for tasks that are gone, or do not wait for them. A runner that takes one does nothing; until then they look like waiting work.',
+      'These queue entries wait for tasks that are gone or do not wait for them, or were changed so that they wake nobody. A runner that takes one does nothing; until then they look like waiting work.',
     repair: `${byReaper} It settles them.`,
     otherwise: startOne,
-  },
-  'an entry names another task than the one that names it': {
-    check: 'crossed-entry',
-    meaning: 'A runner that takes such an entry cannot claim the task that waits for it.',
-    repair: `Once a runner has taken the entry in vain: ${byReaper.toLowerCase()}`,
-    otherwise: wasChanged,
   },
   'a task waits for another time than its entry': {
     check: 'crossed-times',

@@ -1,4 +1,5 @@
 /** Claiming: how queue entries that are due become running attempts of a worker. */
+import { entryTaskSql } from './queue.ts';
 import { transitions } from './state-machine.ts';
 import type { Store } from './store.ts';
 
@@ -34,7 +35,7 @@ const claimSql = `
     SELECT entry.*
     FROM me
     CROSS JOIN LATERAL (
-      SELECT id, (data ->> 'taskId')::uuid AS task_id FROM pgboss.job
+      SELECT id, ${entryTaskSql('job')} AS task_id FROM pgboss.job
       -- Naming the worker puts its lock first, whatever the plan.
       WHERE me.id IS NOT NULL AND name = $2 AND state < 'active' AND NOT blocked AND start_after <= now()
       ORDER BY priority DESC, created_on

@@ -21,30 +21,32 @@ WITH asked AS MATERIALIZED (
   FROM task_state
   WHERE status IN ('queued', 'running')
 ), entry AS MATERIALIZED (
-  SELECT id, name, data ->> 'taskId' AS task_id, start_after, state, coalesce(started_on, created_on) AS started_on
+  SELECT id, name, data ->> 'taskId' AS task_id, blocked, start_after, state,
+         coalesce(started_on, created_on) AS started_on
   FROM pgboss.job
   WHERE name = ANY (ARRAY(SELECT name FROM pgboss.queue WHERE name NOT LIKE '\_\_pgboss\_\_%'))
     AND state IN ('created', 'retry', 'active') AND data ? 'taskId'
+), pair AS MATERIALIZED (
+  -- What will wake a runner: both name each other, and nothing holds the entry back for longer than its task waits.
+  SELECT task.id AS task_id, task.next_attempt_at, entry.id AS entry_id, entry.state, entry.start_after, entry.started_on
+  FROM task JOIN entry ON entry.id = task.entry_id AND entry.name = task.queue
+  WHERE task.status = 'queued' AND entry.task_id = task.id::text AND NOT entry.blocked
+    AND entry.start_after <= greatest(task.next_attempt_at, now() + interval '1 second')
 )
 SELECT 'a queued task has no entry that waits' AS violation, task.id AS subject
-FROM asked, task LEFT JOIN entry ON entry.id = task.entry_id AND entry.name = task.queue
+FROM asked, task LEFT JOIN pair ON pair.task_id = task.id
 WHERE task.status = 'queued' AND NOT task.is_external AND task.updated_at < judged_before
-  AND (entry.id IS NULL OR (entry.state = 'active' AND entry.started_on < judged_before))
+  AND (pair.entry_id IS NULL OR (pair.state = 'active' AND pair.started_on < judged_before))
 
 UNION ALL
 SELECT 'an entry waits for no queued task', entry.id
-FROM entry LEFT JOIN task ON task.entry_id = entry.id AND task.queue = entry.name AND task.status = 'queued'
-WHERE entry.state <> 'active' AND task.id IS NULL
+FROM entry LEFT JOIN pair ON pair.entry_id = entry.id
+WHERE entry.state <> 'active' AND pair.task_id IS NULL
 
 UNION ALL
-SELECT 'an entry names another task than the one that names it', task.id
-FROM task JOIN entry ON entry.id = task.entry_id AND entry.name = task.queue
-WHERE entry.task_id IS DISTINCT FROM task.id::text
-
-UNION ALL
-SELECT 'a task waits for another time than its entry', task.id
-FROM task JOIN entry ON entry.id = task.entry_id AND entry.name = task.queue
-WHERE entry.state <> 'active' AND task.next_attempt_at IS NOT NULL AND entry.start_after <> task.next_attempt_at
+SELECT 'a task waits for another time than its entry', task_id
+FROM pair
+WHERE state <> 'active' AND next_attempt_at IS NOT NULL AND start_after <> next_attempt_at
 
 UNION ALL
 SELECT 'a running task has no worker, or a lost one', task.id

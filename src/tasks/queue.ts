@@ -43,6 +43,12 @@ export function queueSql(task: string): string {
   return `CASE WHEN ${task}.losses >= ${soloFromLosses} THEN ${task}.type || '${soloSuffix}' ELSE ${task}.type END`;
 }
 
+/** The task that an entry names, in SQL: null where its data, which anybody may change, name none. @param entry alias of `pgboss.job` */
+export function entryTaskSql(entry: string): string {
+  const taskId = `${entry}.data ->> 'taskId'`;
+  return `CASE WHEN ${taskId} ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN (${taskId})::uuid END`;
+}
+
 /** Where a submit says which queue has work: one NOTIFY in the transaction that made the entry. */
 export const wakeUpChannel = 'headway_queue';
 

@@ -71,6 +71,25 @@ describe('a claim', () => {
     expect(second).toMatchObject({ attempts: [{ taskId: tasks[2]?.id }], hasMore: false });
   });
 
+  it.each([
+    ['no id', `'{"taskId": "x"}'`],
+    ['another task', `jsonb_build_object('taskId', gen_random_uuid())`],
+    ['no task', `'[]'`],
+    ['nothing', 'NULL'],
+  ])(
+    'settles an entry whose data were changed to name %s, and takes those behind it',
+    async (_what, data) => {
+      const [changed, sound] = [await submit(store, 'noop', 1), await submit(store, 'noop', 2)];
+      await store.db.pool.query(`UPDATE pgboss.job SET data = ${data} WHERE id = $1`, [changed.entryId]);
+
+      const claimed = await takeAll(store, await startWorker(store));
+
+      expect(claimed.map((attempt) => attempt.taskId)).toEqual([sound.id]);
+      expect(await liveEntries(store)).toEqual([]);
+      expect(await rowOf(store, changed.id)).toMatchObject({ status: 'queued', attempt: 0 });
+    },
+  );
+
   it('takes many at once', async () => {
     const tasks = await Promise.all(Array.from({ length: 20 }, (_, n) => submit(store, 'noop', n)));
 

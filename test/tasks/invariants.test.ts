@@ -56,10 +56,10 @@ describe('the invariants', () => {
       `UPDATE task_state SET report_token_hash = 'x' WHERE status = 'running'`,
     ],
     ['an entry waits for no queued task', `DELETE FROM task_state WHERE status = 'queued'`],
-    [
-      'an entry names another task than the one that names it',
-      `UPDATE pgboss.job SET data = '{"taskId": "x"}' WHERE state < 'active'`,
-    ],
+    ['a queued task has no entry that waits', `UPDATE pgboss.job SET data = '{"taskId": "x"}'`],
+    ['a queued task has no entry that waits', 'UPDATE pgboss.job SET blocked = TRUE'],
+    ['a queued task has no entry that waits', `UPDATE pgboss.job SET start_after = '2099-01-01'`],
+    ['an entry waits for no queued task', `UPDATE pgboss.job SET start_after = '2099-01-01'`],
     [
       'a task waits for another time than its entry',
       `UPDATE task_state SET next_attempt_at = now() + interval '1 hour' WHERE status = 'queued'`,

@@ -1,6 +1,6 @@
 /**
- * Where tasks and queue entries do not agree: queued tasks without an entry that waits, and entries
- * whose task does not wait for them. One look at both sides finds both.
+ * Where tasks and queue entries do not agree: queued tasks without an entry that will wake a runner for
+ * them, and entries whose task does not wait for them. One look at both sides finds both.
  */
 import { queueSql } from '../queue.ts';
 import type { Store } from '../store.ts';
@@ -18,22 +18,24 @@ export const mismatchBatch = 100;
 
 // The queued by the index on status, the entries that live by pg-boss's partial index on (name, state): neither
 // a finished row nor a finished entry is read, and nothing is locked. A task or an entry counts once it has
-// been as it is for a lease: an entry that was fetched a moment ago is being claimed.
+// been as it is for a lease: an entry that was fetched a moment ago is being claimed. An entry that its task
+// names and that names another, is held back, or comes later than the task is to go on, is as good as none.
 const mismatchesSql = `
   WITH entry AS (
-    SELECT id, name, greatest(created_on, started_on) AS since,
+    SELECT id, name, data ->> 'taskId' AS task_id, blocked, start_after, greatest(created_on, started_on) AS since,
            state = 'active' AND started_on < now() - make_interval(secs => $1) AS was_dropped
     FROM pgboss.job
     WHERE name = ANY (ARRAY(SELECT name FROM pgboss.queue WHERE name NOT LIKE '\\_\\_pgboss\\_\\_%'))
       AND state IN ('created', 'retry', 'active') AND data ? 'taskId'
   ), task AS (
-    SELECT id, ${queueSql('task_state')} AS queue, entry_id, updated_at AS since
+    SELECT id, ${queueSql('task_state')} AS queue, entry_id, next_attempt_at, updated_at AS since
     FROM task_state
     WHERE status = 'queued' AND report_token_hash IS NULL
   )
   SELECT task.id AS "taskId", coalesce(task.queue, entry.name) AS queue, coalesce(task.entry_id, entry.id) AS "entryId"
   FROM task FULL JOIN entry ON entry.id = task.entry_id AND entry.name = task.queue
-  WHERE (entry.id IS NULL OR task.id IS NULL OR entry.was_dropped)
+  WHERE (entry.id IS NULL OR task.id IS NULL OR entry.was_dropped OR entry.blocked
+         OR entry.task_id IS DISTINCT FROM task.id::text OR entry.start_after > greatest(task.next_attempt_at, now()))
     AND coalesce(task.since, entry.since) < now() - make_interval(secs => $1)
     AND coalesce(task.queue, entry.name) <> ALL ($2::text[])
   LIMIT ${mismatchBatch}`;

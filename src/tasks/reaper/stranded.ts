@@ -1,6 +1,6 @@
 /**
  * Queued tasks that nothing waits for: their entry was fetched by a runner that died before its claim, or
- * was expired, cancelled or deleted by somebody. The task is the truth: it is given a new entry.
+ * was expired, cancelled, deleted or changed by somebody. The task is the truth: it is given a new entry.
  */
 import { type Entry, queueSql, typeOfQueue } from '../queue.ts';
 import type { Store } from '../store.ts';
@@ -32,6 +32,8 @@ const requeueSql = `
              WHEN 'completed' THEN 'its queue entry had been settled'
              WHEN 'cancelled' THEN 'its queue entry had been cancelled'
              WHEN 'failed' THEN 'its queue entry had failed or expired'
+             WHEN 'created' THEN 'its queue entry had been changed'
+             WHEN 'retry' THEN 'its queue entry had been changed'
              ELSE 'its queue entry was gone'
            END)
     FROM requeued
@@ -58,7 +60,7 @@ export async function requeue(store: Store, queue: string, tasks: readonly Misma
       values: [tasks.map((task) => task.taskId), tasks.map((task) => task.entryId)],
     });
     if (rows.length === 0) return [];
-    // One that was fetched and dropped is part of this repair, and not another.
+    // One that was fetched and dropped, or changed, is part of this repair, and not another.
     const oldEntryIds = rows.map((row) => row.oldEntryId);
     await store.queue.withdrawAll(queue, oldEntryIds, connection);
     const entries = rows.map(({ id, taskId, type, losses, startAfter }) => ({

@@ -2,17 +2,16 @@
  * Queue entries whose task does not wait for them: it is gone, does not wait, or waits for another entry.
  * A runner that fetched one would claim nothing; left alone, it would be shown as work that waits.
  */
-import { queueSql } from '../queue.ts';
+import { entryTaskSql, queueSql } from '../queue.ts';
 import type { Store } from '../store.ts';
 import type { Mismatch } from './mismatches.ts';
 import { inTurn } from './turn.ts';
 
-// By the primary keys of both. An id that is none belongs to no task.
+// By the primary keys of both.
 const lockStraySql = `
   SELECT entry.id, entry.task_id AS "taskId"
   FROM (
-    SELECT id, name, CASE WHEN data ->> 'taskId' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-                          THEN (data ->> 'taskId')::uuid END AS task_id
+    SELECT id, name, ${entryTaskSql('job')} AS task_id
     FROM pgboss.job
     WHERE name = $1 AND id = ANY ($2::uuid[]) AND state IN ('created', 'retry', 'active')
     FOR NO KEY UPDATE SKIP LOCKED

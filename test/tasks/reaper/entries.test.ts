@@ -99,6 +99,41 @@ describe('a queued task without an entry that waits', () => {
     expect(await violations(store)).toEqual([]);
   });
 
+  it.each([
+    ['names no task that could be', `data = '{"taskId": "x"}'`],
+    ['names another task', `data = jsonb_build_object('taskId', gen_random_uuid())`],
+    ['names none', `data = '{"taskId": null}'`],
+    ['says nothing', 'data = NULL'],
+    ['is held back', 'blocked = TRUE'],
+    ['comes later than the task is due', `start_after = '2099-01-01'`],
+  ])('is given one also where the entry %s, as it was changed by hand', async (_what, change) => {
+    const task = await submit(store, 'noop', null);
+    await store.db.pool.query(`UPDATE pgboss.job SET ${change}`);
+    await age(task.id, 60);
+
+    expect(await requeued()).toEqual([task.id]);
+
+    expect(await readHistory(store, task.id)).toMatchObject([
+      {},
+      { kind: 'requeued', detail: { message: 'its queue entry had been changed' } },
+    ]);
+    expect(await entryState(store, task.entryId ?? '')).toBe('cancelled');
+    expect(await takeAll(store, await startWorker(store))).toMatchObject([{ taskId: task.id, attempt: 1 }]);
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('is given one also where the entry comes later than its next try', async () => {
+    const task = await submit(store, 'noop', null);
+    const nextAttemptAt = new Date(Date.now() + 3_600_000);
+    await store.db.prisma.taskState.update({ where: { id: task.id }, data: { nextAttemptAt } });
+    await store.db.pool.query(`UPDATE pgboss.job SET start_after = '2099-01-01'`);
+    await age(task.id, 60);
+
+    expect(await requeued()).toEqual([task.id]);
+
+    expect(await liveEntries(store)).toMatchObject([{ taskId: task.id, startAfter: nextAttemptAt }]);
+  });
+
   it('keeps its time', async () => {
     const task = await submit(store, 'noop', null);
     await store.db.pool.query('DELETE FROM pgboss.job');
