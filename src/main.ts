@@ -16,7 +16,7 @@ import { EmbeddedPostgresError } from './database/embedded/postgres.ts';
 import { DatabaseSetupError, migrate } from './database/migrate.ts';
 import { JobFileError } from './jobs/registry.ts';
 import { createLog } from './log.ts';
-import { stopOnSignals } from './shutdown.ts';
+import { startUntilSignal } from './shutdown.ts';
 
 const { version } = JSON.parse(readFileSync(path.join(projectDir, 'package.json'), 'utf8')) as {
   version: string;
@@ -56,12 +56,12 @@ async function serve({ role }: { role?: Role }): Promise<void> {
   process.stdout.on('error', () => undefined);
   // Loaded here: the other commands start faster without it, and work also where a part of it does not.
   const { Service } = await import('./service.ts');
-  const starting = Service.start(config, log);
-  stopOnSignals(starting, config, (signal, graceSeconds) =>
-    say(`\n${signal}: stopping, running tasks have ${graceSeconds} s …`),
+  const service = await startUntilSignal(
+    (calledOff) => Service.start(config, log, calledOff),
+    config,
+    (signal, graceSeconds) => say(`\n${signal}: stopping, running tasks have ${graceSeconds} s …`),
   );
-  const { url } = await starting;
-  say(`Headway is ready: ${url}`);
+  if (service) say(`Headway is ready: ${service.url}`);
 }
 
 async function migrateOnly(): Promise<void> {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { orAborted } from './abort.ts';
 import { type AppOptions, buildApp, buildHealthApp } from './api/app.ts';
 import { Drain } from './api/drain.ts';
 import { Reading } from './api/reading/reading.ts';
@@ -35,24 +36,48 @@ export class Service {
 
   /**
    * Starts what the role asks for, and resolves when it serves and takes tasks.
+   * @param calledOff aborts a start that is under way: what has been started is undone, and its reason thrown
    * @throws {EmbeddedPostgresError | DatabaseSetupError | JobFileError | Error} what keeps it from starting
    */
-  static async start(config: Config, log: Logger): Promise<Service> {
+  static async start(
+    config: Config,
+    log: Logger,
+    calledOff: AbortSignal = new AbortController().signal,
+  ): Promise<Service> {
+    const service = await Service.open(config, log, calledOff);
+    const { supervisor, reaper, sweeper } = service.parts;
+    // First these: somebody must look after the dead also while runners cannot start.
+    reaper.start();
+    sweeper.start();
+    try {
+      await orAborted(supervisor.start(), calledOff);
+    } catch (error) {
+      await service.stop({ graceSeconds: 0, drainSeconds: 0 });
+      throw error;
+    }
+    return service;
+  }
+
+  /** Everything but the work: it serves. */
+  private static async open(config: Config, log: Logger, calledOff: AbortSignal): Promise<Service> {
     const started: (() => Promise<void>)[] = [];
     try {
       const postgres = config.databaseUrl === undefined ? await startPostgres(config, log) : undefined;
       if (postgres) started.push(() => postgres.stop());
+      calledOff.throwIfAborted();
       postgres?.keepRunning();
       const databaseUrl = postgres?.url ?? config.databaseUrl ?? '';
-      if (!postgres) await waitForDatabase(databaseUrl, waitOptions(config, log));
+      if (!postgres) await orAborted(waitForDatabase(databaseUrl, waitOptions(config, log)), calledOff);
       const jobFolders = [ownJobsFolder, ...(config.jobsDir === undefined ? [] : [config.jobsDir])];
-      const [registry, { applied }] = await Promise.all([loadRegistry(jobFolders), migrate(databaseUrl)]);
+      const prepared = Promise.all([loadRegistry(jobFolders), migrate(databaseUrl)]);
+      const [registry, { applied }] = await orAborted(prepared, calledOff);
       if (applied.length > 0) log.info({ applied }, 'database migrated');
 
       const db = openDatabase(databaseUrl, { name: 'headway' });
       started.push(() => db.close());
       const queue = await TaskQueue.openAndMaintain(db, registry.types, queueTrouble(log));
       started.push(() => queue.close());
+      calledOff.throwIfAborted();
       const { retentionDays, leaseSeconds, runners, slots, logLevel } = config;
       const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
       const drain = new Drain();
@@ -75,11 +100,6 @@ export class Service {
         await reading?.stop();
       });
       await app.listen({ host: config.host, port: config.port });
-      started.push(() => supervisor.stop(0));
-      await supervisor.start();
-
-      reaper.start();
-      sweeper.start();
       return new Service(addressOf(app, config), {
         postgres,
         db,

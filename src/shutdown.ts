@@ -22,54 +22,80 @@ export interface Stoppable {
 }
 
 /**
- * Stops a service at the first SIGTERM or SIGHUP with the times given, at SIGINT with 3 s of grace; at once at a
- * second one; and one that is still starting as soon as it can be stopped. Ends the process: exit code 0, or 1
- * where stopping failed.
+ * Starts a service, and stops it at the first SIGTERM or SIGHUP with the times given, at SIGINT with 3 s of grace;
+ * at once at a second one. A start that is still under way is called off. Then ends the process: exit code 0, or
+ * 1 where stopping failed.
+ * @returns the service; undefined where a signal came first
+ * @throws what keeps it from starting
  */
-export function stopOnSignals(
-  starting: Promise<Stoppable>,
-  { graceSeconds, drainSeconds }: StopOptions,
+export async function startUntilSignal<Service extends Stoppable>(
+  start: (calledOff: AbortSignal) => Promise<Service>,
+  times: StopOptions,
   onStop: (signal: string, graceSeconds: number) => void,
-): void {
+): Promise<Service | undefined> {
+  const callingOff = new AbortController();
+  const { signal: calledOff } = callingOff;
+  let service: Service | undefined;
   let firstAt: number | undefined;
-  let hasStarted = false;
-  starting.then(() => {
-    hasStarted = true;
-  }, ignored);
-  const timesFor = (signal: NodeJS.Signals): StopOptions => {
-    if (!hasStarted) return { graceSeconds: 0, drainSeconds: 0 };
-    if (signal !== 'SIGINT') return { graceSeconds, drainSeconds };
-    return { graceSeconds: Math.min(interruptGraceSeconds, graceSeconds), drainSeconds: 0 };
-  };
   const onSignal = (signal: NodeJS.Signals) => {
     if (firstAt !== undefined) {
-      if (performance.now() - firstAt > sameSignalMs) {
-        starting.then((service) => service.stopNow(), ignored);
-        exitAfter(atOnceMs);
-      }
+      if (performance.now() - firstAt > sameSignalMs) hurry(service);
       return;
     }
     firstAt = performance.now();
-    const times = timesFor(signal);
-    onStop(signal, times.graceSeconds);
-    exitAfter(1000 * Math.max(times.graceSeconds, times.drainSeconds) + overdueMs);
-    starting
-      .then((service) => service.stop(times))
-      .then(
-        () => process.exit(0),
-        (error) => {
-          process.stderr.write(
-            `headway: could not stop cleanly: ${error instanceof Error ? error.message : error}\n`,
-          );
-          process.exit(1);
-        },
-      );
+    const given = service ? timesFor(signal, times) : atOnce;
+    onStop(signal, given.graceSeconds);
+    exitAfter(1000 * Math.max(given.graceSeconds, given.drainSeconds) + overdueMs);
+    callingOff.abort();
+    void exitWhen(stopped(starting, given, calledOff));
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  const starting = start(calledOff);
+  try {
+    service = await starting;
+  } catch (error) {
+    if (error !== calledOff.reason) throw error;
+  }
+  return calledOff.aborted ? undefined : service;
 }
 
-/** That the start failed is said by whoever started it. */
-const ignored = () => undefined;
+const atOnce: StopOptions = { graceSeconds: 0, drainSeconds: 0 };
+
+function timesFor(signal: NodeJS.Signals, { graceSeconds, drainSeconds }: StopOptions): StopOptions {
+  if (signal !== 'SIGINT') return { graceSeconds, drainSeconds };
+  return { graceSeconds: Math.min(interruptGraceSeconds, graceSeconds), drainSeconds: 0 };
+}
+
+/** Resolves when a service has stopped, or its start was called off. */
+async function stopped(
+  starting: Promise<Stoppable>,
+  times: StopOptions,
+  calledOff: AbortSignal,
+): Promise<void> {
+  try {
+    const service = await starting;
+    await service.stop(times);
+  } catch (error) {
+    if (error !== calledOff.reason) throw error;
+  }
+}
+
+async function exitWhen(stopping: Promise<void>): Promise<void> {
+  try {
+    await stopping;
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(
+      `headway: could not stop cleanly: ${error instanceof Error ? error.message : error}\n`,
+    );
+    process.exit(1);
+  }
+}
+
+function hurry(service: Stoppable | undefined): void {
+  service?.stopNow();
+  exitAfter(atOnceMs);
+}
 
 /** What is left undone then is put right by leases, and by whoever starts next. */
 function exitAfter(ms: number): void {

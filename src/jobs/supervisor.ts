@@ -104,7 +104,11 @@ export class Supervisor {
   async stop(graceMs: number): Promise<void> {
     this.isStopping = true;
     clearTimeout(this.restartTimer);
-    for (const child of this.children) child.stop(graceMs);
+    for (const child of this.children) {
+      if (child.isReady) child.stop(graceMs);
+      // One that is still starting may never hear it. What little it has taken is taken back.
+      else child.kill();
+    }
     const timers = [
       // Nothing that a blocked loop is told reaches it.
       setTimeout(() => this.killBlocked(), graceMs),

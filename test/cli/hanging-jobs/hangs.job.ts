@@ -1,0 +1,17 @@
+/** Its import ends in a parent, and never in a runner. */
+import { z } from 'zod';
+import { defineJob } from '../../../src/jobs/define-job.ts';
+
+if (process.env.HEADWAY_RUNNER !== undefined) {
+  setInterval(() => undefined, 60_000);
+  await new Promise(() => undefined);
+}
+
+export default defineJob({
+  type: 'hangs',
+  input: z.null(),
+  result: z.null(),
+  async run() {
+    return null;
+  },
+});
