@@ -2,8 +2,10 @@
 import type { Logger } from 'pino';
 import { Counts } from './counts.ts';
 import type { Database } from './database/database.ts';
+import { isPassingError } from './database/errors.ts';
 import { sweepReplacedImports } from './datasets/sweep.ts';
 import { Loop } from './loop.ts';
+import { seldom } from './seldom.ts';
 import { sweepFiles } from './tasks/file-sweep.ts';
 import { deleteExpired } from './tasks/retention.ts';
 
@@ -23,19 +25,35 @@ export const sweptKinds = {
 
 export type SweptKind = keyof typeof sweptKinds;
 
+interface Step {
+  readonly swept: SweptKind;
+  /** Answers how many it has deleted. */
+  run(): Promise<number>;
+  fail(error: unknown): void;
+}
+
 export class Sweeper {
   /** What it has deleted since the start. */
   readonly swept = new Counts<SweptKind>();
   private readonly options: SweeperOptions;
   private readonly stopping = new AbortController();
   private readonly loop: Loop;
+  private readonly steps: readonly Step[];
 
   constructor(options: SweeperOptions) {
     this.options = options;
+    const { db } = options;
+    const { signal } = this.stopping;
+    this.steps = [
+      this.step('task', () => deleteExpired(db.pool, signal)),
+      // After the tasks, as their files and imports are left to these two.
+      this.step('file', () => sweepFiles(db.pool, signal)),
+      this.step('import_row', () => sweepReplacedImports(db)),
+    ];
     this.loop = new Loop({
       intervalMs: options.intervalMs ?? 60_000,
       run: () => this.sweep(),
-      onError: (error) => options.log.debug({ err: error }, 'sweep failed; the next one goes on'),
+      onError: (error) => options.log.error({ err: error }, 'sweep failed'),
     });
   }
 
@@ -49,13 +67,24 @@ export class Sweeper {
     await this.loop.stop();
   }
 
+  private step(swept: SweptKind, run: () => Promise<number>): Step {
+    const { log } = this.options;
+    const cannot = seldom((error: unknown) => log.error({ err: error, swept }, 'could not be deleted'));
+    const fail = (error: unknown) => {
+      // That the database is away is said by the reaper.
+      if (isPassingError(error))
+        log.debug({ err: error, swept }, 'could not be deleted; the next sweep does');
+      else cannot(error);
+    };
+    return { swept, run, fail };
+  }
+
   private async sweep(): Promise<void> {
-    const { db } = this.options;
-    const { signal } = this.stopping;
-    this.report('task', await deleteExpired(db.pool, signal));
-    // After the tasks, as their files and imports are left to these two.
-    if (!signal.aborted) this.report('file', await sweepFiles(db.pool, signal));
-    if (!signal.aborted) this.report('import_row', await sweepReplacedImports(db));
+    for (const { swept, run, fail } of this.steps) {
+      if (this.stopping.signal.aborted) return;
+      // One kind that cannot be deleted keeps no other.
+      await run().then((count) => this.report(swept, count), fail);
+    }
   }
 
   private report(swept: SweptKind, count: number): void {
