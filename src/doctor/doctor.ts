@@ -9,6 +9,7 @@ import {
   examineClock,
   examineRetention,
   examineTransactions,
+  examineTypes,
   examineWork,
   type Work,
 } from './surroundings.ts';
@@ -93,6 +94,7 @@ async function examineAll(
   const clock = await examineClock(connection);
   const { serverVersion, estimatedTasks } = await askServer(connection);
   const { work, findings } = await examineWork(connection);
+  findings.push(...(await examineTypes(connection)));
   const graceSeconds = leaseSeconds + reaperSeconds;
   findings.push(...(await findViolations(connection, 'unfinished', graceSeconds)));
   const hasReadFinished = finished === 'always' || estimatedTasks < fewTasks;

@@ -83,6 +83,40 @@ export async function examineWork(connection: Connection): Promise<{ work: Work;
   return { work: { queued, running, workers, slots, parentConnections }, findings };
 }
 
+/** Queued tasks that the living workers pass over. Without any worker, that is the finding. */
+export async function examineTypes(connection: Connection): Promise<Finding[]> {
+  // By the index on status.
+  const { rows } = await connection.query<{ type: string; count: number }>({
+    text: `
+      WITH living AS MATERIALIZED (
+        SELECT types FROM worker WHERE lost_at IS NULL AND lease_expires_at > now()
+      )
+      SELECT type, count(*)::int AS count
+      FROM task_state
+      WHERE status = 'queued' AND report_token_hash IS NULL
+        AND greatest(updated_at, next_attempt_at) < now() - make_interval(secs => $1)
+        AND EXISTS (SELECT FROM living)
+        AND NOT EXISTS (SELECT FROM living WHERE type = ANY (types) OR types IS NULL)
+      GROUP BY type
+      ORDER BY count(*) DESC, type`,
+    values: [waitSeconds],
+  });
+  if (rows.length === 0) return [];
+  return [
+    {
+      check: 'no-code',
+      what: 'tasks wait whose type no living worker has code for',
+      count: rows.reduce((sum, { count }) => sum + count, 0),
+      examples: rows.slice(0, 5).map(({ type, count }) => `${type} (${count.toLocaleString('en')})`),
+      meaning:
+        'Nobody will begin them, and their pages say that they wait in the queue. Their job file was removed or renamed, or only an API process has it.',
+      repair: 'Any worker that starts with their job file takes them.',
+      otherwise:
+        'Start a worker that has it (HEADWAY_JOBS_DIR, or an older version of Headway), or cancel the tasks.',
+    },
+  ];
+}
+
 /** What retention should have deleted. By the partial index on expires_at, and no further than need be. */
 export async function examineRetention(connection: Connection): Promise<Finding[]> {
   const { rows } = await connection.query<{ count: number }>(

@@ -67,7 +67,8 @@ async function main(settings: RunnerSettings): Promise<void> {
     listening.promise,
   ]);
   const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
-  const worker = { id: workerId, host: os.hostname(), pid: process.pid, slots, leaseSeconds };
+  const { types } = registry;
+  const worker = { id: workerId, host: os.hostname(), pid: process.pid, slots, types, leaseSeconds };
   await waitingOut(() => registerWorker(store, worker));
 
   const tellThread = (message: ToLeaseThread) => thread.postMessage(message);

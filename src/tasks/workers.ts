@@ -11,16 +11,18 @@ export interface NewWorker {
   readonly host: string;
   readonly pid: number;
   readonly slots: number;
+  /** Those that it has code for. */
+  readonly types: readonly string[];
   readonly leaseSeconds: number;
 }
 
 /** Twice is once: the answer to the first may have been lost. */
 export async function registerWorker(store: Store, worker: NewWorker): Promise<void> {
   await store.db.pool.query(
-    `INSERT INTO worker (id, host, pid, slots, lease_expires_at)
-     VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
+    `INSERT INTO worker (id, host, pid, slots, types, lease_expires_at)
+     VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
      ON CONFLICT (id) DO NOTHING`,
-    [worker.id, worker.host, worker.pid, worker.slots, worker.leaseSeconds],
+    [worker.id, worker.host, worker.pid, worker.slots, worker.types, worker.leaseSeconds],
   );
 }
 

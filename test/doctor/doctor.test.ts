@@ -79,6 +79,31 @@ describe('the doctor', () => {
     expect(checksOf(await look())).toEqual([]);
   });
 
+  it('finds tasks of a type that no worker has code for, and says which', async () => {
+    await using _parent = await pretendParent();
+    await startWorker(store, 3600, ['noop', 'counts']);
+    await submit(store, 'noop', null);
+    await submit(store, 'steps', null);
+    await submit(store, 'steps', null);
+    await sql(`UPDATE task_state SET updated_at = now() - interval '11 seconds'`);
+
+    const { findings } = await look();
+
+    expect(findings).toMatchObject([{ check: 'no-code', count: 2, examples: ['steps (2)'] }]);
+    await startWorker(store, 3600, ['steps']);
+    expect(checksOf(await look())).toEqual([]);
+  });
+
+  it('knows nothing of what a worker of an earlier version has code for', async () => {
+    await using _parent = await pretendParent();
+    await startWorker(store, 3600, ['counts']);
+    await sql('UPDATE worker SET types = NULL');
+    await submit(store, 'noop', null);
+    await sql(`UPDATE task_state SET updated_at = now() - interval '11 seconds'`);
+
+    expect(checksOf(await look())).toEqual([]);
+  });
+
   it('finds workers that fell silent', async () => {
     await using _parent = await pretendParent();
     await runTask(store);

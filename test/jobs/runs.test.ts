@@ -40,6 +40,12 @@ describe('a job’s run', () => {
     expect(kinds).toEqual(['submitted', 'started', 'succeeded']);
   });
 
+  it('is had from a worker that says which types it has code for', async () => {
+    const { types } = await store.db.prisma.worker.findFirstOrThrow();
+
+    expect(types).toEqual(expect.arrayContaining(['csv-import', 'noop']));
+  });
+
   it.each(misbehaviours.filter((how) => how.startsWith('throw')))(
     'fails with a code and a message: %s',
     async (how) => {

@@ -47,9 +47,13 @@ export function useStore(): TestStore {
 }
 
 /** A worker whose lease holds for an hour. */
-export async function startWorker(store: Store, leaseSeconds = 3600): Promise<string> {
+export async function startWorker(
+  store: Store,
+  leaseSeconds = 3600,
+  types: readonly string[] = ['noop'],
+): Promise<string> {
   const id = newId();
-  await registerWorker(store, { id, host: 'test', pid: 1, slots: 10, leaseSeconds });
+  await registerWorker(store, { id, host: 'test', pid: 1, slots: 10, types, leaseSeconds });
   return id;
 }
 

@@ -1103,6 +1103,7 @@ export const WorkerScalarFieldEnum = {
   host: 'host',
   pid: 'pid',
   slots: 'slots',
+  types: 'types',
   startedAt: 'startedAt',
   heardAt: 'heardAt',
   leaseExpiresAt: 'leaseExpiresAt',

@@ -125,6 +125,7 @@ export const WorkerScalarFieldEnum = {
   host: 'host',
   pid: 'pid',
   slots: 'slots',
+  types: 'types',
   startedAt: 'startedAt',
   heardAt: 'heardAt',
   leaseExpiresAt: 'leaseExpiresAt',

@@ -69,6 +69,7 @@ export type WorkerCountAggregateOutputType = {
   host: number
   pid: number
   slots: number
+  types: number
   startedAt: number
   heardAt: number
   leaseExpiresAt: number
@@ -122,6 +123,7 @@ export type WorkerCountAggregateInputType = {
   host?: true
   pid?: true
   slots?: true
+  types?: true
   startedAt?: true
   heardAt?: true
   leaseExpiresAt?: true
@@ -222,6 +224,7 @@ export type WorkerGroupByOutputType = {
   host: string
   pid: number
   slots: number
+  types: string[]
   startedAt: Date
   heardAt: Date
   leaseExpiresAt: Date
@@ -258,6 +261,7 @@ export type WorkerWhereInput = {
   host?: Prisma.StringFilter<"Worker"> | string
   pid?: Prisma.IntFilter<"Worker"> | number
   slots?: Prisma.IntFilter<"Worker"> | number
+  types?: Prisma.StringNullableListFilter<"Worker">
   startedAt?: Prisma.DateTimeFilter<"Worker"> | Date | string
   heardAt?: Prisma.DateTimeFilter<"Worker"> | Date | string
   leaseExpiresAt?: Prisma.DateTimeFilter<"Worker"> | Date | string
@@ -271,6 +275,7 @@ export type WorkerOrderByWithRelationInput = {
   host?: Prisma.SortOrder
   pid?: Prisma.SortOrder
   slots?: Prisma.SortOrder
+  types?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
   heardAt?: Prisma.SortOrder
   leaseExpiresAt?: Prisma.SortOrder
@@ -287,6 +292,7 @@ export type WorkerWhereUniqueInput = Prisma.AtLeast<{
   host?: Prisma.StringFilter<"Worker"> | string
   pid?: Prisma.IntFilter<"Worker"> | number
   slots?: Prisma.IntFilter<"Worker"> | number
+  types?: Prisma.StringNullableListFilter<"Worker">
   startedAt?: Prisma.DateTimeFilter<"Worker"> | Date | string
   heardAt?: Prisma.DateTimeFilter<"Worker"> | Date | string
   leaseExpiresAt?: Prisma.DateTimeFilter<"Worker"> | Date | string
@@ -300,6 +306,7 @@ export type WorkerOrderByWithAggregationInput = {
   host?: Prisma.SortOrder
   pid?: Prisma.SortOrder
   slots?: Prisma.SortOrder
+  types?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
   heardAt?: Prisma.SortOrder
   leaseExpiresAt?: Prisma.SortOrder
@@ -321,6 +328,7 @@ export type WorkerScalarWhereWithAggregatesInput = {
   host?: Prisma.StringWithAggregatesFilter<"Worker"> | string
   pid?: Prisma.IntWithAggregatesFilter<"Worker"> | number
   slots?: Prisma.IntWithAggregatesFilter<"Worker"> | number
+  types?: Prisma.StringNullableListFilter<"Worker">
   startedAt?: Prisma.DateTimeWithAggregatesFilter<"Worker"> | Date | string
   heardAt?: Prisma.DateTimeWithAggregatesFilter<"Worker"> | Date | string
   leaseExpiresAt?: Prisma.DateTimeWithAggregatesFilter<"Worker"> | Date | string
@@ -334,6 +342,7 @@ export type WorkerCreateInput = {
   host: string
   pid: number
   slots: number
+  types?: Prisma.WorkerCreatetypesInput | string[]
   startedAt?: Date | string
   heardAt?: Date | string
   leaseExpiresAt: Date | string
@@ -347,6 +356,7 @@ export type WorkerUncheckedCreateInput = {
   host: string
   pid: number
   slots: number
+  types?: Prisma.WorkerCreatetypesInput | string[]
   startedAt?: Date | string
   heardAt?: Date | string
   leaseExpiresAt: Date | string
@@ -360,6 +370,7 @@ export type WorkerUpdateInput = {
   host?: Prisma.StringFieldUpdateOperationsInput | string
   pid?: Prisma.IntFieldUpdateOperationsInput | number
   slots?: Prisma.IntFieldUpdateOperationsInput | number
+  types?: Prisma.WorkerUpdatetypesInput | string[]
   startedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   heardAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   leaseExpiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -373,6 +384,7 @@ export type WorkerUncheckedUpdateInput = {
   host?: Prisma.StringFieldUpdateOperationsInput | string
   pid?: Prisma.IntFieldUpdateOperationsInput | number
   slots?: Prisma.IntFieldUpdateOperationsInput | number
+  types?: Prisma.WorkerUpdatetypesInput | string[]
   startedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   heardAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   leaseExpiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -386,6 +398,7 @@ export type WorkerCreateManyInput = {
   host: string
   pid: number
   slots: number
+  types?: Prisma.WorkerCreatetypesInput | string[]
   startedAt?: Date | string
   heardAt?: Date | string
   leaseExpiresAt: Date | string
@@ -399,6 +412,7 @@ export type WorkerUpdateManyMutationInput = {
   host?: Prisma.StringFieldUpdateOperationsInput | string
   pid?: Prisma.IntFieldUpdateOperationsInput | number
   slots?: Prisma.IntFieldUpdateOperationsInput | number
+  types?: Prisma.WorkerUpdatetypesInput | string[]
   startedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   heardAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   leaseExpiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -412,6 +426,7 @@ export type WorkerUncheckedUpdateManyInput = {
   host?: Prisma.StringFieldUpdateOperationsInput | string
   pid?: Prisma.IntFieldUpdateOperationsInput | number
   slots?: Prisma.IntFieldUpdateOperationsInput | number
+  types?: Prisma.WorkerUpdatetypesInput | string[]
   startedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   heardAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   leaseExpiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -420,11 +435,20 @@ export type WorkerUncheckedUpdateManyInput = {
   lostWith?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
 }
 
+export type StringNullableListFilter<$PrismaModel = never> = {
+  equals?: string[] | Prisma.ListStringFieldRefInput<$PrismaModel> | null
+  has?: string | Prisma.StringFieldRefInput<$PrismaModel> | null
+  hasEvery?: string[] | Prisma.ListStringFieldRefInput<$PrismaModel>
+  hasSome?: string[] | Prisma.ListStringFieldRefInput<$PrismaModel>
+  isEmpty?: boolean
+}
+
 export type WorkerCountOrderByAggregateInput = {
   id?: Prisma.SortOrder
   host?: Prisma.SortOrder
   pid?: Prisma.SortOrder
   slots?: Prisma.SortOrder
+  types?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
   heardAt?: Prisma.SortOrder
   leaseExpiresAt?: Prisma.SortOrder
@@ -471,6 +495,15 @@ export type WorkerSumOrderByAggregateInput = {
   lostWith?: Prisma.SortOrder
 }
 
+export type WorkerCreatetypesInput = {
+  set: string[]
+}
+
+export type WorkerUpdatetypesInput = {
+  set?: string[]
+  push?: string | string[]
+}
+
 export type NullableIntFieldUpdateOperationsInput = {
   set?: number | null
   increment?: number
@@ -486,6 +519,7 @@ export type WorkerSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs =
   host?: boolean
   pid?: boolean
   slots?: boolean
+  types?: boolean
   startedAt?: boolean
   heardAt?: boolean
   leaseExpiresAt?: boolean
@@ -499,6 +533,7 @@ export type WorkerSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extens
   host?: boolean
   pid?: boolean
   slots?: boolean
+  types?: boolean
   startedAt?: boolean
   heardAt?: boolean
   leaseExpiresAt?: boolean
@@ -512,6 +547,7 @@ export type WorkerSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extens
   host?: boolean
   pid?: boolean
   slots?: boolean
+  types?: boolean
   startedAt?: boolean
   heardAt?: boolean
   leaseExpiresAt?: boolean
@@ -525,6 +561,7 @@ export type WorkerSelectScalar = {
   host?: boolean
   pid?: boolean
   slots?: boolean
+  types?: boolean
   startedAt?: boolean
   heardAt?: boolean
   leaseExpiresAt?: boolean
@@ -533,7 +570,7 @@ export type WorkerSelectScalar = {
   lostWith?: boolean
 }
 
-export type WorkerOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "host" | "pid" | "slots" | "startedAt" | "heardAt" | "leaseExpiresAt" | "lostAt" | "lostReason" | "lostWith", ExtArgs["result"]["worker"]>
+export type WorkerOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "host" | "pid" | "slots" | "types" | "startedAt" | "heardAt" | "leaseExpiresAt" | "lostAt" | "lostReason" | "lostWith", ExtArgs["result"]["worker"]>
 
 export type $WorkerPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "Worker"
@@ -543,6 +580,10 @@ export type $WorkerPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs
     host: string
     pid: number
     slots: number
+    /**
+     * The types of task that it has code for; NULL where an earlier version started it.
+     */
+    types: string[]
     startedAt: Date
     /**
      * When the runner's main loop last turned.
@@ -982,6 +1023,7 @@ export interface WorkerFieldRefs {
   readonly host: Prisma.FieldRef<"Worker", 'String'>
   readonly pid: Prisma.FieldRef<"Worker", 'Int'>
   readonly slots: Prisma.FieldRef<"Worker", 'Int'>
+  readonly types: Prisma.FieldRef<"Worker", 'String[]'>
   readonly startedAt: Prisma.FieldRef<"Worker", 'DateTime'>
   readonly heardAt: Prisma.FieldRef<"Worker", 'DateTime'>
   readonly leaseExpiresAt: Prisma.FieldRef<"Worker", 'DateTime'>
