@@ -57,7 +57,7 @@ export const explanations: Readonly<Record<string, Explanation>> = {
   'a task that does not run has a worker': {
     check: 'worker-of-no-use',
     meaning: 'The row says that the task runs, and that it does not.',
-    repair: byNobody,
+    repair: 'The next claim of a task that is queued does; of one that has finished, nothing.',
     otherwise: wasChanged,
   },
   'an unfinished task says that it has finished': {

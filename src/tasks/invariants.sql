@@ -22,13 +22,13 @@ WITH asked AS MATERIALIZED (
   WHERE status IN ('queued', 'running')
 ), entry AS MATERIALIZED (
   SELECT id, name, data ->> 'taskId' AS task_id, blocked, start_after, state,
-         coalesce(started_on, created_on) AS started_on
+         greatest(created_on, started_on) AS since
   FROM pgboss.job
   WHERE name = ANY (ARRAY(SELECT name FROM pgboss.queue WHERE name NOT LIKE '\_\_pgboss\_\_%'))
     AND state IN ('created', 'retry', 'active') AND data ? 'taskId'
 ), pair AS MATERIALIZED (
   -- What will wake a runner: both name each other, and nothing holds the entry back for longer than its task waits.
-  SELECT task.id AS task_id, task.next_attempt_at, entry.id AS entry_id, entry.state, entry.start_after, entry.started_on
+  SELECT task.id AS task_id, task.next_attempt_at, entry.id AS entry_id, entry.state, entry.start_after, entry.since
   FROM task JOIN entry ON entry.id = task.entry_id AND entry.name = task.queue
   WHERE task.status = 'queued' AND entry.task_id = task.id::text AND NOT entry.blocked
     AND entry.start_after <= greatest(task.next_attempt_at, now() + interval '1 second')
@@ -36,12 +36,12 @@ WITH asked AS MATERIALIZED (
 SELECT 'a queued task has no entry that waits' AS violation, task.id AS subject
 FROM asked, task LEFT JOIN pair ON pair.task_id = task.id
 WHERE task.status = 'queued' AND NOT task.is_external AND task.updated_at < judged_before
-  AND (pair.entry_id IS NULL OR (pair.state = 'active' AND pair.started_on < judged_before))
+  AND (pair.entry_id IS NULL OR (pair.state = 'active' AND pair.since < judged_before))
 
 UNION ALL
 SELECT 'an entry waits for no queued task', entry.id
-FROM entry LEFT JOIN pair ON pair.entry_id = entry.id
-WHERE entry.state <> 'active' AND pair.task_id IS NULL
+FROM asked, entry LEFT JOIN pair ON pair.entry_id = entry.id
+WHERE entry.state <> 'active' AND pair.task_id IS NULL AND entry.since < judged_before
 
 UNION ALL
 SELECT 'a task waits for another time than its entry', task_id

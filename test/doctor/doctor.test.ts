@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { type Diagnosis, examine } from '../../src/doctor/doctor.ts';
 import { explanations } from '../../src/doctor/explanations.ts';
 import { examineTransactions } from '../../src/doctor/surroundings.ts';
+import { newId } from '../../src/tasks/ids.ts';
 import { readInvariants } from '../../src/tasks/invariants.ts';
 import { createEmptyDatabase } from '../support/database.ts';
 import { addFinished } from '../support/finished.ts';
 import { type Plan, scansOf } from '../support/plans.ts';
 import { submit } from '../support/service.ts';
-import { openRaw, runTask, startWorker, useStore } from '../support/tasks.ts';
+import { openRaw, runTask, startWorker, takeAll, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const look = () => examine(store.url, { leaseSeconds: 15, finished: 'auto' });
@@ -48,6 +49,7 @@ describe('the doctor', () => {
       `UPDATE worker SET lost_at = now() WHERE id = (SELECT worker_id FROM task_state WHERE status = 'running')`,
     );
     await sql(`UPDATE pgboss.job SET state = 'active', started_on = now() WHERE state < 'active'`);
+    await store.queue.send([{ id: newId(), taskId: newId(), type: 'noop', losses: 0 }], store.db.pool);
 
     expect(checksOf(await look())).toEqual([]);
   });
@@ -66,6 +68,26 @@ describe('the doctor', () => {
     expect(findings[0]?.examples).toHaveLength(5);
     for (const text of [findings[0]?.meaning, findings[0]?.repair, findings[0]?.otherwise])
       expect(text).toMatch(/\w/);
+  });
+
+  it('says of an entry that waits for nothing, once it has done so for longer, that it is astray', async () => {
+    await store.queue.send([{ id: newId(), taskId: newId(), type: 'noop', losses: 0 }], store.db.pool);
+    await sql(`UPDATE pgboss.job SET created_on = now() - interval '30 seconds'`);
+
+    expect(checksOf(await look())).toEqual(['stray-entry']);
+  });
+
+  it('says of a worker that a queued task has what takes it away', async () => {
+    await using _parent = await pretendParent();
+    const task = await submit(store, 'noop', null);
+    await sql('UPDATE task_state SET worker_id = gen_random_uuid()');
+
+    const { findings } = await look();
+
+    expect(findings).toMatchObject([{ check: 'worker-of-no-use', examples: [task.id] }]);
+    expect(findings[0]?.repair).toContain('next claim');
+    await takeAll(store, await startWorker(store));
+    expect(checksOf(await look())).toEqual([]);
   });
 
   it('misses workers and a parent where there is work', async () => {
