@@ -4,7 +4,9 @@
  */
 import type { Logger } from 'pino';
 import { codeOf, messageOf } from './database/error-text.ts';
+import { isPassingError } from './database/errors.ts';
 import { monotonicMs } from './monotonic.ts';
+import { seldom } from './seldom.ts';
 
 /** Also where it comes and goes. */
 const repeatMs = 10_000;
@@ -40,6 +42,12 @@ export class OutageLog {
     this.sinceMs = undefined;
     this.isTold = false;
   }
+}
+
+/** What pg-boss, at work by itself, has trouble with, but for an outage. */
+export function queueTrouble(log: Pick<Logger, 'warn'>): (error: Error) => void {
+  const warn = seldom((error: Error) => log.warn({ err: error }, 'the queue has trouble with PostgreSQL'));
+  return (error) => isPassingError(error) || warn(error);
 }
 
 /** To a tenth. */

@@ -9,14 +9,13 @@ import { Reading } from './api/reading/reading.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase } from './database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded/postgres.ts';
-import { isConnectionError } from './database/errors.ts';
 import { migrate } from './database/migrate.ts';
 import { type WaitOptions, waitForDatabase } from './database/wait.ts';
 import { loadRegistry, ownJobsFolder, resultLinkOf, retentionDaysByType } from './jobs/registry.ts';
 import { Supervisor } from './jobs/supervisor.ts';
 import { createMetrics, type MetricSources } from './metrics.ts';
 import { monotonicMs } from './monotonic.ts';
-import { seldom } from './seldom.ts';
+import { queueTrouble } from './outage-log.ts';
 import type { StopOptions } from './shutdown.ts';
 import { Sweeper } from './sweeper.ts';
 import { TaskQueue } from './tasks/queue.ts';
@@ -197,10 +196,4 @@ function addressOf(app: FastifyInstance, config: Config): string {
   const port = typeof address === 'object' && address ? address.port : config.port;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   return `http://${host}:${port}`;
-}
-
-/** That the database is away is said by the reaper. */
-function queueTrouble(log: Logger): (error: Error) => void {
-  const warn = seldom((error: Error) => log.warn({ err: error }, 'the queue has trouble with PostgreSQL'));
-  return (error) => isConnectionError(error) || warn(error);
 }

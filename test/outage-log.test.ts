@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { OutageLog } from '../src/outage-log.ts';
+import { OutageLog, queueTrouble } from '../src/outage-log.ts';
 
 describe('what is said of an outage', () => {
   let nowMs: number;
@@ -55,5 +55,27 @@ describe('what is said of an outage', () => {
       'PostgreSQL is away: what needs it waits',
       'PostgreSQL is back',
     ]);
+  });
+});
+
+describe('what the queue says', () => {
+  const lines: Record<string, unknown>[] = [];
+  const say = queueTrouble(pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }));
+
+  it.each([
+    ['is away', 'ECONNREFUSED'],
+    ['is read-only', '25006'],
+    ['is full', '53100'],
+  ])('is nothing where PostgreSQL %s', (_what, code) => {
+    say(Object.assign(new Error('no'), { code }));
+
+    expect(lines).toEqual([]);
+  });
+
+  it('is what is wrong otherwise, not each time', () => {
+    say(Object.assign(new Error('no such table'), { code: '42P01' }));
+    say(Object.assign(new Error('no such table'), { code: '42P01' }));
+
+    expect(lines).toMatchObject([{ level: 40, err: { message: 'no such table' } }]);
   });
 });

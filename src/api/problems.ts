@@ -1,7 +1,7 @@
 /** Everything that can be wrong with a request, as problem details (RFC 9457): the one table of types. */
 import type { FastifyError } from 'fastify';
 import type { z } from 'zod';
-import { isPassingError } from '../database/errors.ts';
+import { describeTrouble, isPassingError } from '../database/errors.ts';
 import { KeyConflictError } from '../tasks/submit.ts';
 import { cleanseAndCut } from '../tasks/text.ts';
 
@@ -96,8 +96,7 @@ export function unavailable(detail: string, cause?: unknown): HttpProblem {
   });
 }
 
-const databaseTrouble =
-  'The database cannot be reached. Try again in a few seconds; a submit with a key may be repeated safely.';
+const tryAgain = 'Try again in a few seconds; a submit with a key may be repeated safely.';
 
 /** What Fastify itself refuses, by its code. */
 const frameworkProblems: Readonly<Record<string, readonly [ProblemKind, string]>> = {
@@ -134,7 +133,7 @@ export function problemFrom(error: unknown): HttpProblem {
       cause: error,
     });
   }
-  if (isPassingError(error)) return unavailable(databaseTrouble, error);
+  if (isPassingError(error)) return unavailable(`${describeTrouble(error)} ${tryAgain}`, error);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new HttpProblem('invalid-request', 'The request cannot be understood.', { cause: error });
   }

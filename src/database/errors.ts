@@ -96,6 +96,14 @@ export function isPassingError(error: unknown): boolean {
   return isConnectionError(error) || someCause(error, (code) => passingCodes.has(code));
 }
 
+/** A passing error in a sentence for people. */
+export function describeTrouble(error: unknown): string {
+  if (isConnectionError(error)) return 'The database cannot be reached.';
+  if (someCause(error, (code) => code === '25006')) return 'The database is read-only.';
+  if (someCause(error, (code) => code === '53100')) return 'The disk of the database is full.';
+  return 'The database could not do it now.';
+}
+
 const statementLimit = /query read timeout/i;
 
 /** Whether a statement or an idle transaction was given up for its length: in an outage that passes, else it is the job's. */

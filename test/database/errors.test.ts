@@ -2,7 +2,12 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/database/database.ts';
-import { isConnectionError, isPassingError, isStatementLimit } from '../../src/database/errors.ts';
+import {
+  describeTrouble,
+  isConnectionError,
+  isPassingError,
+  isStatementLimit,
+} from '../../src/database/errors.ts';
 import { killServer, makeDataDir, startHere } from '../support/embedded.ts';
 import { startRefusingPostgres } from '../support/fake-postgres.ts';
 import { administer } from '../support/server.ts';
@@ -38,13 +43,35 @@ describe('what PostgreSQL refuses', () => {
   }
 
   it.each([
-    ['writes while it is read-only', 'UPDATE thing SET value = 1', '-c default_transaction_read_only=on'],
-    ['a statement over its time', 'SELECT pg_sleep(5)', '-c statement_timeout=50'],
-    ['locks without end', 'SELECT pg_advisory_lock(n) FROM generate_series(1, 200000) AS n', ''],
-  ])('%s: passes', async (_what, statement, settings) => {
+    [
+      'writes while it is read-only',
+      'UPDATE thing SET value = 1',
+      '-c default_transaction_read_only=on',
+      'The database is read-only.',
+    ],
+    [
+      'writes while its disk is full',
+      `DO $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$`,
+      '',
+      'The disk of the database is full.',
+    ],
+    [
+      'a statement over its time',
+      'SELECT pg_sleep(5)',
+      '-c statement_timeout=50',
+      'The database could not do it now.',
+    ],
+    [
+      'locks without end',
+      'SELECT pg_advisory_lock(n) FROM generate_series(1, 200000) AS n',
+      '',
+      'The database could not do it now.',
+    ],
+  ])('%s: passes, and is told to people', async (_what, statement, settings, told) => {
     for (const error of await refusals(statement, settings)) {
       expect(error).toBeInstanceOf(Error);
       expect([isPassingError(error), isConnectionError(error)]).toEqual([true, false]);
+      expect(describeTrouble(error)).toBe(told);
     }
   });
 

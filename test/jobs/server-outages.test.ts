@@ -58,7 +58,8 @@ describe('while PostgreSQL', () => {
   }
 
   /** Submits, and expects to be refused for now. */
-  async function expectRefusal(url: string): Promise<void> {
+  /** @returns what people are told */
+  async function expectRefusal(url: string): Promise<string> {
     const began = performance.now();
     const response = await fetch(`${url}/tasks`, {
       method: 'POST',
@@ -68,6 +69,7 @@ describe('while PostgreSQL', () => {
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('5');
     expect(performance.now() - began).toBeLessThan(6_000);
+    return ((await response.json()) as { detail: string }).detail;
   }
 
   async function expectSoonWell(url: string, id: string): Promise<void> {
@@ -103,11 +105,12 @@ describe('while PostgreSQL', () => {
       const answer = await readyz(url);
       return answer.status === 503 ? answer : undefined;
     });
-    await expectRefusal(url);
+    const told = await expectRefusal(url);
     await sleep(outageMs);
     const poll = await fetch(`${url}/tasks/${id}`);
 
     expect(refused.body).toContain('The database is read-only.');
+    expect(told).toContain('The database is read-only.');
     expect([poll.status, poll.headers.has('age')]).toEqual([200, false]);
     await admin.query('ALTER SYSTEM RESET default_transaction_read_only');
     await admin.query('SELECT pg_reload_conf()');
