@@ -234,6 +234,14 @@ describe('the task page', () => {
     ]);
   });
 
+  test('says that another try would not help only where an error says why', () => {
+    const error = { code: 'no_header', message: 'The file has no header.' };
+
+    expect(renderTaskPage(pageOf(failed({ failures: 1, error })))).toContain('that would not help');
+    expect(renderTaskPage(pageOf(failed({ failures: 1, error: null })))).not.toContain('not help');
+    expect(renderTaskPage(pageOf(failed({ failures: 3, error })))).not.toContain('not help');
+  });
+
   test('sums up an import and lists the rejected lines', () => {
     const page = renderTaskPage(pageOf(succeeded(), { resultLink: '/datasets/1' }));
 

@@ -13,7 +13,8 @@ export function renderOutcome(task: TaskView, resultLink: string | undefined): s
 }
 
 function failure({ error, failures, maxAttempts }: TaskView): string {
-  const tries = triesOf(failures, maxAttempts);
+  const isPermanent = error !== null && failures < maxAttempts;
+  const tries = triesOf({ failures, maxAttempts, isPermanent });
   return html`<h2>What went wrong</h2>
 <div class="notice error" data-announce>
 <p class="words">${error?.message ?? 'The task failed without saying why.'}</p>
@@ -25,10 +26,16 @@ function failure({ error, failures, maxAttempts }: TaskView): string {
 
 const backToTheStart = '<p><a class="button" href="/">Back to the start</a></p>';
 
-function triesOf(failures: number, maxAttempts: number): string {
+interface Tries {
+  readonly failures: number;
+  readonly maxAttempts: number;
+  readonly isPermanent: boolean;
+}
+
+function triesOf({ failures, maxAttempts, isPermanent }: Tries): string {
   const words = [];
   if (failures > 1) words.push(`It was tried ${failures} times of at most ${maxAttempts}.`);
-  if (failures < maxAttempts) words.push('It was not tried again, as that would not help.');
+  if (isPermanent) words.push('It was not tried again, as that would not help.');
   return words.join(' ');
 }
 
