@@ -10,7 +10,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import pg from 'pg';
 import { keepAlive, sessionLimits } from '../database/session.ts';
 import { monotonicMs } from '../monotonic.ts';
-import { renewLeaseSql } from '../tasks/lease.ts';
+import { renewalSeconds, renewLeaseSql } from '../tasks/lease.ts';
 import {
   encodeMessage,
   type FromLeaseThread,
@@ -29,7 +29,7 @@ const retryMs = 1_000;
 
 const { databaseUrl, workerId, leaseSeconds, lastTurn } = workerData as LeaseThreadData;
 const turns = new BigInt64Array(lastTurn);
-const renewMs = (leaseSeconds * 1000) / 3;
+const renewMs = 1000 * renewalSeconds(leaseSeconds);
 /** So that a renewal that hangs leaves time for another. */
 const answerMs = Math.min(longestAnswerMs, renewMs);
 const main = parentPort;

@@ -1,5 +1,15 @@
 /** The lease of a worker, as its lease thread renews it. */
 
+const longestRenewalSeconds = 5;
+
+/**
+ * How often a lease is renewed. However long it is, at least every 5 s: after an outage or a suspended machine the
+ * living are told from the dead by their renewals.
+ */
+export function renewalSeconds(leaseSeconds: number): number {
+  return Math.min(longestRenewalSeconds, leaseSeconds / 3);
+}
+
 /**
  * Renews a lease, also one that has lapsed, as long as nobody has given the worker up: used by the
  * lease thread on a connection of its own. No row back means that it has been given up.

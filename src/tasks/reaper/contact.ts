@@ -4,6 +4,7 @@
  */
 import { limited } from '../../database/client.ts';
 import { monotonicMs } from '../../monotonic.ts';
+import { renewalSeconds } from '../lease.ts';
 import type { Store } from '../store.ts';
 
 /** Slower than this, an answer counts as none, and a pause of the loop as an outage. */
@@ -11,8 +12,8 @@ const answerLimitMs = 2_000;
 /** So much later there is no use in waiting on. */
 const giveUpMs = 5_000;
 const askSql = `SELECT clock_timestamp() AS now, current_setting('transaction_read_only') AS "isReadOnly"`;
-/** Of a lease of 15 s: the contact in seconds that is needed before reaping. */
-const contactPerLease = 7 / 15;
+/** So many renewals must have been possible before reaping: 7 s of contact, less where leases are short. */
+const renewalsNeeded = 7 / 5;
 
 export class Contact {
   private readonly store: Store;
@@ -26,7 +27,7 @@ export class Contact {
   constructor(options: { store: Store; leaseSeconds: number; turnMs: number }) {
     this.store = options.store;
     this.turnMs = options.turnMs;
-    this.neededMs = options.leaseSeconds * 1000 * contactPerLease;
+    this.neededMs = 1000 * renewalsNeeded * renewalSeconds(options.leaseSeconds);
   }
 
   get isLongEnough(): boolean {

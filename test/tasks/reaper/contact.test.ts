@@ -8,12 +8,12 @@ const store = useStore();
 
 describe('the reaper’s patience', () => {
   /** Its turns, one at a time, at the times that the test says. */
-  async function reaperAt() {
+  async function reaperAt(leaseSeconds = 15) {
     const clock = { nowMs: 1_000_000n };
     const hrtime = vi.spyOn(process.hrtime, 'bigint').mockImplementation(() => clock.nowMs * 1_000_000n);
     const lapsed = await startWorker(store);
     await lapse(store, lapsed);
-    const reaper = new Reaper({ store, leaseSeconds: 15, log: pino({ level: 'silent' }) });
+    const reaper = new Reaper({ store, leaseSeconds, log: pino({ level: 'silent' }) });
     const turn = Reflect.get(reaper, 'turn') as () => Promise<void>;
     const isLost = async () => (await workerRow(store, lapsed)).lostAt !== null;
     return {
@@ -35,9 +35,16 @@ describe('the reaper’s patience', () => {
   }
   const seconds = (count: number) => Array.from({ length: count }, () => 1000);
 
-  it('is 7 s of contact for a lease of 15 s', async () => {
-    using reaper = await reaperAt();
+  it.each([15, 60, 3600])('is 7 s of contact for a lease of %d s', async (leaseSeconds) => {
+    using reaper = await reaperAt(leaseSeconds);
     for (const ms of seconds(6)) expect(await reaper.after(ms)).toBe(false);
+
+    expect(await reaper.after(1000)).toBe(true);
+  });
+
+  it('is less for a shorter lease', async () => {
+    using reaper = await reaperAt(3);
+    expect(await reaper.after(1000)).toBe(false);
 
     expect(await reaper.after(1000)).toBe(true);
   });
