@@ -4,6 +4,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { messageOf } from '../database/error-text.ts';
 import { seldom } from '../seldom.ts';
 import type { ResultLink } from '../tasks/view.ts';
 import type { JobDefinition } from './define-job.ts';
@@ -39,20 +40,46 @@ const jobShape = z.object({
 
 /**
  * Loads all jobs of the given folders.
- * @throws {JobFileError} for a file without a proper default export, or a type that exists twice
+ * @throws {JobFileError} for a file that cannot be loaded or has no proper default export, or a type that
+ *   exists twice
  */
 export async function loadRegistry(folders: readonly string[]): Promise<JobRegistry> {
   const jobs = new Map<string, JobDefinition>();
   for (const folder of folders) {
-    const names = (await readdir(folder)).filter((name) => /\.job\.(ts|js|mjs)$/.test(name));
-    for (const name of names.sort()) {
-      const file = path.join(folder, name);
-      const job = checkJob(file, ((await import(pathToFileURL(file).href)) as { default?: unknown }).default);
+    for (const file of await listJobFiles(folder)) {
+      const job = checkJob(file, await importDefault(file));
       if (jobs.has(job.type)) throw new JobFileError(`${file}: the type "${job.type}" exists already`);
       jobs.set(job.type, job);
     }
   }
   return { get: (type) => jobs.get(type), types: [...jobs.keys()] };
+}
+
+async function listJobFiles(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    throw new JobFileError(`the folder of job files cannot be read: ${messageOf(error)}`, { cause: error });
+  });
+  return names
+    .filter((name) => /\.job\.(ts|js|mjs)$/.test(name))
+    .sort()
+    .map((name) => path.join(folder, name));
+}
+
+async function importDefault(file: string): Promise<unknown> {
+  try {
+    const module: { default?: unknown } = await import(pathToFileURL(file).href);
+    return module.default;
+  } catch (error) {
+    throw new JobFileError(`${file} cannot be loaded: ${messageOf(error)}${placeOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Where a file does not fit the grammar, which may be one that the job file imports: node says it above the stack. */
+function placeOf(error: unknown): string {
+  const [first = ''] = (error instanceof Error ? (error.stack ?? '') : '').split('\n');
+  return /^(file:|\/).*:\d+$/.test(first) ? ` (${first})` : '';
 }
 
 /** The folder of the jobs that come with Headway. */
