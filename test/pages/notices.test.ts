@@ -29,7 +29,7 @@ test('says what failed and when the next try is', () => {
     ),
   );
 
-  expect(page).toContain('Try 1 of 3 failed: The file could not be read.');
+  expect(page).toContain('Try 1 of 3 failed: <bdi>The file could not be read.</bdi>');
   expect(page).toContain('Next try: <time datetime="2026-03-01T12:00:40.000Z">');
 });
 

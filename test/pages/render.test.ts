@@ -155,6 +155,18 @@ describe('what people have written', () => {
     for (const page of pages) expect(page).not.toMatch(/<script>|<img src=x/);
   });
 
+  test('runs in the direction of its own script', () => {
+    const history = [event('log', 1, { text: 'سطر' })];
+    const page = renderTaskPage(pageOf(running({ title: 'استيراد', message: 'جار' }), { history }));
+    const error = { code: 'x', message: 'فشل' };
+
+    expect(page).toContain('<h1 dir="auto">استيراد</h1>');
+    expect(page).toContain('<p class="message" dir="auto" data-live="message">جار</p>');
+    expect(page).toContain('<span class="log" dir="auto">سطر</span>');
+    expect(renderTaskPage(pageOf(failed({ error })))).toContain('<p class="words" dir="auto">فشل</p>');
+    expect(allPages.list).toContain('<a class="name" dir="auto" href');
+  });
+
   test('is no link to a script, whatever a job returns', () => {
     const page = renderTaskPage(pageOf(succeeded(), { resultLink: 'javascript:alert(1)' }));
 

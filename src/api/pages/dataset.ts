@@ -16,7 +16,7 @@ export interface DatasetView {
 
 export function renderDatasetPage(dataset: DatasetView): string {
   const main = html`
-<h1>${dataset.name}</h1>
+<h1 dir="auto">${dataset.name}</h1>
 <p class="lead">${formatCount(dataset.rowCount, 'row')} in ${formatCount(dataset.columns.length, 'column')} · imported !${time(dataset.updatedAt)}</p>
 !${dataset.columns.length === 0 ? '<p class="empty">This dataset has no columns.</p>' : table(dataset)}
 <p><a href="/">Back to the start</a></p>

@@ -29,7 +29,7 @@ export function taskList(tasks: TaskView[]): string {
 function taskListItem(task: TaskView): string {
   const { status, percent, bar } = describeRow(task);
   return html`<li data-task="${task.id}" data-status="${task.status}">
-<a class="name" href="${task.links.html}">${task.title}</a>
+<a class="name" dir="auto" href="${task.links.html}">${task.title}</a>
 <span class="badge">${status}</span>
 !${smallBar(bar)}
 <span class="percent">${percent}</span>
@@ -39,7 +39,7 @@ function taskListItem(task: TaskView): string {
 
 /** What the script fills in for a task that joins the list. */
 const emptyItem = html`<li>
-<a class="name"></a>
+<a class="name" dir="auto"></a>
 <span class="badge"></span>
 !${smallBar(0)}
 <span class="percent"></span>

@@ -19,7 +19,7 @@ const refreshSeconds = 5;
 export function renderGroupPage({ group, tasks, all }: GroupPageView): string {
   const words = describeGroup({ group, tasks, links: all === undefined ? {} : { all } });
   const main = html`
-<h1>${group}</h1>
+<h1 dir="auto">${group}</h1>
 <p class="lead" data-counts>${words.counts}</p>
 <p class="visually-hidden" role="status" data-announcer></p>
 !${taskList(tasks)}

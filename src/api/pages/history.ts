@@ -55,7 +55,7 @@ function sentence(
     case 'started':
       return entry.attempt > 1 ? 'Started again' : 'Started';
     case 'retrying':
-      return html`${failedTry(detail)}${message === undefined ? '' : `: ${message}`}!${nextTry(detail)}`;
+      return html`${failedTry(detail)}!${reasonOf(message)}!${nextTry(detail)}`;
     case 'handed_back':
       return html`Handed back to the queue${because(reason ?? message)}; it ${wayOn(options)}`;
     case 'worker_lost':
@@ -67,7 +67,7 @@ function sentence(
     case 'succeeded':
       return html`Finished${message === undefined ? '' : `. ${message}`}`;
     case 'failed':
-      return html`Failed${message === undefined ? '' : `: ${message}`}`;
+      return html`Failed!${reasonOf(message)}`;
     case 'retried':
       return detail.from === 'start' ? 'Retried by a person, from the start' : 'Retried by a person';
     case 'requeued':
@@ -97,6 +97,11 @@ function nextTry({ nextAttemptAt }: Detail): string {
   return nextAttemptAt === undefined ? '' : html`. Next try: !${time(new Date(nextAttemptAt))}`;
 }
 
+/** HTML. A message may run in another direction than our words. */
+function reasonOf(message: string | undefined): string {
+  return message === undefined ? '' : html`: <bdi>${message}</bdi>`;
+}
+
 function because(text: string | undefined): string {
   return text === undefined ? '' : ` (${withSpaces(text)})`;
 }
@@ -104,7 +109,7 @@ function because(text: string | undefined): string {
 function logLine({ text, message, level, count }: Detail): string {
   const times = count === undefined || count < 2 ? '' : html` <small>${formatNumber(count)} times</small>`;
   const mark = level === undefined || level === 'info' ? '' : html`<small>${level}</small> `;
-  return html`!${mark}<span class="log">${text ?? message ?? ''}</span>!${times}`;
+  return html`!${mark}<span class="log" dir="auto">${text ?? message ?? ''}</span>!${times}`;
 }
 
 /** `lease_lapsed` as "Lease lapsed". */

@@ -56,7 +56,8 @@ function lostWorker(view: NoticesView, lost: HistoryEntry): string {
 
 function failedTry(task: TaskView): string {
   const { error, failures, maxAttempts } = task;
-  const reason = error === null ? '' : html`: ${error.message} <small><code>${error.code}</code></small>`;
+  const reason =
+    error === null ? '' : html`: <bdi>${error.message}</bdi> <small><code>${error.code}</code></small>`;
   return html`<p class="notice warning" data-announce>Try ${failures} of ${maxAttempts} failed!${reason}!${nextTry(task)}</p>`;
 }
 

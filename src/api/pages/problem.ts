@@ -23,7 +23,7 @@ export function renderProblemPage(
   const main = html`
 <div class="card">
 <h1>${problem.title}</h1>
-!${errors.length === 0 ? html`<p class="words">${problem.detail}</p>` : html`<ul>!${errors.map(fieldError)}</ul>`}
+!${errors.length === 0 ? html`<p class="words" dir="auto">${problem.detail}</p>` : html`<ul>!${errors.map(fieldError)}</ul>`}
 !${retryAfterSeconds === undefined ? '' : tryAgain}
 <p><a class="button" href="/">Back to the start</a></p>
 </div>

@@ -17,7 +17,7 @@ function failure({ error, failures, maxAttempts }: TaskView): string {
   const tries = triesOf({ failures, maxAttempts, isPermanent });
   return html`<h2>What went wrong</h2>
 <div class="notice error" data-announce>
-<p class="words">${error?.message ?? 'The task failed without saying why.'}</p>
+<p class="words" dir="auto">${error?.message ?? 'The task failed without saying why.'}</p>
 !${error === null ? '' : html`<p><small>Code: <code>${error.code}</code></small></p>`}
 </div>
 !${tries === '' ? '' : html`<p>${tries}</p>`}

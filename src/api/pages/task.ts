@@ -36,12 +36,12 @@ export function renderTaskPage(view: TaskPageView): string {
   const words = describeTask(silentMs < patienceMs(task) ? task : withoutMeasures(task));
   const main = html`
 <div class="card">
-<h1>${task.title}</h1>
+<h1 dir="auto">${task.title}</h1>
 <p class="status"><span class="badge" data-live="status">${words.texts.status}</span> <span data-live="try">${words.texts.try}</span></p>
 <p class="headline"><span class="percent" data-live="percent">${words.texts.percent}</span> <span data-live="time">${words.texts.time}</span></p>
 !${bar(words.bar, 'Progress')}
 <p class="numbers"><span data-live="done">${words.texts.done}</span> <span data-live="rate">${words.texts.rate}</span></p>
-<p class="message" data-live="message">${words.texts.message}</p>
+<p class="message" dir="auto" data-live="message">${words.texts.message}</p>
 <p class="connection" role="status" data-connection></p>
 <p class="visually-hidden" role="status" data-announcer></p>
 !${section('notices', renderNotices({ ...view, now }))}
