@@ -75,11 +75,15 @@ export function createTaskView(root) {
         const own = document.getElementById(section.id);
         if (!own || sections.get(section.id) === section.innerHTML) continue;
         sections.set(section.id, section.innerHTML);
+        const focused = own.contains(document.activeElement)
+          ? document.activeElement?.textContent
+          : undefined;
         const open = [...own.querySelectorAll('details')].map((details) => details.open);
         own.replaceChildren(...section.childNodes);
         for (const [index, details] of own.querySelectorAll('details').entries())
           details.open = open[index] ?? false;
         localiseTimes(own);
+        if (focused !== undefined) focusAgain(own, focused);
       }
       sectionsState = main.dataset.state;
       announceState();
@@ -119,6 +123,18 @@ export function createTaskView(root) {
       const name = /** @type {keyof Texts} */ (element.getAttribute('data-live'));
       setText(element, words.texts[name]);
     }
+  }
+
+  /**
+   * On what is called as before. Not on a new button, which somebody who is about to press the old one would
+   * press instead.
+   * @param {HTMLElement} section
+   * @param {string | null | undefined} name
+   */
+  function focusAgain(section, name) {
+    const candidates = [...section.querySelectorAll('a, button:enabled, summary, [tabindex]')];
+    const again = candidates.find(({ textContent }) => textContent === name);
+    (again instanceof HTMLElement ? again : find(root, '.status', HTMLElement)).focus();
   }
 
   /** Screen readers hear of changes of state, not of every percent. */

@@ -37,7 +37,7 @@ export function renderTaskPage(view: TaskPageView): string {
   const main = html`
 <div class="card">
 <h1 dir="auto">${task.title}</h1>
-<p class="status"><span class="badge" data-live="status">${words.texts.status}</span> <span data-live="try">${words.texts.try}</span></p>
+<p class="status" tabindex="-1"><span class="badge" data-live="status">${words.texts.status}</span> <span data-live="try">${words.texts.try}</span></p>
 <p class="headline"><span class="percent" data-live="percent">${words.texts.percent}</span> <span data-live="time">${words.texts.time}</span></p>
 !${bar(words.bar, 'Progress')}
 <p class="numbers"><span data-live="done">${words.texts.done}</span> <span data-live="rate">${words.texts.rate}</span></p>
