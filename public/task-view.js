@@ -90,8 +90,11 @@ export function createTaskView(root) {
     },
 
     showGone() {
-      document.title = `Gone · ${document.title.replace(/^.* · /, '')}`;
+      shown = undefined;
+      document.title = `Gone · ${find(root, 'h1', HTMLElement).textContent}`;
       root.dataset.status = 'gone';
+      setText(find(root, '[data-live=status]', HTMLElement), 'Gone');
+      for (const measure of root.querySelectorAll('[data-live=time], [data-live=rate]')) setText(measure, '');
       document.getElementById('actions')?.replaceChildren();
     },
   };

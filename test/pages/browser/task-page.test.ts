@@ -213,8 +213,8 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
   });
 
   test('says that the task is gone when it has been pruned', async (context) => {
-    const { server, page, asksSince } = await arrange(context);
-    server.show(pageOf(running()));
+    const { server, page, text, asksSince } = await arrange(context);
+    server.show(pageOf(running({ title: 'People · of Rome' })));
     await page.goto(server.taskUrl);
 
     server.outage = 'gone';
@@ -224,6 +224,8 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
 
     expect(asksSince(goneAt)).toBe(0);
     expect(await page.getByRole('button').count()).toBe(0);
+    expect(await page.title()).toBe('Gone · People · of Rome');
+    expect(await text('status').textContent()).toBe('Gone');
   });
 
   test('looks up the place in the queue, which has no version', async (context) => {
