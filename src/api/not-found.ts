@@ -26,10 +26,17 @@ export function answerUnknownRoutes(app: FastifyInstance, log: Logger): void {
     if (request.method === 'OPTIONS' && allowed.length > 0)
       return reply.code(204).header('allow', allow).send();
     if (allowed.length > 0 && !allowed.includes(request.method)) {
-      throw new HttpProblem('method-not-allowed', `Here one can use: ${allow}.`, { headers: { allow } });
+      throw new HttpProblem('method-not-allowed', wayIn(request.method, allow), { headers: { allow } });
     }
     throw new HttpProblem('not-found', 'There is nothing under this URL.');
   });
+}
+
+/** People get here by the address of what a button does. */
+function wayIn(method: string, allow: string): string {
+  const words =
+    method === 'GET' ? 'There is no page here: what this does is done by a button or a program.' : '';
+  return `${words} The methods are: ${allow}.`.trimStart();
 }
 
 function matches(pattern: string, path: string): boolean {

@@ -1,7 +1,7 @@
 /** Parts of a URL's path. */
 import { z } from 'zod';
-import { HttpProblem, invalidInput } from './problems.ts';
-import { label } from './submission.ts';
+import { HttpProblem } from './problems.ts';
+import { label, maxLabelLength } from './submission.ts';
 
 const maxIdLength = 100;
 const idParams = z.object({ id: z.guid() });
@@ -18,9 +18,15 @@ export function idFrom(params: unknown): string {
 
 const groupParams = z.object({ group: label });
 
-/** @throws {HttpProblem} 400 for what can be no group */
+/** @throws {HttpProblem} 404 for none, 400 for what can be no group */
 export function groupFrom(params: unknown): string {
+  if ((params as { group?: string }).group === '') {
+    throw new HttpProblem('not-found', 'The URL does not say which group: its name follows /groups/.');
+  }
   const parsed = groupParams.safeParse(params);
   if (parsed.success) return parsed.data.group;
-  throw invalidInput(parsed.error);
+  throw new HttpProblem(
+    'invalid-request',
+    `No group has such a name: names have at most ${maxLabelLength} characters, and no control characters.`,
+  );
 }

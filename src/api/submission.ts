@@ -8,11 +8,13 @@ import { fieldError, HttpProblem, invalidFields, invalidInput } from './problems
 
 const defaultMaxAttempts = 3;
 
+export const maxLabelLength = 200;
+
 /** Compared byte by byte and shown on pages: nothing that PostgreSQL refuses or nobody can see. */
 export const label = z
   .string()
   .min(1)
-  .max(200)
+  .max(maxLabelLength)
   .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'has control characters or broken Unicode');
 
 /** What a submit says beside the input. */

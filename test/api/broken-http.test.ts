@@ -85,6 +85,14 @@ describe('a path', () => {
     expect((await problemOf(response)).detail).toContain(allow);
   });
 
+  test('that only a button uses says so to people who open it', async () => {
+    const response = await fetch(`${api.url}/tasks/csv-import/cancel`);
+
+    expect((await problemOf(response)).detail).toBe(
+      'There is no page here: what this does is done by a button or a program. The methods are: OPTIONS, POST.',
+    );
+  });
+
   test('says its methods to OPTIONS', async () => {
     const known = await fetch(`${api.url}/tasks/x/cancel`, { method: 'OPTIONS' });
     const unknown = await fetch(`${api.url}/nowhere`, { method: 'OPTIONS' });

@@ -172,15 +172,17 @@ describe('a group', () => {
     expect(body.links.self).toBe(path);
   });
 
-  test.each(['/groups/', `/groups/${'a'.repeat(201)}`, '/groups/a%00b', '/groups/%ff'])(
-    'cannot be called %.30s',
-    async (path) => {
-      const response = await fetch(`${api.url}${path}`);
+  test.each([
+    ['/groups/', 404, 'The URL does not say which group: its name follows /groups/.'],
+    [`/groups/${'a'.repeat(201)}`, 400, 'No group has such a name: names have at most 200 characters'],
+    ['/groups/a%00b', 400, 'No group has such a name: names have at most 200 characters'],
+    ['/groups/%ff', 400, 'The URL is not well-formed'],
+  ])('cannot be called %.30s', async (path, status, words) => {
+    const response = await fetch(`${api.url}${path}`);
 
-      expect([400, 404]).toContain(response.status);
-      await problemOf(response);
-    },
-  );
+    expect(response.status).toBe(status);
+    expect((await problemOf(response)).detail).toContain(words);
+  });
 
   test('of more than a thousand tasks is its newest thousand, and says where all are', async () => {
     const group = newGroup();
