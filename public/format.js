@@ -7,12 +7,12 @@ const wholeNumbers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 }
 const shortNumbers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 });
 
 /**
- * "12,300"; small fractions keep one digit; what nobody can read at a glance becomes 1.2e+18.
+ * "12,300"; small fractions keep one digit; past what is counted exactly it becomes 1.2e+18.
  * @param {number} value
  */
 export function formatNumber(value) {
   if (!Number.isFinite(value)) return '?';
-  if (Math.abs(value) >= 1e15) return value.toExponential(1);
+  if (Math.abs(value) > Number.MAX_SAFE_INTEGER) return value.toExponential(1).replace('.0e', 'e');
   return (Math.abs(value) < 100 ? shortNumbers : wholeNumbers).format(value);
 }
 

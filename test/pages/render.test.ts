@@ -254,6 +254,13 @@ describe('the task page', () => {
     expect(renderTaskPage(pageOf(failed({ failures: 3, error })))).not.toContain('not help');
   });
 
+  test('has no null in a result', () => {
+    const page = renderTaskPage(pageOf(succeeded({ result: { pages: 1e15, remark: null } })));
+
+    expect(page).toContain('<dt>pages</dt><dd>1,000,000,000,000,000</dd>');
+    expect(page).toContain('<dt>remark</dt><dd>none</dd>');
+  });
+
   test('sums up an import and lists the rejected lines', () => {
     const page = renderTaskPage(pageOf(succeeded(), { resultLink: '/datasets/1' }));
 

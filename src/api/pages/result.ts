@@ -57,6 +57,7 @@ function plainValue(value: unknown): string {
   if (typeof value === 'number') return html`${formatNumber(value)}`;
   if (typeof value === 'string') return html`${value}`;
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (value === null) return 'none';
   return json(value);
 }
 
