@@ -1,5 +1,5 @@
 /** When a task's page looks up what its JSON does not have: by a clock that the tests move. */
-import type { Browser } from 'playwright-core';
+import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { hasBrowser, launchBrowser } from '../../support/browser.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -16,8 +16,8 @@ describe.skipIf(!hasBrowser)("the sections of a task's page", () => {
   afterAll(() => browser.close());
 
   /** A tab that shows a running task and whose clock stands still. */
-  async function arrange(context: TestContext) {
-    const tab = await openTab(browser, context, { reducedMotion: 'reduce' });
+  async function arrange(context: TestContext, options: BrowserContextOptions = {}) {
+    const tab = await openTab(browser, context, { reducedMotion: 'reduce', ...options });
     const { server, page } = tab;
     await page.clock.install({ time: now });
     await page.clock.pauseAt(new Date(now.getTime() + 1000));
@@ -58,6 +58,17 @@ describe.skipIf(!hasBrowser)("the sections of a task's page", () => {
     await page.clock.runFor(15_000);
 
     await page.getByText('This task is no longer here').waitFor();
+  });
+
+  test('have times with their date once the day is over', async (context) => {
+    const { server, page } = await arrange(context, { timezoneId: 'UTC' });
+    server.show(pageOf(succeeded()));
+    await page.locator('.history time', { hasText: /^12:00:00$/ }).waitFor();
+
+    await page.clock.pauseAt(new Date('2026-03-02T00:05:00Z'));
+    await page.clock.runFor(60_000);
+
+    await page.locator('.history time', { hasText: /^1 Mar 2026, 12:00:00$/ }).waitFor();
   });
 
   test('show log lines within 4 s, also while the task moves on', async (context) => {
