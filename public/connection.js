@@ -1,4 +1,8 @@
-/** One line that says whether the page can be believed: since when it knows nothing new, and why. */
+/**
+ * One line that says whether the page can be believed: since when it knows nothing new, and why.
+ *
+ * @import { Answer } from './poll.js'
+ */
 import { formatLocal } from './format.js';
 
 /** How long it is said that all is well again. */
@@ -10,7 +14,6 @@ const sameMs = 2000;
 const reasons = {
   lost: 'Connection lost, trying again…',
   unavailable: 'The service cannot look further right now, trying again…',
-  gone: 'This is no longer here.',
   'signed-out': 'You are no longer signed in: load this page again to sign in.',
 };
 
@@ -22,25 +25,14 @@ export function createConnectionLine(line) {
   let timer;
 
   return {
-    /** An answer has come. */
-    heard() {
-      knownAtMs = Date.now();
-      if (!isTroubled()) return;
-      say('Connected again.', 'good');
-      timer = setTimeout(() => say('', 'good'), relievedMs);
-    },
-
     /**
-     * There is no news.
-     * @param {keyof typeof reasons} reason
-     * @param {number} [ageMs] of what the service remembers
+     * Says what an answer tells of the connection; of what is gone, the page speaks.
+     * @param {Answer<unknown>} answer
      */
-    troubled(reason, ageMs) {
-      if (ageMs !== undefined) take(Date.now() - ageMs);
-      say(
-        `${reasons[reason]} This is how it stood at ${formatLocal(new Date(knownAtMs), new Date())}.`,
-        'trouble',
-      );
+    take(answer) {
+      if (answer.kind === 'changed' || answer.kind === 'unchanged') heard();
+      else if (answer.kind === 'unavailable') troubled(answer.kind, answer.ageMs);
+      else if (answer.kind !== 'gone') troubled(answer.kind);
     },
 
     /**
@@ -52,12 +44,29 @@ export function createConnectionLine(line) {
     },
   };
 
+  function heard() {
+    knownAtMs = Date.now();
+    if (!isTroubled()) return;
+    say('Connected again.', 'good');
+    timer = setTimeout(() => say('', 'good'), relievedMs);
+  }
+
+  /**
+   * @param {keyof typeof reasons} reason
+   * @param {number} [ageMs] of what the service remembers
+   */
+  function troubled(reason, ageMs) {
+    if (ageMs !== undefined) remembered(Date.now() - ageMs);
+    const stoodAt = formatLocal(new Date(knownAtMs), new Date());
+    say(`${reasons[reason]} This is how it stood at ${stoodAt}.`, 'trouble');
+  }
+
   /**
    * An answer may have come from memory before the service noticed that it is out of contact: so the first
    * age that is told counts, and after that only a later moment does. The line stays the same then.
    * @param {number} stoodAtMs
    */
-  function take(stoodAtMs) {
+  function remembered(stoodAtMs) {
     if (!isTroubled() || stoodAtMs > knownAtMs + sameMs) knownAtMs = stoodAtMs;
   }
 

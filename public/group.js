@@ -32,8 +32,7 @@ async function follow(root) {
     spacingMs,
   })) {
     if (answer.kind === 'changed') show(answer.state);
-    if (answer.kind === 'changed' || answer.kind === 'unchanged') connection.heard();
-    else connection.troubled(answer.kind);
+    connection.take(answer);
   }
 
   /** @param {GroupState} group */

@@ -56,10 +56,11 @@ export async function* poll(url, { isState, isFinished, spacingMs }) {
 }
 
 /**
+ * The state that a reply tells, fresh or remembered.
  * @template State
  * @param {Reply<State>} reply
  */
-function newsIn(reply) {
+export function newsIn(reply) {
   if (reply.kind === 'changed') return reply;
   return reply.kind === 'unavailable' ? reply.remembered : undefined;
 }

@@ -23,9 +23,10 @@ export function keepSections(url, view) {
   let refreshedAtMs = performance.now();
   let failuresInARow = 0;
   let isRefreshing = false;
+  let isStopped = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  watchForWake(schedule);
+  const stopWatching = watchForWake(schedule);
 
   return {
     /** Call when a state has been shown. */
@@ -36,7 +37,8 @@ export function keepSections(url, view) {
 
     /** Call when nothing more will come. */
     stop() {
-      isRefreshing = true;
+      isStopped = true;
+      stopWatching();
       clearTimeout(timer);
     },
   };
@@ -44,7 +46,8 @@ export function keepSections(url, view) {
   function schedule() {
     clearTimeout(timer);
     const ms = dueInMs();
-    if (!isRefreshing && ms < Number.POSITIVE_INFINITY) timer = setTimeout(refresh, Math.max(0, ms));
+    if (!isRefreshing && !isStopped && ms < Number.POSITIVE_INFINITY)
+      timer = setTimeout(refresh, Math.max(0, ms));
   }
 
   function dueInMs() {

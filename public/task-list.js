@@ -7,7 +7,7 @@
 import { find, setBar, setText } from './dom.js';
 import { localiseTimes } from './local-times.js';
 import { createMotion } from './motion.js';
-import { describeRow, endsIn, isOlder, movesOn } from './task-words.js';
+import { describeRow, endsIn, isFinished, isOlder, movesOn } from './task-words.js';
 
 /** @typedef {Task & { createdAt: string, links: { html: string } }} ListedTask */
 
@@ -104,7 +104,7 @@ function createRow(element) {
     element,
 
     get isFinished() {
-      return element.dataset.status !== 'queued' && element.dataset.status !== 'running';
+      return isFinished({ status: /** @type {Task['status']} the server's word */ (element.dataset.status) });
     },
 
     /** @param {Task} task */

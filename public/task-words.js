@@ -128,7 +128,7 @@ export function endsIn(state, next) {
 }
 
 /** @param {Pick<Task, 'status' | 'failures' | 'attempt' | 'cancelRequested'>} task */
-export function statusWords(task) {
+function statusWords(task) {
   switch (task.status) {
     case 'queued':
       if (task.failures > 0) return 'Waiting to try again';

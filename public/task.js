@@ -1,7 +1,7 @@
 /** Makes a task's page move: what polling brings is shown, and the sections below are kept up to date. */
 import { createConnectionLine } from './connection.js';
 import { find } from './dom.js';
-import { poll } from './poll.js';
+import { newsIn, poll } from './poll.js';
 import { keepSections } from './sections.js';
 import { createTaskView } from './task-view.js';
 import { isFinished, isTask } from './task-words.js';
@@ -19,29 +19,16 @@ async function follow(root) {
   const connection = createConnectionLine(find(root, '[data-connection]', HTMLElement));
 
   for await (const answer of poll(location.pathname, { isState: isTask, isFinished, spacingMs })) {
-    switch (answer.kind) {
-      case 'changed':
-        view.show(answer.state);
-        sections.changed();
-        connection.heard();
-        break;
-      case 'unchanged':
-        connection.heard();
-        break;
-      case 'gone':
-        view.showGone();
-        sections.stop();
-        connection.ended('This task is no longer here: it has expired or was deleted.');
-        break;
-      case 'unavailable':
-        if (answer.remembered) {
-          view.show(answer.remembered.state);
-          sections.changed();
-        }
-        connection.troubled(answer.kind, answer.ageMs);
-        break;
-      default:
-        connection.troubled(answer.kind);
+    const news = newsIn(answer);
+    if (news) {
+      view.show(news.state);
+      sections.changed();
+    }
+    connection.take(answer);
+    if (answer.kind === 'gone') {
+      view.showGone();
+      sections.stop();
+      connection.ended('This task is no longer here: it has expired or was deleted.');
     }
   }
 }

@@ -38,8 +38,7 @@ async function followSome(list, connection) {
       list.update(answer.state.tasks);
       list.remove(answer.state.unknown);
     }
-    if (answer.kind === 'changed' || answer.kind === 'unchanged') connection.heard();
-    else connection.troubled(answer.kind);
+    connection.take(answer);
     if (isOver !== (list.unfinished.length === 0)) return true;
   }
   return false;

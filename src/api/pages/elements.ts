@@ -12,9 +12,7 @@ export function time(at: Date): string {
 
 /** A bar without a value shows work whose extent nobody knows. */
 export function bar(value: number | null, label: string): string {
-  return value === null
-    ? html`<progress max="100" aria-label="${label}"></progress>`
-    : html`<progress max="100" value="${rounded(value)}" aria-label="${label}"></progress>`;
+  return html`<progress max="100"!${valueAttribute(value)} aria-label="${label}"></progress>`;
 }
 
 /** A list that a script of `public/` keeps up to date, and the line in which it says how that goes. */
@@ -48,12 +46,11 @@ const emptyItem = html`<li>
 
 /** For the eye alone: the percentage stands beside it. */
 function smallBar(value: number | null): string {
-  const known = value === null ? '' : html` value="${rounded(value)}"`;
-  return html`<progress max="100"!${known} aria-hidden="true"></progress>`;
+  return html`<progress max="100"!${valueAttribute(value)} aria-hidden="true"></progress>`;
 }
 
-function rounded(percent: number): number {
-  return Math.round(percent * 100) / 100;
+function valueAttribute(percent: number | null): string {
+  return percent === null ? '' : html` value="${Math.round(percent * 100) / 100}"`;
 }
 
 /** An address that a page may link to; what else a job may have returned is no link. */

@@ -136,7 +136,7 @@ interface Detail {
 }
 
 /** Details come from many writers, older versions among them: each field is there in its form, or not at all. */
-export function readDetail(detail: unknown): Detail {
+function readDetail(detail: unknown): Detail {
   if (typeof detail !== 'object' || detail === null) return {};
   const fields = new Map<string, unknown>(Object.entries(detail));
   const text = (name: string) => {

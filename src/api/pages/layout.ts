@@ -38,7 +38,7 @@ export function renderDocument(page: Page): string {
 <header class="site">
 <a href="/" class="brand"><img src="${assets}/favicon.svg" alt="" width="28" height="28">Headway</a>
 </header>
-!${page.state ? stateful(page.state) : '<main id="main">'}
+!${page.state ? mainElement(page.state) : '<main id="main">'}
 !${page.main}
 </main>
 </body>
@@ -46,7 +46,7 @@ export function renderDocument(page: Page): string {
 `;
 }
 
-function stateful({ status, key, silentMs }: NonNullable<Page['state']>): string {
+function mainElement({ status, key, silentMs }: NonNullable<Page['state']>): string {
   return html`<main id="main" data-status="${status}" data-state="${key}" data-silent-ms="${silentMs}">`;
 }
 
