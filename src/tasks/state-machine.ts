@@ -1,6 +1,7 @@
 /**
- * The life of a task: every legal move, written once. The statements that change `task_state` take
- * the states they may start from and end in from here, and the tests check rows against it.
+ * The life of a task: every legal move, written once. A claim and a person's retry take their states from
+ * here. Where a statement decides between several (an end, a loss, a cancel), its SQL spells them out; the
+ * tests check every move of every row against this table.
  */
 import type { TaskStatus } from '../generated/prisma/enums.ts';
 
