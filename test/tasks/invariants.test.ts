@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { succeedAlone } from '../../src/tasks/end.ts';
 import { readInvariants } from '../../src/tasks/invariants.ts';
+import { queueSql } from '../../src/tasks/queue.ts';
 import { type Violation, violations } from '../support/invariants.ts';
 import { submit } from '../support/service.ts';
 import { emptyReport, runTask, useStore } from '../support/tasks.ts';
@@ -114,6 +115,12 @@ describe('the invariants', () => {
     await store.db.pool.query(sql);
 
     expect(await found()).toContain(violation);
+  });
+
+  it('know the queue of a task as the code does', async () => {
+    const { unfinished } = await readInvariants();
+
+    expect(unfinished).toContain(queueSql('task_state').replaceAll('task_state.', ''));
   });
 
   it('pass over what has lasted for less than the grace, where there is one', async () => {
