@@ -2,8 +2,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { TaskStatus } from '../generated/prisma/enums.ts';
-import { typePattern } from '../jobs/registry.ts';
 import { listTasks, type TaskFilter } from '../tasks/list.ts';
+import { typePattern } from '../tasks/type.ts';
 import { viewTask } from '../tasks/view.ts';
 import type { Access } from './access.ts';
 import type { ApiContext } from './context.ts';

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { messageOf } from '../database/error-text.ts';
 import { seldom } from '../seldom.ts';
+import { typePattern } from '../tasks/type.ts';
 import type { ResultLink } from '../tasks/view.ts';
 import type { JobDefinition } from './define-job.ts';
 
@@ -18,8 +19,6 @@ export interface JobRegistry {
 export class JobFileError extends Error {
   override name = 'JobFileError';
 }
-
-export const typePattern = /^[a-z][a-z0-9-]{0,62}$/;
 
 const jobShape = z.object({
   type: z.string().regex(typePattern, 'lower-case letters, digits and hyphens, at most 63'),
