@@ -41,6 +41,7 @@ export class RunnerChild {
   private readonly process: ChildProcess;
   private readonly pipe: Socket | undefined;
   private lastWords = '';
+  private readonly startedMs = monotonicMs();
   private beatAtMs = monotonicMs();
   private idleSinceMs: number | undefined;
 
@@ -93,10 +94,14 @@ export class RunnerChild {
     return this.process.pid;
   }
 
-  /** Whether it takes new work, or will when it has started. */
+  get ageMs(): number {
+    return monotonicMs() - this.startedMs;
+  }
+
+  /** Whether it takes new work, or will when it has started. One that has died keeps its place until it is known how. */
   get isTaking(): boolean {
-    const { isRunning, isRetired, lostSinceMs, beat } = this;
-    return isRunning && !isRetired && lostSinceMs === undefined && (beat?.state ?? 'running') === 'running';
+    const { isRetired, lostSinceMs, beat } = this;
+    return !isRetired && lostSinceMs === undefined && (beat?.state ?? 'running') === 'running';
   }
 
   /** Whether its event loop stands still, with everything that it runs. */

@@ -13,6 +13,7 @@ import { describeExit, type RunnerExit } from './exit.ts';
 import { persist } from './persist.ts';
 import { queuesFor, type RunnerKind, runnerKinds } from './queues.ts';
 import type { JobRegistry } from './registry.ts';
+import { longestMs, RestartDelay } from './restart-delay.ts';
 import { RunnerChild } from './runner-child.ts';
 
 export interface SupervisorOptions {
@@ -35,9 +36,6 @@ const takeBackMs = 1_000;
 const lostGraceMs = 60_000;
 /** A runner that is free would have taken what is due within this time. */
 const waitingMs = 300;
-/** A runner that ended before it was ready failed to start: the next waits, ever longer. */
-const firstRestartMs = 250;
-const longestRestartMs = 30_000;
 
 /** What each kind of end counts. */
 export const runnerEnds = {
@@ -59,8 +57,10 @@ export class Supervisor {
   /** Of the runners that have ended. */
   private handedBackBefore = 0;
   private isStopping = false;
-  private restartMs = 0;
-  private restartTimer: NodeJS.Timeout | undefined;
+  private readonly restarts: Readonly<Record<RunnerKind, RestartDelay>> = {
+    shared: new RestartDelay(),
+    solo: new RestartDelay(),
+  };
   private lastStillMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SupervisorOptions) {
@@ -103,7 +103,6 @@ export class Supervisor {
    */
   async stop(graceMs: number): Promise<void> {
     this.isStopping = true;
-    clearTimeout(this.restartTimer);
     for (const child of this.children) {
       if (child.isReady) child.stop(graceMs);
       // One that is still starting may never hear it. What little it has taken is taken back.
@@ -143,8 +142,10 @@ export class Supervisor {
       calmMs,
     });
     for (const child of retire) child.retire();
-    if (this.restartTimer) return;
-    for (const kind of start) this.startRunner({ kind, slots: kind === 'solo' ? 1 : this.options.slots });
+    for (const kind of start) {
+      if (this.restarts[kind].isOver)
+        this.startRunner({ kind, slots: kind === 'solo' ? 1 : this.options.slots });
+    }
   }
 
   private startRunner({ kind, slots }: { kind: RunnerKind; slots: number }): void {
@@ -170,26 +171,24 @@ export class Supervisor {
     const { log } = this.options;
     this.children.delete(child);
     const how = describeExit(exit);
-    this.replace(child);
     const isWanted = this.isStopping || child.isRetired;
+    const end = isWanted ? 'wanted' : child.lostSinceMs === undefined ? 'died' : 'given_up';
     this.handedBackBefore += child.handedBackClaims;
-    this.exits.add(isWanted ? 'wanted' : child.lostSinceMs === undefined ? 'died' : 'given_up');
+    this.exits.add(end);
+    if (end === 'died') this.delayRestart(child, how);
+    this.fillUp(new Set());
     const reason = this.isStopping ? 'handed_back' : child.isRetired ? 'stopped' : 'exited';
     const moved = await this.takeBack(child, reason, how);
     const level = isWanted || exit.code === 0 ? 'info' : 'warn';
     log[level]({ worker: child.workerId, how, tasks: moved }, 'runner ended');
   }
 
-  private replace(child: RunnerChild): void {
-    if (child.isReady) this.restartMs = 0;
-    else this.restartMs = Math.min(longestRestartMs, this.restartMs * 2 + firstRestartMs);
-    if (this.restartMs > 0 && !this.isStopping) {
-      this.restartTimer ??= setTimeout(() => {
-        this.restartTimer = undefined;
-        this.fillUp(new Set());
-      }, this.restartMs);
-    }
-    this.fillUp(new Set());
+  private delayRestart(child: RunnerChild, how: string): void {
+    const livedMs = child.isReady ? child.ageMs : 0;
+    const delayMs = this.restarts[child.kind].died(livedMs, () => this.fillUp(new Set()));
+    if (delayMs < longestMs) return;
+    const details = { kind: child.kind, how, nextInSeconds: delayMs / 1000 };
+    this.options.log.error(details, 'runners do not stay alive: their tasks wait');
   }
 
   /** @returns how many tasks went on; what cannot be taken back now is the reaper's */

@@ -1,6 +1,6 @@
 /** Headway without HTTP: a store on a database of its own, and runners that are real processes. */
 import path from 'node:path';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { openDatabase } from '../../src/database/database.ts';
 import { type JobRegistry, loadRegistry, ownJobsFolder } from '../../src/jobs/registry.ts';
 import { Supervisor } from '../../src/jobs/supervisor.ts';
@@ -31,6 +31,8 @@ export interface TestServiceOptions {
   readonly runners?: number;
   readonly slots?: number;
   readonly leaseSeconds?: number;
+  readonly folders?: readonly string[];
+  readonly log?: Logger;
 }
 
 export type Task = NonNullable<Awaited<ReturnType<typeof readTask>>>;
@@ -42,8 +44,8 @@ export class TestService {
   private readonly reaper: Reaper;
 
   private constructor(store: Store, registry: JobRegistry, options: TestServiceOptions) {
-    const { runners = 1, slots = 10, leaseSeconds = 15 } = options;
-    const log = pino({ level: 'silent' });
+    const { runners = 1, slots = 10, leaseSeconds = 15, folders = jobFolders } = options;
+    const { log = pino({ level: 'silent' }) } = options;
     this.store = store;
     this.supervisor = new Supervisor({
       store,
@@ -51,7 +53,7 @@ export class TestService {
       runners,
       slots,
       leaseSeconds,
-      jobFolders,
+      jobFolders: folders,
       logLevel: 'silent',
       log,
     });
@@ -59,7 +61,7 @@ export class TestService {
   }
 
   static async start(store: Store, options: TestServiceOptions = {}): Promise<TestService> {
-    const service = new TestService(store, await loadRegistry(jobFolders), options);
+    const service = new TestService(store, await loadRegistry(options.folders ?? jobFolders), options);
     service.reaper.start();
     await service.supervisor.start();
     return service;

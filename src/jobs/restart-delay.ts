@@ -1,0 +1,39 @@
+/**
+ * How long the place of a runner that died stays empty: the next is started at once where it had lived for a while,
+ * and ever later where they do not stay alive, so that what kills them does not run in a loop.
+ */
+const firstMs = 250;
+export const longestMs = 30_000;
+/** One that lived for so long did not die of its start. */
+const stableMs = 10_000;
+
+export class RestartDelay {
+  private delayMs = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  /**
+   * One has died.
+   * @param livedMs since it was started; 0 where it was never ready
+   * @param onOver called when the next may be started, if that is not now
+   * @returns how long that takes, in milliseconds
+   */
+  died(livedMs: number, onOver: () => void): number {
+    this.delayMs = livedMs >= stableMs ? 0 : Math.min(longestMs, this.delayMs * 2 + firstMs);
+    clearTimeout(this.timer);
+    this.timer = this.delayMs === 0 ? undefined : this.startTimer(onOver);
+    return this.delayMs;
+  }
+
+  get isOver(): boolean {
+    return this.timer === undefined;
+  }
+
+  private startTimer(onOver: () => void): NodeJS.Timeout {
+    const timer = setTimeout(() => {
+      this.timer = undefined;
+      onOver();
+    }, this.delayMs);
+    // A parent that stops does not wait for it.
+    return timer.unref();
+  }
+}
