@@ -16,6 +16,8 @@ export type RunnerState = z.infer<typeof runnerState>;
 /** From the runner, by way of its lease thread. */
 export const runnerMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready') }),
+  /** Somebody has taken its work from it: it is about to end itself. */
+  z.object({ kind: z.literal('given_up') }),
   z.object({
     kind: z.literal('beat'),
     /** Since the main loop last turned. */

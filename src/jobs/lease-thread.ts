@@ -4,6 +4,7 @@
  * runner and its supervisor, and ends the process when the runner has been given up, when its
  * parent is gone, or when it fails itself. (`process.exit` in a thread would end only the thread.)
  */
+import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -45,6 +46,16 @@ function endProcess(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
+/** Its supervisor is told first, so that the kill is not taken for one from outside. */
+function endGivenUp(): void {
+  try {
+    // What a socket has yet to write would end with the process.
+    writeSync(pipeFd, encodeMessage({ kind: 'given_up' }));
+  } finally {
+    endProcess();
+  }
+}
+
 function tellMain(message: FromLeaseThread): void {
   main?.postMessage(message);
 }
@@ -68,7 +79,7 @@ async function holdLease(): Promise<never> {
         text: renewLeaseSql,
         values: [workerId, leaseSeconds, loopAgeMs()],
       });
-      if (rowCount === 0) endProcess();
+      if (rowCount === 0) endGivenUp();
       tellMain({ kind: 'contact' });
       await sleep(Math.max(0, renewMs - (monotonicMs() - startedMs)));
     } catch {

@@ -22,7 +22,7 @@ const entry = fileURLToPath(new URL('./runner-process.ts', import.meta.url));
 /** Older than this, the main loop of a runner counts as blocked. */
 const blockedMs = 1_000;
 const lastWordsLength = 16_000;
-/** What it wrote last may come after its exit; a process that it left behind may hold the pipe for ever. */
+/** What it wrote and told last may come after its exit; a process that it left behind may hold the pipe for ever. */
 const lastWordsMs = 300;
 
 export class RunnerChild {
@@ -44,6 +44,7 @@ export class RunnerChild {
   private readonly startedMs = monotonicMs();
   private beatAtMs = monotonicMs();
   private idleSinceMs: number | undefined;
+  private wasKilled = false;
 
   constructor(settings: RunnerSettings) {
     this.workerId = settings.workerId;
@@ -62,6 +63,7 @@ export class RunnerChild {
       this.pipe.on('error', () => undefined);
       readMessages(this.pipe, runnerMessage, (message) => {
         if (message.kind === 'beat') return this.onBeat(message);
+        if (message.kind === 'given_up') return this.onGivenUp();
         this.isReady = true;
         this.idleSinceMs = monotonicMs();
         ready.resolve();
@@ -73,11 +75,10 @@ export class RunnerChild {
       const onExit = async (code: number | null, signal: NodeJS.Signals | null) => {
         this.isRunning = false;
         ready.resolve();
-        if (stderr && !stderr.readableEnded) {
-          const hasEnded = new Promise((ended) => stderr.once('close', ended));
-          await Promise.race([hasEnded, sleep(lastWordsMs, undefined, { ref: false })]);
-        }
-        resolve({ code, signal, lastWords: this.lastWords });
+        const haveEnded = Promise.all([stderr, this.pipe].map(ended));
+        await Promise.race([haveEnded, sleep(lastWordsMs, undefined, { ref: false })]);
+        const wasOrdered = this.wasKilled || this.lostSinceMs !== undefined;
+        resolve({ code, signal, wasOrdered, lastWords: this.lastWords });
       };
       this.process.on('exit', onExit);
       // The process could not be started at all.
@@ -135,7 +136,12 @@ export class RunnerChild {
   }
 
   kill(): void {
+    this.wasKilled ||= this.isRunning;
     this.process.kill('SIGKILL');
+  }
+
+  private onGivenUp(): void {
+    this.lostSinceMs ??= monotonicMs();
   }
 
   private tell(message: SupervisorMessage): void {
@@ -159,4 +165,9 @@ export class RunnerChild {
       this.lastWords = (this.lastWords + bytes.toString('latin1')).slice(-lastWordsLength);
     });
   }
+}
+
+/** When all that a stream has carried has been read. */
+async function ended(stream: Readable | null | undefined): Promise<void> {
+  if (stream && !stream.closed) await new Promise((resolve) => stream.once('close', resolve));
 }

@@ -1,0 +1,48 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Store } from '../../src/tasks/store.ts';
+import { giveUp } from '../../src/tasks/workers.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { openStore, TestService } from '../support/service.ts';
+
+describe('a runner that Headway itself ends', () => {
+  let database: TestDatabase;
+  let store: Store & { close(): Promise<void> };
+  let service: TestService;
+  let said: { msg: string; how?: string }[];
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    store = await openStore(database.url);
+    said = [];
+    const log = pino({}, { write: (line: string) => said.push(JSON.parse(line)) });
+    service = await TestService.start(store, { leaseSeconds: 1.5, log });
+  });
+
+  afterEach(async () => {
+    await service.stop();
+    await store.close();
+    await database.drop();
+  });
+
+  const ends = () => said.filter(({ msg }) => msg === 'runner ended').map(({ how }) => how);
+
+  it('as its work was taken from it is not said to have been killed from outside, nor to have died', async () => {
+    const worker = await store.db.prisma.worker.findFirstOrThrow();
+
+    await giveUp(store, worker.id, 'lease_lapsed', '');
+
+    await eventually(() => ends().length === 1);
+    expect(ends()).toEqual(['ended by SIGKILL']);
+    expect(service.supervisor.exits.of('given_up')).toBe(1);
+  });
+
+  it('as it does not stop in time is not said to have been killed from outside either', async () => {
+    process.kill(await service.runnerPid(), 'SIGSTOP');
+
+    await service.stop(0);
+
+    expect(ends()).toEqual(['ended by SIGKILL']);
+  });
+});
