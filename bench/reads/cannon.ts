@@ -1,9 +1,7 @@
 /** autocannon in a process of its own. A message says what to ask for; the answer is what was measured. */
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import type { Load, LoadOptions } from './load.ts';
-
-export type CannonTask = LoadOptions & { readonly connections: number };
+import type { CannonTask, Load } from './load.ts';
 
 interface Client {
   setRequests(requests: readonly { path: string }[]): void;

@@ -5,7 +5,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { CannonTask } from './cannon.ts';
 
 const run = promisify(execFile);
 const connections = 64;
@@ -23,6 +22,9 @@ export interface LoadOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly seconds: number;
 }
+
+/** What `cannon.ts` is told. */
+export type CannonTask = LoadOptions & { readonly connections: number };
 
 export const tool = hasWrk() ? 'wrk' : 'autocannon';
 

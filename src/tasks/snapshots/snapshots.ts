@@ -5,6 +5,7 @@
 import type pg from 'pg';
 import { Counts } from '../../counts.ts';
 import type { TaskRow } from '../row.ts';
+import { type Entry, newEntry } from './entry.ts';
 import { FirstReads } from './first-reads.ts';
 import { Freshness } from './freshness.ts';
 import { readChanges, readRows } from './rows.ts';
@@ -45,20 +46,6 @@ export interface SnapshotsOptions<Answer> {
   /** Answers are dropped, those that were not asked for longest first, to stay below this; default 64 MiB. */
   readonly maxBytes?: number;
   readonly onError: (error: unknown) => void;
-}
-
-interface Entry<Answer> {
-  readonly id: string;
-  /** The newest version known; its snapshot may be missing. */
-  version: number;
-  /** The version of the newest snapshot that watchers were told of. */
-  toldVersion: number;
-  /** `version` when the refresh in flight began. */
-  versionAtRefresh: number;
-  snapshot: Snapshot<Answer> | undefined;
-  /** Until when polls keep it in the set, by `performance.now()`. */
-  pollsUntilMs: number;
-  watchers: Set<Watcher<Answer>> | undefined;
 }
 
 const defaultTickMs = 200;
@@ -268,15 +255,7 @@ export class Snapshots<Answer> {
   }
 
   private addEntry(id: string): Entry<Answer> {
-    const entry: Entry<Answer> = {
-      id,
-      version: 0,
-      toldVersion: 0,
-      versionAtRefresh: 0,
-      snapshot: undefined,
-      pollsUntilMs: performance.now() + leastKeepMs,
-      watchers: undefined,
-    };
+    const entry: Entry<Answer> = newEntry(id, performance.now() + leastKeepMs);
     this.set.set(id, entry);
     return entry;
   }

@@ -1,0 +1,29 @@
+/** What is known of a task in the refresh set. */
+import type { Snapshot, Watcher } from './snapshots.ts';
+
+export interface Entry<Answer> {
+  readonly id: string;
+  /** The newest version known; its snapshot may be missing. */
+  version: number;
+  /** The version of the newest snapshot that watchers were told of. */
+  toldVersion: number;
+  /** `version` when the refresh in flight began. */
+  versionAtRefresh: number;
+  snapshot: Snapshot<Answer> | undefined;
+  /** Until when polls keep it in the set, by `performance.now()`. */
+  pollsUntilMs: number;
+  watchers: Set<Watcher<Answer>> | undefined;
+}
+
+/** One of which nothing is known yet. */
+export function newEntry<Answer>(id: string, pollsUntilMs: number): Entry<Answer> {
+  return {
+    id,
+    version: 0,
+    toldVersion: 0,
+    versionAtRefresh: 0,
+    snapshot: undefined,
+    pollsUntilMs,
+    watchers: undefined,
+  };
+}
