@@ -25,8 +25,11 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
 
     server.show(pageOf(running()));
     await text('percent').getByText('24 %').waitFor();
+    const updatedAt = '2026-03-01T12:00:30.000Z';
     server.show(
-      pageOf(running({ percentDone: 71.9, done: 35_950, etaSeconds: 1.7, message: 'Almost there' })),
+      pageOf(
+        running({ updatedAt, percentDone: 71.9, done: 35_950, etaSeconds: 1.7, message: 'Almost there' }),
+      ),
     );
     await text('percent').getByText('71 %').waitFor();
 
