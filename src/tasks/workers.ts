@@ -3,7 +3,7 @@ import type { Connection } from '../database/database.ts';
 import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
 import type { Store } from './store.ts';
 
-/** Why a worker was given up. `handed_back` and `stopped` blame nobody. */
+/** Why a worker was given up. `handed_back` and `stopped` blame nobody, `blocked` those alone that are overdue. */
 export type LostReason = 'exited' | 'lease_lapsed' | 'blocked' | 'handed_back' | 'stopped';
 
 export interface NewWorker {
@@ -29,7 +29,7 @@ export async function registerWorker(store: Store, worker: NewWorker): Promise<v
 /**
  * Takes a worker's work from it, whoever comes first: marks it lost, then moves its rows on.
  * @param detail what people and logs are told, such as "killed by SIGKILL"
- * @param overdueIds those of its tasks that are told that they took too long
+ * @param overdueIds those of its tasks that have timed out, where it was `blocked`
  * @returns the attempts that were moved on by this call
  */
 export async function giveUp(
@@ -69,7 +69,8 @@ async function markLost(
        WHERE id = $1`,
       [workerId, detail === '' ? reason : `${reason}: ${detail}`],
     );
-    return overdueIds.length === 0 ? [] : moveSome(store, connection, workerId, overdueIds);
+    if (overdueIds.length === 0) return [];
+    return moveSome(store, connection, workerId, { overdueIds, limit: overdueIds.length });
   });
 }
 
@@ -78,41 +79,54 @@ const moveBatch = 100;
 const moveOnSql = leaveSql(
   `worker AS MATERIALIZED (
      SELECT id, lost_with, lost_reason LIKE 'handed_back%' OR lost_reason LIKE 'stopped%' AS is_blameless,
+            lost_reason LIKE 'blocked%' AS has_culprit,
             substring(lost_reason FROM ': (.+)$') AS told
      FROM worker WHERE id = $2 AND lost_at IS NOT NULL)`,
-  // By the partial index on the worker of running rows.
-  `SELECT ${lockedColumns},
-          NOT worker.is_blameless AND worker.lost_with <= 1 AS counts,
+  // By the partial index on the worker of running rows. An overdue attempt has timed out, whatever ran beside it;
+  // where one is known to have blocked the worker, the others have not even lost one to no known cause.
+  `SELECT ${lockedColumns}, blame.counts,
           FALSE AS final,
-          CASE WHEN worker.is_blameless THEN NULL ELSE 1 END AS loss,
-          CASE WHEN worker.is_blameless THEN 'handed_back' ELSE 'worker_lost' END AS kind,
+          CASE WHEN worker.is_blameless OR blame.is_overdue THEN NULL
+               WHEN worker.has_culprit THEN 0
+               ELSE 1 END AS loss,
+          CASE WHEN worker.is_blameless THEN 'handed_back'
+               WHEN blame.is_overdue THEN 'retrying'
+               ELSE 'worker_lost' END AS kind,
           CASE WHEN worker.is_blameless THEN NULL
-               WHEN $3::uuid[] IS NOT NULL THEN 'timeout'
+               WHEN blame.is_overdue THEN 'timeout'
                ELSE 'worker_lost' END AS code,
           CASE WHEN worker.is_blameless THEN NULL
-               WHEN $3::uuid[] IS NOT NULL
+               WHEN blame.is_overdue
                THEN 'It took longer than it may, and could only be stopped together with the worker that ran it'
                ELSE 'The worker that ran it was lost' || coalesce(' (' || worker.told || ')', '') END AS message,
-          CASE WHEN worker.is_blameless OR worker.lost_with > 1 THEN 0
-               ELSE least(300, power(2, least(task.failures, 10))) * (0.75 + random() / 2) END AS delay
-   FROM task_state AS task JOIN worker ON task.worker_id = worker.id
-   WHERE task.worker_id = $2 AND task.status = 'running' AND ($3::uuid[] IS NULL OR task.id = ANY ($3))
-   ORDER BY task.id
-   LIMIT ${moveBatch}
+          CASE WHEN blame.counts
+               THEN least(300, power(2, least(task.failures, 10))) * (0.75 + random() / 2)
+               ELSE 0 END AS delay
+   FROM task_state AS task
+   JOIN worker ON task.worker_id = worker.id
+   CROSS JOIN LATERAL (
+     SELECT task.id = ANY ($3::uuid[]) AS is_overdue,
+            CASE WHEN worker.is_blameless THEN FALSE
+                 WHEN worker.has_culprit THEN task.id = ANY ($3::uuid[])
+                 ELSE worker.lost_with <= 1 END AS counts
+   ) AS blame
+   WHERE task.worker_id = $2 AND task.status = 'running'
+   ORDER BY blame.is_overdue DESC, task.id
+   LIMIT $4
    FOR NO KEY UPDATE OF task SKIP LOCKED`,
 );
 
-/** @param overdueIds only these, which are told that they took too long; null for all */
+/** @param overdueIds those that have timed out; they come first */
 function moveSome(
   store: Store,
   connection: Connection,
   workerId: string,
-  overdueIds: readonly string[] | null,
+  { overdueIds, limit }: { overdueIds: readonly string[]; limit: number },
 ): Promise<LeftAttempt[]> {
   return leaveRunning(store, connection, {
     name: 'move-on',
     text: moveOnSql,
-    values: [workerId, overdueIds],
+    values: [workerId, overdueIds, limit],
   });
 }
 
@@ -121,7 +135,7 @@ export async function moveOn(store: Store, workerId: string): Promise<LeftAttemp
   const moved: LeftAttempt[] = [];
   for (;;) {
     const batch = await store.queue.inTransaction((connection) =>
-      moveSome(store, connection, workerId, null),
+      moveSome(store, connection, workerId, { overdueIds: [], limit: moveBatch }),
     );
     moved.push(...batch);
     if (batch.length < moveBatch) return moved;

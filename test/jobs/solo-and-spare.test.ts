@@ -107,14 +107,14 @@ describe('runners of a service', () => {
     await eventually(async () => (await service.runnerPid()) !== pid, { timeoutMs: 10_000 });
   });
 
-  it('end one that blocks the loop past its deadline: alone it timed out, its neighbour is not to blame', async () => {
+  it('end one that blocks the loop past its deadline: it has timed out, its neighbour is not to blame', async () => {
     const neighbour = await service.submit('counts', { names: 100, stepMs: 50 }, { maxAttempts: 1 });
     await service.waitFor(neighbour.id, isRunning);
     const { id } = await service.submit('stubborn', { seconds: 60, isBlocking: true }, { maxAttempts: 1 });
 
     const ended = await service.waitFor(id, isFinished, 40_000);
 
-    expect(ended).toMatchObject({ status: 'failed', failures: 1, error: { code: 'timeout' } });
+    expect(ended).toMatchObject({ status: 'failed', attempt: 1, failures: 1, error: { code: 'timeout' } });
     const gone = await service.waitFor(neighbour.id, isFinished, 40_000);
     expect(gone).toMatchObject({ status: 'succeeded', failures: 0 });
     expect(await violations(store)).toEqual([]);

@@ -201,7 +201,7 @@ describe('a task whose worker was lost', () => {
   it('in company has not failed, and is tried again at once', async () => {
     const tasks = await runTasks(store, 2, { maxAttempts: 1 });
 
-    await giveUp(store, tasks[0]?.workerId ?? '', 'blocked', '');
+    await giveUp(store, tasks[0]?.workerId ?? '', 'exited', '');
 
     for (const { taskId } of tasks) {
       expect(await rowOf(store, taskId)).toMatchObject({
@@ -215,26 +215,54 @@ describe('a task whose worker was lost', () => {
     expect(await takeAll(store, await startWorker(store))).toHaveLength(2);
   });
 
-  it('as it could not be stopped itself is told that it took too long, and is to blame only alone', async () => {
-    const alone = await runTask(store, { maxAttempts: 1 });
-    await giveUp(store, alone.workerId, 'blocked', 'blocked', [alone.taskId]);
-    const [slow, other] = (await runTasks(store, 2, { maxAttempts: 1 })) as [RunningTask, RunningTask];
+  it('as it could not be stopped itself has timed out, also in company', async () => {
+    const [slow] = (await runTasks(store, 3)) as [RunningTask];
 
     const moved = await giveUp(store, slow.workerId, 'blocked', 'blocked', [slow.taskId]);
 
-    expect(moved).toHaveLength(2);
-    expect(await rowOf(store, alone.taskId)).toMatchObject({
-      status: 'failed',
-      failures: 1,
-      error: { code: 'timeout' },
-    });
+    expect(moved).toHaveLength(3);
     expect(await rowOf(store, slow.taskId)).toMatchObject({
       status: 'queued',
-      failures: 0,
-      losses: 1,
+      failures: 1,
+      losses: 0,
+      nextAttemptAt: expect.any(Date),
       error: { code: 'timeout' },
     });
-    expect(await rowOf(store, other.taskId)).toMatchObject({ failures: 0, error: { code: 'worker_lost' } });
+    expect(await kindsOf(store, slow.taskId)).toEqual(['submitted', 'started', 'retrying']);
+  });
+
+  it.each([1, 2])(
+    'as it could not be stopped itself has failed at its last try, as one of %i',
+    async (count) => {
+      const [slow] = (await runTasks(store, count, { maxAttempts: 1 })) as [RunningTask];
+
+      await giveUp(store, slow.workerId, 'blocked', 'blocked', [slow.taskId]);
+
+      expect(await rowOf(store, slow.taskId)).toMatchObject({ status: 'failed', error: { code: 'timeout' } });
+      expect(await kindsOf(store, slow.taskId)).toEqual(['submitted', 'started', 'failed']);
+    },
+  );
+
+  it('as another blocked it is not to blame, also where it is the last that is left', async () => {
+    const [slow, ...others] = (await runTasks(store, 3, { maxAttempts: 1 })) as [
+      RunningTask,
+      ...RunningTask[],
+    ];
+    const left = await runTask(store, { maxAttempts: 1 });
+
+    await giveUp(store, slow.workerId, 'blocked', 'blocked', [slow.taskId]);
+    await giveUp(store, left.workerId, 'blocked', 'by code that goes on after its end');
+
+    for (const { taskId } of [...others, left]) {
+      expect(await rowOf(store, taskId)).toMatchObject({
+        status: 'queued',
+        failures: 0,
+        losses: 0,
+        nextAttemptAt: null,
+        error: { code: 'worker_lost' },
+      });
+      expect((await kindsOf(store, taskId)).at(-1)).toBe('worker_lost');
+    }
   });
 
   it('adds up its losses in a row', async () => {

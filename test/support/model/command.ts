@@ -36,7 +36,7 @@ export const idAt = (model: Model, real: Real, number: number) =>
   real.taskIds[placeOf(model, number)] as string;
 /** The ids of the tasks at these places, sorted. */
 export const idsOf = (real: Real, places: readonly number[]) =>
-  places.map((place) => real.taskIds[place]).sort();
+  places.map((place) => real.taskIds[place] ?? '').sort();
 
 /** What the model says that the row should be. */
 export function expectedRow(task: ModelTask, real: Real) {

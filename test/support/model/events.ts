@@ -124,13 +124,15 @@ export const checkpoints = fc.tuple(place, lag, fc.nat(100)).map(([at, late, che
   }),
 );
 
-const reason = fc.constantFrom('exited', 'blocked', 'handed_back');
-export const giveUps = fc.tuple(worker, reason).map(([at, why]) =>
-  move(`giveUp (worker ${at}, ${why})`, async (model, real) => {
-    const moved = await giveUp(real.store, real.workerIds[at] ?? '', why as 'exited', '');
+const reason = fc.constantFrom<expected.Reason>('exited', 'blocked', 'handed_back');
+export const giveUps = fc.tuple(worker, reason, fc.nat(2)).map(([at, why, count]) =>
+  move(`giveUp (worker ${at}, ${why}, ${count} overdue)`, async (model, real) => {
+    const overdue = why === 'blocked' ? expected.runningOf(model, at).slice(0, count) : [];
+
+    const moved = await giveUp(real.store, real.workerIds[at] ?? '', why, '', idsOf(real, overdue));
 
     expect(moved.map((task) => task.taskId).sort()).toEqual(
-      idsOf(real, expected.giveUp(model, at, why === 'handed_back')),
+      idsOf(real, expected.giveUp(model, at, why, overdue)),
     );
   }),
 );
@@ -153,7 +155,7 @@ export const reaps = fc.tuple(worker, fc.constantFrom('lapsed', 'missing')).map(
 
     await reap(real);
 
-    expected.giveUp(model, at, false);
+    expected.giveUp(model, at, 'exited');
   }),
 );
 

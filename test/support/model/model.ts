@@ -100,9 +100,9 @@ export function requeue(model: Model): number[] {
 }
 
 /** What becomes of an attempt that leaves `running` in any way but success. */
-function leave(task: ModelTask, how: { counts: boolean; final: boolean; loss: boolean; delayed: boolean }) {
+function leave(task: ModelTask, how: { counts: boolean; final: boolean; losses: number; delayed: boolean }) {
   if (how.counts && !task.cancelRequested) task.failures += 1;
-  task.losses = how.loss ? task.losses + 1 : 0;
+  task.losses = how.losses;
   task.worker = null;
   const mayTryAgain = !how.counts || (!how.final && task.failures < task.maxAttempts);
   if (task.cancelRequested) task.status = 'cancelled';
@@ -123,7 +123,7 @@ export type Outcome = 'failed' | 'timed_out' | 'permanent' | 'handed_back';
 export function fail(task: ModelTask, attempt: number, outcome: Outcome, isDelayed: boolean): boolean {
   if (!runsAs(task, attempt)) return false;
   const counts = outcome !== 'handed_back';
-  leave(task, { counts, final: outcome === 'permanent', loss: false, delayed: isDelayed });
+  leave(task, { counts, final: outcome === 'permanent', losses: 0, delayed: isDelayed });
   return true;
 }
 
@@ -150,12 +150,26 @@ export function retry(
   return 'queued';
 }
 
-/** Takes the work of a worker; the places of the tasks. */
-export function giveUp(model: Model, worker: number, isBlameless: boolean): number[] {
-  const places = placesOf(model, runsUnder(worker));
-  const counts = !isBlameless && places.length === 1;
+/** Places of the tasks that run under a worker. */
+export function runningOf(model: Model, worker: number): number[] {
+  return placesOf(model, runsUnder(worker));
+}
+
+export type Reason = 'exited' | 'blocked' | 'handed_back';
+
+/** Takes the work of a worker, where those that are overdue have blocked it; the places of the tasks. */
+export function giveUp(model: Model, worker: number, why: Reason, overdue: readonly number[] = []): number[] {
+  const places = runningOf(model, worker);
+  const isAlone = places.length === 1;
   for (const place of places) {
-    leave(model.tasks[place] as ModelTask, { counts, final: false, loss: !isBlameless, delayed: counts });
+    const task = model.tasks[place] as ModelTask;
+    const isOverdue = overdue.includes(place);
+    const fates = {
+      exited: { counts: isAlone, losses: task.losses + 1 },
+      blocked: { counts: isOverdue, losses: isOverdue ? 0 : task.losses },
+      handed_back: { counts: false, losses: 0 },
+    };
+    leave(task, { ...fates[why], final: false, delayed: fates[why].counts });
   }
   model.lostWorkers.add(worker);
   return places;
