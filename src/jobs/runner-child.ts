@@ -105,6 +105,10 @@ export class RunnerChild {
     return !isRetired && lostSinceMs === undefined && (beat?.state ?? 'running') === 'running';
   }
 
+  get isDraining(): boolean {
+    return this.isRunning && this.beat?.state === 'draining';
+  }
+
   /** Whether its event loop stands still, with everything that it runs. */
   get isBlocked(): boolean {
     return this.isReady && (this.beat?.loopAgeMs ?? 0) > blockedMs;

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { Counts } from '../counts.ts';
 import { Loop } from '../loop.ts';
 import { monotonicMs } from '../monotonic.ts';
+import { seldom } from '../seldom.ts';
 import { newId } from '../tasks/ids.ts';
 import type { Store } from '../tasks/store.ts';
 import { giveUp, ignoringCancel, type LostReason, lostAmong } from '../tasks/workers.ts';
@@ -51,6 +52,7 @@ export class Supervisor {
   readonly exits = new Counts<RunnerEnd>();
   private readonly options: SupervisorOptions;
   private readonly children = new Set<RunnerChild>();
+  private readonly sayHeldUp: () => void;
   private readonly endings = new Set<Promise<unknown>>();
   private readonly watcher: Loop;
   private readonly queues: Readonly<Record<RunnerKind, readonly string[]>>;
@@ -65,6 +67,9 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.options = options;
+    this.sayHeldUp = seldom(() =>
+      options.log.warn('tasks wait: too many runners hold a job that ignores its deadline, beside others'),
+    );
     this.queues = {
       shared: queuesFor('shared', options.registry),
       solo: queuesFor('solo', options.registry),
@@ -136,12 +141,13 @@ export class Supervisor {
   private fillUp(waiting: ReadonlySet<RunnerKind>): void {
     if (this.isStopping) return;
     const calmMs = monotonicMs() - this.lastStillMs;
-    const { start, retire } = planCrew([...this.children], {
+    const { start, retire, isHeldUp } = planCrew([...this.children], {
       runners: this.options.runners,
       waiting,
       calmMs,
     });
     for (const child of retire) child.retire();
+    if (isHeldUp) this.sayHeldUp();
     for (const kind of start) {
       if (this.restarts[kind].isOver)
         this.startRunner({ kind, slots: kind === 'solo' ? 1 : this.options.slots });

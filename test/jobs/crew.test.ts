@@ -1,10 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { type Member, planCrew } from '../../src/jobs/crew.ts';
 
-const taking = { kind: 'shared', isTaking: true, isStandingStill: false, isBusy: true, idleMs: 0 } as const;
+const taking = {
+  kind: 'shared',
+  isTaking: true,
+  isDraining: false,
+  isStandingStill: false,
+  isBusy: true,
+  idleMs: 0,
+} as const;
 const still = { ...taking, isStandingStill: true };
 const idle = { ...taking, isBusy: false, idleMs: 500 };
 const gone = { ...taking, isTaking: false };
+const draining = { ...gone, isDraining: true };
 const solo = { ...taking, kind: 'solo' } as const;
 const starting = { ...solo, isBusy: false };
 
@@ -19,7 +27,27 @@ describe('the crew', () => {
   it('is filled up', () => {
     expect(planCrew([], { runners: 3, waiting: nothing, calmMs: 0 }).start).toHaveLength(3);
     expect(plan([gone]).start).toEqual(['shared']);
-    expect(plan([taking])).toEqual({ start: [], retire: [] });
+    expect(plan([taking])).toEqual({ start: [], retire: [], isHeldUp: false });
+  });
+
+  it('is filled up beside two that are draining, and no more', () => {
+    expect(plan([draining, draining]).start).toEqual(['shared']);
+    expect(plan([draining, draining, draining])).toEqual({ start: [], retire: [], isHeldUp: true });
+    expect(plan([draining, draining, draining, taking])).toMatchObject({ start: [], isHeldUp: false });
+  });
+
+  it('of several is smaller by each that is draining beyond two', () => {
+    const needs = { runners: 3, waiting: nothing, calmMs: 0 };
+
+    expect(planCrew([draining, draining, draining, taking], needs)).toMatchObject({
+      start: ['shared'],
+      isHeldUp: true,
+    });
+    expect(planCrew([draining, draining, draining, taking, taking], needs).start).toEqual([]);
+  });
+
+  it('has solo runners whatever the others do', () => {
+    expect(plan([draining, draining, draining], ['solo']).start).toEqual(['solo']);
   });
 
   it('has a spare where one stands still and work waits', () => {
