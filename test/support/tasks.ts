@@ -188,12 +188,12 @@ async function closeGate(store: Store, condition: string): Promise<Gate> {
   };
 }
 
-/** Whether nothing has been claimed for a moment. */
+/** Whether a runner has asked for work, and has been at rest for a moment. */
 export async function claimsRest({ db }: Store): Promise<boolean> {
-  const { rows } = await db.pool.query(
-    `SELECT FROM pg_stat_activity
-     WHERE datname = current_database() AND application_name = 'headway claim'
-       AND state_change > clock_timestamp() - interval '300 milliseconds'`,
+  const { rows } = await db.pool.query<{ rests: boolean | null }>(
+    `SELECT bool_and(state_change < clock_timestamp() - interval '300 milliseconds') AS rests
+     FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = 'headway claim'`,
   );
-  return rows.length === 0;
+  return rows[0]?.rests === true;
 }
