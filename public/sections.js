@@ -27,6 +27,7 @@ export function keepSections(url, view) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const stopWatching = watchForWake(schedule);
+  schedule();
 
   return {
     /** Call when a state has been shown. */

@@ -17,12 +17,15 @@ async function follow(root) {
   const view = createTaskView(root);
   const sections = keepSections(location.pathname, view);
   const connection = createConnectionLine(find(root, '[data-connection]', HTMLElement));
+  // The first answer tells what the page was made of, a moment ago.
+  let isFirst = true;
 
   for await (const answer of poll(location.pathname, { isState: isTask, isFinished, spacingMs })) {
     const news = newsIn(answer);
     if (news) {
       view.show(news.state);
-      sections.changed();
+      if (!isFirst) sections.changed();
+      isFirst = false;
     }
     connection.take(answer);
     if (answer.kind === 'gone') {
