@@ -14,7 +14,7 @@ export interface Reads {
 export async function countReads(db: Database): Promise<Reads> {
   const { rows } = await db.pool.query<Reads>(
     `SELECT coalesce(sum(calls) FILTER (WHERE query LIKE '%AS known (id, version)%'), 0)::int AS refreshes,
-            coalesce(sum(calls) FILTER (WHERE query LIKE '%AS wanted (id)%'), 0)::int AS "firstReads",
+            coalesce(sum(calls) FILTER (WHERE query LIKE '%AS wanted (id, place)%'), 0)::int AS "firstReads",
             coalesce(sum(calls) FILTER (WHERE query LIKE '%FROM "public"."task_state"%'), 0)::int AS single
      FROM pg_stat_statements
      WHERE query NOT LIKE '%pg_stat_statements%'`,
