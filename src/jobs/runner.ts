@@ -48,6 +48,8 @@ const floorPollMs = 1_000;
 const troublePauseMs = 500;
 /** A claim without an answer may happen long after it was given up: a server that stood still has it yet to read. */
 const askIntervalMs = 5_000;
+/** What the history of such a task says. */
+const claimUnheard = 'The worker was given this task without hearing of it, as an answer was lost';
 
 export class Runner {
   private readonly options: RunnerOptions;
@@ -265,7 +267,8 @@ export class Runner {
   private async handBackClaim({ taskId, attempt }: AttemptRef): Promise<void> {
     this.options.log.warn({ task: taskId, attempt }, 'claimed without an answer: handed back');
     this.handingBack.add(taskId);
-    await this.ends.fail({ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report: emptyReport });
+    const report = { ...emptyReport, log: [claimUnheard] };
+    await this.ends.fail({ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report });
     this.handingBack.delete(taskId);
     this.handedBackClaims += 1;
     this.changed();

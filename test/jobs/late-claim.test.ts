@@ -47,4 +47,7 @@ it('a task that was claimed long after its runner had given the claim up is hand
 
   const task = await waitFor(store, id, isFinished, 20_000);
   expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0 });
+  const told = (await service.history(id)).filter(({ kind }) => kind === 'log').map(({ detail }) => detail);
+  expect(told).toEqual([{ text: expect.stringContaining('without hearing of it') }]);
+  await eventually(() => service.supervisor.handedBackClaims === 1);
 });
