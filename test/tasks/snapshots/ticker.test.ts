@@ -51,10 +51,10 @@ describe('the refresh', () => {
       await sleep(3);
     }
 
-    // One each 85 ms, and two that may come early.
+    // One each 87.5 ms, and one that may come early.
     const seconds = (performance.now() - startedMs) / 1000;
     expect(own.readsAtMs.length).toBeGreaterThan(8);
-    expect(own.readsAtMs.length).toBeLessThanOrEqual(seconds / 0.085 + 3);
+    expect(own.readsAtMs.length).toBeLessThanOrEqual(seconds / 0.0875 + 2);
   });
 
   it('comes again after one that was under way when the news came, and never beside it', async () => {
