@@ -1,6 +1,6 @@
 /**
  * How long the place of a runner that died stays empty: the next is started at once where it had lived for a while,
- * and ever later where they do not stay alive, so that what kills them does not run in a loop.
+ * and ever later where they do not stay alive, so that a start that fails does not run in a loop.
  */
 const firstMs = 250;
 export const longestMs = 30_000;
@@ -13,7 +13,7 @@ export class RestartDelay {
 
   /**
    * One has died.
-   * @param livedMs since it was started; 0 where it was never ready
+   * @param livedMs since it was started; 0 where it was never ready, infinite where nothing of its own has ended it
    * @param onOver called when the next may be started, if that is not now
    * @returns how long that takes, in milliseconds
    */

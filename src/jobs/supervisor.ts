@@ -181,7 +181,7 @@ export class Supervisor {
     const end = isWanted ? 'wanted' : child.lostSinceMs === undefined ? 'died' : 'given_up';
     this.handedBackBefore += child.handedBackClaims;
     this.exits.add(end);
-    if (end === 'died') this.delayRestart(child, how);
+    if (end === 'died') this.delayRestart(child, exit, how);
     this.fillUp(new Set());
     const reason = this.isStopping ? 'handed_back' : child.isRetired ? 'stopped' : 'exited';
     const moved = await this.takeBack(child, reason, how);
@@ -189,8 +189,10 @@ export class Supervisor {
     log[level]({ worker: child.workerId, how, tasks: moved }, 'runner ended');
   }
 
-  private delayRestart(child: RunnerChild, how: string): void {
-    const livedMs = child.isReady ? child.ageMs : 0;
+  /** One that was killed, or ended by its work, which the tasks pay for, says nothing of how the next will live. */
+  private delayRestart(child: RunnerChild, { signal }: RunnerExit, how: string): void {
+    const isNoLoop = signal === 'SIGKILL' || (child.beat?.attempts.length ?? 0) > 0;
+    const livedMs = child.isReady ? (isNoLoop ? Number.POSITIVE_INFINITY : child.ageMs) : 0;
     const delayMs = this.restarts[child.kind].died(livedMs, () => this.fillUp(new Set()));
     if (delayMs < longestMs) return;
     const details = { kind: child.kind, how, nextInSeconds: delayMs / 1000 };

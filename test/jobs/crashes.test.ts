@@ -126,6 +126,23 @@ describe('when a runner dies', () => {
     expect(task).toMatchObject({ status: 'queued', attempt: 0 });
   });
 
+  it('the next takes its place at once, however often it happens', async () => {
+    const killed = new Set<number>();
+    for (let kills = 0; kills < 6; kills += 1) {
+      const pid = await eventually(async () => {
+        const next = await service.runnerPid();
+        return killed.has(next) ? undefined : next;
+      });
+      process.kill(pid, 'SIGKILL');
+      killed.add(pid);
+      await eventually(() => service.supervisor.exits.of('died') === killed.size);
+    }
+
+    const { id } = await service.submit('noop', null);
+
+    await service.waitFor(id, isFinished, 12_000);
+  });
+
   it('a queued task whose entry was taken by hand and never claimed is queued again', async () => {
     await service.stop();
     const { id } = await service.submit('noop', null);
