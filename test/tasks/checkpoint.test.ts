@@ -405,6 +405,7 @@ describe('an answer that was lost', () => {
       expect(await kindsOf(store, id)).toEqual([
         'submitted',
         'started',
+        'log',
         'handed_back',
         'started',
         'succeeded',
