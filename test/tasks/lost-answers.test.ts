@@ -1,0 +1,317 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { DatabaseContact } from '../../src/jobs/contact.ts';
+import { EndWriter } from '../../src/jobs/end-writer.ts';
+import { loadRegistry } from '../../src/jobs/registry.ts';
+import { Runner } from '../../src/jobs/runner.ts';
+import type { Store } from '../../src/tasks/store.ts';
+import { submitTask } from '../../src/tasks/submit.ts';
+import { contextOf, leaveEffect } from '../support/attempt-context.ts';
+import { eventually } from '../support/eventually.ts';
+import { FlakyProxy } from '../support/flaky-proxy.ts';
+import { createEffectTable, effectsOf, jobFolders, openStore, submit, waitFor } from '../support/service.ts';
+import {
+  claimsRest,
+  emptyReport,
+  kindsOf,
+  liveEntries,
+  lockWaiters,
+  rowOf,
+  runTask,
+  startWorker,
+  takeAll,
+  useStore,
+} from '../support/tasks.ts';
+
+const store = useStore();
+const log = pino({ level: 'silent' });
+
+describe('an answer that was lost', () => {
+  let proxy: FlakyProxy;
+  let shaky: Store & { close(): Promise<void> };
+
+  beforeEach(async () => {
+    await store.db.prisma.$executeRaw`DROP TABLE IF EXISTS effect`;
+    await createEffectTable(store);
+    proxy = await FlakyProxy.start(store.url);
+    shaky = await openStore(proxy.url);
+  });
+  afterEach(async () => {
+    await shaky.close();
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  const checkpointCommit = { statement: 'COMMIT', after: 'checkpoint_no + 1' };
+  const finishCommit = { statement: 'COMMIT', after: "status = 'succeeded'" };
+
+  it('of a checkpoint: it is written once, with its writes', async () => {
+    const task = await runTask(store);
+    const context = contextOf(shaky, task);
+    const lost = proxy.loseAnswer(checkpointCommit);
+
+    await context.checkpoint({ step: 1 }, leaveEffect(task, 1));
+    await lost;
+    await context.checkpoint({ step: 2 }, leaveEffect(task, 2));
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpoint: { step: 2 }, checkpointNo: 2 });
+    expect(await effectsOf(store, task.taskId)).toEqual([1, 2]);
+  });
+
+  it('of each of ten checkpoints: each is written once', async () => {
+    const task = await runTask(store);
+    const context = contextOf(shaky, task);
+
+    for (let step = 1; step <= 10; step += 1) {
+      const lost = proxy.loseAnswer(checkpointCommit);
+      await context.checkpoint({ step }, leaveEffect(task, step));
+      await lost;
+    }
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpointNo: 10 });
+    expect(await effectsOf(store, task.taskId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it('of a checkpoint whose COMMIT never came: it is written again, once', async () => {
+    const task = await runTask(store);
+    const held = proxy.holdBack(checkpointCommit);
+
+    const written = contextOf(shaky, task).checkpoint({ step: 1 }, leaveEffect(task, 1));
+    await held;
+    // The server ends the transaction that nobody commits, as its session limits demand.
+    await written;
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpointNo: 1 });
+    expect(await effectsOf(store, task.taskId)).toEqual([1]);
+  });
+
+  it('of a checkpoint whose COMMIT comes while it is written again: it counts, once', async () => {
+    const task = await runTask(store);
+    const held = proxy.holdBack(checkpointCommit);
+
+    const written = contextOf(shaky, task).checkpoint({ step: 1 }, leaveEffect(task, 1));
+    const { deliver } = await held;
+    await eventually(async () => (await lockWaiters(store)) === 1);
+    await deliver();
+    await written;
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpoint: { step: 1 }, checkpointNo: 1 });
+    expect(await effectsOf(store, task.taskId)).toEqual([1]);
+  });
+
+  it('of a finish: the task has succeeded, its writes are there once', async () => {
+    const task = await runTask(store);
+    const context = contextOf(shaky, task);
+    const lost = proxy.loseAnswer(finishCommit);
+
+    expect(await context.finish({ rows: 3 }, leaveEffect(task, 1))).toEqual({ rows: 3 });
+    await lost;
+
+    expect(context.hasFinished).toBe(true);
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'succeeded', result: { rows: 3 } });
+    expect(await effectsOf(store, task.taskId)).toEqual([1]);
+    expect(await kindsOf(store, task.taskId)).toEqual(['submitted', 'started', 'succeeded']);
+  });
+
+  it('of a finish whose COMMIT comes while it is written again: the job is told that it has finished', async () => {
+    const task = await runTask(store);
+    const context = contextOf(shaky, task);
+    const held = proxy.holdBack(finishCommit);
+
+    const finished = context.finish({ rows: 3 }, leaveEffect(task, 1));
+    const { deliver } = await held;
+    await eventually(async () => (await lockWaiters(store)) === 1);
+    await deliver();
+
+    expect(await finished).toEqual({ rows: 3 });
+    expect(context.hasFinished).toBe(true);
+    expect(await effectsOf(store, task.taskId)).toEqual([1]);
+  });
+
+  it('of a success: it is written once', async () => {
+    const task = await runTask(store);
+    const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
+    const lost = proxy.loseAnswer({ statement: 'succeed' });
+
+    await ends.succeed({ ...task, result: '{"rows": 3}', report: { ...emptyReport, log: ['line'] } });
+    await lost;
+
+    const row = await rowOf(store, task.taskId);
+    expect(row).toMatchObject({ status: 'succeeded', version: 3 });
+    expect(await kindsOf(store, task.taskId)).toEqual(['submitted', 'started', 'log', 'succeeded']);
+  });
+
+  it('of a failure: it is written once, and leaves one entry', async () => {
+    const task = await runTask(store);
+    const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
+    const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'fail' });
+    const error = { code: 'job_error', message: 'it broke' };
+
+    const report = { ...emptyReport, log: ['line'] };
+    await ends.fail({ ...task, outcome: 'failed', error, delaySeconds: 0, report });
+    await lost;
+
+    const row = await rowOf(store, task.taskId);
+    expect(row).toMatchObject({ status: 'queued', failures: 1, version: 3 });
+    expect(await liveEntries(store)).toMatchObject([{ id: row.entryId }]);
+    expect(await kindsOf(store, task.taskId)).toEqual(['submitted', 'started', 'log', 'retrying']);
+  });
+
+  it('of a failure after which the task was claimed again: the new attempt goes on', async () => {
+    const task = await runTask(store);
+    const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
+    const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'fail' });
+
+    const written = ends.fail({ ...task, outcome: 'handed_back', delaySeconds: 0, report: emptyReport });
+    await lost;
+    await takeAll(store, await startWorker(store));
+    await written;
+
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'running', attempt: 2, failures: 0 });
+    expect(await liveEntries(store)).toEqual([]);
+  });
+
+  it('of a submit: who repeats it with its key finds the task', async () => {
+    const request = {
+      type: 'noop',
+      input: null,
+      inputDigest: 'd',
+      title: 'A task',
+      maxAttempts: 3,
+      key: 'k',
+    };
+    const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'insert-task' });
+
+    await expect(submitTask(shaky, request)).rejects.toThrow(/terminated/);
+    await lost;
+    const { outcome, task } = await submitTask(shaky, request);
+
+    expect(outcome).toBe('existing');
+    expect(await liveEntries(store)).toMatchObject([{ id: task.entryId, taskId: task.id }]);
+  });
+
+  it('for a while, of everything: what was frozen goes on where it was', async () => {
+    const task = await runTask(store);
+    const context = contextOf(shaky, task);
+    await context.checkpoint({ step: 1 }, leaveEffect(task, 1));
+
+    proxy.freeze();
+    const written = context.checkpoint({ step: 2 }, leaveEffect(task, 2));
+    expect(await rowOf(store, task.taskId)).toMatchObject({ checkpointNo: 1 });
+    proxy.thaw();
+    await written;
+
+    expect(await effectsOf(store, task.taskId)).toEqual([1, 2]);
+  });
+
+  describe('a runner', () => {
+    let runner: Runner;
+    let workerId: string;
+
+    beforeEach(async () => {
+      workerId = await startWorker(store);
+      const registry = await loadRegistry(jobFolders);
+      runner = new Runner({
+        store: shaky,
+        registry,
+        workerId,
+        kind: 'shared',
+        slots: 4,
+        leaseSeconds: 15,
+        contact: new DatabaseContact(),
+        log,
+        onChange: () => undefined,
+      });
+    });
+    afterEach(() => runner.stop(0));
+
+    /** As it starts, it looks into every queue. */
+    async function startAndWait(): Promise<void> {
+      const { id } = await submit(store, 'noop', null);
+      runner.start();
+      await waitFor(store, id, (row) => row.finishedAt !== null);
+      await eventually(() => claimsRest(store));
+    }
+
+    it('whose claim got no answer hands the task back and runs it, no try spent', async () => {
+      await startAndWait();
+      const lost = proxy.loseAnswer({ statement: 'claim\0' });
+      const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
+      await lost;
+
+      const task = await waitFor(store, id, (row) => row.finishedAt !== null);
+
+      expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0 });
+      expect(await kindsOf(store, id)).toEqual([
+        'submitted',
+        'started',
+        'log',
+        'handed_back',
+        'started',
+        'succeeded',
+      ]);
+    });
+
+    it('finds such a task also where it asks while another claim is under way', async () => {
+      await startAndWait();
+      const lost = proxy.loseAnswer({ statement: 'claim\0' });
+      const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
+      await lost;
+      const delayed = proxy.delay({ statement: 'claim\0' });
+      await submit(store, 'noop', null);
+      const another = await delayed;
+      await eventually(() => hasFlushed(store));
+      await another.deliver();
+
+      const task = await waitFor(store, id, (row) => row.finishedAt !== null);
+
+      expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0 });
+    });
+
+    it('finds such a task also while it claims others all the time', async () => {
+      runner.start();
+      const submits: Promise<unknown>[] = [];
+      const load = setInterval(() => submits.push(submit(store, 'noop', null)), 5);
+      onTestFinished(async () => {
+        clearInterval(load);
+        await Promise.allSettled(submits);
+      });
+      const lost = proxy.loseAnswer({ statement: 'claim\0' });
+      const { id } = await submit(store, 'waits', { ms: 0 }, { maxAttempts: 1 });
+      await lost;
+
+      const stranded = await store.db.pool.query<{ id: string }>(
+        `SELECT id FROM task_state WHERE status = 'running'`,
+      );
+      const ids = [id, ...stranded.rows.map((row) => row.id)];
+      const tasks = await Promise.all(
+        ids.map((each) => waitFor(store, each, (row) => row.finishedAt !== null)),
+      );
+
+      expect(tasks.map(({ status, failures }) => ({ status, failures }))).toEqual(
+        ids.map(() => ({ status: 'succeeded', failures: 0 })),
+      );
+    });
+
+    it('whose end got no answer has ended the task once', async () => {
+      const lost = proxy.loseAnswer({ statement: 'succeed' });
+      runner.start();
+      const { id } = await submit(store, 'noop', null);
+      await lost;
+
+      const task = await waitFor(store, id, (row) => row.finishedAt !== null);
+
+      expect(task).toMatchObject({ status: 'succeeded', attempt: 1, version: 3 });
+      expect(await kindsOf(store, id)).toEqual(['submitted', 'started', 'succeeded']);
+    });
+  });
+});
+
+/** Whether a connection's last statement was a flush that has been answered. */
+async function hasFlushed({ db }: Store): Promise<boolean> {
+  const { rows } = await db.pool.query(
+    `SELECT FROM pg_stat_activity
+     WHERE datname = current_database() AND state = 'idle' AND query LIKE '%has_changed%'
+       AND pid <> pg_backend_pid()`,
+  );
+  return rows.length > 0;
+}
