@@ -8,7 +8,7 @@ import { isPassingError } from './database/errors.ts';
 import { monotonicMs } from './monotonic.ts';
 import { seldom } from './seldom.ts';
 
-/** Also where it comes and goes. */
+/** Also where it comes and goes. After its end as well: what was asked before it may still be given up. */
 const repeatMs = 10_000;
 
 export class OutageLog {
@@ -37,8 +37,11 @@ export class OutageLog {
   /** It did. */
   contact(): void {
     if (this.sinceMs === undefined) return;
-    if (this.isTold)
-      this.log.info({ awaySeconds: seconds(monotonicMs() - this.sinceMs) }, 'PostgreSQL is back');
+    if (this.isTold) {
+      const nowMs = monotonicMs();
+      this.log.info({ awaySeconds: seconds(nowMs - this.sinceMs) }, 'PostgreSQL is back');
+      this.quietUntilMs = nowMs + repeatMs;
+    }
     this.sinceMs = undefined;
     this.isTold = false;
   }

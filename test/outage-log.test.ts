@@ -42,6 +42,34 @@ describe('what is said of an outage', () => {
     ]);
   });
 
+  it('is no second one where what was asked during it is given up after it', () => {
+    troubleFor(12_000);
+    outage.contact();
+    nowMs += 1_000;
+    troubleFor(100);
+    outage.contact();
+
+    expect(lines.map(({ msg }) => msg)).toEqual([
+      'PostgreSQL is away: what needs it waits',
+      'PostgreSQL is still away',
+      'PostgreSQL is back',
+    ]);
+  });
+
+  it('is told of an outage that begins right after another', () => {
+    troubleFor(500);
+    outage.contact();
+    troubleFor(11_000);
+    outage.contact();
+
+    expect(lines.map(({ msg, awaySeconds }) => [msg, awaySeconds])).toEqual([
+      ['PostgreSQL is away: what needs it waits', undefined],
+      ['PostgreSQL is back', 0.5],
+      ['PostgreSQL is away: what needs it waits', undefined],
+      ['PostgreSQL is back', 11],
+    ]);
+  });
+
   it('is no flood where it comes and goes', () => {
     for (let second = 0; second < 20; second += 1) {
       troubleFor(500);
