@@ -3,6 +3,10 @@ import type { Snapshot, Watcher } from './snapshots.ts';
 
 export interface Entry<Answer> {
   readonly id: string;
+  /** One entry's is the next after the other's. */
+  readonly number: number;
+  /** Whether the newest version known is that of a finished task. */
+  isFinished: boolean;
   /** The newest version known; its snapshot may be missing. */
   version: number;
   /** The version of the newest snapshot that watchers were told of. */
@@ -15,10 +19,15 @@ export interface Entry<Answer> {
   watchers: Set<Watcher<Answer>> | undefined;
 }
 
+let entries = 0;
+
 /** One of which nothing is known yet. */
 export function newEntry<Answer>(id: string, pollsUntilMs: number): Entry<Answer> {
+  entries += 1;
   return {
     id,
+    number: entries,
+    isFinished: false,
     version: 0,
     toldVersion: 0,
     versionAtRefresh: 0,

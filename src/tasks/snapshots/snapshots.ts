@@ -5,9 +5,11 @@
 import type pg from 'pg';
 import { Counts } from '../../counts.ts';
 import type { TaskRow } from '../row.ts';
+import { isTerminal } from '../state-machine.ts';
 import { type Entry, newEntry } from './entry.ts';
 import { FirstReads } from './first-reads.ts';
 import { Freshness } from './freshness.ts';
+import { Rotation } from './rotation.ts';
 import { readChanges, readRows } from './rows.ts';
 import { Ticker } from './ticker.ts';
 
@@ -63,6 +65,7 @@ export class Snapshots<Answer> {
   private readonly left = new Map<string, number>();
   private readonly firstReads: FirstReads;
   private readonly ticker: Ticker;
+  private readonly rotation = new Rotation();
   private readonly freshness = new Freshness();
   private bytes = 0;
 
@@ -166,6 +169,7 @@ export class Snapshots<Answer> {
     const entry = this.set.get(id) ?? this.addEntry(id);
     if (entry.version >= version) return;
     entry.version = version;
+    entry.isFinished = false;
     // The next tick, or a poll before it, reads the row.
     this.dropSnapshot(entry);
   }
@@ -179,11 +183,12 @@ export class Snapshots<Answer> {
     for (const id of this.left.keys()) if (!this.firstReads.isReading(id)) this.left.delete(id);
     const ids: string[] = [];
     const versions: number[] = [];
+    this.rotation.begin();
     for (const entry of this.set.values()) {
       // What cannot be read again is kept.
       if (entry.watchers === undefined && entry.pollsUntilMs <= startedMs && !this.freshness.hasFailed) {
         this.remove(entry);
-      } else {
+      } else if (this.rotation.has(entry)) {
         entry.versionAtRefresh = entry.version;
         ids.push(entry.id);
         versions.push(entry.toldVersion);
@@ -226,6 +231,7 @@ export class Snapshots<Answer> {
     const snapshot = this.snapshotOf(row);
     entry.version = row.version;
     entry.toldVersion = row.version;
+    entry.isFinished = isTerminal(row.status);
     entry.snapshot = snapshot;
     this.bytes += this.options.bytesOf(snapshot.answer);
     if (isNews && entry.watchers) for (const watcher of [...entry.watchers]) watcher.changed(snapshot);

@@ -173,6 +173,22 @@ describe('the refresh', () => {
     expect(own.snapshots.current(id)?.answer.message).toBe(`v${version}`);
   });
 
+  it('tells of each of tens of thousands of finished tasks that changes or goes, in their turn', async () => {
+    const ids = await addFinished(store.db.pool, { count: 25_000 });
+    const told = await Promise.all(ids.map(follow));
+    await own.tick();
+    const changed = ids.filter((_, place) => place % 500 === 0);
+    const gone = ids.filter((_, place) => place % 500 === 1);
+
+    await store.db.pool.query('UPDATE task_state SET version = version + 1 WHERE id = ANY ($1)', [changed]);
+    await store.db.pool.query('DELETE FROM task_state WHERE id = ANY ($1)', [gone]);
+    const news = () => told.flatMap((one) => one.news);
+    await eventually(() => news().length >= 100);
+    await own.tick();
+
+    expect(news()).toEqual(Array.from({ length: 50 }, () => [2, 'gone']).flat());
+  });
+
   it('tells once of a task that is gone, and forgets it', async () => {
     const id = await newTask();
     const told = await follow(id);

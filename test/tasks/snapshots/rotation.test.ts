@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { newEntry } from '../../../src/tasks/snapshots/entry.ts';
+import { Rotation } from '../../../src/tasks/snapshots/rotation.ts';
+
+/** How often entries are read in so many ticks, and the most that are read in one of them. */
+function readIn(ticks: number, entries: readonly { isFinished: boolean; number: number }[]) {
+  const rotation = new Rotation();
+  const counts = entries.map(() => 0);
+  let most = 0;
+  // The first only counts them.
+  for (let tick = 0; tick <= ticks; tick += 1) {
+    rotation.begin();
+    const read = entries.map((entry) => rotation.has(entry));
+    if (tick === 0) continue;
+    for (const [place, isRead] of read.entries()) counts[place] = (counts[place] ?? 0) + Number(isRead);
+    most = Math.max(most, read.filter(Boolean).length);
+  }
+  return { times: [...new Set(counts)], most };
+}
+
+function entries(count: number, isFinished: boolean) {
+  return Array.from({ length: count }, () => ({ ...newEntry<unknown>('', 0), isFinished }));
+}
+
+describe('what a tick reads', () => {
+  it('is all, up to ten thousand finished tasks', () => {
+    const all = [...entries(10_000, true), ...entries(1_000, false)];
+
+    expect(readIn(5, all)).toEqual({ times: [5], most: 11_000 });
+  });
+
+  it('is every unfinished task, however many', () => {
+    expect(readIn(5, entries(50_000, false))).toEqual({ times: [5], most: 50_000 });
+  });
+
+  it('is a sixth of sixty thousand finished tasks, all of them in six ticks', () => {
+    expect(readIn(6, entries(60_000, true))).toEqual({ times: [1], most: 10_000 });
+  });
+
+  it('is a tenth of more than that', () => {
+    expect(readIn(10, entries(200_000, true))).toEqual({ times: [1], most: 20_000 });
+  });
+});
