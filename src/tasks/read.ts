@@ -68,12 +68,12 @@ const queueHeadSql = `
   ORDER BY priority DESC, created_on
   LIMIT ${placeLimit}`;
 
-/** The first entries of a type's queue, at most `placeLimit`. */
-export async function readQueueHead(store: Store, type: string): Promise<QueueHead> {
+/** The first entries of a queue, at most `placeLimit`. */
+export async function readQueueHead(store: Store, queue: string): Promise<QueueHead> {
   const { rows } = await store.db.pool.query<{ ms: number; isDue: boolean }>({
     name: 'queue-head',
     text: queueHeadSql,
-    values: [type],
+    values: [queue],
   });
   return { times: rows.filter(({ isDue }) => isDue).map(({ ms }) => ms), isWhole: rows.length < placeLimit };
 }

@@ -18,6 +18,7 @@ export type TaskRow = Pick<
   | 'message'
   | 'attempt'
   | 'failures'
+  | 'losses'
   | 'maxAttempts'
   | 'nextAttemptAt'
   | 'workerId'
@@ -50,6 +51,7 @@ const columns: Readonly<Record<keyof TaskRow, string>> = {
   message: 'message',
   attempt: 'attempt',
   failures: 'failures',
+  losses: 'losses',
   maxAttempts: 'max_attempts',
   nextAttemptAt: 'next_attempt_at',
   workerId: 'worker_id',

@@ -96,7 +96,7 @@ describe('the place in the queue', () => {
   const placesOf = (ids: readonly string[]) =>
     Promise.all(ids.map(async (id) => (await new Surroundings(store).waiting(await rowOf(store, id))).place));
 
-  it('counts the queued tasks of the type that came before, and itself', async () => {
+  it('counts the tasks of its queue that came before, and itself', async () => {
     const ids = await submitMany(3);
     await submitMany(2, 'waits');
     await queuedInOrder(ids);
@@ -120,6 +120,18 @@ describe('the place in the queue', () => {
     );
 
     expect(await placesOf(ids.slice(1))).toEqual([1, 2]);
+  });
+
+  it('of one that waits to run alone is among its like', async () => {
+    const ids = await submitMany(4);
+    await queuedInOrder(ids);
+    const alone = ids.slice(2);
+    await store.db.pool.query('UPDATE task_state SET losses = 2 WHERE id = ANY ($1)', [alone]);
+    await store.db.pool.query(`UPDATE pgboss.job SET name = 'noop.solo' WHERE data->>'taskId' = ANY ($1)`, [
+      alone,
+    ]);
+
+    expect(await placesOf(ids)).toEqual([1, 2, 1, 2]);
   });
 
   it('does not count tasks that run or are finished', async () => {

@@ -17,6 +17,7 @@ export interface TaskAnswer extends Prospect {
   readonly etag: string;
   readonly isFinished: boolean;
   readonly type: string;
+  readonly losses: number;
   readonly updatedAt: Date;
   readonly workerId: string | null;
   /** Another attempt goes on from there. */
@@ -58,6 +59,7 @@ export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
     isFinished: isTerminal(row.status),
     status: row.status,
     type: row.type,
+    losses: row.losses,
     updatedAt: row.updatedAt,
     workerId: row.workerId,
     hasCheckpoint: row.checkpointNo > 0,
@@ -148,8 +150,7 @@ export function foundHead(length: number, head: readonly string[]): string[] {
 
 /** Seconds; undefined for a finished task. */
 export function whenToAskAgain(answer: TaskAnswer, places: QueuePlaces): number | undefined {
-  const { status, type, updatedAt } = answer;
-  const secondsToStart = status === 'queued' ? places.secondsToStart(type, updatedAt) : undefined;
+  const secondsToStart = answer.status === 'queued' ? places.secondsToStart(answer) : undefined;
   return retryAfterSeconds(answer, Date.now(), secondsToStart);
 }
 

@@ -1,10 +1,15 @@
 /** Where a queued task stands: from one look at each queue, for all who ask. */
 import { monotonicMs } from '../../monotonic.ts';
+import { queueOf } from '../queue.ts';
 import { placeLimit, type QueueHead, readQueueHead } from '../read.ts';
+import type { TaskRow } from '../row.ts';
 import type { Store } from '../store.ts';
 import { Memo } from './memo.ts';
 
-/** One look at the queue of a type. */
+/** `updatedAt` is when its entry was made. */
+export type QueuedTask = Pick<TaskRow, 'type' | 'losses' | 'updatedAt'>;
+
+/** One look at a queue. */
 export interface QueueLook extends QueueHead {
   readonly atMs: number;
   /** How many of the entries of the look before have left since, a second; undefined for the first look. */
@@ -12,7 +17,7 @@ export interface QueueLook extends QueueHead {
 }
 
 const looksAgeMs = 1_000;
-const maxTypes = 200;
+const maxQueues = 200;
 /** So old, a look still says how deep a queue is. */
 const estimateAgeMs = 5_000;
 /** Two looks that are further apart than this say nothing about a rate. */
@@ -20,7 +25,7 @@ const longestGapMs = 60_000;
 
 export class QueuePlaces {
   private readonly store: Store;
-  private readonly looks = new Memo<QueueLook>({ maxAgeMs: looksAgeMs, maxEntries: maxTypes });
+  private readonly looks = new Memo<QueueLook>({ maxAgeMs: looksAgeMs, maxEntries: maxQueues });
   private readonly latest = new Map<string, QueueLook>();
 
   constructor(store: Store) {
@@ -28,38 +33,38 @@ export class QueuePlaces {
   }
 
   /**
-   * From 1: how many tasks of the type are taken before this one, itself included. Null when it is far
+   * From 1: how many tasks of its queue are taken before this one, itself included. Null when it is far
    * back. No older than a second.
-   * @param queuedAt when its entry was made: of a queued task's row, `updatedAt`
    */
-  async placeOf(type: string, queuedAt: Date): Promise<number | null> {
-    return placeIn(await this.look(type), queuedAt.getTime());
+  async placeOf(task: QueuedTask): Promise<number | null> {
+    return placeIn(await this.look(queueOf(task)), task.updatedAt.getTime());
   }
 
   /** How long it may take until the task is taken, in seconds; undefined until its queue was looked at. Never waits. */
-  secondsToStart(type: string, queuedAt: Date): number | undefined {
-    const look = this.latest.get(type);
+  secondsToStart(task: QueuedTask): number | undefined {
+    const queue = queueOf(task);
+    const look = this.latest.get(queue);
     if (look === undefined || monotonicMs() - look.atMs > estimateAgeMs) {
       // For the next one who asks; without a look there is no estimate, and no harm.
-      this.look(type).catch(() => undefined);
+      this.look(queue).catch(() => undefined);
     }
-    return look && secondsToStart(look, queuedAt.getTime());
+    return look && secondsToStart(look, task.updatedAt.getTime());
   }
 
-  private look(type: string): Promise<QueueLook> {
-    return this.looks.get(type, async () => {
-      const head = await readQueueHead(this.store, type);
-      const look = compareLooks(this.latest.get(type), head, monotonicMs());
-      this.remember(type, look);
+  private look(queue: string): Promise<QueueLook> {
+    return this.looks.get(queue, async () => {
+      const head = await readQueueHead(this.store, queue);
+      const look = compareLooks(this.latest.get(queue), head, monotonicMs());
+      this.remember(queue, look);
       return look;
     });
   }
 
-  private remember(type: string, look: QueueLook): void {
-    this.latest.delete(type);
-    this.latest.set(type, look);
+  private remember(queue: string, look: QueueLook): void {
+    this.latest.delete(queue);
+    this.latest.set(queue, look);
     const [oldest] = this.latest.keys();
-    if (oldest !== undefined && this.latest.size > maxTypes) this.latest.delete(oldest);
+    if (oldest !== undefined && this.latest.size > maxQueues) this.latest.delete(oldest);
   }
 }
 

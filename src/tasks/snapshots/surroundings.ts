@@ -6,10 +6,10 @@ import { type HistoryEntry, readHistory, readSignsOfLife, type SignsOfLife } fro
 import type { TaskRow } from '../row.ts';
 import type { Store } from '../store.ts';
 import { Memo } from './memo.ts';
-import { QueuePlaces } from './queue-places.ts';
+import { type QueuedTask, QueuePlaces } from './queue-places.ts';
 
 export interface Waiting {
-  /** From 1: how many tasks of the type are taken before this one, itself included. Null unless queued, or far back. */
+  /** From 1: how many tasks of its queue are taken before this one, itself included. Null unless queued, or far back. */
   readonly place: number | null;
   /** Of the worker that runs it. Null unless running. */
   readonly worker: SignsOfLife | null;
@@ -38,9 +38,9 @@ export class Surroundings {
     return this.histories.get(`${id} ${version}`, () => readHistory(this.store, id));
   }
 
-  async waiting(task: Pick<TaskRow, 'type' | 'status' | 'updatedAt' | 'workerId'>): Promise<Waiting> {
-    const { type, status, workerId, updatedAt } = task;
-    if (status === 'queued') return { place: await this.places.placeOf(type, updatedAt), worker: null };
+  async waiting(task: QueuedTask & Pick<TaskRow, 'status' | 'workerId'>): Promise<Waiting> {
+    const { status, workerId } = task;
+    if (status === 'queued') return { place: await this.places.placeOf(task), worker: null };
     if (status !== 'running' || workerId === null) return { place: null, worker: null };
     const worker = await this.heard.get(workerId, () => readSignsOfLife(this.store, workerId));
     return { place: null, worker };
