@@ -4,7 +4,7 @@ import pg from 'pg';
 import { PrismaClient } from '../generated/prisma/client.ts';
 import { PooledClient } from './client.ts';
 import { isConnectionError } from './errors.ts';
-import { connectTimeoutMs, keepAlive, sessionLimits } from './session.ts';
+import { connectTimeoutMs, keepAlive, sessionUrl } from './session.ts';
 import { watch } from './watchdog.ts';
 
 export interface Database {
@@ -47,13 +47,12 @@ export function openDatabase(url: string, options: DatabaseOptions): Database {
 /** A pool of its own, for statements that need other settings of their session. */
 export function openPool(url: string, options: DatabaseOptions): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString: sessionUrl(url, options.sessionOptions),
     application_name: options.name,
     max: options.connections ?? 3,
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: 60_000,
     ...keepAlive,
-    options: `${sessionLimits} ${options.sessionOptions ?? ''}`,
     query_timeout: options.statementTimeoutMs ?? 30_000,
     Client: PooledClient,
   });

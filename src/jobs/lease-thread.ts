@@ -9,7 +9,7 @@ import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import pg from 'pg';
-import { keepAlive, sessionLimits } from '../database/session.ts';
+import { keepAlive, sessionUrl } from '../database/session.ts';
 import { monotonicMs } from '../monotonic.ts';
 import { renewalSeconds, renewLeaseSql } from '../tasks/lease.ts';
 import {
@@ -94,12 +94,11 @@ async function holdLease(): Promise<never> {
 
 async function connect(): Promise<pg.Client> {
   const client = new pg.Client({
-    connectionString: databaseUrl,
+    connectionString: sessionUrl(databaseUrl),
     application_name: 'headway lease',
     connectionTimeoutMillis: answerMs,
     query_timeout: answerMs,
     ...keepAlive,
-    options: sessionLimits,
   });
   // Reported by the statement that needs the connection.
   client.on('error', () => undefined);
