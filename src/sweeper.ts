@@ -48,7 +48,7 @@ export class Sweeper {
       this.step('task', () => deleteExpired(db.pool, signal)),
       // After the tasks, as their files and imports are left to these two.
       this.step('file', () => sweepFiles(db.pool, signal)),
-      this.step('import_row', () => sweepReplacedImports(db)),
+      this.step('import_row', () => sweepReplacedImports(db, signal)),
     ];
     this.loop = new Loop({
       intervalMs: options.intervalMs ?? 60_000,

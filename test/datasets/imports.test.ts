@@ -4,8 +4,9 @@ import { sweepReplacedImports } from '../../src/datasets/sweep.ts';
 import { cancelTask } from '../../src/tasks/cancel.ts';
 import { succeedAlone } from '../../src/tasks/end.ts';
 import { newId } from '../../src/tasks/ids.ts';
+import { eventually } from '../support/eventually.ts';
 import { submit } from '../support/service.ts';
-import { emptyReport, runTask, useStore } from '../support/tasks.ts';
+import { emptyReport, lockWaiters, openRaw, runTask, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 
@@ -53,6 +54,33 @@ describe('the rows of an import that was never shown', () => {
     await sweepReplacedImports(store.db);
 
     expect([await rowsOf(id), await isKnown(id)]).toEqual([0, false]);
+  });
+
+  it('are found again where another process deletes them too, and ends', async () => {
+    const id = newId();
+    await importRows(id, 5_001);
+    await using other = await openRaw(store);
+    await other.query('BEGIN');
+    // As many as a batch has.
+    await other.query('DELETE FROM dataset_row WHERE import_id = $1 AND number <= 5000', [id]);
+
+    const sweeping = sweepReplacedImports(store.db);
+    await eventually(async () => (await lockWaiters(store)) === 1);
+    await other.query('COMMIT');
+    await sweeping;
+
+    expect([await rowsOf(id), await isKnown(id)]).toEqual([1, true]);
+    await sweepReplacedImports(store.db);
+    expect([await rowsOf(id), await isKnown(id)]).toEqual([0, false]);
+  });
+
+  it('keep nobody waiting who stops: what is left goes another time', async () => {
+    const id = newId();
+    await importRows(id, 5_001);
+
+    await sweepReplacedImports(store.db, AbortSignal.abort());
+
+    expect([await rowsOf(id), await isKnown(id)]).toEqual([1, true]);
   });
 
   it('go with its task', async () => {
