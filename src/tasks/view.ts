@@ -111,6 +111,7 @@ function etaSeconds(row: TaskRow): number | null {
   return done < total ? rounded((total - done) / ratePerSecond, 10) : null;
 }
 
+/** Null also for `infinity`, by which people keep a task for ever: no driver reads it as a date. */
 function time(at: Date | null): string | null {
-  return at?.toISOString() ?? null;
+  return at !== null && Number.isFinite(Number(at)) ? at.toISOString() : null;
 }

@@ -59,6 +59,17 @@ describe('a list', () => {
     expect(await response.json()).toEqual({ tasks: own, links: {} });
   });
 
+  test('has tasks that somebody keeps for ever, and so has the home page', async () => {
+    const [id] = await submitMany(1);
+    await api.store.db.pool.query(`UPDATE task_state SET expires_at = 'infinity'`);
+
+    const { tasks } = await list('/tasks');
+    const home = await fetch(api.url, { headers: { accept: 'text/html' } });
+
+    expect(tasks).toMatchObject([{ id, expiresAt: null }]);
+    expect(home.status).toBe(200);
+  });
+
   test('has 50 tasks on a page, or as many as asked for', async () => {
     const ids = await submitMany(51);
 
