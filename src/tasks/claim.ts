@@ -1,5 +1,5 @@
 /** Claiming: how queue entries that are due become running attempts of a worker. */
-import { entryTaskSql } from './queue.ts';
+import { entryTaskSql, queueSql } from './queue.ts';
 import { transitions } from './state-machine.ts';
 import type { Store } from './store.ts';
 
@@ -22,6 +22,10 @@ export interface Claim {
   /** There may be more to claim right away. */
   readonly hasMore: boolean;
 }
+
+/** Whether the row `task` waits for the entry, in the queue $2: where its type was changed by hand, nobody there has code for it. */
+const waitsSql = (entryId: string) =>
+  `task.entry_id = ${entryId} AND task.status = '${transitions.claim.from[0]}' AND ${queueSql('task')} = $2`;
 
 // One statement, so that it happens or not: no entry is gone whose task has not begun. The worker's row is locked
 // first (a giving-up waits, or was first). Neither an entry nor a task that somebody else holds is waited for: it is
@@ -47,7 +51,7 @@ const claimSql = `
     FROM (SELECT * FROM due ORDER BY task_id) AS entry
     CROSS JOIN LATERAL (
       SELECT id FROM task_state AS task
-      WHERE task.id = entry.task_id AND task.entry_id = entry.id AND task.status = '${transitions.claim.from[0]}'
+      WHERE task.id = entry.task_id AND ${waitsSql('entry.id')}
       FOR NO KEY UPDATE SKIP LOCKED
     ) AS task
   ), settled AS (
@@ -57,8 +61,7 @@ const claimSql = `
     WHERE job.name = $2 AND job.id = due.id
       AND (EXISTS (SELECT FROM wanted WHERE wanted.entry_id = due.id)
            OR NOT EXISTS (SELECT FROM task_state AS task
-                          WHERE task.id = due.task_id AND task.entry_id = due.id
-                            AND task.status = '${transitions.claim.from[0]}'))
+                          WHERE task.id = due.task_id AND ${waitsSql('due.id')}))
     RETURNING job.id
   ), claimed AS (
     UPDATE task_state AS task

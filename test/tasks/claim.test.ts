@@ -90,6 +90,20 @@ describe('a claim', () => {
     },
   );
 
+  it.each([`type = 'of-another-service'`, 'losses = 5'])(
+    'settles an entry whose task was changed by hand to wait elsewhere, %s, and takes those behind it',
+    async (change) => {
+      const [changed, sound] = [await submit(store, 'noop', 1), await submit(store, 'noop', 2)];
+      await store.db.pool.query(`UPDATE task_state SET ${change} WHERE id = $1`, [changed.id]);
+
+      const claimed = await takeAll(store, await startWorker(store));
+
+      expect(claimed.map((attempt) => attempt.taskId)).toEqual([sound.id]);
+      expect(await liveEntries(store)).toEqual([]);
+      expect(await rowOf(store, changed.id)).toMatchObject({ status: 'queued', attempt: 0 });
+    },
+  );
+
   it('takes many at once', async () => {
     const tasks = await Promise.all(Array.from({ length: 20 }, (_, n) => submit(store, 'noop', n)));
 
