@@ -18,12 +18,13 @@ export const mismatchBatch = 100;
 
 // The queued by the index on status, the entries that live by pg-boss's partial index on (name, state): neither
 // a finished row nor a finished entry is read, and nothing is locked. A task or an entry counts once it has
-// been as it is for a lease: an entry that was fetched a moment ago is being claimed. An entry that its task
-// names and that names another, is held back, or comes later than the task is to go on, is as good as none.
+// been as it is for a lease: an entry that was fetched a moment ago is being claimed, unless nobody says when it
+// was. An entry that its task names and that names another, is held back, or comes later than the task is to go
+// on, is as good as none.
 const mismatchesSql = `
   WITH entry AS (
     SELECT id, name, data ->> 'taskId' AS task_id, blocked, start_after, greatest(created_on, started_on) AS since,
-           state = 'active' AND started_on < now() - make_interval(secs => $1) AS was_dropped
+           state = 'active' AND coalesce(started_on < now() - make_interval(secs => $1), TRUE) AS was_dropped
     FROM pgboss.job
     WHERE name = ANY (ARRAY(SELECT name FROM pgboss.queue WHERE name NOT LIKE '\\_\\_pgboss\\_\\_%'))
       AND state IN ('created', 'retry', 'active') AND data ? 'taskId'

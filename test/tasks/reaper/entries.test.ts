@@ -69,6 +69,17 @@ describe('a queued task without an entry that waits', () => {
     expect(await violations(store)).toEqual([]);
   });
 
+  it('is given one also where the entry was said by hand to be fetched, and not when', async () => {
+    const task = await submit(store, 'noop', null);
+    await store.db.pool.query(`UPDATE pgboss.job SET state = 'active'`);
+    await age(task.id, 60);
+
+    expect(await requeued()).toEqual([task.id]);
+
+    expect(await liveEntries(store)).toMatchObject([{ taskId: task.id }]);
+    expect(await violations(store)).toEqual([]);
+  });
+
   it('is given one also where the entry was deleted', async () => {
     const task = await submit(store, 'noop', null);
     await store.db.pool.query('DELETE FROM pgboss.job');
