@@ -1,4 +1,4 @@
-/** Environment → validated, frozen configuration. Nothing else in the project reads `process.env`. */
+/** Environment → validated, frozen configuration. No setting is read from `process.env` anywhere else. */
 import path from 'node:path';
 import { z } from 'zod';
 
@@ -119,7 +119,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     publicCacheSeconds: settings.HEADWAY_PUBLIC_CACHE_SECONDS,
     maxWatchers: settings.HEADWAY_MAX_WATCHERS,
     retentionDays: settings.HEADWAY_RETENTION_DAYS,
-    jobsDir: settings.HEADWAY_JOBS_DIR === undefined ? undefined : path.resolve(settings.HEADWAY_JOBS_DIR),
+    jobsDir: settings.HEADWAY_JOBS_DIR && path.resolve(projectDir, settings.HEADWAY_JOBS_DIR),
     logLevel: settings.HEADWAY_LOG_LEVEL,
   };
   if (config.role !== 'all' && config.databaseUrl === undefined) {
