@@ -32,7 +32,7 @@ export interface CrewPlan<M extends Member> {
   readonly isHeldUp: boolean;
 }
 
-/** Each has about 100 MB and up to 13 connections. */
+/** Each has about 100 MB and up to 11 connections. */
 const maxSpares = 2;
 const maxSolo = 2;
 /** Where jobs ignore their deadlines beside others that take hours, each replacement may soon drain, too. */
