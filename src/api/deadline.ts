@@ -1,5 +1,5 @@
 /** How long a client is kept waiting for the database. */
-import { unavailable } from './problems.ts';
+import { tryAgain, unavailable } from './problems.ts';
 
 const answerTimeMs = 5_000;
 
@@ -11,11 +11,7 @@ export async function withinAnswerTime<T>(work: Promise<T>, limitMs = answerTime
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
     const refuse = () =>
-      reject(
-        unavailable(
-          `The database did not answer within ${limitMs / 1000} s. Try again in a few seconds; a submit with a key may be repeated safely.`,
-        ),
-      );
+      reject(unavailable(`The database did not answer within ${limitMs / 1000} s. ${tryAgain}`));
     timer = setTimeout(refuse, limitMs);
   });
   // The loser of the race may fail unheard.

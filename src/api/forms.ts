@@ -31,11 +31,11 @@ export class Fields {
   }
 }
 
-/** Lets the routes of this scope take urlencoded forms of a few short fields. */
-export function takeForms(scope: FastifyInstance): void {
+/** Lets the routes of this scope take urlencoded forms; by default, of a few short fields. */
+export function takeForms(scope: FastifyInstance, { maxBytes = 1024 } = {}): void {
   scope.addContentTypeParser(
     'application/x-www-form-urlencoded',
-    { parseAs: 'buffer', bodyLimit: 1024 },
+    { parseAs: 'buffer', bodyLimit: maxBytes },
     async (_request: unknown, body: Buffer) => parseForm(body),
   );
 }

@@ -96,7 +96,8 @@ export function unavailable(detail: string, cause?: unknown): HttpProblem {
   });
 }
 
-const tryAgain = 'Try again in a few seconds; a submit with a key may be repeated safely.';
+/** Said of whatever the database did not do. */
+export const tryAgain = 'Try again in a few seconds; a submit with a key may be repeated safely.';
 
 /** What Fastify itself refuses, by its code. */
 const frameworkProblems: Readonly<Record<string, readonly [ProblemKind, string]>> = {

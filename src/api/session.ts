@@ -2,15 +2,19 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { type Access, sessionCookie, sessionSeconds } from './access.ts';
-import { parseForm } from './forms.ts';
+import { takeForms } from './forms.ts';
 import { prefersHtml } from './negotiation.ts';
 import { renderSignIn } from './pages/index.ts';
 import { HttpProblem, invalidInput } from './problems.ts';
 import { sendPage } from './replies.ts';
 
+/** A key, and a URL to go on to. */
+const maxFormBytes = 16 * 1024;
+
 const signIn = z.strictObject({ key: z.string().max(1000), next: z.string().max(4000).optional() });
 
 export function sessionRoutes(app: FastifyInstance, access: Access): void {
+  takeForms(app, { maxBytes: maxFormBytes });
   app.get('/session', { config: { isPublic: true } }, (_request, reply) =>
     askForKey(reply, { next: '/', isUndone: false }),
   );
@@ -40,12 +44,6 @@ export function sessionRoutes(app: FastifyInstance, access: Access): void {
       .header('cache-control', 'no-store')
       .redirect(localPath(next), 303);
   });
-
-  app.addContentTypeParser(
-    'application/x-www-form-urlencoded',
-    { parseAs: 'buffer', bodyLimit: 16 * 1024 },
-    async (_request: unknown, body: Buffer) => parseForm(body),
-  );
 }
 
 export interface WayOn {

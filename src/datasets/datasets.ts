@@ -3,12 +3,14 @@ import type { Database } from '../database/database.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
 import { newId } from '../tasks/ids.ts';
 
+/** A dataset as the outside sees it. */
 export interface DatasetView {
   readonly id: string;
   readonly name: string;
   readonly columns: string[];
   readonly rowCount: number;
   readonly updatedAt: Date;
+  /** The first ones. */
   readonly rows: Record<string, string>[];
 }
 

@@ -1,6 +1,7 @@
 /** The `TaskContext` of a running attempt: what a job's calls do. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { orAborted } from '../abort.ts';
 import { isPassingError, isStatementLimit } from '../database/errors.ts';
 import { readAttemptState, writeCheckpoint } from '../tasks/checkpoint.ts';
 import type { ClaimedAttempt } from '../tasks/claim.ts';
@@ -197,7 +198,7 @@ export class AttemptContext implements TaskContext {
       over.throwIfAborted();
       try {
         await store.db.prisma.$transaction(async (tx) => {
-          if (work) await unlessAborted(over, () => insideWork.run(this, () => work(tx)));
+          if (work) await this.runWork(work, tx);
           if (!(await write((text, values) => runIn(tx, text, values)))) throw new LostAttempt();
         }, transactionLimits);
       } catch (error) {
@@ -217,6 +218,16 @@ export class AttemptContext implements TaskContext {
       return undefined;
     };
     await persist(attempt, settled, this.persistence);
+  }
+
+  /** The job's own writes: a callback that never settles must not keep its connection. */
+  private async runWork(work: TransactionWork, tx: Transaction): Promise<void> {
+    const { over } = this.options;
+    over.throwIfAborted();
+    await orAborted(
+      insideWork.run(this, () => work(tx)),
+      over,
+    );
   }
 
   private patiently<T>(read: () => Promise<T>): Promise<T> {
@@ -243,15 +254,6 @@ export class AttemptContext implements TaskContext {
       this.signal.throwIfAborted();
     }
   }
-}
-
-/** What `work` comes to, unless the signal aborts first: a callback that never settles must not keep its connection. */
-async function unlessAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort);
-  await Promise.race([work(), promise]).finally(() => signal.removeEventListener('abort', abort));
 }
 
 function runIn(tx: Transaction, text: string, values: unknown[]): Promise<AttemptRef[]> {

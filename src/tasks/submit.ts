@@ -1,5 +1,6 @@
 /** Submitting: the row and its queue entry in one transaction, once for each type and key. */
 import type { Prisma, TaskState } from '../generated/prisma/client.ts';
+import { isFinishedSql } from './deletion.ts';
 import { completeFile, type FinishedUpload } from './files.ts';
 import { newId } from './ids.ts';
 import type { Store } from './store.ts';
@@ -75,7 +76,7 @@ async function create(
         const { rows } = await connection.query<{ id: string; version: number }>({
           name: 'give-up-key',
           text: `UPDATE task_state SET key = NULL, replaced_by = $3, version = version + 1
-                 WHERE type = $1 AND key = $2 AND status IN ('succeeded', 'failed', 'cancelled')
+                 WHERE type = $1 AND key = $2 AND ${isFinishedSql}
                  RETURNING id, version`,
           values: [request.type, request.key, id],
         });

@@ -1,18 +1,9 @@
 /** A dataset: what it holds, and its first rows. */
 import { html } from 'ghtml';
 import { formatCount, formatNumber } from '../../../public/format.js';
+import type { DatasetView } from '../../datasets/datasets.ts';
 import { time } from './elements.ts';
 import { renderDocument } from './layout.ts';
-
-export interface DatasetView {
-  id: string;
-  name: string;
-  columns: string[];
-  rowCount: number;
-  updatedAt: Date;
-  /** The first ones. */
-  rows: Record<string, string>[];
-}
 
 export function renderDatasetPage(dataset: DatasetView): string {
   const main = html`

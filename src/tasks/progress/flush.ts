@@ -1,6 +1,6 @@
 /** The statement that writes a runner's progress, and learns in the same answer what it still owns. */
 import type { AttemptRef } from '../end.ts';
-import { lockOwned } from '../fence.ts';
+import { fence, lockOwned } from '../fence.ts';
 import type { Store } from '../store.ts';
 import type { ProgressReport } from './report.ts';
 
@@ -46,7 +46,7 @@ const flushSql = `
     ORDER BY line.place
   )
   SELECT sent.id AS "taskId", sent.attempt,
-         CASE WHEN task.attempt = sent.attempt AND task.status = 'running' THEN 'owned' ELSE 'not_owned' END AS kind,
+         CASE WHEN ${fence('task', 'sent.id', 'sent.attempt')} THEN 'owned' ELSE 'not_owned' END AS kind,
          written.id IS NOT NULL AS "wasWritten",
          task.cancel_requested_at IS NOT NULL AS "cancelRequested"
   FROM sent
