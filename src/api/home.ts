@@ -1,6 +1,6 @@
 /** The start: a page for people, links for programs. */
 import type { FastifyInstance } from 'fastify';
-import { listRecentTasks } from '../tasks/read.ts';
+import { listTasks } from '../tasks/list.ts';
 import { viewTask } from '../tasks/view.ts';
 import type { ApiContext } from './context.ts';
 import { withinAnswerTime } from './deadline.ts';
@@ -26,9 +26,9 @@ export function homeRoutes(app: FastifyInstance, { config, store, registry, resu
         },
       });
     }
-    const recent = await withinAnswerTime(listRecentTasks(store, recentTasks));
+    const recent = await withinAnswerTime(listTasks(store, {}, recentTasks));
     const page = renderHome({
-      recent: recent.map((row) => viewTask(row, resultLink)),
+      recent: recent.tasks.map((row) => viewTask(row, resultLink)),
       maxUploadBytes: config.maxUploadBytes,
       types: [...registry.types],
       open: config.apiKeys.length === 0,

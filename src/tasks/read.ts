@@ -29,14 +29,6 @@ export async function readHistory(store: Store, id: string): Promise<HistoryEntr
   return events.reverse();
 }
 
-/** Newest first. */
-export function listRecentTasks(store: Store, limit: number): Promise<TaskState[]> {
-  return store.db.prisma.taskState.findMany({
-    orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-    take: limit,
-  });
-}
-
 export interface SignsOfLife {
   /** When the worker's main loop last turned. */
   readonly heardAt: Date;

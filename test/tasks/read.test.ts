@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../src/tasks/ids.ts';
-import { listRecentTasks, readHistory, readTask } from '../../src/tasks/read.ts';
+import { readHistory, readTask } from '../../src/tasks/read.ts';
 import { Surroundings } from '../../src/tasks/snapshots/surroundings.ts';
 import { submit } from '../support/service.ts';
 import { rowOf, runTask, useStore } from '../support/tasks.ts';
@@ -29,25 +29,6 @@ describe('reading a task', () => {
 
     expect(await readTask(store, task.id)).toEqual(task);
     expect(await readTask(store, newId())).toBeNull();
-  });
-});
-
-describe('recent tasks', () => {
-  it('are the newest first, as many as asked', async () => {
-    const ids = await submitMany(5);
-
-    const recent = await listRecentTasks(store, 3);
-
-    expect(recent.map((task) => task.id)).toEqual(ids.toReversed().slice(0, 3));
-  });
-
-  it('of one moment are in the order of their ids', async () => {
-    const ids = await submitMany(4);
-    await store.db.pool.query('UPDATE task_state SET created_at = now()');
-
-    const recent = await listRecentTasks(store, 10);
-
-    expect(recent.map((task) => task.id)).toEqual(ids.toSorted().toReversed());
   });
 });
 
