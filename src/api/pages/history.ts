@@ -48,7 +48,7 @@ function sentence(
   next: HistoryEntry | undefined,
   options: HistoryOptions,
 ): string {
-  const { message, reason } = detail;
+  const { message } = detail;
   switch (entry.kind) {
     case 'submitted':
       return 'Submitted';
@@ -57,9 +57,9 @@ function sentence(
     case 'retrying':
       return html`${failedTry(detail)}!${reasonOf(message)}!${nextTry(detail)}`;
     case 'handed_back':
-      return html`Handed back to the queue${because(reason ?? message)}; it ${wayOn(options)}`;
+      return html`Handed back to the queue${because(message)}; it ${wayOn(options)}`;
     case 'worker_lost':
-      return html`${message ?? `The worker died${because(reason)}`}!${isEndOf(entry, next) ? '' : goesOn(detail, options)}`;
+      return html`${message ?? 'The worker died'}!${isEndOf(entry, next) ? '' : goesOn(detail, options)}`;
     case 'cancel_requested':
       return 'Cancelling was requested';
     case 'cancelled':
@@ -71,11 +71,11 @@ function sentence(
     case 'retried':
       return detail.from === 'start' ? 'Retried by a person, from the start' : 'Retried by a person';
     case 'requeued':
-      return html`Put back into the queue${because(reason ?? message)}`;
+      return html`Put back into the queue${because(message)}`;
     case 'log':
-      return logLine(detail);
+      return html`<span class="log" dir="auto">${detail.text ?? ''}</span>`;
     default:
-      return html`${plainWords(entry.kind)}${because(message ?? detail.text ?? reason)}`;
+      return html`${plainWords(entry.kind)}${because(message ?? detail.text)}`;
   }
 }
 
@@ -103,39 +103,26 @@ function reasonOf(message: string | undefined): string {
 }
 
 function because(text: string | undefined): string {
-  return text === undefined ? '' : ` (${withSpaces(text)})`;
+  return text === undefined ? '' : ` (${text})`;
 }
 
-function logLine({ text, message, level, count }: Detail): string {
-  const times = count === undefined || count < 2 ? '' : html` <small>${formatNumber(count)} times</small>`;
-  const mark = level === undefined || level === 'info' ? '' : html`<small>${level}</small> `;
-  return html`!${mark}<span class="log" dir="auto">${text ?? message ?? ''}</span>!${times}`;
-}
-
-/** `lease_lapsed` as "Lease lapsed". */
+/** `entry_settled` as "Entry settled". */
 function plainWords(code: string): string {
-  const words = withSpaces(code);
+  const words = /^[a-z]+(_[a-z]+)*$/.test(code) ? code.replaceAll('_', ' ') : code;
   return words.slice(0, 1).toUpperCase() + words.slice(1);
-}
-
-function withSpaces(code: string): string {
-  return /^[a-z]+(_[a-z]+)*$/.test(code) ? code.replaceAll('_', ' ') : code;
 }
 
 interface Detail {
   message?: string | undefined;
   code?: string | undefined;
-  reason?: string | undefined;
   from?: string | undefined;
   text?: string | undefined;
-  level?: string | undefined;
   nextAttemptAt?: string | undefined;
   failures?: number | undefined;
   maxAttempts?: number | undefined;
-  count?: number | undefined;
 }
 
-/** Details come from many writers, older versions among them: each field is there in its form, or not at all. */
+/** Another version may have written the detail: each field is there in its form, or not at all. */
 function readDetail(detail: unknown): Detail {
   if (typeof detail !== 'object' || detail === null) return {};
   const fields = new Map<string, unknown>(Object.entries(detail));
@@ -150,13 +137,10 @@ function readDetail(detail: unknown): Detail {
   return {
     message: text('message'),
     code: text('code'),
-    reason: text('reason'),
     from: text('from'),
     text: text('text'),
-    level: text('level'),
     nextAttemptAt: text('nextAttemptAt'),
     failures: number('failures'),
     maxAttempts: number('maxAttempts'),
-    count: number('count'),
   };
 }
