@@ -5,7 +5,7 @@ import { decodeUtf8 } from './json-body.ts';
 import { fieldError, invalidFields } from './problems.ts';
 
 export const maxFieldLength = 16 * 1024;
-export const maxFields = 50;
+const maxFields = 50;
 
 /** Fields by name. Empty ones count as absent, as forms send a field that nobody has filled in. */
 export class Fields {

@@ -1,9 +1,9 @@
 import { CsvFormatError } from './errors.ts';
 
 /** More columns than any spreadsheet a person looks at; they all lie in each checkpoint. */
-export const MAX_COLUMNS = 1_000;
+const MAX_COLUMNS = 1_000;
 /** In characters (code points). */
-export const MAX_COLUMN_NAME_LENGTH = 200;
+const MAX_COLUMN_NAME_LENGTH = 200;
 
 /**
  * Makes column names of a header row: trimmed (a stray byte order mark counts as white space), and all different, so

@@ -7,7 +7,7 @@ import { type ParsedRecord, startParser, textOf } from './record-parser.ts';
 import type { SourceWindow } from './window.ts';
 
 /** The longest record, in bytes as parsed (UTF-16 as UTF-8): how far an unclosed quote can reach unnoticed. */
-export const MAX_RECORD_BYTES = 1024 * 1024;
+const MAX_RECORD_BYTES = 1024 * 1024;
 
 /**
  * After giving up a record little is parsed at first, then twice as much each time: in a file full of such

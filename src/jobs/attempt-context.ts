@@ -260,7 +260,7 @@ function runIn(tx: Transaction, text: string, values: unknown[]): Promise<Attemp
   return tx.$queryRawUnsafe<AttemptRef[]>(text, ...values);
 }
 
-export const maxCheckpointBytes = 1024 * 1024;
+const maxCheckpointBytes = 1024 * 1024;
 
 /** @throws {PermanentError} for a checkpoint that cannot be kept: every try would fail in the same way */
 function encodeCheckpoint(state: unknown): string {

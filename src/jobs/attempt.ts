@@ -16,7 +16,7 @@ import { AttemptAborted, LostAttempt, PermanentError } from './errors.ts';
 import { encodeResult } from './result.ts';
 import { describeThrown } from './thrown.ts';
 
-export const defaultTimeoutSeconds = 3600;
+const defaultTimeoutSeconds = 3600;
 
 /**
  * How long after its deadline, or after it was asked to stop, an attempt may take to notice before it

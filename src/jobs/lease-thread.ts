@@ -23,7 +23,7 @@ import {
 } from './lease-messages.ts';
 
 /** The pipe that the supervisor opened: see `RunnerChild`. */
-export const pipeFd = 3;
+const pipeFd = 3;
 const beatMs = 500;
 const longestAnswerMs = 2_000;
 const retryMs = 1_000;

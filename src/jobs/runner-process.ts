@@ -15,7 +15,7 @@ import { loadRegistry, retentionDaysByType } from './registry.ts';
 import { Runner } from './runner.ts';
 
 /** Passed in the environment variable `HEADWAY_RUNNER`, as JSON. */
-export const runnerSettings = z.object({
+const runnerSettings = z.object({
   workerId: z.uuid(),
   databaseUrl: z.string(),
   kind: z.enum(['shared', 'solo']),

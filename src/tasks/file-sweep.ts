@@ -5,7 +5,7 @@
  */
 import type pg from 'pg';
 
-export const abandonedAfterMinutes = 10;
+const abandonedAfterMinutes = 10;
 
 const batchFiles = 64;
 /** 16 MB. */

@@ -44,8 +44,6 @@ export const transitions = {
   },
 } as const satisfies Record<string, Transition>;
 
-export type TransitionName = keyof typeof transitions;
-
 export const terminalStatuses = ['succeeded', 'failed', 'cancelled'] as const satisfies TaskStatus[];
 
 export function isTerminal(status: TaskStatus): boolean {

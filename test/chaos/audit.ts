@@ -19,7 +19,7 @@ interface TaskRow {
   readonly attempts: readonly number[];
 }
 
-/** Of the lease: for how long the invariants may need to become true again. */
+/** How long it may take until the invariants hold again: a lease, and what is put right after it. */
 const settleMs = 30_000;
 
 /** Waits until nothing is unfinished, and notes whatever is not as it must be. */

@@ -13,8 +13,6 @@ export interface Stage {
   readonly clients: Clients;
   readonly tally: Tally;
   readonly random: Random;
-  /** What is still being watched. */
-  readonly background: Promise<void>[];
 }
 
 /** A runner with a running attempt. */

@@ -25,20 +25,18 @@ export async function runKills(kills: number, seed: number): Promise<Tally> {
   const clients = new Clients(world, new Random(seed, 'clients'));
   clients.keepSubmitting(unfinished, nextSubmit);
   const random = new Random(seed, 'events');
-  const background: Promise<void>[] = [];
   for (const { event, afterMs } of schedule(kills, new Random(seed, 'kills'))) {
     await sleep(afterMs);
-    await perform(event, { world, clients, tally, random, background });
+    await perform(event, { world, clients, tally, random });
   }
   await clients.stop();
-  await Promise.all(background);
   await audit(world, clients, tally);
   judge(kills, tally);
   return tally;
 }
 
 /** All that will happen, in its order. */
-export function schedule(kills: number, random: Random): { event: Event; afterMs: number }[] {
+function schedule(kills: number, random: Random): { event: Event; afterMs: number }[] {
   // A seventh at each fail point; the rest wherever a runner happens to be.
   const points = Object.keys(killPoints) as KillPoint[];
   const places = [...points, ...Array.from({ length: 4 }, () => 'anywhere' as const)];

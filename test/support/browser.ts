@@ -12,7 +12,7 @@ const candidates = [
   '/usr/bin/google-chrome',
 ];
 
-export const browserPath = candidates.find((path) => path !== undefined && isExecutable(path));
+const browserPath = candidates.find((path) => path !== undefined && isExecutable(path));
 
 if (browserPath === undefined) {
   const advice = 'install Chromium (Debian: apt-get install chromium) or set CHROMIUM_PATH to its program';

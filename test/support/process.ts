@@ -129,7 +129,7 @@ export async function postTask(url: string, type: string, input: unknown): Promi
   return (await response.json()) as TaskBody;
 }
 
-export async function getTask(url: string, id: string): Promise<TaskBody> {
+async function getTask(url: string, id: string): Promise<TaskBody> {
   const response = await fetch(`${url}/tasks/${id}`, { headers: { accept: 'application/json' } });
   return (await response.json()) as TaskBody;
 }

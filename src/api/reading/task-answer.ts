@@ -39,7 +39,7 @@ export type TaskSnapshot = Snapshot<TaskAnswer>;
 export type TaskSnapshots = Snapshots<TaskAnswer>;
 
 /** A result that takes more than this, as JSON, is left out where many tasks are told of. */
-export const maxBriefResultLength = 16 * 1024;
+const maxBriefResultLength = 16 * 1024;
 const headersAgeMs = 1_000;
 /** What a snapshot takes beside its bytes, about. */
 const overheadBytes = 1_000;

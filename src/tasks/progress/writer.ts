@@ -10,7 +10,7 @@ import type { ProgressCounter } from './counter.ts';
 import { type FlushItem, flushProgress } from './flush.ts';
 
 /** Between reports a little over half a second: at most two statements a second. */
-export const flushIntervalMs = 510;
+const flushIntervalMs = 510;
 /** Where nothing is reported, an attempt is asked about this often. */
 const askIntervalMs = 1_000;
 /** A report that comes after a pause waits this long for others, and no longer: it is a look at a few flags. */

@@ -20,7 +20,7 @@ const ways = {
   },
 } satisfies Record<string, () => unknown>;
 
-export const killings = Object.keys(ways) as (keyof typeof ways)[];
+const killings = Object.keys(ways) as (keyof typeof ways)[];
 
 export default defineJob({
   type: 'kills',

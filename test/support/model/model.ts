@@ -59,7 +59,7 @@ export function placesOf(model: Model, holds: (task: ModelTask) => boolean): num
 
 export const isDue = (task: ModelTask) =>
   task.status === 'queued' && task.entryIs === 'waiting' && !task.isDelayed;
-export const isStranded = (task: ModelTask) => task.status === 'queued' && task.entryIs !== 'waiting';
+const isStranded = (task: ModelTask) => task.status === 'queued' && task.entryIs !== 'waiting';
 export const isFinished = (task: ModelTask) => isTerminal(task.status) && !task.isDeleted;
 export const runsAs = (task: ModelTask, attempt: number) =>
   task.status === 'running' && task.attempt === attempt;
