@@ -11,6 +11,7 @@ import { Access } from './access.ts';
 import type { ApiContext } from './context.ts';
 import { datasetRoutes } from './datasets.ts';
 import { Drain } from './drain.ts';
+import { answerError } from './error-handler.ts';
 import { guard } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { homeRoutes } from './home.ts';
@@ -27,7 +28,6 @@ import { logRequests } from './request-log.ts';
 import { retryRoutes } from './retry.ts';
 import { sessionRoutes } from './session.ts';
 import { taskRoutes } from './tasks.ts';
-import { answerError } from './trouble.ts';
 import { uploadRoutes } from './uploads.ts';
 
 export interface AppOptions {

@@ -10,7 +10,7 @@ import { takeForms } from './forms.ts';
 import { prefersHtml } from './negotiation.ts';
 import { idFrom } from './params.ts';
 import { HttpProblem, invalidInput, unknownTask } from './problems.ts';
-import { leadTo, sendChanged } from './task-answers.ts';
+import { leadTo, sendChanged } from './write-answers.ts';
 
 const retryBody = z.strictObject({ from: z.enum(['checkpoint', 'start']).default('checkpoint') });
 

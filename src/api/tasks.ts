@@ -12,7 +12,7 @@ import { prefersHtml } from './negotiation.ts';
 import { idFrom } from './params.ts';
 import { fieldError, HttpProblem, invalidFields, invalidInput, unknownTask } from './problems.ts';
 import { checkInput, definitionOf, submitOptions, submitRequest, withKeyHeader } from './submission.ts';
-import { leadTo, sendChanged, sendSubmitted } from './task-answers.ts';
+import { leadTo, sendChanged, sendSubmitted } from './write-answers.ts';
 
 const submitBody = submitOptions.extend({ type: z.string(), input: z.unknown().optional() });
 const noFields = z.strictObject({});

@@ -17,7 +17,6 @@ import { boundaryOf, type Part, readParts } from './multipart.ts';
 import { fieldError, HttpProblem, invalidFields } from './problems.ts';
 import type { Sample } from './samples.ts';
 import { definitionOf, submitRequest, withKeyHeader } from './submission.ts';
-import { sendSubmitted } from './task-answers.ts';
 import {
   checkUploadInput,
   type FileFacts,
@@ -25,6 +24,7 @@ import {
   readFields,
   type UploadFields,
 } from './upload-fields.ts';
+import { sendSubmitted } from './write-answers.ts';
 
 /** Boundaries, headers and text fields of a form, beside the file. */
 const formOverheadBytes = 1024 * 1024;

@@ -3,7 +3,7 @@
  * and ever later where they do not stay alive, so that a start that fails does not run in a loop.
  */
 const firstMs = 250;
-export const longestMs = 30_000;
+export const longestDelayMs = 30_000;
 /** One that lived for so long did not die of its start. */
 const stableMs = 10_000;
 
@@ -18,7 +18,7 @@ export class RestartDelay {
    * @returns how long that takes, in milliseconds
    */
   died(livedMs: number, onOver: () => void): number {
-    this.delayMs = livedMs >= stableMs ? 0 : Math.min(longestMs, this.delayMs * 2 + firstMs);
+    this.delayMs = livedMs >= stableMs ? 0 : Math.min(longestDelayMs, this.delayMs * 2 + firstMs);
     clearTimeout(this.timer);
     this.timer = this.delayMs === 0 ? undefined : this.startTimer(onOver);
     return this.delayMs;

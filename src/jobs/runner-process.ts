@@ -60,16 +60,16 @@ async function main(settings: RunnerSettings): Promise<void> {
   });
 
   const db = openDatabase(settings.databaseUrl, { name: 'headway runner' });
-  const waitingOut = outageLog(log);
+  const patiently = patienceOf(log);
   const [registry, queue] = await Promise.all([
     loadRegistry(settings.jobFolders),
-    waitingOut(() => TaskQueue.open(db, (error) => contact.note(error))),
+    patiently(() => TaskQueue.open(db, (error) => contact.note(error))),
     listening.promise,
   ]);
   const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
   const { types } = registry;
   const worker = { id: workerId, host: os.hostname(), pid: process.pid, slots, types, leaseSeconds };
-  await waitingOut(() => registerWorker(store, worker));
+  await patiently(() => registerWorker(store, worker));
 
   const tellThread = (message: ToLeaseThread) => thread.postMessage(message);
   const runner = new Runner({
@@ -102,7 +102,7 @@ function leave(): void {
 }
 
 /** Repeats what the database does not let happen, so that a runner that starts during an outage begins right after it. */
-function outageLog(log: Logger) {
+function patienceOf(log: Logger) {
   let isTold = false;
   const onTrouble = (error: unknown) => {
     if (!isTold) log.warn({ err: error }, 'cannot reach PostgreSQL; starting when it answers');

@@ -14,7 +14,7 @@ import { describeExit, type RunnerExit } from './exit.ts';
 import { persist } from './persist.ts';
 import { queuesFor, type RunnerKind, runnerKinds } from './queues.ts';
 import type { JobRegistry } from './registry.ts';
-import { longestMs, RestartDelay } from './restart-delay.ts';
+import { longestDelayMs, RestartDelay } from './restart-delay.ts';
 import { RunnerChild } from './runner-child.ts';
 
 export interface SupervisorOptions {
@@ -194,7 +194,7 @@ export class Supervisor {
     const isNoLoop = signal === 'SIGKILL' || (child.beat?.attempts.length ?? 0) > 0;
     const livedMs = child.isReady ? (isNoLoop ? Number.POSITIVE_INFINITY : child.ageMs) : 0;
     const delayMs = this.restarts[child.kind].died(livedMs, () => this.fillUp(new Set()));
-    if (delayMs < longestMs) return;
+    if (delayMs < longestDelayMs) return;
     const details = { kind: child.kind, how, nextInSeconds: delayMs / 1000 };
     this.options.log.error(details, 'runners do not stay alive: their tasks wait');
   }

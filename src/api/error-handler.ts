@@ -10,12 +10,6 @@ import { askForKey, type WayOn } from './session.ts';
 
 export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 
-/** What was sent is not sent again: after signing in, people press the button again, on its page. */
-function whereNext({ method, url }: FastifyRequest): WayOn {
-  if (method === 'GET') return { next: url, isUndone: false };
-  return { next: /^(\/tasks\/[0-9a-f-]{36})\/(?:cancel|retry)$/i.exec(url)?.[1] ?? '/', isUndone: true };
-}
-
 export function answerError(log: Logger): ErrorHandler {
   // An outage meets every request.
   const sayUnavailable = seldom((error: unknown) =>
@@ -33,4 +27,10 @@ export function answerError(log: Logger): ErrorHandler {
     }
     sendProblem(request, reply, problem);
   };
+}
+
+/** What was sent is not sent again: after signing in, people press the button again, on its page. */
+function whereNext({ method, url }: FastifyRequest): WayOn {
+  if (method === 'GET') return { next: url, isUndone: false };
+  return { next: /^(\/tasks\/[0-9a-f-]{36})\/(?:cancel|retry)$/i.exec(url)?.[1] ?? '/', isUndone: true };
 }

@@ -1,8 +1,8 @@
 import fastify from 'fastify';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { answerError } from '../../src/api/error-handler.ts';
 import { unavailable } from '../../src/api/problems.ts';
-import { answerError } from '../../src/api/trouble.ts';
 
 async function askWhileUnavailable(method: 'GET' | 'POST'): Promise<{ status: number; page: string }> {
   const app = fastify();
