@@ -20,11 +20,16 @@ export class JobFileError extends Error {
   override name = 'JobFileError';
 }
 
+const aFunction = z.custom((value) => typeof value === 'function', 'a function');
+
 const jobShape = z.object({
   type: z.string().regex(typePattern, 'lower-case letters, digits and hyphens, at most 63'),
   input: z.instanceof(z.ZodType, { error: 'a zod schema' }),
   result: z.instanceof(z.ZodType, { error: 'a zod schema' }),
-  run: z.custom((run) => typeof run === 'function', 'a function'),
+  run: aFunction,
+  title: aFunction.optional(),
+  key: aFunction.optional(),
+  resultLink: aFunction.optional(),
   maxAttempts: z.int().min(1).max(1000).optional(),
   timeoutSeconds: z
     .number()
@@ -35,6 +40,13 @@ const jobShape = z.object({
   isolated: z.boolean().optional(),
   retentionDays: z.number().positive().max(3650).optional(),
   backoff: z.object({ seconds: z.number().min(0), maxSeconds: z.number().min(0) }).optional(),
+  upload: z
+    .object({
+      field: z.string().min(1),
+      contentTypes: z.array(z.string()),
+      defaults: aFunction.optional(),
+    })
+    .optional(),
 });
 
 /**

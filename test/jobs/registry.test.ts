@@ -6,7 +6,7 @@ import { JobFileError, loadRegistry } from '../../src/jobs/registry.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { runHeadway } from '../support/process.ts';
 
-describe('a job file that cannot be loaded', () => {
+describe('a job file that cannot be used', () => {
   let folder: string;
 
   beforeEach(async () => {
@@ -37,6 +37,23 @@ describe('a job file that cannot be loaded', () => {
     expect(error).toBeInstanceOf(JobFileError);
     expect(String(error)).toMatch(message);
     expect(String(error)).not.toContain('\n');
+  });
+
+  it.each([
+    ['title', `title: 'Brew tea'`],
+    ['key', 'key: 7'],
+    ['resultLink', `resultLink: '/tea'`],
+    ['upload.contentTypes', `upload: { field: 'file', contentTypes: 'text/csv' }`],
+    ['upload.defaults', `upload: { field: 'file', contentTypes: [], defaults: {} }`],
+  ])('is named with the field that has another shape: %s', async (path, field) => {
+    const zod = import.meta.resolve('zod');
+
+    const error = await load(
+      `import { z } from '${zod}';
+       export default { type: 'tea', input: z.null(), result: z.null(), run: () => null, ${field} };`,
+    );
+
+    expect(String(error)).toContain(`does not export a job (export default defineJob({ … })): ${path}: `);
   });
 
   it('is named as well where its folder is not there', async () => {
