@@ -76,6 +76,7 @@ async function markLost(
 
 const moveBatch = 100;
 
+// The delay is the default one (`backoff.ts` of the jobs): whoever moves a row on may have no code for its job.
 const moveOnSql = leaveSql(
   `worker AS MATERIALIZED (
      SELECT id, lost_with, lost_reason LIKE 'handed_back%' OR lost_reason LIKE 'stopped%' AS is_blameless,
