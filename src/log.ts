@@ -1,3 +1,4 @@
+/** The log of a process. */
 import { inspect } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
 

@@ -1,9 +1,10 @@
+/** The names of the columns, from the header row. */
 import { CsvFormatError } from './errors.ts';
 
 /** More columns than any spreadsheet a person looks at; they all lie in each checkpoint. */
-const MAX_COLUMNS = 1_000;
+const maxColumns = 1_000;
 /** In characters (code points). */
-const MAX_COLUMN_NAME_LENGTH = 200;
+const maxColumnNameLength = 200;
 
 /**
  * Makes column names of a header row: trimmed (a stray byte order mark counts as white space), and all different, so
@@ -13,10 +14,10 @@ const MAX_COLUMN_NAME_LENGTH = 200;
  * @throws {CsvFormatError} for more than 1,000 columns or a name of more than 200 characters
  */
 export function columnNames(header: readonly string[]): string[] {
-  if (header.length > MAX_COLUMNS) {
+  if (header.length > maxColumns) {
     throw new CsvFormatError(
       'csv_too_many_columns',
-      `The header row has ${header.length} columns; at most ${MAX_COLUMNS} can be imported.`,
+      `The header row has ${header.length} columns; at most ${maxColumns} can be imported.`,
     );
   }
   const written = header.map((name) => name.trim());
@@ -43,10 +44,10 @@ function freeName(name: string, index: number, reserved: Set<string>, taken: Set
 
 function refuseLongName(name: string, index: number): void {
   const length = [...name].length;
-  if (length <= MAX_COLUMN_NAME_LENGTH) return;
+  if (length <= maxColumnNameLength) return;
   throw new CsvFormatError(
     'csv_column_name_too_long',
-    `The name of column ${index + 1} has ${length} characters; at most ${MAX_COLUMN_NAME_LENGTH} are allowed. ` +
+    `The name of column ${index + 1} has ${length} characters; at most ${maxColumnNameLength} are allowed. ` +
       'Does the file begin with a header row?',
   );
 }

@@ -6,14 +6,14 @@ export interface DetectedDelimiter {
 }
 
 /** In the order in which they win when nothing else decides. */
-const CANDIDATES = [',', ';', '\t', '|'] as const;
-const RECORDS_LOOKED_AT = 100;
+const candidates = [',', ';', '\t', '|'] as const;
+const recordsLookedAt = 100;
 
 /** How much the header's agreement counts, as a share of all records: it has no decimal commas, they have. */
-const HEADER_WEIGHT = 0.1;
+const headerWeight = 0.1;
 
 /** One ASCII character that is not a quote or a control character, except tab. */
-const SEP_LINE = /^"?sep=([\t !#-~])"?(?:\r\n|\n|\r)/i;
+const sepLinePattern = /^"?sep=([\t !#-~])"?(?:\r\n|\n|\r)/i;
 
 /**
  * Finds the delimiter from the start of a file's text (64 KB are plenty), without its byte order mark.
@@ -25,11 +25,11 @@ const SEP_LINE = /^"?sep=([\t !#-~])"?(?:\r\n|\n|\r)/i;
  * @param isWhole whether the text is the whole file; otherwise its last record is cut off and not counted
  */
 export function detectDelimiter(text: string, { isWhole }: { isWhole: boolean }): DetectedDelimiter {
-  const [sepLine, named] = SEP_LINE.exec(text) ?? [];
+  const [sepLine, named] = sepLinePattern.exec(text) ?? [];
   if (sepLine !== undefined && named !== undefined) return { delimiter: named, skippedChars: sepLine.length };
 
   let best: { delimiter: string; score: number; count: number } = { delimiter: ',', score: 0, count: 0 };
-  for (const delimiter of CANDIDATES) {
+  for (const delimiter of candidates) {
     const { score, count } = consistency(countsByRecord(text, delimiter, isWhole));
     if (score > best.score || (score === best.score && count > best.count))
       best = { delimiter, score, count };
@@ -43,7 +43,7 @@ function consistency(counts: number[]): { score: number; count: number } {
   for (const count of counts) if (count > 0) frequencies.set(count, (frequencies.get(count) ?? 0) + 1);
   let best = { score: 0, count: 0 };
   for (const [count, frequency] of frequencies) {
-    const score = frequency / counts.length + (counts[0] === count ? HEADER_WEIGHT : 0);
+    const score = frequency / counts.length + (counts[0] === count ? headerWeight : 0);
     if (score > best.score || (score === best.score && count > best.count)) best = { score, count };
   }
   return best;
@@ -56,7 +56,7 @@ function countsByRecord(text: string, delimiter: string, isWhole: boolean): numb
   let isQuoted = false;
   let isFieldStart = true;
   let isEmpty = true;
-  for (let at = 0; at < text.length && counts.length < RECORDS_LOOKED_AT; at++) {
+  for (let at = 0; at < text.length && counts.length < recordsLookedAt; at++) {
     const char = text[at];
     if (isQuoted) {
       // Of a pair of quotes the first ends the quotes and the second, at what then is a field start, resumes them.
@@ -79,6 +79,6 @@ function countsByRecord(text: string, delimiter: string, isWhole: boolean): numb
   }
   // Of a file whose first line is longer than the text there is nothing else to count.
   const isLastCounted = isWhole || counts.length === 0;
-  if (isLastCounted && !isEmpty && counts.length < RECORDS_LOOKED_AT) counts.push(count);
+  if (isLastCounted && !isEmpty && counts.length < recordsLookedAt) counts.push(count);
   return counts;
 }

@@ -1,3 +1,4 @@
+/** Which encoding a file is in: by its byte order mark, else by its bytes. */
 import { isUtf8 } from 'node:buffer';
 import { blocksOf } from './source.ts';
 
@@ -11,13 +12,13 @@ export interface DetectedEncoding {
 }
 
 /** Byte order marks: The Unicode Standard, section 23.8, table 23-6. */
-const BYTE_ORDER_MARKS: readonly { mark: Buffer; encoding: CsvEncoding }[] = [
+const byteOrderMarks: readonly { mark: Buffer; encoding: CsvEncoding }[] = [
   { mark: Buffer.of(0xef, 0xbb, 0xbf), encoding: 'utf-8' },
   { mark: Buffer.of(0xff, 0xfe), encoding: 'utf-16le' },
   { mark: Buffer.of(0xfe, 0xff), encoding: 'utf-16be' },
 ];
 
-const DETECTION_BLOCK_BYTES = 64 * 1024;
+const detectionBlockBytes = 64 * 1024;
 
 /**
  * Finds the encoding of a file in one pass over its bytes, with constant memory, reading no further than needed.
@@ -32,7 +33,7 @@ const DETECTION_BLOCK_BYTES = 64 * 1024;
 export async function detectEncoding(source: AsyncIterable<Buffer>): Promise<DetectedEncoding> {
   let isFirst = true;
   let carried: Buffer = Buffer.alloc(0);
-  for await (const block of blocksOf(source, DETECTION_BLOCK_BYTES)) {
+  for await (const block of blocksOf(source, detectionBlockBytes)) {
     if (isFirst) {
       const known = byteOrderMark(block) ?? utf16ByZeroBytes(block);
       if (known !== undefined) return known;
@@ -47,13 +48,13 @@ export async function detectEncoding(source: AsyncIterable<Buffer>): Promise<Det
 }
 
 function byteOrderMark(bytes: Buffer): DetectedEncoding | undefined {
-  const found = BYTE_ORDER_MARKS.find(({ mark }) => bytes.subarray(0, mark.length).equals(mark));
+  const found = byteOrderMarks.find(({ mark }) => bytes.subarray(0, mark.length).equals(mark));
   return found && { encoding: found.encoding, bomBytes: found.mark.length };
 }
 
 /** A tenth, as Chinese text has zero bytes only in its delimiters, digits and line breaks. */
-const LEAST_ZERO_SHARE = 0.1;
-const LEAST_LEAD = 4;
+const leastZeroShare = 0.1;
+const leastLead = 4;
 
 function utf16ByZeroBytes(bytes: Buffer): DetectedEncoding | undefined {
   const pairs = bytes.length >> 1;
@@ -63,9 +64,9 @@ function utf16ByZeroBytes(bytes: Buffer): DetectedEncoding | undefined {
     if (bytes[at] === 0) first++;
     if (bytes[at + 1] === 0) second++;
   }
-  const least = pairs * LEAST_ZERO_SHARE;
-  if (second > least && second > first * LEAST_LEAD) return { encoding: 'utf-16le', bomBytes: 0 };
-  if (first > least && first > second * LEAST_LEAD) return { encoding: 'utf-16be', bomBytes: 0 };
+  const least = pairs * leastZeroShare;
+  if (second > least && second > first * leastLead) return { encoding: 'utf-16le', bomBytes: 0 };
+  if (first > least && first > second * leastLead) return { encoding: 'utf-16be', bomBytes: 0 };
   return undefined;
 }
 

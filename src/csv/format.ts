@@ -1,3 +1,4 @@
+/** What must be known of a file before its rows can be read: encoding, delimiter and columns. */
 import { columnNames } from './columns.ts';
 import { detectDelimiter } from './delimiter.ts';
 import { type CsvEncoding, detectEncoding } from './encoding.ts';
@@ -20,8 +21,8 @@ export interface CsvFormat {
   firstRow: CsvPosition;
 }
 
-const LONGEST_MAGIC_BYTES = 16;
-const DELIMITER_SAMPLE_BYTES = 64 * 1024;
+const longestMagicBytes = 16;
+const delimiterSampleBytes = 64 * 1024;
 
 /**
  * Finds out how to read a file. Reads the whole of it once where only that can tell its encoding (see
@@ -32,7 +33,7 @@ const DELIMITER_SAMPLE_BYTES = 64 * 1024;
  * @throws {CsvFormatError} where there is no header row that could be used; and whatever `open` throws
  */
 export async function detectCsvFormat(open: OpenSource): Promise<CsvFormat> {
-  const otherFormat = otherFormatOf(await firstBytes(open(0), LONGEST_MAGIC_BYTES));
+  const otherFormat = otherFormatOf(await firstBytes(open(0), longestMagicBytes));
   if (otherFormat !== undefined) {
     throw new CsvFormatError(
       'csv_other_format',
@@ -41,11 +42,11 @@ export async function detectCsvFormat(open: OpenSource): Promise<CsvFormat> {
   }
   const { encoding, bomBytes } = await detectEncoding(open(0));
 
-  const beginning = await firstBytes(open(bomBytes), DELIMITER_SAMPLE_BYTES);
+  const beginning = await firstBytes(open(bomBytes), delimiterSampleBytes);
   if (beginning.length === 0) throw new CsvFormatError('csv_empty', 'The file is empty.');
   const text = new TextDecoder(encoding, { ignoreBOM: true }).decode(beginning);
   const { delimiter, skippedChars } = detectDelimiter(text, {
-    isWhole: beginning.length < DELIMITER_SAMPLE_BYTES,
+    isWhole: beginning.length < delimiterSampleBytes,
   });
 
   const bytesPerAsciiChar = encoding === 'utf-16le' || encoding === 'utf-16be' ? 2 : 1;

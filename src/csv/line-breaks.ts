@@ -1,15 +1,15 @@
 /** A line ends with CR LF, LF or CR, whichever comes; a file may mix them. RFC 4180 knows only the first. */
-export const LINE_BREAKS = ['\r\n', '\n', '\r'];
+export const lineBreaks = ['\r\n', '\n', '\r'];
 
-const CR = 13;
-const LF = 10;
+const carriageReturn = 13;
+const lineFeed = 10;
 
 /** Counts the line breaks in a text. */
 export function countLineBreaks(text: string): number {
   let count = 0;
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);
-    if (unit === LF || (unit === CR && text.charCodeAt(at + 1) !== LF)) count++;
+    if (unit === lineFeed || (unit === carriageReturn && text.charCodeAt(at + 1) !== lineFeed)) count++;
   }
   return count;
 }
@@ -23,8 +23,8 @@ export function hasLineBreak(text: string): boolean {
  * very end and an LF may follow.
  */
 export function afterLineBreak(bytes: Buffer, from: number): number | undefined {
-  const lf = bytes.indexOf(LF, from);
-  const cr = bytes.subarray(0, lf < 0 ? bytes.length : lf).indexOf(CR, from);
+  const lf = bytes.indexOf(lineFeed, from);
+  const cr = bytes.subarray(0, lf < 0 ? bytes.length : lf).indexOf(carriageReturn, from);
   if (cr < 0 || cr === lf - 1) return lf < 0 ? undefined : lf + 1;
   return cr + 1 < bytes.length ? cr + 1 : undefined;
 }

@@ -6,7 +6,7 @@ interface OtherFormat {
 }
 
 // The magic numbers that each format's own specification demands; no text begins with one by chance.
-const OTHER_FORMATS: readonly OtherFormat[] = [
+const otherFormats: readonly OtherFormat[] = [
   { start: Buffer.from('504b0304', 'hex'), name: 'a ZIP archive or an Excel or OpenDocument file' },
   { start: Buffer.from('d0cf11e0a1b11ae1', 'hex'), name: 'an old Excel or Word file' },
   { start: Buffer.from('%PDF-', 'latin1'), name: 'a PDF document' },
@@ -20,5 +20,5 @@ const OTHER_FORMATS: readonly OtherFormat[] = [
 
 /** What a file is instead of CSV, or undefined. */
 export function otherFormatOf(beginning: Buffer): string | undefined {
-  return OTHER_FORMATS.find(({ start }) => beginning.subarray(0, start.length).equals(start))?.name;
+  return otherFormats.find(({ start }) => beginning.subarray(0, start.length).equals(start))?.name;
 }

@@ -1,3 +1,4 @@
+/** Quotes that were never closed, in records that csv-parse took for whole. */
 import { parse } from 'csv-parse/sync';
 import type { CsvEncoding } from './encoding.ts';
 import { hasLineBreak } from './line-breaks.ts';

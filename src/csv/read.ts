@@ -1,3 +1,4 @@
+/** A CSV file as rows and rejections, from the first row or from where an earlier reading left off. */
 import type { CsvFormat } from './format.ts';
 import type { CsvPosition } from './position.ts';
 import type { CsvRecord } from './record.ts';

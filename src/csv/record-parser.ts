@@ -1,6 +1,7 @@
+/** csv-parse, and what it is told of a file. */
 import { type Options, Parser } from 'csv-parse';
 import type { CsvEncoding } from './encoding.ts';
-import { LINE_BREAKS } from './line-breaks.ts';
+import { lineBreaks } from './line-breaks.ts';
 
 /** A record as csv-parse read it: its fields, and the offset in the window after its line break. */
 export interface ParsedRecord {
@@ -26,7 +27,7 @@ export function parserOptions(encoding: CsvEncoding, delimiter: string): Options
     delimiter,
     // Windows-1252 is read as Latin-1, its closest relative among Buffer's encodings; see `textOf`.
     encoding: encoding === 'windows-1252' ? 'latin1' : 'utf8',
-    record_delimiter: LINE_BREAKS,
+    record_delimiter: lineBreaks,
     // Spreadsheets write 5" pipe without quoting it; RFC 4180, section 2, rule 5, would refuse the file.
     relax_quotes: true,
     relax_column_count: true,
@@ -70,16 +71,15 @@ export function startParser(encoding: CsvEncoding, delimiter: string, offset: nu
   };
 }
 
-const C1_CONTROLS = /[\x80-\x9f]/g;
+const c1Controls = /[\x80-\x9f]/g;
 
 /** The 32 bytes in which Windows-1252 differs from Latin-1: WHATWG Encoding, index windows-1252. */
-const WINDOWS_1252 = new TextDecoder('windows-1252').decode(
+const windows1252 = new TextDecoder('windows-1252').decode(
   Uint8Array.from({ length: 32 }, (_, at) => 0x80 + at),
 );
 
 /** The text of a field as csv-parse gives it. */
 export function textOf(encoding: CsvEncoding): (field: string) => string {
   if (encoding !== 'windows-1252') return (field) => field;
-  return (field) =>
-    field.replace(C1_CONTROLS, (control) => WINDOWS_1252.charAt(control.charCodeAt(0) - 0x80));
+  return (field) => field.replace(c1Controls, (control) => windows1252.charAt(control.charCodeAt(0) - 0x80));
 }

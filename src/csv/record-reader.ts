@@ -1,3 +1,4 @@
+/** Records from a window as it grows, past those that cannot be read. */
 import { cleanseText } from '../tasks/text.ts';
 import type { CsvEncoding } from './encoding.ts';
 import { afterLineBreak, countLineBreaks, hasLineBreak } from './line-breaks.ts';
@@ -7,19 +8,19 @@ import { type ParsedRecord, startParser, textOf } from './record-parser.ts';
 import type { SourceWindow } from './window.ts';
 
 /** The longest record, in bytes as parsed (UTF-16 as UTF-8): how far an unclosed quote can reach unnoticed. */
-const MAX_RECORD_BYTES = 1024 * 1024;
+const maxRecordBytes = 1024 * 1024;
 
 /**
  * After giving up a record little is parsed at first, then twice as much each time: in a file full of such
  * records, what was parsed beyond one is parsed again. (30 µs a record so, 125 µs when beginning with 1 KB.)
  */
-const FIRST_BYTES_AFTER_GIVING_UP = 64;
+const firstBytesAfterGivingUp = 64;
 
 /** Stands after the last byte: the first break ends the last record, the others push it out of csv-parse. */
-const FINAL_LINE_BREAKS = Buffer.from('\n'.repeat(8));
+const finalLineBreaks = Buffer.from('\n'.repeat(8));
 
-const NOT_CLOSED = 'has a quote that is opened but not closed';
-const TOO_LONG = 'is longer than 1 MB';
+const notClosed = 'has a quote that is opened but not closed';
+const longerThanLimit = 'is longer than 1 MB';
 
 /**
  * Reads records from a window as it grows. Both calls give what each piece of the window gave, perhaps nothing, and
@@ -70,10 +71,10 @@ export function startRecordReader(options: {
         const record = endOf(givenUp, isWhole);
         yield record === undefined ? [] : [record];
         if (record === undefined) return;
-      } else if (parser.cursor() === start + MAX_RECORD_BYTES) {
+      } else if (parser.cursor() === start + maxRecordBytes) {
         giveUp(parser.fieldStart(), tooLong());
       } else {
-        const room = start + MAX_RECORD_BYTES - parser.cursor();
+        const room = start + maxRecordBytes - parser.cursor();
         const bytes = window.read(parser.cursor(), Math.min(room, atMost));
         atMost *= 2;
         yield accepted(parser.feed(bytes));
@@ -85,8 +86,8 @@ export function startRecordReader(options: {
     while (start < window.end()) {
       yield* read(true);
       if (start === window.end()) return;
-      const records = accepted(parser.feed(FINAL_LINE_BREAKS));
-      if (givenUp === undefined && start < window.end()) giveUp(parser.fieldStart(), NOT_CLOSED);
+      const records = accepted(parser.feed(finalLineBreaks));
+      if (givenUp === undefined && start < window.end()) giveUp(parser.fieldStart(), notClosed);
       yield records;
     }
   }
@@ -102,7 +103,7 @@ export function startRecordReader(options: {
         ? lastMismatchedField(window.slice(start, end), encoding, delimiter)
         : undefined;
       if (mismatched !== undefined) {
-        giveUp(start + mismatched, NOT_CLOSED);
+        giveUp(start + mismatched, notClosed);
         break;
       }
       const nextLine = line + 1 + spanning.reduce((sum, value) => sum + countLineBreaks(value), 0);
@@ -128,7 +129,7 @@ export function startRecordReader(options: {
   function tooLong(): string {
     // The field, or the delimiter before it and then the field.
     const field = window.slice(parser.fieldStart(), parser.fieldStart() + 2);
-    return field.includes('"') ? `${NOT_CLOSED} within 1 MB` : TOO_LONG;
+    return field.includes('"') ? `${notClosed} within 1 MB` : longerThanLimit;
   }
 
   /** Goes on behind a record that was given up; undefined where the window does not reach so far. */
@@ -144,7 +145,7 @@ export function startRecordReader(options: {
     start = ended.end;
     line = ended.nextLine;
     parser = startParser(encoding, delimiter, start);
-    atMost = FIRST_BYTES_AFTER_GIVING_UP;
+    atMost = firstBytesAfterGivingUp;
     givenUp = undefined;
     return ended;
   }

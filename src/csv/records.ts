@@ -1,7 +1,8 @@
+/** A file as batches of records, block by block. */
 import type { CsvEncoding } from './encoding.ts';
 import type { CsvRecord } from './record.ts';
 import { startRecordReader } from './record-reader.ts';
-import { BLOCK_BYTES, blocksOf, type OpenSource } from './source.ts';
+import { blocksOf, defaultBlockBytes, type OpenSource } from './source.ts';
 import { openWindow, type SourceOffset } from './window.ts';
 
 export interface RecordBatch {
@@ -25,7 +26,7 @@ export interface ReadRecordsOptions {
  * records begin and end depends on the bytes alone, neither on how the stream is cut nor on where reading began.
  */
 export async function* readRecords(options: ReadRecordsOptions): AsyncGenerator<RecordBatch> {
-  const { open, encoding, delimiter, from, blockBytes = BLOCK_BYTES } = options;
+  const { open, encoding, delimiter, from, blockBytes = defaultBlockBytes } = options;
   const window = openWindow(encoding, from.byteOffset);
   const reader = startRecordReader({ window, encoding, delimiter, line: from.line });
   for await (const block of blocksOf(open(from.byteOffset), blockBytes)) {

@@ -3,7 +3,7 @@
  * The same rows on every machine, so that its checksum is always the same.
  */
 
-const FIRST_NAMES = [
+const firstNames = [
   'Anna',
   'Björn',
   'Chloé',
@@ -15,7 +15,7 @@ const FIRST_NAMES = [
   'Íñigo',
   'Jürgen',
 ];
-const MORE_FIRST_NAMES = [
+const moreFirstNames = [
   'Kateřina',
   'Liam',
   'Mei',
@@ -27,7 +27,7 @@ const MORE_FIRST_NAMES = [
   'Søren',
   'Tomasz',
 ];
-const LAST_NAMES = [
+const lastNames = [
   'Andersson',
   'Brown',
   'Çelik',
@@ -39,7 +39,7 @@ const LAST_NAMES = [
   'Ito',
   'Jansen',
 ];
-const MORE_LAST_NAMES = [
+const moreLastNames = [
   'Kowalski',
   'López',
   'Müller',
@@ -51,7 +51,7 @@ const MORE_LAST_NAMES = [
   'Tanaka',
   'Wójcik',
 ];
-const CITIES = [
+const cities = [
   'Berlin',
   'København',
   'Kraków',
@@ -65,7 +65,7 @@ const CITIES = [
   'Zürich',
   'Αθήνα',
 ];
-const PRODUCTS = [
+const products = [
   'Desk lamp',
   'Espresso cups, set of 4',
   'Garden chair',
@@ -75,7 +75,7 @@ const PRODUCTS = [
   'Tea, green',
   'Wool blanket',
 ];
-const NOTES = [
+const notes = [
   'Please ring twice',
   'Gift, no invoice in the parcel',
   'Said "call me first"',
@@ -84,7 +84,7 @@ const NOTES = [
   'Delivery: Mon, Wed or Fri',
 ];
 
-const HEADER = [
+const header = [
   'order_id',
   'ordered_on',
   'customer',
@@ -95,9 +95,9 @@ const HEADER = [
   'amount',
   'note',
 ];
-const ROWS_PER_CHUNK = 500;
-const MS_PER_DAY = 86_400_000;
-const FIRST_DAY = Date.UTC(2024, 0, 1);
+const rowsPerChunk = 500;
+const msPerDay = 86_400_000;
+const firstDay = Date.UTC(2024, 0, 1);
 
 /**
  * Writes a sample of `rows` rows and a header row as UTF-8 CSV (RFC 4180: CRLF, quotes where needed), in chunks of
@@ -105,10 +105,10 @@ const FIRST_DAY = Date.UTC(2024, 0, 1);
  */
 export function* sampleCsv(rows: number): Generator<Buffer> {
   const random = seededRandom(20_240_101);
-  let lines = [csvLine(HEADER)];
+  let lines = [csvLine(header)];
   for (let number = 1; number <= rows; number++) {
     lines.push(csvLine(sampleOrder(number, random)));
-    if (lines.length < ROWS_PER_CHUNK) continue;
+    if (lines.length < rowsPerChunk) continue;
     yield Buffer.from(lines.join(''));
     lines = [];
   }
@@ -120,20 +120,20 @@ type Random = (limit: number) => number;
 
 function sampleOrder(number: number, random: Random): string[] {
   const pick = (list: readonly string[]) => list[random(list.length)] ?? '';
-  const first = pick(random(2) === 0 ? FIRST_NAMES : MORE_FIRST_NAMES);
-  const last = pick(random(2) === 0 ? LAST_NAMES : MORE_LAST_NAMES);
+  const first = pick(random(2) === 0 ? firstNames : moreFirstNames);
+  const last = pick(random(2) === 0 ? lastNames : moreLastNames);
   const quantity = 1 + random(5);
   const cents = quantity * (399 + random(20_000));
   return [
     String(100_000 + number),
-    new Date(FIRST_DAY + random(730) * MS_PER_DAY).toISOString().slice(0, 10),
+    new Date(firstDay + random(730) * msPerDay).toISOString().slice(0, 10),
     `${first} ${last}`,
     `${asciiOf(first)}.${asciiOf(last)}${random(100)}@example.com`,
-    pick(CITIES),
-    pick(PRODUCTS),
+    pick(cities),
+    pick(products),
     String(quantity),
     (cents / 100).toFixed(2),
-    random(4) === 0 ? pick(NOTES) : '',
+    random(4) === 0 ? pick(notes) : '',
   ];
 }
 

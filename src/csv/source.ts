@@ -5,7 +5,7 @@
 export type OpenSource = (fromByte: number) => AsyncIterable<Buffer>;
 
 /** How much is decoded and parsed at a time: small beside the 1 MB of a record, large beside the cost of a turn. */
-export const BLOCK_BYTES = 64 * 1024;
+export const defaultBlockBytes = 64 * 1024;
 
 /**
  * Cuts a stream of chunks of any size into blocks of exactly `blockBytes` (the last may be shorter), so that

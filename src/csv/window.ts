@@ -1,3 +1,4 @@
+/** The stretch of a file that is being parsed. */
 import type { CsvEncoding } from './encoding.ts';
 
 /** Maps an offset in the window to the offset in the stored file. */

@@ -13,8 +13,8 @@ import {
 import { SchemaEngine } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
 
-const CHAR_OID = 18;
-const TEXT_OID = 25;
+const charOid = 18;
+const textOid = 25;
 const prismaFolder = fileURLToPath(new URL('../../prisma', import.meta.url));
 
 /**
@@ -53,9 +53,9 @@ function catalogAdapter(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
   pool.query = (async (config: pg.QueryConfig) => {
     const result = await query(config);
     for (const field of result.fields) {
-      if (field.dataTypeID !== CHAR_OID) continue;
+      if (field.dataTypeID !== charOid) continue;
       charColumns.add(field.name);
-      field.dataTypeID = TEXT_OID;
+      field.dataTypeID = textOid;
     }
     return result;
   }) as typeof pool.query;

@@ -1,3 +1,4 @@
+/** How long a task that failed waits for its next try. */
 import type { JobDefinition } from './define-job.ts';
 
 const defaultBackoff = { seconds: 1, maxSeconds: 300 };

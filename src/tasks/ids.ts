@@ -1,3 +1,4 @@
+/** Ids of tasks, workers and all else. */
 import { randomFillSync } from 'node:crypto';
 
 /**

@@ -5,7 +5,7 @@ import { encode, fileOf, readAll, readFile, rejectionsOf, rowsOf } from './suppo
 
 const MB = 1024 * 1024;
 
-const TWO_COLUMNS: CsvFormat = {
+const twoColumns: CsvFormat = {
   encoding: 'utf-8',
   bomBytes: 0,
   delimiter: ',',
@@ -65,12 +65,12 @@ describe('readCsv: records over 1 MB', () => {
     }
   });
 
-  it('finds the end of a long line whose CR and LF lie in different blocks', async () => {
+  it('finds the end of a long line whose carriageReturn and lineFeed lie in different blocks', async () => {
     for (const blockBytes of [1000, 1021, 65_536]) {
       const long = 'x'.repeat(2 * MB + blockBytes - ((2 * MB) % blockBytes) - 1);
       const open = fileOf(`${long}\r\n1,2\n`);
 
-      const { items } = await readAll({ open, format: TWO_COLUMNS, blockBytes });
+      const { items } = await readAll({ open, format: twoColumns, blockBytes });
 
       expect(items.map(({ kind, line }) => [kind, line])).toEqual([
         ['rejected', 1],
@@ -100,8 +100,8 @@ describe('readCsv: bounded work and memory', () => {
       const file = Buffer.alloc(megabytes * MB, pattern);
       const started = performance.now();
 
-      let end = TWO_COLUMNS.firstRow;
-      for await (const batch of readCsv({ open: fileOf(file, [65_536]), format: TWO_COLUMNS }))
+      let end = twoColumns.firstRow;
+      for await (const batch of readCsv({ open: fileOf(file, [65_536]), format: twoColumns }))
         end = batch.position();
 
       expect(end.byteOffset).toBeLessThanOrEqual(file.length);
@@ -121,7 +121,7 @@ describe('readCsv: bounded work and memory', () => {
     const before = process.memoryUsage.rss();
 
     let peak = 0;
-    for await (const batch of readCsv({ open, format: TWO_COLUMNS })) {
+    for await (const batch of readCsv({ open, format: twoColumns })) {
       peak = Math.max(peak, process.memoryUsage.rss());
       expect(batch.items.length).toBeLessThan(2);
     }
@@ -139,7 +139,7 @@ describe('readCsv: bounded work and memory', () => {
       }
     }
 
-    for await (const batch of readCsv({ open, format: TWO_COLUMNS })) if (batch.items.length > 0) break;
+    for await (const batch of readCsv({ open, format: twoColumns })) if (batch.items.length > 0) break;
 
     expect(isClosed).toBe(true);
   });
@@ -150,7 +150,7 @@ describe('readCsv: bounded work and memory', () => {
       throw new Error('connection lost');
     }
 
-    await expect(readAll({ open, format: TWO_COLUMNS })).rejects.toThrow('connection lost');
+    await expect(readAll({ open, format: twoColumns })).rejects.toThrow('connection lost');
     await expect(detectCsvFormat(open)).rejects.toThrow('connection lost');
   });
 });

@@ -5,13 +5,13 @@ import { CsvFormatError } from '../../src/csv/errors.ts';
 import { type CsvFormat, detectCsvFormat } from '../../src/csv/format.ts';
 import type { CsvPosition } from '../../src/csv/position.ts';
 import type { OpenSource } from '../../src/csv/source.ts';
-import { encode, fileOf, type Reading, readAll, rowsOf, WINDOWS_1252_CHARS } from './support.ts';
+import { encode, fileOf, type Reading, readAll, rowsOf, windows1252Chars } from './support.ts';
 
-const ENCODINGS: CsvEncoding[] = ['utf-8', 'utf-16le', 'utf-16be', 'windows-1252'];
-const LINE_BREAKS = ['\n', '\r\n', '\r'];
+const encodings: CsvEncoding[] = ['utf-8', 'utf-16le', 'utf-16be', 'windows-1252'];
+const allLineBreaks = ['\n', '\r\n', '\r'];
 
 const delimiters = fc.constantFrom(',', ';', '\t', '|');
-const lineBreaks = fc.constantFrom(...LINE_BREAKS);
+const lineBreaks = fc.constantFrom(...allLineBreaks);
 const chunkSizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 });
 /** From single bytes, where every character and every CRLF lies across a boundary, to more than the file. */
 const blockSizes = fc.oneof(fc.integer({ min: 1, max: 16 }), fc.constant(65_536));
@@ -21,12 +21,12 @@ function textIn(encoding: CsvEncoding) {
   const syntax = fc.constantFrom('"', ',', ';', '\t', '|', '\r', '\n', ' ', 'a', 'é');
   const any =
     encoding === 'windows-1252'
-      ? fc.constantFrom(...WINDOWS_1252_CHARS.slice(1))
+      ? fc.constantFrom(...windows1252Chars.slice(1))
       : fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }).filter((char) => char !== '\0');
   return fc.array(fc.oneof(syntax, any), { maxLength: 8 }).map((chars) => chars.join(''));
 }
 
-const tables = fc.constantFrom(...ENCODINGS).chain((encoding) =>
+const tables = fc.constantFrom(...encodings).chain((encoding) =>
   fc.record({
     encoding: fc.constant(encoding),
     delimiter: delimiters,
@@ -80,7 +80,7 @@ describe('any table', () => {
 
 /** Text that is hardly ever a clean table. */
 const disorder = fc.record({
-  encoding: fc.constantFrom(...ENCODINGS),
+  encoding: fc.constantFrom(...encodings),
   text: fc
     .array(
       fc.constantFrom(

@@ -17,7 +17,7 @@ export function fileOf(content: string | Buffer, chunkSizes: readonly number[] =
 }
 
 /** The characters that Windows-1252 has, by their bytes; the five it leaves undefined are controls, as in browsers. */
-export const WINDOWS_1252_CHARS = new TextDecoder('windows-1252').decode(
+export const windows1252Chars = new TextDecoder('windows-1252').decode(
   Uint8Array.from({ length: 256 }, (_, byte) => byte),
 );
 
@@ -25,7 +25,7 @@ export function encode(text: string, encoding: CsvEncoding): Buffer {
   if (encoding === 'utf-8') return Buffer.from(text);
   if (encoding === 'utf-16le') return Buffer.from(text, 'utf16le');
   if (encoding === 'utf-16be') return Buffer.from(text, 'utf16le').swap16();
-  return Buffer.from([...text].map((char) => WINDOWS_1252_CHARS.indexOf(char)));
+  return Buffer.from([...text].map((char) => windows1252Chars.indexOf(char)));
 }
 
 export interface Reading {
