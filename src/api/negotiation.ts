@@ -1,5 +1,4 @@
 /** Which representation a client wants: JSON, or HTML where it prefers that, as browsers do (RFC 9110, section 12.5.1). */
-
 import { HttpProblem } from './problems.ts';
 
 export type Representation = 'json' | 'html';

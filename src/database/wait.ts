@@ -44,7 +44,7 @@ export async function waitForDatabase(url: string, { seconds, log }: WaitOptions
   }
 }
 
-/** Refused for good by a server that is there: by its rules, or for want of the database. */
+/** Not where a server that is there refuses for good: by its rules, or for want of the database. */
 function mayPass(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return isConnectionError(error) && !code.startsWith('28') && code !== '3D000';

@@ -18,7 +18,7 @@ import type { JobFile, TaskContext, TrackOptions, Transaction, TransactionWork }
 /** Whether a call comes from inside the writes of a checkpoint or finish: waiting for its turn it would wait for itself. */
 const insideWork = new AsyncLocalStorage<AttemptContext>();
 
-/** PostgreSQL or we have given a statement or a transaction up this often, while the database answered otherwise. */
+/** A transaction that has met a limit so often, while the database answers otherwise, is too slow by itself. */
 const maxLimitsMet = 3;
 
 class TransactionTooSlow extends Error {

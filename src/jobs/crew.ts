@@ -42,9 +42,10 @@ const spareCalmMs = 10_000;
 const soloIdleMs = 30_000;
 
 /**
- * Missing shared runners are replaced, beside two at most that are draining. While some stand still and work waits, spares stand in for them:
- * there are then more shared runners than there should be, and idle ones go when all turn again. Solo
- * runners are started when there is work for them, used again, and go when there has been none.
+ * Missing shared runners are replaced, as long as no more than two that drain stand beside them. While some stand
+ * still and work waits, spares stand in for them: there are then more shared runners than there should be, and idle
+ * ones go when all turn again. Solo runners are started when there is work for them, used again, and go when there
+ * has been none.
  */
 export function planCrew<M extends Member>(members: readonly M[], needs: CrewNeeds): CrewPlan<M> {
   const taking = members.filter((member) => member.isTaking);

@@ -14,10 +14,10 @@ export const lockedColumns =
  * The statement that moves rows out of `running`.
  *
  * @param source SQL of a CTE that `leaving` reads
- * @param leaving SQL of a query that locks the rows to move and returns, for each: the
- *   `lockedColumns`, `counts` (whether it is a failure), `final` (whether no further try can help), `loss` (added to `losses`;
- *   null sets them to 0), `kind` of the event when it is queued again, `code` and `message` of the
- *   error (null keeps the last), `delay` in seconds before the next try.
+ * @param leaving SQL of a query that locks the rows to move and returns, for each: the `lockedColumns`, `counts`
+ *   (whether it is a failure), `final` (whether no further try can help), `loss` (added to `losses`; null sets them
+ *   to 0), `kind` of the event when it is queued again, `code` and `message` of the error (null keeps the last),
+ *   `delay` in seconds before the next try.
  */
 export function leaveSql(source: string, leaving: string): string {
   return `

@@ -3,7 +3,6 @@
  * as long as its task is queued. pg-boss's own retries, expiry and heartbeats are off, so that there
  * is one authority.
  */
-
 import type pg from 'pg';
 import { type ConstructorOptions, type Db, PgBoss } from 'pg-boss';
 import { type Connection, type Database, inTransaction, openPool } from '../database/database.ts';
@@ -38,12 +37,18 @@ export function typeOfQueue(queue: string): string {
   return queue.endsWith(soloSuffix) ? queue.slice(0, -soloSuffix.length) : queue;
 }
 
-/** `queueOf` in SQL. @param task alias of `task_state` */
+/**
+ * `queueOf` in SQL.
+ * @param task alias of `task_state`
+ */
 export function queueSql(task: string): string {
   return `CASE WHEN ${task}.losses >= ${soloFromLosses} THEN ${task}.type || '${soloSuffix}' ELSE ${task}.type END`;
 }
 
-/** The task that an entry names, in SQL: null where its data, which anybody may change, name none. @param entry alias of `pgboss.job` */
+/**
+ * The task that an entry names, in SQL: null where its data, which anybody may change, name none.
+ * @param entry alias of `pgboss.job`
+ */
 export function entryTaskSql(entry: string): string {
   const taskId = `${entry}.data ->> 'taskId'`;
   return `CASE WHEN ${taskId} ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN (${taskId})::uuid END`;

@@ -1,4 +1,4 @@
-/** Deletes finished tasks that have expired. It runs in every parent, one at a time. */
+/** Deletes finished tasks that have expired. Every parent does it, one of them at a time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { deleteSql, isFinishedSql } from './deletion.ts';

@@ -58,7 +58,7 @@ export type Worker = Prisma.WorkerModel
 export type TaskEvent = Prisma.TaskEventModel
 /**
  * Model File
- * A file that was uploaded for a task or produced by one; its bytes lie in chunks.
+ * A file that was uploaded for a task; its bytes lie in chunks.
  */
 export type File = Prisma.FileModel
 /**

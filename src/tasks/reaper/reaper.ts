@@ -1,6 +1,6 @@
 /**
  * The reaper: takes from dead workers what they were running, and makes the queue agree with the tasks.
- * It runs in every parent, one at a time, and only where `Contact` says that it may.
+ * Every parent has one; one of them at a time acts, and only where its `Contact` says that it may.
  */
 import type { Logger } from 'pino';
 import { Counts } from '../../counts.ts';

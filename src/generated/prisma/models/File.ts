@@ -14,7 +14,7 @@ import type * as Prisma from "../internal/prismaNamespace.ts"
 
 /**
  * Model File
- * A file that was uploaded for a task or produced by one; its bytes lie in chunks.
+ * A file that was uploaded for a task; its bytes lie in chunks.
  */
 export type FileModel = runtime.Types.Result.DefaultSelection<Prisma.$FilePayload>
 
