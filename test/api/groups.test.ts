@@ -1,11 +1,17 @@
-/** GET /groups/:group and /groups/:group/events */
+/** GET /groups/:group */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { newId } from '../../src/tasks/ids.ts';
 import { exchange, problemOf, startApi, type TestApi } from '../support/api.ts';
-import { EventReader } from '../support/event-reader.ts';
 import { eventually } from '../support/eventually.ts';
-import { bump, etagAt, newTask, otherEtag, remove, succeed, succeedWith } from '../support/polls.ts';
-import { openRaw } from '../support/tasks.ts';
+import {
+  bump,
+  etagAt,
+  insertTask,
+  newTask,
+  otherEtag,
+  remove,
+  succeed,
+  succeedWith,
+} from '../support/polls.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -27,20 +33,6 @@ const urlOf = (group: string) => `${api.url}/groups/${encodeURIComponent(group)}
 const get = (group: string, headers: Record<string, string> = {}) => fetch(urlOf(group), { headers });
 const bodyOf = async (group: string) => (await (await get(group)).json()) as GroupBody;
 const join = (group: string) => newTask(api, { group });
-
-/** A row as another process submits it; `client` may keep its transaction open. */
-async function insert(
-  client: { query: (text: string, values: unknown[]) => Promise<unknown> },
-  group: string,
-): Promise<string> {
-  const id = newId();
-  await client.query(
-    `INSERT INTO task_state (id, type, group_label, title, input, input_digest, max_attempts, entry_id)
-     VALUES ($1, 'noop', $2, 'x', '{}', 'x', 1, gen_random_uuid())`,
-    [id, group],
-  );
-  return id;
-}
 
 describe('a group', () => {
   test('is all of its tasks, newest first, with their number by status', async () => {
@@ -221,7 +213,7 @@ describe('a long poll of a group', () => {
     const id = await join(group);
     const changes = [
       () => bump(api.store, id),
-      () => insert(api.store.db.pool, group),
+      () => insertTask(api.store.db.pool, group),
       () => remove(api.store, id),
     ];
 
@@ -253,100 +245,6 @@ describe('a long poll of a group', () => {
   });
 });
 
-describe('the stream of a group', () => {
-  test('begins with all states, oldest first, and tells every change', async () => {
-    const group = newGroup();
-    const [first, second] = [await join(group), await join(group)];
-    await using stream = await EventReader.open(`${urlOf(group)}/events`, { 'last-event-id': '1' });
-    await stream.until(({ events }) => events.length === 2);
-    expect(stream.events.map(({ data }) => data.id)).toEqual([first, second]);
-
-    await bump(api.store, second, 'news');
-    await stream.until(({ events }) => events.length === 3);
-    await succeed(api.store, first);
-    await stream.until(({ events }) => events.length === 4);
-
-    expect(stream.events.slice(2)).toMatchObject([
-      { event: 'task', data: { id: second, message: 'news' } },
-      { event: 'task', data: { id: first, status: 'succeeded' } },
-    ]);
-    expect(stream.isClosed).toBe(false);
-    expect(stream.response.headers.get('x-accel-buffering')).toBe('no');
-  });
-
-  test('tells who joins, here or elsewhere', async () => {
-    const group = newGroup();
-    await using stream = await EventReader.open(`${urlOf(group)}/events`);
-    await eventually(() => api.reading.watchers.count === 1);
-
-    const here = await join(group);
-    await stream.until(({ events }) => events.length === 1);
-    const elsewhere = await insert(api.store.db.pool, group);
-    await stream.until(({ events }) => events.length === 2);
-
-    expect(stream.events.map(({ data }) => data.id)).toEqual([here, elsewhere]);
-  });
-
-  test('tells who joined in a transaction that commits five seconds later', async () => {
-    const group = newGroup();
-    await using client = await openRaw(api.store);
-    await client.query('SET idle_in_transaction_session_timeout = 0');
-    await using stream = await EventReader.open(`${urlOf(group)}/events`);
-    await client.query('BEGIN');
-    const id = await insert(client, group);
-    await client.query('SELECT pg_sleep(5)');
-    expect(stream.events).toEqual([]);
-
-    await client.query('COMMIT');
-
-    await stream.until(({ events }) => events.length === 1);
-    expect(stream.events[0]?.data.id).toBe(id);
-  });
-
-  test('tells who joined in a transaction that committed later than anybody looks back', async () => {
-    await using patient = await startApi({ lookAgainMs: 1_000 });
-    await using stream = await EventReader.open(`${patient.url}/groups/g/events`);
-    await eventually(() => patient.reading.watchers.count === 1);
-    const id = await insert(patient.store.db.pool, 'other');
-
-    await patient.store.db.pool.query(
-      `UPDATE task_state SET group_label = 'g', created_at = now() - interval '1 hour' WHERE id = $1`,
-      [id],
-    );
-
-    await stream.until(({ events }) => events.length === 1);
-    expect(stream.events[0]?.data.id).toBe(id);
-  });
-
-  test('tells who is gone', async () => {
-    const group = newGroup();
-    const id = await join(group);
-    await using stream = await EventReader.open(`${urlOf(group)}/events`);
-    await stream.until(({ events }) => events.length === 1);
-
-    await remove(api.store, id);
-    await stream.until(({ events }) => events.length === 2);
-
-    expect(stream.events[1]).toEqual({ event: 'gone', id: undefined, data: { id } });
-  });
-
-  test('ends when the service stops', async () => {
-    await using stopping = await startApi();
-    await using stream = await EventReader.open(`${stopping.url}/groups/x/events`);
-    await eventually(() => stopping.reading.watchers.count === 1);
-
-    stopping.reading.release();
-
-    await stream.until(({ isClosed }) => isClosed, 2_000);
-  });
-
-  test('has a head', async () => {
-    const response = await fetch(`${urlOf(newGroup())}/events`, { method: 'HEAD' });
-
-    expect(response.headers.get('content-type')).toBe('text/event-stream');
-  });
-});
-
 test('a group that nobody has followed for a while is read anew', async () => {
   await using own = await startApi();
   const look = async () => (await (await fetch(`${own.url}/groups/g`)).json()) as GroupBody;
@@ -355,7 +253,7 @@ test('a group that nobody has followed for a while is read anew', async () => {
   // With the last of its members it is forgotten itself.
   await eventually(() => own.reading.snapshots.size === 0, { timeoutMs: 20_000 });
 
-  const late = await insert(own.store.db.pool, 'g');
+  const late = await insertTask(own.store.db.pool, 'g');
   await own.store.db.pool.query(
     `UPDATE task_state SET created_at = now() - interval '1 hour' WHERE id = $1`,
     [late],

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import { DatabaseContact } from '../../src/jobs/contact.ts';
 import { EndWriter } from '../../src/jobs/end-writer.ts';
+import { handBack, success } from '../support/ends.ts';
 import {
   emptyReport,
   kindsOf,
@@ -16,20 +17,6 @@ import {
 const store = useStore();
 const newWriter = () =>
   new EndWriter({ store, contact: new DatabaseContact(), log: pino({ level: 'silent' }) });
-
-const success = ({ taskId, attempt }: RunningTask, result = 'null') => ({
-  taskId,
-  attempt,
-  result,
-  report: emptyReport,
-});
-const handBack = ({ taskId, attempt }: RunningTask) => ({
-  taskId,
-  attempt,
-  outcome: 'handed_back' as const,
-  delaySeconds: 0,
-  report: emptyReport,
-});
 
 /** The end of a task meets a lock that is not to be had, at once instead of after the 5 s that a session waits. */
 async function lockOut(taskId: string) {
@@ -89,7 +76,7 @@ describe('ends', () => {
 
     await Promise.all([
       ends.succeed(success(one)),
-      ends.succeed({ ...success(bad, tooDeep), report: { ...emptyReport, log } }),
+      ends.succeed(success(bad, { result: tooDeep, report: { ...emptyReport, log } })),
       ends.succeed(success(other)),
     ]);
 

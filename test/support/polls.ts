@@ -1,10 +1,25 @@
 /** Clients that poll, and what changes behind the service's back. */
+import { newId } from '../../src/tasks/ids.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { postJson, type TestApi, taskOf } from './api.ts';
 
 /** Submits a task of the type `noop`, which nothing runs; answers its id. */
 export async function newTask(api: TestApi, options: Record<string, unknown> = {}): Promise<string> {
   return (await taskOf(await postJson(`${api.url}/tasks`, { type: 'noop', ...options }))).id;
+}
+
+/** A task of a group, as another process submits it; `client` may keep its transaction open. Answers its id. */
+export async function insertTask(
+  client: { query: (text: string, values: unknown[]) => Promise<unknown> },
+  group: string,
+): Promise<string> {
+  const id = newId();
+  await client.query(
+    `INSERT INTO task_state (id, type, group_label, title, input, input_digest, max_attempts, entry_id)
+     VALUES ($1, 'noop', $2, 'x', '{}', 'x', 1, gen_random_uuid())`,
+    [id, group],
+  );
+  return id;
 }
 
 /** Writes as another process does; answers the new version. */

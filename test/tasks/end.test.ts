@@ -1,41 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/cancel.ts';
-import { type Failure, fail, type Success, stillRunning, succeedAlone } from '../../src/tasks/end.ts';
-import { newId } from '../../src/tasks/ids.ts';
+import { fail, stillRunning, succeedAlone } from '../../src/tasks/end.ts';
 import { readHistory } from '../../src/tasks/read.ts';
-import { giveUp } from '../../src/tasks/workers.ts';
+import { failure, handBack, jobError, setCounters, success } from '../support/ends.ts';
 import {
   emptyReport,
   kindsOf,
   liveEntries,
   openRaw,
-  type RunningTask,
   rowOf,
   runTask,
   runTasks,
-  startWorker,
   takeAll,
   useStore,
 } from '../support/tasks.ts';
 
 const store = useStore();
-const error = { code: 'job_error', message: 'it broke' };
 const dayMs = 24 * 3600 * 1000;
-
-function success({ taskId, attempt }: RunningTask, options: Partial<Success> = {}): Success {
-  return { taskId, attempt, result: '{"ok": true}', report: emptyReport, ...options };
-}
-
-function failure({ taskId, attempt }: RunningTask, options: Partial<Failure> = {}): Failure {
-  return { taskId, attempt, outcome: 'failed', error, delaySeconds: 0, report: emptyReport, ...options };
-}
-
-const handBack = (task: RunningTask) => failure(task, { outcome: 'handed_back', error: undefined });
-
-/** Set directly: how a task came to its counters does not matter here. */
-async function setCounters(taskId: string, failures: number, losses: number): Promise<void> {
-  await store.db.prisma.taskState.update({ where: { id: taskId }, data: { failures, losses } });
-}
 
 describe('success', () => {
   it('ends the task at 100 percent with its result', async () => {
@@ -87,7 +68,7 @@ describe('success', () => {
 
   it('clears the error of earlier tries and the losses in a row, not the failures', async () => {
     const task = await runTask(store);
-    await setCounters(task.taskId, 1, 1);
+    await setCounters(store, task.taskId, { failures: 1, losses: 1 });
     await store.db.pool.query(`UPDATE task_state SET error = '{"code": "x", "message": "y"}'`);
 
     await succeedAlone(store, [success(task)]);
@@ -154,7 +135,7 @@ describe('a failure', () => {
       workerId: null,
       finishedAt: null,
       expiresAt: null,
-      error: { ...error, attempt: 1, at: expect.any(String) },
+      error: { ...jobError, attempt: 1, at: expect.any(String) },
       version: before.version + 1,
     });
     const delayMs = (row.nextAttemptAt?.getTime() ?? 0) - row.updatedAt.getTime();
@@ -174,7 +155,7 @@ describe('a failure', () => {
     expect((await readHistory(store, task.taskId)).at(-1)).toMatchObject({
       kind: 'retrying',
       attempt: 1,
-      detail: { ...error, failures: 1, maxAttempts: 3, nextAttemptAt: expect.any(String) },
+      detail: { ...jobError, failures: 1, maxAttempts: 3, nextAttemptAt: expect.any(String) },
     });
   });
 
@@ -199,7 +180,7 @@ describe('a failure', () => {
 
   it.each(['failed', 'timed_out'] as const)('of the last try ends the task: %s', async (outcome) => {
     const task = await runTask(store, { maxAttempts: 3 });
-    await setCounters(task.taskId, 2, 1);
+    await setCounters(store, task.taskId, { failures: 2, losses: 1 });
 
     await fail(store, [failure(task, { outcome })]);
 
@@ -212,7 +193,7 @@ describe('a failure', () => {
       entryId: null,
       nextAttemptAt: null,
       result: null,
-      error: { ...error, attempt: 1 },
+      error: { ...jobError, attempt: 1 },
       finishedAt: expect.any(Date),
     });
     expect((row.expiresAt?.getTime() ?? 0) - (row.finishedAt?.getTime() ?? 0)).toBe(30 * dayMs);
@@ -306,7 +287,7 @@ describe('a failure', () => {
 describe('a hand-back', () => {
   it('queues the task again at once, no try spent and no error shown', async () => {
     const task = await runTask(store, { maxAttempts: 1 });
-    await setCounters(task.taskId, 0, 1);
+    await setCounters(store, task.taskId, { failures: 0, losses: 1 });
 
     await fail(store, [handBack(task)]);
 
@@ -330,151 +311,9 @@ describe('a hand-back', () => {
 
     await fail(store, [handBack({ ...task, attempt: claimed?.attempt ?? 0 })]);
 
-    expect(await rowOf(store, task.taskId)).toMatchObject({ failures: 1, error: { ...error, attempt: 1 } });
-  });
-});
-
-describe('the fence', () => {
-  const ends = [
-    ['success', (task: RunningTask) => succeedAlone(store, [success(task)])],
-    ['failure', (task: RunningTask) => fail(store, [failure(task)])],
-    ['hand-back', (task: RunningTask) => fail(store, [handBack(task)])],
-  ] as const;
-
-  it.each(ends)('lets an attempt that was taken away end nothing: %s', async (_name, end) => {
-    const task = await runTask(store);
-    await giveUp(store, task.workerId, 'handed_back', '');
-    const [again] = await takeAll(store, await startWorker(store));
-    const before = await rowOf(store, task.taskId);
-
-    expect(await end(task)).toEqual([]);
-
-    expect(again?.attempt).toBe(2);
-    expect(await rowOf(store, task.taskId)).toEqual(before);
-    expect(await liveEntries(store)).toEqual([]);
-  });
-
-  it.each(ends)('lets an attempt of the future end nothing: %s', async (_name, end) => {
-    const task = await runTask(store);
-    const before = await rowOf(store, task.taskId);
-
-    expect(await end({ ...task, attempt: 2 })).toEqual([]);
-
-    expect(await rowOf(store, task.taskId)).toEqual(before);
-  });
-
-  it.each(ends)('lets nothing end a task that waits: %s', async (_name, end) => {
-    const task = await runTask(store);
-    await fail(store, [handBack(task)]);
-    const before = await rowOf(store, task.taskId);
-
-    expect(await end(task)).toEqual([]);
-
-    expect(await rowOf(store, task.taskId)).toEqual(before);
-    expect(await liveEntries(store)).toHaveLength(1);
-  });
-
-  it.each(ends)('lets nothing end a task twice: %s', async (_name, end) => {
-    const task = await runTask(store);
-    await succeedAlone(store, [success(task)]);
-    const before = await rowOf(store, task.taskId);
-    const events = await kindsOf(store, task.taskId);
-
-    expect(await end(task)).toEqual([]);
-
-    expect(await rowOf(store, task.taskId)).toEqual(before);
-    expect(await kindsOf(store, task.taskId)).toEqual(events);
-  });
-
-  it('keeps the report and the log of an attempt that was taken away out', async () => {
-    const task = await runTask(store);
-    await giveUp(store, task.workerId, 'exited', '');
-    const before = await rowOf(store, task.taskId);
-    const report = { ...emptyReport, percentDone: 50, done: 5, message: 'late', log: ['late'] };
-
-    await fail(store, [failure(task, { report })]);
-    await succeedAlone(store, [success(task, { report })]);
-
-    expect(await rowOf(store, task.taskId)).toEqual(before);
-    expect(await kindsOf(store, task.taskId)).not.toContain('log');
-  });
-
-  it('is of no consequence to an unknown task', async () => {
-    const nobody = { workerId: newId(), taskId: newId(), attempt: 1 } as RunningTask;
-
-    expect(await succeedAlone(store, [success(nobody)])).toEqual([]);
-    expect(await fail(store, [failure(nobody)])).toEqual([]);
-  });
-});
-
-describe('ends that share a statement', () => {
-  it('are each judged by their own row', async () => {
-    const tasks = await runTasks(store, 6, { maxAttempts: 2 });
-    const [retried, exhausted, cancelled, permanent, handedBack, lost] = tasks as [
-      RunningTask,
-      RunningTask,
-      RunningTask,
-      RunningTask,
-      RunningTask,
-      RunningTask,
-    ];
-    await setCounters(exhausted.taskId, 1, 0);
-    await cancelTask(store, cancelled.taskId);
-
-    const left = await fail(store, [
-      failure(retried, { delaySeconds: 5 }),
-      failure(exhausted),
-      failure(cancelled),
-      failure(permanent, { outcome: 'permanent', error: { code: 'no_use', message: 'never' } }),
-      handBack(handedBack),
-      failure({ ...lost, attempt: 9 }),
-    ]);
-
-    const statusOf = new Map(left.map(({ taskId, status }) => [taskId, status]));
-    expect(tasks.map(({ taskId }) => statusOf.get(taskId))).toEqual([
-      'queued',
-      'failed',
-      'cancelled',
-      'failed',
-      'queued',
-      undefined,
-    ]);
-    expect(await rowOf(store, permanent.taskId)).toMatchObject({ error: { code: 'no_use' } });
-    expect(await rowOf(store, exhausted.taskId)).toMatchObject({ error, failures: 2 });
-    expect(await rowOf(store, lost.taskId)).toMatchObject({ status: 'running', attempt: 1 });
-    expect((await liveEntries(store)).map((entry) => entry.taskId).sort()).toEqual(
-      [retried.taskId, handedBack.taskId].sort(),
-    );
-  });
-
-  it('of successes report those that still belonged to their runner', async () => {
-    const [mine, lost] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
-
-    const ended = await succeedAlone(store, [success({ ...lost, attempt: 7 }), success(mine)]);
-
-    expect(ended).toEqual([{ taskId: mine.taskId, attempt: 1 }]);
-    expect(await rowOf(store, lost.taskId)).toMatchObject({ status: 'running' });
-  });
-
-  it('do not deadlock, whatever their order', async () => {
-    const tasks = await runTasks(store, 100);
-    const backwards = tasks.toReversed();
-
-    await Promise.all([
-      fail(store, tasks.map(handBack)),
-      succeedAlone(
-        store,
-        backwards.map((task) => success(task)),
-      ),
-      fail(
-        store,
-        backwards.map((task) => failure(task)),
-      ),
-    ]);
-
-    const unended = await store.db.prisma.taskState.count({ where: { status: 'running' } });
-    expect(unended).toBe(0);
-    const queued = await store.db.prisma.taskState.count({ where: { status: 'queued' } });
-    expect(await liveEntries(store)).toHaveLength(queued);
+    expect(await rowOf(store, task.taskId)).toMatchObject({
+      failures: 1,
+      error: { ...jobError, attempt: 1 },
+    });
   });
 });

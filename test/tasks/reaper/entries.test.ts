@@ -1,7 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../../src/tasks/cancel.ts';
-import { newId } from '../../../src/tasks/ids.ts';
-import type { Entry } from '../../../src/tasks/queue.ts';
 import { soloQueue } from '../../../src/tasks/queue.ts';
 import { readHistory } from '../../../src/tasks/read.ts';
 import { repairEntries } from '../../../src/tasks/reaper/entries.ts';
@@ -10,7 +7,6 @@ import { submit } from '../../support/service.ts';
 import {
   entryState,
   fetchByHand,
-  kindsOf,
   liveEntries,
   openRaw,
   rowOf,
@@ -29,19 +25,7 @@ const age = (taskId: string, seconds: number) =>
   ]);
 const ageFetch = (seconds: number) =>
   store.db.pool.query('UPDATE pgboss.job SET started_on = now() - make_interval(secs => $1)', [seconds]);
-const ageEntries = (seconds: number) =>
-  store.db.pool.query(
-    'UPDATE pgboss.job SET created_on = now() - make_interval(secs => $1), start_after = now()',
-    [seconds],
-  );
 const requeued = async (leaseSeconds = 15) => (await repairEntries(store, leaseSeconds)).requeued;
-const settled = async (leaseSeconds = 15) => (await repairEntries(store, leaseSeconds)).settled;
-
-async function addEntry(taskId: string, entry: Partial<Entry> = {}): Promise<string> {
-  const id = newId();
-  await store.queue.send([{ id, taskId, type: 'noop', losses: 0, ...entry }], store.db.pool);
-  return id;
-}
 
 async function deleteQueue(name: string): Promise<void> {
   await store.db.pool.query('DELETE FROM pgboss.job WHERE name = $1', [name]);
@@ -271,93 +255,5 @@ describe('a task whose queue was deleted', () => {
 
     expect(repaired.requeued).toEqual([sound.id]);
     expect([...repaired.failed.keys()]).toEqual(['no such "name"']);
-  });
-});
-
-describe('an entry whose task does not wait for it', () => {
-  it('is settled where the task is gone', async () => {
-    const entryId = await addEntry(newId());
-    await ageEntries(60);
-
-    expect(await settled()).toEqual([entryId]);
-
-    expect(await entryState(store, entryId)).toBe('cancelled');
-  });
-
-  it('is settled where the task is finished, whose history goes on no more', async () => {
-    const task = await submit(store, 'noop', null);
-    await cancelTask(store, task.id);
-    const entryId = await addEntry(task.id);
-    await ageEntries(60);
-
-    expect(await settled()).toEqual([entryId]);
-
-    expect(await kindsOf(store, task.id)).toEqual(['submitted', 'cancelled']);
-    expect(await violations(store)).toEqual([]);
-  });
-
-  it('is settled where the task runs, which says so', async () => {
-    const { taskId } = await runTask(store);
-    const { version } = await rowOf(store, taskId);
-    const entryId = await addEntry(taskId);
-    await ageEntries(60);
-
-    expect(await settled()).toEqual([entryId]);
-
-    expect(await readHistory(store, taskId)).toMatchObject([
-      {},
-      { kind: 'started' },
-      {
-        kind: 'entry_settled',
-        attempt: 1,
-        detail: { message: 'it waited for a task that did not wait for it' },
-      },
-    ]);
-    expect(await rowOf(store, taskId)).toMatchObject({ status: 'running', version: version + 1 });
-  });
-
-  it('is settled where the task waits for another, which stays', async () => {
-    const task = await submit(store, 'noop', null);
-    const second = await addEntry(task.id);
-    await ageEntries(60);
-
-    expect(await settled()).toEqual([second]);
-
-    expect(await liveEntries(store)).toMatchObject([{ id: task.entryId }]);
-  });
-
-  it('is settled where it was fetched by somebody who never claimed it', async () => {
-    const task = await submit(store, 'noop', null);
-    const entry = { id: task.entryId ?? '', type: 'noop', losses: 0 };
-    await fetchByHand(store);
-    await cancelTask(store, task.id);
-    await store.db.pool.query(`UPDATE pgboss.job SET state = 'active', completed_on = NULL`);
-    await ageEntries(60);
-    await ageFetch(60);
-
-    expect(await settled()).toEqual([entry.id]);
-  });
-
-  it('is left alone for a lease', async () => {
-    await addEntry(newId());
-    await ageEntries(14);
-
-    expect(await settled()).toEqual([]);
-  });
-
-  it('is settled also where it names no task that could be', async () => {
-    const entryId = await addEntry('not an id');
-
-    expect(await settled(0)).toEqual([entryId]);
-  });
-
-  it('is left alone in a queue that is not Headway’s', async () => {
-    await store.queue.ensureQueues(['others']);
-    await store.db.pool.query(
-      `INSERT INTO pgboss.job (name, data, policy) VALUES ('others', '{"their": "job"}', 'standard')`,
-    );
-
-    expect(await settled(0)).toEqual([]);
-    expect(await liveEntries(store)).toHaveLength(1);
   });
 });

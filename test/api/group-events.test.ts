@@ -1,0 +1,113 @@
+/** GET /groups/:group/events */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { startApi, type TestApi } from '../support/api.ts';
+import { EventReader } from '../support/event-reader.ts';
+import { eventually } from '../support/eventually.ts';
+import { bump, insertTask, newTask, remove, succeed } from '../support/polls.ts';
+import { openRaw } from '../support/tasks.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterEach(() => eventually(() => api.reading.watchers.count === 0));
+afterAll(() => api.close());
+
+let groups = 0;
+const newGroup = () => `group ${++groups}`;
+const eventsOf = (group: string) => `${api.url}/groups/${encodeURIComponent(group)}/events`;
+const join = (group: string) => newTask(api, { group });
+
+describe('the stream of a group', () => {
+  test('begins with all states, oldest first, and tells every change', async () => {
+    const group = newGroup();
+    const [first, second] = [await join(group), await join(group)];
+    await using stream = await EventReader.open(eventsOf(group), { 'last-event-id': '1' });
+    await stream.until(({ events }) => events.length === 2);
+    expect(stream.events.map(({ data }) => data.id)).toEqual([first, second]);
+
+    await bump(api.store, second, 'news');
+    await stream.until(({ events }) => events.length === 3);
+    await succeed(api.store, first);
+    await stream.until(({ events }) => events.length === 4);
+
+    expect(stream.events.slice(2)).toMatchObject([
+      { event: 'task', data: { id: second, message: 'news' } },
+      { event: 'task', data: { id: first, status: 'succeeded' } },
+    ]);
+    expect(stream.isClosed).toBe(false);
+    expect(stream.response.headers.get('x-accel-buffering')).toBe('no');
+  });
+
+  test('tells who joins, here or elsewhere', async () => {
+    const group = newGroup();
+    await using stream = await EventReader.open(eventsOf(group));
+    await eventually(() => api.reading.watchers.count === 1);
+
+    const here = await join(group);
+    await stream.until(({ events }) => events.length === 1);
+    const elsewhere = await insertTask(api.store.db.pool, group);
+    await stream.until(({ events }) => events.length === 2);
+
+    expect(stream.events.map(({ data }) => data.id)).toEqual([here, elsewhere]);
+  });
+
+  test('tells who joined in a transaction that commits five seconds later', async () => {
+    const group = newGroup();
+    await using client = await openRaw(api.store);
+    await client.query('SET idle_in_transaction_session_timeout = 0');
+    await using stream = await EventReader.open(eventsOf(group));
+    await client.query('BEGIN');
+    const id = await insertTask(client, group);
+    await client.query('SELECT pg_sleep(5)');
+    expect(stream.events).toEqual([]);
+
+    await client.query('COMMIT');
+
+    await stream.until(({ events }) => events.length === 1);
+    expect(stream.events[0]?.data.id).toBe(id);
+  });
+
+  test('tells who joined in a transaction that committed later than anybody looks back', async () => {
+    await using patient = await startApi({ lookAgainMs: 1_000 });
+    await using stream = await EventReader.open(`${patient.url}/groups/g/events`);
+    await eventually(() => patient.reading.watchers.count === 1);
+    const id = await insertTask(patient.store.db.pool, 'other');
+
+    await patient.store.db.pool.query(
+      `UPDATE task_state SET group_label = 'g', created_at = now() - interval '1 hour' WHERE id = $1`,
+      [id],
+    );
+
+    await stream.until(({ events }) => events.length === 1);
+    expect(stream.events[0]?.data.id).toBe(id);
+  });
+
+  test('tells who is gone', async () => {
+    const group = newGroup();
+    const id = await join(group);
+    await using stream = await EventReader.open(eventsOf(group));
+    await stream.until(({ events }) => events.length === 1);
+
+    await remove(api.store, id);
+    await stream.until(({ events }) => events.length === 2);
+
+    expect(stream.events[1]).toEqual({ event: 'gone', id: undefined, data: { id } });
+  });
+
+  test('ends when the service stops', async () => {
+    await using stopping = await startApi();
+    await using stream = await EventReader.open(`${stopping.url}/groups/x/events`);
+    await eventually(() => stopping.reading.watchers.count === 1);
+
+    stopping.reading.release();
+
+    await stream.until(({ isClosed }) => isClosed, 2_000);
+  });
+
+  test('has a head', async () => {
+    const response = await fetch(eventsOf(newGroup()), { method: 'HEAD' });
+
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { fail, succeedAlone } from '../../src/tasks/end.ts';
+import { newId } from '../../src/tasks/ids.ts';
+import { giveUp } from '../../src/tasks/workers.ts';
+import { failure, handBack, success } from '../support/ends.ts';
+import {
+  emptyReport,
+  kindsOf,
+  liveEntries,
+  type RunningTask,
+  rowOf,
+  runTask,
+  startWorker,
+  takeAll,
+  useStore,
+} from '../support/tasks.ts';
+
+const store = useStore();
+
+describe('the fence', () => {
+  const ends = [
+    ['success', (task: RunningTask) => succeedAlone(store, [success(task)])],
+    ['failure', (task: RunningTask) => fail(store, [failure(task)])],
+    ['hand-back', (task: RunningTask) => fail(store, [handBack(task)])],
+  ] as const;
+
+  it.each(ends)('lets an attempt that was taken away end nothing: %s', async (_name, end) => {
+    const task = await runTask(store);
+    await giveUp(store, task.workerId, 'handed_back', '');
+    const [again] = await takeAll(store, await startWorker(store));
+    const before = await rowOf(store, task.taskId);
+
+    expect(await end(task)).toEqual([]);
+
+    expect(again?.attempt).toBe(2);
+    expect(await rowOf(store, task.taskId)).toEqual(before);
+    expect(await liveEntries(store)).toEqual([]);
+  });
+
+  it.each(ends)('lets an attempt of the future end nothing: %s', async (_name, end) => {
+    const task = await runTask(store);
+    const before = await rowOf(store, task.taskId);
+
+    expect(await end({ ...task, attempt: 2 })).toEqual([]);
+
+    expect(await rowOf(store, task.taskId)).toEqual(before);
+  });
+
+  it.each(ends)('lets nothing end a task that waits: %s', async (_name, end) => {
+    const task = await runTask(store);
+    await fail(store, [handBack(task)]);
+    const before = await rowOf(store, task.taskId);
+
+    expect(await end(task)).toEqual([]);
+
+    expect(await rowOf(store, task.taskId)).toEqual(before);
+    expect(await liveEntries(store)).toHaveLength(1);
+  });
+
+  it.each(ends)('lets nothing end a task twice: %s', async (_name, end) => {
+    const task = await runTask(store);
+    await succeedAlone(store, [success(task)]);
+    const before = await rowOf(store, task.taskId);
+    const events = await kindsOf(store, task.taskId);
+
+    expect(await end(task)).toEqual([]);
+
+    expect(await rowOf(store, task.taskId)).toEqual(before);
+    expect(await kindsOf(store, task.taskId)).toEqual(events);
+  });
+
+  it('keeps the report and the log of an attempt that was taken away out', async () => {
+    const task = await runTask(store);
+    await giveUp(store, task.workerId, 'exited', '');
+    const before = await rowOf(store, task.taskId);
+    const report = { ...emptyReport, percentDone: 50, done: 5, message: 'late', log: ['late'] };
+
+    await fail(store, [failure(task, { report })]);
+    await succeedAlone(store, [success(task, { report })]);
+
+    expect(await rowOf(store, task.taskId)).toEqual(before);
+    expect(await kindsOf(store, task.taskId)).not.toContain('log');
+  });
+
+  it('is of no consequence to an unknown task', async () => {
+    const nobody = { workerId: newId(), taskId: newId(), attempt: 1 } as RunningTask;
+
+    expect(await succeedAlone(store, [success(nobody)])).toEqual([]);
+    expect(await fail(store, [failure(nobody)])).toEqual([]);
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { cancelTask } from '../../../src/tasks/cancel.ts';
+import { newId } from '../../../src/tasks/ids.ts';
+import { readHistory } from '../../../src/tasks/read.ts';
+import { repairEntries } from '../../../src/tasks/reaper/entries.ts';
+import { violations } from '../../support/invariants.ts';
+import { submit } from '../../support/service.ts';
+import {
+  entryState,
+  fetchByHand,
+  kindsOf,
+  liveEntries,
+  rowOf,
+  runTask,
+  useStore,
+} from '../../support/tasks.ts';
+
+const store = useStore();
+
+const ageFetch = (seconds: number) =>
+  store.db.pool.query('UPDATE pgboss.job SET started_on = now() - make_interval(secs => $1)', [seconds]);
+const ageEntries = (seconds: number) =>
+  store.db.pool.query(
+    'UPDATE pgboss.job SET created_on = now() - make_interval(secs => $1), start_after = now()',
+    [seconds],
+  );
+const settled = async (leaseSeconds = 15) => (await repairEntries(store, leaseSeconds)).settled;
+
+async function addEntry(taskId: string): Promise<string> {
+  const id = newId();
+  await store.queue.send([{ id, taskId, type: 'noop', losses: 0 }], store.db.pool);
+  return id;
+}
+
+describe('an entry whose task does not wait for it', () => {
+  it('is settled where the task is gone', async () => {
+    const entryId = await addEntry(newId());
+    await ageEntries(60);
+
+    expect(await settled()).toEqual([entryId]);
+
+    expect(await entryState(store, entryId)).toBe('cancelled');
+  });
+
+  it('is settled where the task is finished, whose history goes on no more', async () => {
+    const task = await submit(store, 'noop', null);
+    await cancelTask(store, task.id);
+    const entryId = await addEntry(task.id);
+    await ageEntries(60);
+
+    expect(await settled()).toEqual([entryId]);
+
+    expect(await kindsOf(store, task.id)).toEqual(['submitted', 'cancelled']);
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('is settled where the task runs, which says so', async () => {
+    const { taskId } = await runTask(store);
+    const { version } = await rowOf(store, taskId);
+    const entryId = await addEntry(taskId);
+    await ageEntries(60);
+
+    expect(await settled()).toEqual([entryId]);
+
+    expect(await readHistory(store, taskId)).toMatchObject([
+      {},
+      { kind: 'started' },
+      {
+        kind: 'entry_settled',
+        attempt: 1,
+        detail: { message: 'it waited for a task that did not wait for it' },
+      },
+    ]);
+    expect(await rowOf(store, taskId)).toMatchObject({ status: 'running', version: version + 1 });
+  });
+
+  it('is settled where the task waits for another, which stays', async () => {
+    const task = await submit(store, 'noop', null);
+    const second = await addEntry(task.id);
+    await ageEntries(60);
+
+    expect(await settled()).toEqual([second]);
+
+    expect(await liveEntries(store)).toMatchObject([{ id: task.entryId }]);
+  });
+
+  it('is settled where it was fetched by somebody who never claimed it', async () => {
+    const task = await submit(store, 'noop', null);
+    const entry = { id: task.entryId ?? '', type: 'noop', losses: 0 };
+    await fetchByHand(store);
+    await cancelTask(store, task.id);
+    await store.db.pool.query(`UPDATE pgboss.job SET state = 'active', completed_on = NULL`);
+    await ageEntries(60);
+    await ageFetch(60);
+
+    expect(await settled()).toEqual([entry.id]);
+  });
+
+  it('is left alone for a lease', async () => {
+    await addEntry(newId());
+    await ageEntries(14);
+
+    expect(await settled()).toEqual([]);
+  });
+
+  it('is settled also where it names no task that could be', async () => {
+    const entryId = await addEntry('not an id');
+
+    expect(await settled(0)).toEqual([entryId]);
+  });
+
+  it('is left alone in a queue that is not Headway’s', async () => {
+    await store.queue.ensureQueues(['others']);
+    await store.db.pool.query(
+      `INSERT INTO pgboss.job (name, data, policy) VALUES ('others', '{"their": "job"}', 'standard')`,
+    );
+
+    expect(await settled(0)).toEqual([]);
+    expect(await liveEntries(store)).toHaveLength(1);
+  });
+});
