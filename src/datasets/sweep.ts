@@ -4,9 +4,10 @@ import type { Database } from '../database/database.ts';
 const batchRows = 5_000;
 
 /**
- * One pass, in batches that each commit alone, unless `signal` aborts. An import whose task may still go on is left: it is
- * queued or running, or failed or cancelled and a person may retry it from its checkpoint, which counts on
- * the rows. They go when it cannot be retried any more: its key is another task's, or it has expired.
+ * One pass over at most 100 imports, in batches that each commit alone; `signal` ends it between two of them. An
+ * import whose task may still go on is left: it is queued or running, or failed or cancelled and a person may retry
+ * it from its checkpoint, which counts on the rows. They go when it cannot be retried any more: its key is another
+ * task's, or it has expired.
  * @returns how many rows were deleted
  */
 export async function sweepReplacedImports(db: Database, signal?: AbortSignal): Promise<number> {

@@ -9,9 +9,9 @@ import { type AttemptRef, type RunSql, succeedWithin } from '../tasks/end.ts';
 import { findFile, readChunk } from '../tasks/files.ts';
 import type { ProgressCounter } from '../tasks/progress/counter.ts';
 import type { Store } from '../tasks/store.ts';
-import { cleanseJson } from '../tasks/text.ts';
 import type { DatabaseContact } from './contact.ts';
 import { LostAttempt, PermanentError } from './errors.ts';
+import { encodeJson } from './json.ts';
 import { type Persistence, persist } from './persist.ts';
 import type { JobFile, TaskContext, TrackOptions, Transaction, TransactionWork } from './task-context.ts';
 
@@ -34,6 +34,7 @@ class TransactionTooSlow extends Error {
 
 /** A job's transaction may take this long, in milliseconds; its statements still have their own limits. */
 const transactionLimits = { maxWait: 30_000, timeout: 600_000 };
+const keptCheckpoint = { name: 'A checkpoint', maxBytes: 1024 * 1024, errorCode: 'invalid_checkpoint' };
 /** A loop over ready items gives the event loop a turn this often, so that it hears of a cancel. */
 const turnMs = 20;
 
@@ -109,7 +110,7 @@ export class AttemptContext implements TaskContext {
   }.bind(this) as TaskContext['track'];
 
   checkpoint = async (state: unknown, work?: TransactionWork): Promise<void> => {
-    const json = encodeCheckpoint(state);
+    const json = encodeJson(state, keptCheckpoint);
     await this.inTurn(async () => {
       const knownNo = this.checkpointNo;
       await this.fenced(
@@ -258,23 +259,4 @@ export class AttemptContext implements TaskContext {
 
 function runIn(tx: Transaction, text: string, values: unknown[]): Promise<AttemptRef[]> {
   return tx.$queryRawUnsafe<AttemptRef[]>(text, ...values);
-}
-
-const maxCheckpointBytes = 1024 * 1024;
-
-/** @throws {PermanentError} for a checkpoint that cannot be kept: every try would fail in the same way */
-function encodeCheckpoint(state: unknown): string {
-  const invalid = (reason: string) => new PermanentError(reason, { code: 'invalid_checkpoint' });
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(state);
-  } catch (error) {
-    throw invalid(
-      `A checkpoint cannot be expressed as JSON: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-  if (json === undefined) throw invalid('A checkpoint cannot be undefined');
-  if (Buffer.byteLength(json) > maxCheckpointBytes)
-    throw invalid(`A checkpoint is over ${maxCheckpointBytes} bytes`);
-  return JSON.stringify(cleanseJson(JSON.parse(json)));
 }

@@ -26,9 +26,9 @@ describe('a result', () => {
   });
 
   it.each([
-    ['undefined', undefined, /return null instead/],
-    ['a function', () => 1, /return null instead/],
-    ['a symbol', Symbol('x'), /return null instead/],
+    ['undefined', undefined, /is undefined/],
+    ['a function', () => 1, /is undefined/],
+    ['a symbol', Symbol('x'), /is undefined/],
     ['a BigInt', 10n, /BigInt/],
     ['a circular object', circular, /circular/],
     ['an object whose toJSON throws', { toJSON: throws }, /gotcha/],

@@ -8,6 +8,12 @@ import { createEffectTable, effectsOf } from '../support/service.ts';
 import { emptyReport, rowOf, runTask, useStore } from '../support/tasks.ts';
 
 const store = useStore();
+
+function throwRevoked(): never {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  throw proxy;
+}
 const alone: RunSql = async (text, values) => (await store.db.pool.query(text, values)).rows;
 
 describe('a checkpoint', () => {
@@ -138,6 +144,7 @@ describe('a job’s checkpoint', () => {
 
   it.each([
     ['a BigInt', 10n],
+    ['an object whose toJSON throws what cannot be read', { toJSON: throwRevoked }],
     ['undefined', undefined],
     ['too large', 'x'.repeat(1024 * 1024)],
   ])('that cannot be kept fails for good: %s', async (_name, state) => {
