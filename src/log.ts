@@ -19,7 +19,7 @@ function standardOutput(): DestinationStream {
   return output;
 }
 
-/** An error as it can be written, whatever it is: a job's may be frozen, run in a circle, be a book, or fight being read. */
+/** An error as it can be written, whatever it is: a job's may be frozen, circular, huge, or fight being read. */
 function readable(error: unknown): unknown {
   try {
     const told = pino.stdSerializers.err(error as Error);

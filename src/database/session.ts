@@ -9,7 +9,7 @@ const limits = '-c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000
  * Whatever server, database and role are set to: Prisma takes every time for UTC, the driver reads dates of ISO 8601
  * alone, and our statements look again at a row that they have waited for.
  */
-const ways = '-c timezone=UTC -c datestyle=ISO -c default_transaction_isolation=read\\ committed';
+const conventions = '-c timezone=UTC -c datestyle=ISO -c default_transaction_isolation=read\\ committed';
 
 /**
  * The URL with what every session is started with. Its own options are kept, as node-postgres would take either
@@ -21,7 +21,7 @@ export function sessionUrl(url: string, further = ''): string {
   if (!URL.canParse(url)) return url;
   const whole = new URL(url);
   const own = whole.searchParams.get('options') ?? '';
-  whole.searchParams.set('options', `${own} ${limits} ${ways} ${further}`.trim());
+  whole.searchParams.set('options', `${own} ${limits} ${conventions} ${further}`.trim());
   return whole.href;
 }
 

@@ -3,7 +3,7 @@ import type { Snapshot, Watcher } from './snapshots.ts';
 
 export interface Entry<Answer> {
   readonly id: string;
-  /** One entry's is the next after the other's. */
+  /** Counts entries as they are made: among many finished ones it says whose turn it is, see `Rotation`. */
   readonly number: number;
   /** Whether the newest version known is that of a finished task. */
   isFinished: boolean;

@@ -101,7 +101,8 @@ export class Snapshots<Answer> {
   }
 
   /**
-   * What memory knows of a task, no older than a tick and a read; undefined where it must be read.
+   * What memory knows of a task, no older than a tick and a read, or of a finished one among very many, than ten
+   * ticks; undefined where it must be read.
    * @param atLeast the newest version that the client has seen, from whichever process
    */
   current(id: string, atLeast = 0): Snapshot<Answer> | undefined {
