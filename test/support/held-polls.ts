@@ -1,0 +1,46 @@
+/** Polls that wait, and the connections that they wait on. */
+import { connect, type Socket } from 'node:net';
+import type { TestApi } from './api.ts';
+import { eventually } from './eventually.ts';
+
+export interface Held {
+  readonly response: Promise<Response>;
+  abort(): void;
+  /** Seconds that it took. */
+  seconds(): Promise<number>;
+}
+
+/** Polls a task, as a rule with `Prefer: wait=N`, and lets the answer take its time. */
+export function startPoll(api: TestApi, id: string, headers: Record<string, string>): Held {
+  const control = new AbortController();
+  const startedMs = performance.now();
+  let tookMs = 0;
+  const response = fetch(`${api.url}/tasks/${id}`, { headers, signal: control.signal }).finally(() => {
+    tookMs = performance.now() - startedMs;
+  });
+  response.catch(() => undefined);
+  return {
+    response,
+    abort: () => control.abort(),
+    seconds: async () => {
+      await response;
+      return tookMs / 1000;
+    },
+  };
+}
+
+export async function etagOf(api: TestApi, id: string): Promise<string> {
+  return (await fetch(`${api.url}/tasks/${id}`)).headers.get('etag') ?? '';
+}
+
+/** Resolves when so many clients are held. */
+export const areHeld = (api: TestApi, count: number) =>
+  eventually(() => api.reading.watchers.count === count);
+
+/** A connection to write requests to by hand. */
+export function connected({ port }: TestApi): Promise<Socket> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(socket));
+    socket.on('error', () => undefined);
+  });
+}
