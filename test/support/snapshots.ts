@@ -1,8 +1,11 @@
 /** Snapshots on a database without HTTP: what they answer is the task's view itself. */
+import { afterEach, beforeEach } from 'vitest';
 import { Snapshots } from '../../src/tasks/snapshots/snapshots.ts';
+import type { Store } from '../../src/tasks/store.ts';
 import { type TaskView, viewTask } from '../../src/tasks/view.ts';
 import { eventually } from './eventually.ts';
 import { GatedPool } from './gated-pool.ts';
+import { submit } from './service.ts';
 import type { TestStore } from './tasks.ts';
 
 export interface TestSnapshots extends AsyncDisposable {
@@ -52,6 +55,56 @@ export async function startSnapshots(
     },
   };
 }
+
+/** Snapshots that are new in each test. */
+export function useSnapshots(store: TestStore) {
+  let own: TestSnapshots;
+  beforeEach(async () => {
+    own = await startSnapshots(store);
+  });
+  afterEach(() => own[Symbol.asyncDispose]());
+  return {
+    get snapshots() {
+      return own.snapshots;
+    },
+    get gate() {
+      return own.gate;
+    },
+    get errors() {
+      return own.errors;
+    },
+    tick: () => own.tick(),
+    /** With other options than those of the other tests. */
+    async startAgain(options: TestSnapshotsOptions): Promise<void> {
+      await own[Symbol.asyncDispose]();
+      own = await startSnapshots(store, options);
+    },
+    /** Watches a task from now on. */
+    async follow(id: string): Promise<Told> {
+      const told = new Told();
+      const found = await own.snapshots.find(id);
+      if (!found) throw new Error('there is no such task');
+      own.snapshots.watch(found, told);
+      return told;
+    },
+  };
+}
+
+export const newTask = async (store: Store) => (await submit(store, 'noop', null)).id;
+export const newTasks = (store: Store, count: number) =>
+  Promise.all(Array.from({ length: count }, () => newTask(store)));
+
+/** As another process writes. */
+export async function bump(store: Store, id: string, by = 1): Promise<number> {
+  const { rows } = await store.db.pool.query<{ version: number }>(
+    `UPDATE task_state SET version = version + $2, message = 'v' || version + $2 WHERE id = $1 RETURNING version`,
+    [id, by],
+  );
+  return rows[0]?.version ?? 0;
+}
+
+export const remove = (store: Store, id: string) =>
+  store.db.pool.query('DELETE FROM task_state WHERE id = $1', [id]);
 
 /** What a watcher was told, in order: versions, or `gone`. */
 export class Told {

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { newId } from '../../../src/tasks/ids.ts';
+import { eventually } from '../../support/eventually.ts';
+import { addFinished } from '../../support/finished.ts';
+import { bump, newTask, newTasks, useSnapshots } from '../../support/snapshots.ts';
+import { useStore } from '../../support/tasks.ts';
+
+const store = useStore();
+const own = useSnapshots(store);
+
+describe('a first read', () => {
+  it('shares its statement with all that are asked for at the same time', async () => {
+    const ids = await newTasks(store, 20);
+
+    const found = await Promise.all([...ids, ...ids].map((id) => own.snapshots.find(id)));
+
+    expect(found.map((snapshot) => snapshot?.id)).toEqual([...ids, ...ids]);
+    expect(own.gate.count('snapshot-rows')).toBeLessThanOrEqual(2);
+  });
+
+  it('that is asked for while another is under way waits for the next, which begins later', async () => {
+    const [first = '', second = ''] = await newTasks(store, 2);
+    const release = own.gate.hold('snapshot-rows');
+    const reading = own.snapshots.read(first);
+    await eventually(() => own.gate.count('snapshot-rows') === 1);
+    await sleep(50);
+
+    const version = await bump(store, second);
+    const later = [own.snapshots.read(second), own.snapshots.read(second), own.snapshots.read(first)];
+    await sleep(50);
+    expect(own.gate.count('snapshot-rows')).toBe(1);
+    release();
+
+    expect((await reading)?.version).toBe(1);
+    expect((await Promise.all(later)).map((snapshot) => snapshot?.version)).toEqual([version, version, 1]);
+    expect(own.gate.count('snapshot-rows')).toBe(2);
+  });
+
+  it('knows nothing of an unknown id, nor does memory afterwards', async () => {
+    const id = newId();
+
+    expect(await own.snapshots.find(id)).toBeUndefined();
+
+    expect(own.snapshots.current(id)).toBeUndefined();
+    expect(own.snapshots.size).toBe(0);
+  });
+
+  it('of very many ids goes in several statements and finds all', async () => {
+    const ids = await addFinished(store.db.pool, { count: 2_500 });
+
+    const found = await Promise.all(ids.map((id) => own.snapshots.read(id)));
+
+    expect(found.map((snapshot) => snapshot?.id)).toEqual(ids);
+    expect(own.gate.count('snapshot-rows')).toBeLessThanOrEqual(4);
+  });
+
+  it('after the other costs at most a hundred statements a second', async () => {
+    const ids = await addFinished(store.db.pool, { count: 400 });
+    const startedMs = performance.now();
+
+    const reads: Promise<unknown>[] = [];
+    for (const id of ids) {
+      reads.push(own.snapshots.read(id));
+      await sleep(3);
+    }
+    await Promise.all(reads);
+
+    const seconds = (performance.now() - startedMs) / 1000;
+    expect(own.gate.count('snapshot-rows')).toBeLessThanOrEqual(seconds * 100 + 1);
+  });
+
+  it('that fails is told to those who asked, and the next is none the worse', async () => {
+    const id = await newTask(store);
+    await store.db.pool.query('ALTER TABLE task_state RENAME TO away');
+    const failed = own.snapshots.read(id);
+
+    await expect(failed).rejects.toThrow('task_state');
+    await store.db.pool.query('ALTER TABLE away RENAME TO task_state');
+
+    expect((await own.snapshots.read(id))?.id).toBe(id);
+  });
+});
