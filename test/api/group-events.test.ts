@@ -1,9 +1,10 @@
 /** GET /groups/:group/events */
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startApi, type TestApi } from '../support/api.ts';
 import { EventReader } from '../support/event-reader.ts';
 import { eventually } from '../support/eventually.ts';
-import { bump, insertTask, newTask, remove, succeed } from '../support/polls.ts';
+import { bump, insertTask, insertTasks, newTask, remove, succeed } from '../support/polls.ts';
 import { openRaw } from '../support/tasks.ts';
 
 let api: TestApi;
@@ -93,6 +94,28 @@ describe('the stream of a group', () => {
     await stream.until(({ events }) => events.length === 2);
 
     expect(stream.events[1]).toEqual({ event: 'gone', id: undefined, data: { id } });
+  });
+
+  test('tells of hundreds at once in a few pieces', async () => {
+    const group = newGroup();
+    await insertTasks(api.store, group, 500);
+    const socket = connect(api.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1');
+    });
+    const told = () => text.match(/^event: task$/gm)?.length ?? 0;
+
+    socket.write(`GET ${new URL(eventsOf(group)).pathname} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    await eventually(() => told() === 500);
+    await api.store.db.pool.query('UPDATE task_state SET version = version + 1 WHERE group_label = $1', [
+      group,
+    ]);
+    await eventually(() => told() === 1_000);
+
+    // Each piece begins with its length.
+    expect(text.match(/^[0-9a-f]+\r$/gm)?.length).toBeLessThan(50);
+    socket.destroy();
   });
 
   test('ends when the service stops', async () => {

@@ -22,6 +22,16 @@ export async function insertTask(
   return id;
 }
 
+/** So many tasks of a group, all of the same moment. */
+export async function insertTasks(store: Store, group: string, count: number): Promise<void> {
+  await store.db.pool.query(
+    `INSERT INTO task_state (id, type, group_label, title, input, input_digest, max_attempts, entry_id)
+     SELECT gen_random_uuid(), 'noop', $1, number::text, '{}', 'x', 1, gen_random_uuid()
+     FROM generate_series(1, $2::int) AS number`,
+    [group, count],
+  );
+}
+
 /** Writes as another process does; answers the new version. */
 export async function bump(store: Store, id: string, message = 'changed'): Promise<number> {
   const { rows } = await store.db.pool.query<{ version: number }>(
