@@ -6,6 +6,7 @@ import {
   bump,
   etagAt,
   insertTask,
+  insertTasks,
   newTask,
   otherEtag,
   remove,
@@ -204,6 +205,18 @@ describe('a group', () => {
 
     expect(await titles()).toEqual({ all, count: 1000, first: 'noop', last: '102' });
     expect((await get(group)).headers.get('etag')).not.toBe(etag);
+  });
+
+  test('of more than a thousand tasks of the same moment is the thousand that a list begins with', async () => {
+    const group = newGroup();
+    await insertTasks(api.store, group, 1_001);
+    await get(group);
+
+    await join(group);
+
+    const ids = (await bodyOf(group)).tasks.map(({ id }) => id);
+    const list = await fetch(`${api.url}/tasks?limit=100&group=${encodeURIComponent(group)}`);
+    expect(ids.slice(0, 100)).toEqual(((await list.json()) as GroupBody).tasks.map(({ id }) => id));
   });
 });
 

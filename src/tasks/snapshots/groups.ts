@@ -54,9 +54,7 @@ export class Group<Answer> implements Watcher<Answer> {
 
   /** Newest first. */
   get tasks(): Snapshot<Answer>[] {
-    return [...this.members.values()]
-      .sort((a, b) => b.createdMs - a.createdMs || (a.snapshot.id < b.snapshot.id ? 1 : -1))
-      .map((member) => member.snapshot);
+    return [...this.members.values()].sort(newestFirst).map((member) => member.snapshot);
   }
 
   has(id: string): boolean {
@@ -98,10 +96,10 @@ export class Group<Answer> implements Watcher<Answer> {
 
   /** Those who watch are not told: their list goes on below its end. */
   private dropOldest(): void {
-    const [first, ...others] = this.members;
+    const [first, ...others] = this.members.values();
     if (!first) return;
-    const older = (a: typeof first, b: typeof first) => (b[1].createdMs < a[1].createdMs ? b : a);
-    this.remove(others.reduce(older, first)[0]);
+    const oldest = others.reduce((a, b) => (newestFirst(a, b) < 0 ? b : a), first);
+    this.remove(oldest.snapshot.id);
   }
 
   private remove(id: string): boolean {
@@ -113,6 +111,11 @@ export class Group<Answer> implements Watcher<Answer> {
     this.generation += 1;
     return true;
   }
+}
+
+/** As the database orders them, those of the same moment too. */
+function newestFirst<Answer>(a: Member<Answer>, b: Member<Answer>): number {
+  return b.createdMs - a.createdMs || (a.snapshot.id < b.snapshot.id ? 1 : -1);
 }
 
 /** A snapshot for those who keep many: without what is large. */
