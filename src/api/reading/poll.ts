@@ -49,7 +49,7 @@ function sendAtOnce(
     reading.snapshots.keep(snapshot, 2000 * (headers.retryAfterSeconds ?? 0));
   }
   if (matchesEtag(request.headers['if-none-match'], answer.etag)) write(reply, 304, headers.notModified);
-  else write(reply, 200, headers.found, answer.text);
+  else write(reply, 200, headers.found, answer.body);
 }
 
 async function findAndSend(
@@ -82,7 +82,7 @@ function pollableTask({ config, reading }: ApiContext, found: TaskSnapshot): Pol
       const { answer } = latest;
       return {
         json: answer.json,
-        text: answer.text,
+        body: answer.body,
         etag: answer.etag,
         isFinished: answer.isFinished,
         get retryAfterSeconds() {

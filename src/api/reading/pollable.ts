@@ -10,8 +10,8 @@ import { foundHead, headOf } from './task-answer.ts';
 /** What is sent at one moment. What takes time to make may be a getter: not all of it is always asked for. */
 export interface State {
   readonly json: Buffer;
-  /** The same, where it is there already: it is sent faster. */
-  readonly text?: string;
+  /** The same, where there is a form that is sent faster. */
+  readonly body?: Buffer | string;
   readonly etag: string;
   /** Nothing more will happen by itself. */
   readonly isFinished: boolean;
@@ -107,8 +107,8 @@ function sendState(
     write(reply, 304, head);
     return;
   }
-  const { json, text = json } = state;
-  write(reply, 200, foundHead(json.length, head), text);
+  const { json, body = json } = state;
+  write(reply, 200, foundHead(json.length, head), body);
 }
 
 /**

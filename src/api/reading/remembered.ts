@@ -14,7 +14,7 @@ export function sendRemembered(
   reply: FastifyReply,
   { snapshot, ageSeconds }: Remembered<TaskAnswer>,
 ): undefined {
-  const { etag, text, json } = snapshot.answer;
+  const { etag, body, json } = snapshot.answer;
   snapshots.keep(snapshot, 2000 * retryAfterTroubleSeconds);
   const head = headOf(etag, retryAfterTroubleSeconds, [
     ...['age', String(ageSeconds)],
@@ -22,6 +22,6 @@ export function sendRemembered(
     ...['cache-control', 'no-store'],
   ]);
   if (matchesEtag(request.headers['if-none-match'], etag)) write(reply, 304, head);
-  else write(reply, 200, foundHead(json.length, head), text);
+  else write(reply, 200, foundHead(json.length, head), body);
   return undefined;
 }

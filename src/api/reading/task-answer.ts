@@ -10,8 +10,11 @@ import { type Prospect, retryAfterSeconds } from './retry-after.ts';
 /** Everything but the headers is a function of the row. */
 export interface TaskAnswer extends Prospect {
   readonly json: Buffer;
-  /** The same: Node sends a string in one piece with the headers, a buffer beside them, which takes a tenth longer. */
-  readonly text: string;
+  /**
+   * The same as it is sent. A short one is a string, which Node sends in one piece with the headers; a buffer takes
+   * a tenth longer, but of a long one clients that do not read keep no copies.
+   */
+  readonly body: Buffer | string;
   /** What stands for it among others: the same, but for a large result. */
   readonly brief: Buffer;
   readonly etag: string;
@@ -40,6 +43,7 @@ export type TaskSnapshots = Snapshots<TaskAnswer>;
 
 /** A result that takes more than this, as JSON, is left out where many tasks are told of. */
 const maxBriefResultLength = 16 * 1024;
+const maxStringBytes = 16 * 1024;
 const headersAgeMs = 1_000;
 /** What a snapshot takes beside its bytes, about. */
 const overheadBytes = 1_000;
@@ -53,7 +57,7 @@ export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
   const brief = briefView(view);
   return {
     json,
-    text,
+    body: json.length <= maxStringBytes ? text : json,
     brief: brief === view ? json : Buffer.from(JSON.stringify(brief)),
     etag: taskEtag(row.version, text),
     isFinished: isTerminal(row.status),
@@ -88,20 +92,18 @@ export function briefView(view: TaskView): TaskView {
 export function briefOf(snapshot: TaskSnapshot): TaskSnapshot {
   const { answer } = snapshot;
   if (answer.brief === answer.json) return snapshot;
-  return {
-    ...snapshot,
-    answer: { ...answer, json: answer.brief, text: answer.brief.toString(), poll: undefined },
-  };
+  return { ...snapshot, answer: { ...answer, json: answer.brief, body: answer.brief, poll: undefined } };
 }
 
-export function bytesOf({ json, text, brief }: TaskAnswer): number {
-  const own = brief === json ? 0 : brief.length;
-  return json.length + text.length + own + overheadBytes;
+export function bytesOf({ json, body, brief }: TaskAnswer): number {
+  const ownBody = body === json ? 0 : body.length;
+  const ownBrief = brief === json ? 0 : brief.length;
+  return json.length + ownBody + ownBrief + overheadBytes;
 }
 
 /** The view of which the answer was made. */
 export function viewOf(answer: TaskAnswer): TaskView {
-  return JSON.parse(answer.text) as TaskView;
+  return JSON.parse(answer.json.toString()) as TaskView;
 }
 
 /**
