@@ -2,9 +2,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { TaskStatus } from '../generated/prisma/enums.ts';
-import { listTasks, type TaskFilter } from '../tasks/list.ts';
+import { type ListedRow, listTasks, type TaskFilter } from '../tasks/list.ts';
 import { typePattern } from '../tasks/type.ts';
-import { viewTask } from '../tasks/view.ts';
+import { type ResultLink, type TaskView, viewTask } from '../tasks/view.ts';
 import type { Access } from './access.ts';
 import type { ApiContext } from './context.ts';
 import { Cursors } from './cursor.ts';
@@ -64,7 +64,7 @@ async function list(
   const representation = requireRepresentation(request.headers.accept);
 
   const page = await withinAnswerTime(listTasks(store, filter, limit, after));
-  const tasks = page.tasks.map((row) => briefView(viewTask(row, resultLink)));
+  const tasks = page.tasks.map((row) => listedView(row, resultLink));
   const next = page.next && listUrl(filter, limit, cursors.seal(page.next, filter));
   reply.header('vary', 'Accept');
   if (next !== undefined) reply.header('link', `<${next}>; rel="next"`);
@@ -76,6 +76,11 @@ async function list(
     .header('cache-control', 'private, no-cache')
     .type('application/json; charset=utf-8')
     .send(JSON.stringify({ tasks, links: { ...(next !== undefined && { next }) } }));
+}
+
+function listedView(row: ListedRow, resultLink: ResultLink): TaskView {
+  const view = viewTask(row, resultLink);
+  return row.hasLongResult ? { ...view, resultOmitted: true } : briefView(view);
 }
 
 /** An absolute path of ASCII characters only, whatever the group is called. */

@@ -1,6 +1,6 @@
 /** Lists of tasks, newest first, a page at a time: each page begins where the one before it ended. */
 import type pg from 'pg';
-import { type TaskRow, taskColumns } from './row.ts';
+import { columnsButResult, type TaskRow } from './row.ts';
 import type { TaskStatus } from './state-machine.ts';
 import type { Store } from './store.ts';
 
@@ -17,8 +17,14 @@ export interface ListPosition {
   readonly id: string;
 }
 
+/** A task as lists read it. */
+export interface ListedRow extends TaskRow {
+  /** A result that is too long for a list is null here. */
+  readonly hasLongResult: boolean;
+}
+
 export interface ListPage {
-  readonly tasks: TaskRow[];
+  readonly tasks: ListedRow[];
   /** What the next page comes after; undefined on the last one. */
   readonly next: ListPosition | undefined;
 }
@@ -35,7 +41,7 @@ export async function listTasks(
   after?: ListPosition,
 ): Promise<ListPage> {
   // One more than is shown tells whether there is a next page.
-  const { rows } = await store.db.pool.query<TaskRow>(listStatement(filter, limit + 1, after));
+  const { rows } = await store.db.pool.query<ListedRow>(listStatement(filter, limit + 1, after));
   const tasks = rows.slice(0, limit);
   const last = tasks.at(-1);
   return {
@@ -43,6 +49,13 @@ export async function listTasks(
     next: rows.length > limit && last ? { createdAt: last.createdAt, id: last.id } : undefined,
   };
 }
+
+/**
+ * Far above what any list tells, so that whoever reads the list decides. A hundred results of a megabyte would take
+ * a second to read, in which nobody else is answered. What is stored of a long one may be short, and the other way
+ * round at most six times as long.
+ */
+const isLong = `(pg_column_size(task.result) > 100000 OR octet_length(task.result::text) > 65536)`;
 
 const lowest = `'-infinity', '00000000-0000-0000-0000-000000000000'`;
 const highest = { createdAt: 'infinity', id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
@@ -52,11 +65,16 @@ function listStatement(filter: TaskFilter, limit: number, after?: ListPosition):
   const { name, where, values, orderBy } = shapeOf(filter);
   return {
     ...(name !== undefined && { name: `list-${name}` }),
-    text: `SELECT ${taskColumns}
-           FROM task_state AS task
-           WHERE ${where}
-           ORDER BY ${orderBy}
-           LIMIT $3`,
+    // Results are looked at when the page is known: before a sort, it would be those of all rows.
+    text: `SELECT ${columnsButResult}, coalesce(${isLong}, false) AS "hasLongResult",
+                  CASE WHEN ${isLong} THEN NULL ELSE task.result END AS "result"
+           FROM (
+             SELECT *
+             FROM task_state
+             WHERE ${where}
+             ORDER BY ${orderBy}
+             LIMIT $3) AS task
+           ORDER BY ${newestFirst}`,
     values: [createdAt, id, limit, ...values],
   };
 }

@@ -70,6 +70,13 @@ const columns: Readonly<Record<keyof TaskRow, string>> = {
 };
 
 /** The select list of a `TaskRow`, from the table (or alias) `task`. */
-export const taskColumns = Object.entries(columns)
-  .map(([field, column]) => `task.${column} AS "${field}"`)
-  .join(', ');
+export const taskColumns = selectList(Object.keys(columns) as (keyof TaskRow)[]);
+
+/** The same without the result. */
+export const columnsButResult = selectList(
+  (Object.keys(columns) as (keyof TaskRow)[]).filter((field) => field !== 'result'),
+);
+
+function selectList(fields: readonly (keyof TaskRow)[]): string {
+  return fields.map((field) => `task.${columns[field]} AS "${field}"`).join(', ');
+}

@@ -32,3 +32,13 @@ test('clients that ask for one and do not read keep no copies of it', async () =
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * large);
   for (const socket of sockets) socket.destroy();
 });
+
+test('a list leaves them out', async () => {
+  const id = await newTask(api);
+  await succeedWith(api.store, id, large);
+
+  const response = await fetch(`${api.url}/tasks?limit=1`);
+
+  const { tasks } = (await response.json()) as { tasks: unknown[] };
+  expect(tasks).toMatchObject([{ id, status: 'succeeded', result: null, resultOmitted: true }]);
+});

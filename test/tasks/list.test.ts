@@ -138,6 +138,30 @@ describe('a list', () => {
   });
 });
 
+describe('a result in a list', () => {
+  const store = useStore();
+
+  it.each([
+    ['there is none of', 'NULL::jsonb', null, false],
+    ['is null', `'null'::jsonb`, null, false],
+    ['is short', `'{"a": [1, "b"]}'::jsonb`, { a: [1, 'b'] }, false],
+    [
+      'is long',
+      `(SELECT to_jsonb(string_agg(md5(n::text), '')) FROM generate_series(1, 30000) AS n)`,
+      null,
+      true,
+    ],
+    ['is long, and short as it is stored', `to_jsonb(repeat('x', 1000000))`, null, true],
+  ])('that %s is as its row has it, or left there', async (_what, sql, result, hasLongResult) => {
+    const { id } = await submit(store, 'noop', null);
+    await store.db.pool.query(`UPDATE task_state SET result = ${sql} WHERE id = $1`, [id]);
+
+    const { tasks } = await listTasks(store, {}, 1);
+
+    expect(tasks).toMatchObject([{ id, result, hasLongResult }]);
+  });
+});
+
 describe('a page', () => {
   const limit = 10;
   let database: TestDatabase;
