@@ -2,6 +2,7 @@
  * Reads that memory cannot answer. They go at once, one statement in flight; ids that are asked for
  * meanwhile share the next one, which begins after they came: nobody gets an answer from before the question.
  */
+import { Slice } from '../../slice.ts';
 import type { TaskRow } from '../row.ts';
 import type { RowsRead } from './rows.ts';
 
@@ -10,6 +11,8 @@ export type ReadRows = (ids: readonly string[]) => Promise<RowsRead>;
 /** Statements begin at least so far apart, so that any number of unknown tasks costs at most 91 a second. */
 const spacingMs = 11;
 const batchSize = 1_000;
+/** Of a row with a large result the answer is made in milliseconds, and a statement may bring a hundred of them. */
+const sliceMs = 10;
 
 interface Waiting {
   readonly promise: Promise<TaskRow | undefined>;
@@ -65,7 +68,13 @@ export class FirstReads {
     this.lastStartMs = performance.now();
     try {
       const { rows, deferred } = await this.readRows([...batch.keys()]);
-      for (const row of rows) batch.get(row.id)?.resolve(row);
+      const slice = new Slice(sliceMs);
+      for (const row of rows) {
+        batch.get(row.id)?.resolve(row);
+        // Whoever asked makes an answer of it now.
+        await undefined;
+        if (slice.isOver) await slice.next();
+      }
       for (const id of deferred) this.defer(id, batch);
       // Those whose row came are settled already; the others are unknown.
       for (const waiting of batch.values()) waiting.resolve(undefined);

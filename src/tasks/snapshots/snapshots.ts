@@ -4,6 +4,7 @@
  */
 import type pg from 'pg';
 import { Counts } from '../../counts.ts';
+import { Slice } from '../../slice.ts';
 import type { TaskRow } from '../row.ts';
 import { isTerminal } from '../state-machine.ts';
 import { type Entry, newEntry } from './entry.ts';
@@ -54,6 +55,8 @@ const defaultTickMs = 200;
 const defaultMaxBytes = 64 * 1024 * 1024;
 /** A task that is polled stays in the set for at least this long. */
 const leastKeepMs = 5_000;
+/** What changes together is told together, unless making answers of it would keep others waiting for longer. */
+const sliceMs = 100;
 
 export class Snapshots<Answer> {
   /** Statements since the start: of the set, and of what is not in it. */
@@ -197,7 +200,10 @@ export class Snapshots<Answer> {
     }
     if (ids.length > 0) {
       this.reads.add('refresh');
-      for (const { id, row } of await readChanges(this.options.pool, ids, versions)) {
+      const changes = await readChanges(this.options.pool, ids, versions);
+      const slice = new Slice(sliceMs);
+      for (const { id, row } of changes) {
+        if (slice.isOver) await slice.next();
         try {
           if (row) this.acceptRefreshed(row);
           else this.dropGone(id);
