@@ -112,6 +112,21 @@ describe('when the service stops', () => {
   });
 });
 
+test('who has waited through a pause of the process is told of no trouble', async () => {
+  const id = await newTask(api, { group: 'paused' });
+  const urls = [`/tasks/${id}`, `/tasks?ids=${id}`, '/groups/paused'].map((path) => `${api.url}${path}`);
+  const known = await Promise.all(urls.map((url) => fetch(url)));
+  const etags = known.map(({ headers }) => headers.get('etag') ?? '');
+  const held = urls.map((url, index) =>
+    fetch(url, { headers: { prefer: 'wait=1', 'if-none-match': etags[index] ?? '' } }),
+  );
+  await areHeld(api, 3);
+
+  pauseThread(3_000);
+
+  expect((await Promise.all(held)).map(({ status }) => status)).toEqual([304, 304, 304]);
+});
+
 describe('while the database does not answer', () => {
   test('who waits is told at the end of the time, and served again afterwards', async () => {
     await using database = await slowApi();
@@ -134,6 +149,11 @@ describe('while the database does not answer', () => {
     expect((await waiting.response).status).toBe(200);
   });
 });
+
+/** As a stopped process or a frozen machine does, nothing goes on. */
+function pauseThread(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
 
 /** The API, whose reading goes through a proxy. */
 async function slowApi(): Promise<{ own: TestApi; proxy: FlakyProxy } & AsyncDisposable> {

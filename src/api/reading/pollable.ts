@@ -32,6 +32,10 @@ export interface Pollable {
   readonly cacheControl: string;
 }
 
+/** So often, and so far apart, it is looked whether memory is fresh again: in two seconds it is, or will not be. */
+const maxLooks = 8;
+const lookSeconds = 0.2;
+
 /**
  * Answers a poll of JSON: at once, or with `Prefer: wait=N` when its state differs from what the client
  * has (If-None-Match), or is final where the client has named nothing, or the time is up.
@@ -55,9 +59,14 @@ export async function answerPoll(
     return ifNoneMatch === undefined ? state.isFinished : !matchesEtag(ifNoneMatch, state.etag);
   };
   if (!hasNews() && seconds > 0) {
-    const end = await hold(reading.watchers, reply.raw, seconds, (onNews) =>
-      pollable.watch(onceATurn(() => hasNewsOrIsGone(hasNews) && onNews())),
-    );
+    const wait = (forSeconds: number) =>
+      hold(reading.watchers, reply.raw, forSeconds, (onNews) =>
+        pollable.watch(onceATurn(() => hasNewsOrIsGone(hasNews) && onNews())),
+      );
+    let end = await wait(seconds);
+    // After a pause of this process nothing is wrong but that its memory is old: a refresh is due now.
+    for (let looks = 0; end === 'time' && !pollable.isFresh && looks < maxLooks; looks += 1)
+      end = await wait(lookSeconds);
     if (end === 'left') {
       reply.hijack();
       return;
