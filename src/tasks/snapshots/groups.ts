@@ -17,6 +17,8 @@ const overlapSeconds = 10;
 /** And as far as they go, this often: a commit may wait longer than that, for a replica or for room on a disk. */
 const defaultLookAgainMs = 30_000;
 const everSeconds = 1e9;
+/** Polled groups of more tasks than that are let go before their time: about half a gigabyte. */
+const defaultMaxFollowed = 100_000;
 /** A group that is polled stays in memory at least this long. */
 const leastKeepMs = 5_000;
 
@@ -127,6 +129,8 @@ export interface GroupsOptions<Answer> {
   readonly brief: Brief<Answer>;
   /** After so long all members of a group are looked up again; default 30,000. */
   readonly lookAgainMs?: number;
+  /** How many tasks of polled groups are kept; default 100,000. */
+  readonly maxFollowed?: number;
   readonly onError: (error: unknown) => void;
 }
 
@@ -220,11 +224,7 @@ export class Groups<Answer> {
   }
 
   private async turn(startedMs: number): Promise<void> {
-    for (const group of this.groups.values()) {
-      if (group.watchers.size > 0 || group.keepUntilMs > startedMs) continue;
-      this.groups.delete(group.name);
-      group.release();
-    }
+    this.letGo(startedMs);
     const { pool, lookAgainMs = defaultLookAgainMs } = this.options;
     if (this.groups.size > 0) {
       const sinceSeconds = overlapSeconds + (startedMs - this.joinedUntilMs) / 1000;
@@ -238,6 +238,19 @@ export class Groups<Answer> {
     if (group && startedMs - group.lookedMs > lookAgainMs) {
       group.lookedMs = startedMs;
       await this.letJoin(await readMembers(pool, [group.name], everSeconds));
+    }
+  }
+
+  /** Of groups that nobody watches: whose time is over, and the oldest ones where there are too many tasks. */
+  private letGo(nowMs: number): void {
+    const { maxFollowed = defaultMaxFollowed } = this.options;
+    const polled = [...this.groups.values()].filter(({ watchers }) => watchers.size === 0);
+    let count = polled.reduce((sum, { size }) => sum + size, 0);
+    for (const group of polled.sort((a, b) => a.keepUntilMs - b.keepUntilMs)) {
+      if (group.keepUntilMs > nowMs && count <= maxFollowed) return;
+      count -= group.size;
+      this.groups.delete(group.name);
+      group.release();
     }
   }
 

@@ -1,0 +1,49 @@
+/** How many tasks of groups are kept in memory. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Groups } from '../../../src/tasks/snapshots/groups.ts';
+import type { TaskView } from '../../../src/tasks/view.ts';
+import { eventually } from '../../support/eventually.ts';
+import { insertTasks } from '../../support/polls.ts';
+import { startSnapshots, type TestSnapshots, Told } from '../../support/snapshots.ts';
+import { useStore } from '../../support/tasks.ts';
+
+const store = useStore();
+let own: TestSnapshots;
+let groups: Groups<TaskView>;
+beforeEach(async () => {
+  own = await startSnapshots(store);
+  groups = new Groups({
+    pool: own.gate.pool,
+    snapshots: own.snapshots,
+    brief: (snapshot) => snapshot,
+    maxFollowed: 10,
+    onError: (error) => own.errors.push(error),
+  });
+});
+afterEach(async () => {
+  await groups.stop();
+  await own[Symbol.asyncDispose]();
+});
+
+/** Of four tasks, to be kept for so many milliseconds. */
+async function polled(name: string, keepMs: number) {
+  await insertTasks(store, name, 4);
+  const group = await groups.find(name);
+  groups.keep(group, keepMs);
+  return group;
+}
+
+it('is limited: what was to be kept longest stays, and what is watched', async () => {
+  const watched = await polled('watched', 0);
+  groups.watch(watched, new Told());
+  const soon = await polled('soon', 50_000);
+  const later = await polled('later', 60_000);
+  const first = await polled('first', 40_000);
+
+  groups.start();
+  await eventually(() => first.size === 0);
+
+  expect([watched, soon, later].map(({ size }) => size)).toEqual([4, 4, 4]);
+  expect((await groups.find('first')).size).toBe(4);
+  expect(own.errors).toEqual([]);
+});
