@@ -105,9 +105,12 @@ export function describeTrouble(error: unknown): string {
 }
 
 const statementLimit = /query read timeout/i;
+/** The same code as of a statement over its time: somebody has called pg_cancel_backend. */
+const cancelledByHand = /canceling statement due to user request/i;
 
 /** Whether a statement or an idle transaction was given up for its length: in an outage that passes, else it is the job's. */
 export function isStatementLimit(error: unknown): boolean {
+  if (someCause(error, (_code, message) => cancelledByHand.test(message))) return false;
   return someCause(
     error,
     (code, message) => ['25P03', '25P04', '57014', 'P2028'].includes(code) || statementLimit.test(message),

@@ -9,6 +9,7 @@ import {
   isStatementLimit,
 } from '../../src/database/errors.ts';
 import { killServer, makeDataDir, startHere } from '../support/embedded.ts';
+import { eventually } from '../support/eventually.ts';
 import { startRefusingPostgres } from '../support/fake-postgres.ts';
 import { administer } from '../support/server.ts';
 
@@ -73,6 +74,33 @@ describe('what PostgreSQL refuses', () => {
       expect([isPassingError(error), isConnectionError(error)]).toEqual([true, false]);
       expect(describeTrouble(error)).toBe(told);
     }
+  });
+
+  it('a statement that somebody cancels: passes, and is no limit that it has met', async () => {
+    let told: unknown[] | undefined;
+    void refusals('SELECT pg_sleep(61)').then((errors) => {
+      told = errors;
+    });
+
+    const errors = await eventually(async () => {
+      await db.pool.query(
+        `SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+         WHERE query LIKE 'SELECT pg_sleep(61)%' AND state = 'active'`,
+      );
+      return told;
+    });
+
+    for (const error of errors)
+      expect([isPassingError(error), isConnectionError(error), isStatementLimit(error)]).toEqual([
+        true,
+        false,
+        false,
+      ]);
+  });
+
+  it('a statement over its time: is a limit that it has met', async () => {
+    for (const error of await refusals('SELECT pg_sleep(5)', '-c statement_timeout=50'))
+      expect(isStatementLimit(error)).toBe(true);
   });
 
   it.each([
