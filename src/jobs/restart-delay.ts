@@ -24,6 +24,17 @@ export class RestartDelay {
     return this.delayMs;
   }
 
+  /**
+   * It was no fault of its start after all.
+   * @param onOver called at once: the next may be started
+   */
+  forget(onOver: () => void): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.delayMs = 0;
+    onOver();
+  }
+
   get isOver(): boolean {
     return this.timer === undefined;
   }

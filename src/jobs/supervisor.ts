@@ -185,14 +185,15 @@ export class Supervisor {
     this.fillUp(new Set());
     const reason = this.isStopping ? 'handed_back' : child.isRetired ? 'stopped' : 'exited';
     const moved = await this.takeBack(child, reason, how);
+    // However soon it ended with its work: that is bounded by the tries of the tasks.
+    if (end === 'died' && moved > 0) this.restarts[child.kind].forget(() => this.fillUp(new Set()));
     const level = isWanted || exit.code === 0 ? 'info' : 'warn';
     log[level]({ worker: child.workerId, how, tasks: moved }, 'runner ended');
   }
 
-  /** One that was killed, or ended by its work, which the tasks pay for, says nothing of how the next will live. */
+  /** One that was killed says nothing of how the next will live. */
   private delayRestart(child: RunnerChild, { signal }: RunnerExit, how: string): void {
-    const isNoLoop = signal === 'SIGKILL' || (child.beat?.attempts.length ?? 0) > 0;
-    const livedMs = child.isReady ? (isNoLoop ? Number.POSITIVE_INFINITY : child.ageMs) : 0;
+    const livedMs = child.isReady ? (signal === 'SIGKILL' ? Number.POSITIVE_INFINITY : child.ageMs) : 0;
     const delayMs = this.restarts[child.kind].died(livedMs, () => this.fillUp(new Set()));
     if (delayMs < longestDelayMs) return;
     const details = { kind: child.kind, how, nextInSeconds: delayMs / 1000 };

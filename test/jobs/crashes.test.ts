@@ -143,6 +143,17 @@ describe('when a runner dies', () => {
     await service.waitFor(id, isFinished, 12_000);
   });
 
+  it('nor do tasks that end their runner as they begin hold up the others', async () => {
+    for (let tasks = 0; tasks < 6; tasks += 1) {
+      const { id } = await service.submit('kills', { how: 'exit' }, { maxAttempts: 1 });
+      await service.waitFor(id, isFinished);
+    }
+
+    const { id } = await service.submit('noop', null);
+
+    await service.waitFor(id, isFinished, 12_000);
+  });
+
   it('a queued task whose entry was taken by hand and never claimed is queued again', async () => {
     await service.stop();
     const { id } = await service.submit('noop', null);

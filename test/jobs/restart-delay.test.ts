@@ -30,6 +30,19 @@ describe('the place of a runner that died', () => {
     expect([delay.isOver, onOver.mock.calls.length]).toEqual([true, 1]);
   });
 
+  it('may be filled at once where that was not its fault', () => {
+    const delay = new RestartDelay();
+    delay.died(0, onOver);
+    delay.died(0, onOver);
+
+    delay.forget(onOver);
+
+    expect([delay.isOver, onOver.mock.calls.length]).toEqual([true, 1]);
+    vi.advanceTimersByTime(10_000);
+    expect(onOver).toHaveBeenCalledTimes(1);
+    expect(delay.died(0, onOver)).toBe(250);
+  });
+
   it('is filled at once after one that had lived for a while', () => {
     const delay = new RestartDelay();
     delay.died(0, onOver);
