@@ -18,11 +18,14 @@ interface Waiting {
   readonly promise: Promise<TaskRow | undefined>;
   readonly resolve: (row: TaskRow | undefined) => void;
   readonly reject: (error: unknown) => void;
+  readonly isOneOfMany: boolean;
 }
 
 export class FirstReads {
   private readonly readRows: ReadRows;
-  private next = new Map<string, Waiting>();
+  private readonly next = new Map<string, Waiting>();
+  /** Those that are asked for by the thousand have the room that the others leave. */
+  private readonly nextOfMany = new Map<string, Waiting>();
   /** What the statement in flight asks for. */
   private inFlight: ReadonlyMap<string, Waiting> | undefined;
   private lastStartMs = Number.NEGATIVE_INFINITY;
@@ -32,14 +35,14 @@ export class FirstReads {
     this.readRows = readRows;
   }
 
-  /** The row as it is after this call began; undefined for an unknown id. */
-  read(id: string): Promise<TaskRow | undefined> {
-    const known = this.next.get(id);
-    if (known) return known.promise;
-    const waiting: Waiting = Promise.withResolvers<TaskRow | undefined>();
-    // Whoever asked may have given up by the time of a failure.
-    waiting.promise.catch(() => undefined);
-    this.next.set(id, waiting);
+  /**
+   * The row as it is after this call began; undefined for an unknown id.
+   * @param isOneOfMany as of the members of a group: those that are asked for alone go first
+   */
+  read(id: string, isOneOfMany = false): Promise<TaskRow | undefined> {
+    const waiting = this.next.get(id) ?? this.nextOfMany.get(id) ?? newWaiting();
+    this.nextOfMany.delete(id);
+    this.add(id, { ...waiting, isOneOfMany: isOneOfMany && waiting.isOneOfMany });
     this.schedule();
     return waiting.promise;
   }
@@ -50,7 +53,7 @@ export class FirstReads {
   }
 
   private schedule(): void {
-    if (this.inFlight || this.timer || this.next.size === 0) return;
+    if (this.inFlight || this.timer || this.next.size + this.nextOfMany.size === 0) return;
     const waitMs = this.lastStartMs + spacingMs - performance.now();
     if (waitMs <= 0) {
       void this.readNext();
@@ -91,19 +94,31 @@ export class FirstReads {
     const waiting = batch.get(id);
     if (!waiting) return;
     batch.delete(id);
-    const later = this.next.get(id);
+    const later = this.next.get(id) ?? this.nextOfMany.get(id);
     if (later) later.promise.then(waiting.resolve, waiting.reject);
-    else this.next.set(id, waiting);
+    else this.add(id, waiting);
+  }
+
+  private add(id: string, waiting: Waiting): void {
+    (waiting.isOneOfMany ? this.nextOfMany : this.next).set(id, waiting);
   }
 
   private takeBatch(): Map<string, Waiting> {
-    if (this.next.size <= batchSize) {
-      const all = this.next;
-      this.next = new Map();
-      return all;
+    const batch = new Map<string, Waiting>();
+    for (const queue of [this.next, this.nextOfMany]) {
+      for (const [id, waiting] of queue) {
+        if (batch.size === batchSize) return batch;
+        batch.set(id, waiting);
+        queue.delete(id);
+      }
     }
-    const batch = new Map([...this.next].slice(0, batchSize));
-    for (const id of batch.keys()) this.next.delete(id);
     return batch;
   }
+}
+
+function newWaiting(): Waiting {
+  const waiting = Promise.withResolvers<TaskRow | undefined>();
+  // Whoever asked may have given up by the time of a failure.
+  waiting.promise.catch(() => undefined);
+  return { ...waiting, isOneOfMany: true };
 }

@@ -125,9 +125,12 @@ export class Snapshots<Answer> {
     return { snapshot, ageSeconds: this.freshness.ageSeconds };
   }
 
-  /** The task as it is now; undefined for an unknown id. Rejects when the database cannot be asked. */
-  async read(id: string): Promise<Snapshot<Answer> | undefined> {
-    const row = await this.firstReads.read(id);
+  /**
+   * The task as it is now; undefined for an unknown id. Rejects when the database cannot be asked.
+   * @param isOneOfMany as of the members of a group: those that are asked for alone go first
+   */
+  async read(id: string, isOneOfMany = false): Promise<Snapshot<Answer> | undefined> {
+    const row = await this.firstReads.read(id, isOneOfMany);
     if (!row) return undefined;
     const snapshot = this.accept(row);
     if (snapshot) return snapshot;

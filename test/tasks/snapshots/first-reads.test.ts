@@ -55,6 +55,23 @@ describe('a first read', () => {
     expect(own.gate.count('snapshot-rows')).toBeLessThanOrEqual(4);
   });
 
+  it('of one task goes before those of many', async () => {
+    const [alone = '', ...ids] = await addFinished(store.db.pool, { count: 3_501 });
+    const release = own.gate.hold('snapshot-rows');
+    const first = own.snapshots.read(ids[0] ?? '', true);
+    await eventually(() => own.gate.count('snapshot-rows') === 1);
+
+    const many = Promise.all(ids.slice(1).map((id) => own.snapshots.read(id, true)));
+    const reading = [alone, ids.at(-1) ?? ''].map((id) => own.snapshots.read(id));
+    release();
+
+    expect((await first)?.id).toBe(ids[0]);
+    expect((await Promise.all(reading)).map((snapshot) => snapshot?.id)).toEqual([alone, ids.at(-1)]);
+    expect(own.gate.count('snapshot-rows')).toBe(2);
+    expect((await many).map((snapshot) => snapshot?.id)).toEqual(ids.slice(1));
+    expect(own.gate.count('snapshot-rows')).toBe(5);
+  });
+
   it('after the other costs at most a hundred statements a second', async () => {
     const ids = await addFinished(store.db.pool, { count: 400 });
     const startedMs = performance.now();
