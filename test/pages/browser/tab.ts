@@ -14,7 +14,7 @@ export async function openTab(
   await server.start();
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   const complaints = complaintsOf(page);
   onTestFinished(async () => {
     await context.close();

@@ -54,7 +54,7 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     const { server, page, text, asksSince } = await arrange(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
-    await eventually(() => server.asked.some(({ status }) => status === 304), { timeoutMs: 15_000 });
+    await eventually(() => server.asked.some(({ status }) => status === 304));
     server.show(pageOf(succeeded()));
     await text('status').getByText('Finished').waitFor();
     await page.getByRole('heading', { name: 'Result' }).waitFor();
