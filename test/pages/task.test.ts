@@ -43,6 +43,17 @@ describe('the task page', () => {
     expect(renderTaskPage(pageOf(failed({ failures: 3, error })))).not.toContain('not help');
   });
 
+  test.each([
+    ['x'.repeat(1_000_000)],
+    [{ report: 'x'.repeat(1_000_000) }],
+    [{ lines: ['x'.repeat(1_000_000)] }],
+  ])('cuts what is long in a result: %#', (result) => {
+    const page = renderTaskPage(pageOf(succeeded({ result })));
+
+    expect(page.length).toBeLessThan(40_000);
+    expect(page).toContain('… cut here');
+  });
+
   test('has no null in a result', () => {
     const page = renderTaskPage(pageOf(succeeded({ result: { pages: 1e15, remark: null } })));
 

@@ -59,9 +59,13 @@ export function safeLink(address: string | undefined): string | undefined {
   return /^\/(?![/\\])|^https?:\/\//.test(address) ? address : undefined;
 }
 
-/** Readable for people; a long value is cut, as the JSON of the page's URL has it whole. */
+/** Readable for people. */
 export function json(value: unknown): string {
+  return html`<pre>${shortened(JSON.stringify(value, null, 2) ?? 'nothing')}</pre>`;
+}
+
+/** A long text is cut, as the JSON of the page's URL has it whole. */
+export function shortened(text: string): string {
   const longest = 20_000;
-  const text = JSON.stringify(value, null, 2) ?? 'nothing';
-  return html`<pre>${text.length > longest ? `${text.slice(0, longest)}\n… cut here` : text}</pre>`;
+  return text.length > longest ? `${text.slice(0, longest)}\n… cut here` : text;
 }

@@ -2,7 +2,7 @@
 import { html } from 'ghtml';
 import { formatCount, formatNumber } from '../../../public/format.js';
 import type { TaskView } from '../../tasks/view.ts';
-import { json, safeLink } from './elements.ts';
+import { json, safeLink, shortened } from './elements.ts';
 
 export function renderOutcome(task: TaskView, resultLink: string | undefined): string {
   if (task.status === 'succeeded') return result(task.result, safeLink(resultLink));
@@ -55,7 +55,7 @@ function definitions(value: Record<string, unknown>): string {
 
 function plainValue(value: unknown): string {
   if (typeof value === 'number') return html`${formatNumber(value)}`;
-  if (typeof value === 'string') return html`${value}`;
+  if (typeof value === 'string') return html`${shortened(value)}`;
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (value === null) return 'none';
   return json(value);
