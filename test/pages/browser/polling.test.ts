@@ -83,7 +83,7 @@ describe.skipIf(!hasBrowser).concurrent("a task's page that is open", { timeout:
 
     await page.waitForTimeout(5000);
     server.show(pageOf(running({ percentDone: 70 })));
-    await text('percent').getByText('70 %').waitFor({ timeout: 3000 });
+    await text('percent').getByText('70 %').waitFor({ timeout: 8000 });
 
     const asks = polls(since).map(({ at }) => at);
     const gaps = asks.slice(1).map((at, index) => at - (asks[index] ?? at));
@@ -122,7 +122,7 @@ describe.skipIf(!hasBrowser).concurrent("a task's page that is open", { timeout:
     const since = performance.now();
 
     await page.evaluate(happens);
-    await text('percent').getByText('70 %').waitFor({ timeout: 4000 });
+    await text('percent').getByText('70 %').waitFor({ timeout: 8000 });
 
     expect(asksSince(since)).toBeLessThanOrEqual(3);
   });
@@ -147,12 +147,12 @@ describe.skipIf(!hasBrowser).concurrent("a task's page that is open", { timeout:
     await browserContext.setOffline(true);
     await page
       .getByText('Connection lost, trying again… This is how it stood at ')
-      .waitFor({ timeout: 4000 });
+      .waitFor({ timeout: 8000 });
     server.show(pageOf(running({ percentDone: 70 })));
     await browserContext.setOffline(false);
 
-    await page.getByText('Connected again.').waitFor({ timeout: 3000 });
-    await text('percent').getByText('70 %').waitFor({ timeout: 3000 });
+    await page.getByText('Connected again.').waitFor({ timeout: 8000 });
+    await text('percent').getByText('70 %').waitFor({ timeout: 8000 });
   });
 
   test('holds nothing while it is hidden, and is up to date within a second of being seen', async (context) => {
