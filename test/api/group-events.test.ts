@@ -125,7 +125,7 @@ describe('the stream of a group', () => {
 
     stopping.reading.release();
 
-    await stream.until(({ isClosed }) => isClosed, 2_000);
+    await stream.until(({ isClosed }) => isClosed);
   });
 
   test('has a head', async () => {

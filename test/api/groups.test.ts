@@ -264,7 +264,7 @@ test('a group that nobody has followed for a while is read anew', async () => {
   await newTask(own, { group: 'g' });
   await look();
   // With the last of its members it is forgotten itself.
-  await eventually(() => own.reading.snapshots.size === 0, { timeoutMs: 20_000 });
+  await eventually(() => own.reading.snapshots.size === 0);
 
   const late = await insertTask(own.store.db.pool, 'g');
   await own.store.db.pool.query(

@@ -17,13 +17,10 @@ export interface Stage {
 
 /** A runner with a running attempt. */
 export function busyWorker({ world, random }: Stage): Promise<Worker> {
-  return eventually(
-    async () => {
-      const busy = (await world.workers()).filter(({ running }) => running > 0);
-      return busy.length > 0 ? random.pick(busy) : undefined;
-    },
-    { timeoutMs: 30_000 },
-  );
+  return eventually(async () => {
+    const busy = (await world.workers()).filter(({ running }) => running > 0);
+    return busy.length > 0 ? random.pick(busy) : undefined;
+  });
 }
 
 export const besides = {

@@ -72,9 +72,7 @@ export class World implements AsyncDisposable {
 
   /** One statement, again and again while the database is away. */
   query<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
-    return eventually(async () => (await this.db.pool.query(text, values)).rows as Row[], {
-      timeoutMs: 60_000,
-    });
+    return eventually(async () => (await this.db.pool.query(text, values)).rows as Row[]);
   }
 
   /** Runners that are presumed alive, those with the most running attempts first. */

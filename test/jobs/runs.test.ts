@@ -139,7 +139,7 @@ describe('a job’s run', () => {
     await service.waitFor(long[0]?.id ?? '', (task) => task.status === 'running');
 
     const short = await service.submit('noop', null);
-    await service.waitFor(short.id, isFinished, 1_500);
+    await service.waitFor(short.id, isFinished);
 
     // Of each runner: where the machine stands still for a moment, a spare takes what waits.
     const running = await store.db.prisma.taskState.groupBy({

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 type Motion = ReturnType<typeof import('../../public/motion.js').createMotion>;
 
+let modules = 0;
+
 beforeEach(() => {
   vi.useFakeTimers();
   vi.stubGlobal('requestAnimationFrame', (step: (atMs: number) => void) =>
@@ -10,7 +12,6 @@ beforeEach(() => {
   vi.stubGlobal('cancelAnimationFrame', clearTimeout);
   vi.stubGlobal('document', { hidden: false, addEventListener() {} });
   stubStillness(false);
-  vi.resetModules();
 });
 
 afterEach(() => {
@@ -24,7 +25,10 @@ function stubStillness(matches: boolean) {
 }
 
 async function start(percent: number) {
-  const { createMotion } = await import('../../public/motion.js');
+  // Read anew, as the module asks once whether motion is wanted.
+  modules += 1;
+  const url = `../../public/motion.js?${modules}`;
+  const { createMotion } = (await import(url)) as typeof import('../../public/motion.js');
   const shown: number[] = [];
   const motion = createMotion(({ percent }) => shown.push(percent), { stepPercent: 0.05 });
   motion.jump({ percent, done: null });

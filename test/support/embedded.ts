@@ -1,5 +1,5 @@
 /** Data folders, processes and signals for the tests of the embedded PostgreSQL. */
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import pg from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
 import { clusterProcesses, readPidFile } from '../../src/database/embedded/processes.ts';
 import { eventually } from './eventually.ts';
+import { launch } from './launch.ts';
 
 export const isRoot = process.getuid?.() === 0;
 export const isLinux = process.platform === 'linux';
@@ -88,7 +89,7 @@ export function spawnElsewhere(
 ): ChildProcess {
   const { native, ...spawnOptions } = options;
   const args = native === undefined ? [script, dataDir] : [script, dataDir, native];
-  return spawn(process.execPath, args, { cwd: '/', ...spawnOptions, stdio: ['pipe', 'pipe', 'inherit'] });
+  return launch(process.execPath, args, { cwd: '/', ...spawnOptions, stdio: ['pipe', 'pipe', 'inherit'] });
 }
 
 /** The server's process. */

@@ -38,8 +38,8 @@ export class EventReader implements AsyncDisposable {
     return this.events.filter(({ event }) => event === name);
   }
 
-  async until(condition: (reader: this) => boolean, timeoutMs = 30_000): Promise<void> {
-    await eventually(() => condition(this), { timeoutMs }).catch(() => {
+  async until(condition: (reader: this) => boolean): Promise<void> {
+    await eventually(() => condition(this)).catch(() => {
       throw new Error(`it was sent ${JSON.stringify(this.events)}${this.isClosed ? ' and closed' : ''}`);
     });
   }

@@ -3,13 +3,13 @@
  * It is the embedded one, or the server at TEST_DATABASE_URL.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { PgBoss } from 'pg-boss';
 import type { TestProject } from 'vitest/node';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
 import { migrate } from '../../src/database/migrate.ts';
+import { Run } from './run/run.ts';
 import { createDatabase, dropDatabases, withName } from './server.ts';
 
 declare module 'vitest' {
@@ -22,7 +22,8 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const server = await startServer();
+  const run = new Run();
+  const server = await startServer(run.folder);
   const prefix = `headway_test_${randomBytes(4).toString('hex')}`;
   await createTemplate(server.url, `${prefix}_template`);
   project.provide('serverUrl', server.url);
@@ -30,6 +31,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     await dropDatabases(server.url, prefix);
     await server.stop();
+    const left = await run.end();
+    if (left.length > 0) throw new Error(`The tests left processes behind:\n${left.join('\n')}`);
   };
 }
 
@@ -44,24 +47,17 @@ async function createTemplate(serverUrl: string, name: string): Promise<void> {
   await boss.stop({ graceful: false });
 }
 
-async function startServer(): Promise<{ url: string; stop(): Promise<void> }> {
+async function startServer(runFolder: string): Promise<{ url: string; stop(): Promise<void> }> {
   const given = process.env.TEST_DATABASE_URL;
   if (given !== undefined) return { url: given, stop: () => Promise.resolve() };
 
-  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'headway-test-'));
-  // Where the tests run as root, the server runs as a user who must be able to enter.
-  await chmod(dataDir, 0o755);
+  const dataDir = path.join(runFolder, 'server');
+  await mkdir(dataDir, { mode: 0o755 });
   const server: EmbeddedPostgres = await startEmbeddedPostgres({
     dataDir,
     log: () => undefined,
     // The data is thrown away: nothing needs to reach a disk.
-    settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' },
+    settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' },
   });
-  return {
-    url: server.url,
-    async stop() {
-      await server.stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
+  return { url: server.url, stop: () => server.stop() };
 }

@@ -2,13 +2,14 @@
  * A real nginx with the configuration that the README recommends, word for word but for ports and folders.
  * Where none is installed, the tests that need one are skipped and say so.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { eventually } from './eventually.ts';
+import { launch } from './launch.ts';
 
 const candidates = ['/usr/sbin', '/usr/local/sbin', ...(process.env.PATH ?? '').split(path.delimiter)];
 const nginxPath = candidates.map((folder) => path.join(folder, 'nginx')).find(isExecutable);
@@ -53,9 +54,9 @@ export class Nginx implements AsyncDisposable {
        events { worker_connections 1024; }
        http { access_log off; ${temporary}\n${recommended} }`,
     );
-    const child = spawn(nginxPath, ['-p', folder, '-e', 'stderr', '-c', path.join(folder, 'nginx.conf')]);
+    const child = launch(nginxPath, ['-p', folder, '-e', 'stderr', '-c', path.join(folder, 'nginx.conf')]);
     let complaints = '';
-    child.stderr.on('data', (chunk) => {
+    child.stderr?.on('data', (chunk) => {
       complaints += chunk;
     });
     const url = `http://127.0.0.1:${listenPort}`;

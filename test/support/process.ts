@@ -1,9 +1,10 @@
 /** Headway as its users start it: a process of its own, on a data folder of its own. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { projectDir } from '../../src/config.ts';
 import { eventually } from './eventually.ts';
+import { launch } from './launch.ts';
 import { testJobsFolder } from './service.ts';
 
 export interface Exit {
@@ -39,13 +40,13 @@ export class HeadwayProcess {
   constructor(args: string[], env: Record<string, string>, command?: { line: string; cwd: string }) {
     const options = { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] as const };
     this.child = command
-      ? spawn('sh', ['-c', command.line], {
+      ? launch('sh', ['-c', command.line], {
           ...options,
           cwd: command.cwd,
           detached: true,
           stdio: ['ignore', 'pipe', 'pipe'],
         })
-      : spawn(process.execPath, [path.join(projectDir, 'src/main.ts'), ...args], {
+      : launch(process.execPath, [path.join(projectDir, 'src/main.ts'), ...args], {
           ...options,
           stdio: ['ignore', 'pipe', 'pipe'],
         });
@@ -73,16 +74,14 @@ export class HeadwayProcess {
     );
   }
 
-  ready(timeoutMs = 60_000): Promise<string> {
-    return eventually(
-      () => {
-        const url = /^Headway is ready: (\S+)$/m.exec(this.stdout)?.[1];
-        if (url === undefined && this.child.exitCode !== null)
-          throw new Error(`it ended: ${this.stdout}${this.stderr}`);
-        return url;
-      },
-      { timeoutMs },
+  /** Where it listens; throws at once when it has ended instead. */
+  async ready(): Promise<string> {
+    const hasEnded = () => this.child.exitCode !== null || this.child.signalCode !== null;
+    const url = await eventually(
+      () => /^Headway is ready: (\S+)$/m.exec(this.stdout)?.[1] ?? (hasEnded() ? 'ended' : undefined),
     );
+    if (url === 'ended') throw new Error(`it ended: ${this.stdout}${this.stderr}`);
+    return url;
   }
 
   /** Sends a signal to the process alone. */
@@ -139,14 +138,13 @@ export function pollUntil(
   url: string,
   id: string,
   condition: (task: TaskBody) => boolean,
-  timeoutMs = 30_000,
 ): Promise<TaskBody> {
   return eventually(
     async () => {
       const task = await getTask(url, id);
       return condition(task) ? task : undefined;
     },
-    { timeoutMs, intervalMs: 50 },
+    { intervalMs: 50 },
   );
 }
 

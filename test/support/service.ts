@@ -75,8 +75,8 @@ export class TestService {
     return submit(this.store, type, input, options);
   }
 
-  waitFor(id: string, condition: (task: Task) => boolean, timeoutMs = 30_000): Promise<Task> {
-    return waitFor(this.store, id, condition, timeoutMs);
+  waitFor(id: string, condition: (task: Task) => boolean): Promise<Task> {
+    return waitFor(this.store, id, condition);
   }
 
   history(id: string): Promise<HistoryEntry[]> {
@@ -103,14 +103,11 @@ export async function submit(
   return (await submitTask(store, request)).task;
 }
 
-export function waitFor(store: Store, id: string, condition: (task: Task) => boolean, timeoutMs = 30_000) {
-  return eventually(
-    async () => {
-      const task = await readTask(store, id);
-      return task && condition(task) ? task : undefined;
-    },
-    { timeoutMs },
-  );
+export function waitFor(store: Store, id: string, condition: (task: Task) => boolean) {
+  return eventually(async () => {
+    const task = await readTask(store, id);
+    return task && condition(task) ? task : undefined;
+  });
 }
 
 /** The table that the job `steps` appends to. */

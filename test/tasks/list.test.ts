@@ -107,7 +107,7 @@ describe('a list', () => {
       ),
       { numRuns: 60 },
     );
-  }, 120_000);
+  });
 
   it('goes on from where it was when the last task of the page is deleted', async () => {
     const ids = [];

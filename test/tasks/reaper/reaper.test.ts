@@ -67,7 +67,7 @@ describe('the reaper', () => {
 
     reaper.start();
 
-    await eventually(async () => (await kindsOf(store, task.id)).includes('requeued'), { timeoutMs: 15_000 });
+    await eventually(async () => (await kindsOf(store, task.id)).includes('requeued'));
   });
 
   it('makes a queue again that was deleted, also where nothing waits in it', async () => {

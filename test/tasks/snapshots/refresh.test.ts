@@ -54,7 +54,7 @@ describe('the refresh', () => {
     const told = await own.follow(id);
 
     const version = await bump(store, id);
-    await eventually(() => told.news.length > 0, { timeoutMs: 2_000 });
+    await eventually(() => told.news.length > 0);
 
     expect(told.news).toEqual([version]);
     expect(own.snapshots.current(id)?.answer.message).toBe(`v${version}`);

@@ -47,7 +47,7 @@ describe('blame', () => {
     process.kill(await service.runnerPid(), 'SIGKILL');
 
     for (const { id } of tasks) {
-      const task = await service.waitFor(id, isFinished, 30_000);
+      const task = await service.waitFor(id, isFinished);
       expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0, losses: 0 });
       expect(await stepsOf(id)).toEqual(stepsUpTo(20));
     }
@@ -66,7 +66,7 @@ describe('blame', () => {
       for (const { id } of neighbours) await service.waitFor(id, isRunning);
       const killer = await service.submit('kills', { how }, { maxAttempts: 2 });
 
-      const failed = await service.waitFor(killer.id, isFinished, 60_000);
+      const failed = await service.waitFor(killer.id, isFinished);
 
       expect(failed).toMatchObject({
         status: 'failed',
@@ -74,7 +74,7 @@ describe('blame', () => {
         error: { code: 'worker_lost', message: expect.stringContaining(words) },
       });
       for (const { id } of neighbours) {
-        const task = await service.waitFor(id, isFinished, 60_000);
+        const task = await service.waitFor(id, isFinished);
         expect(task).toMatchObject({ status: 'succeeded', failures: 0 });
         expect(task.attempt).toBeLessThanOrEqual(3);
         expect(await stepsOf(id)).toEqual(stepsUpTo(60));

@@ -71,7 +71,7 @@ describe('stopping and starting again', () => {
     await first.exited;
     const second = await startHeadway(env);
 
-    await pollUntil(second.url, id, (task) => task.attempt === 2, 8_000);
+    await pollUntil(second.url, id, (task) => task.attempt === 2);
     const task = await pollUntil(second.url, id, isFinished);
     expect(task).toMatchObject({ status: 'succeeded', attempt: 2 });
     second.signal('SIGINT');
@@ -95,7 +95,7 @@ describe('stopping and starting again', () => {
 
   it('Ctrl-C during the start leaves nothing running', async () => {
     const starting = new HeadwayProcess([], { ...env, PORT: '0' });
-    await eventually(() => starting.stdout.includes('runs in'), { timeoutMs: 20_000 });
+    await eventually(() => starting.stdout.includes('runs in'));
 
     starting.signal('SIGINT');
     const code = await starting.exited;
@@ -128,6 +128,6 @@ describe('stopping and starting again', () => {
 
     first.signal('SIGKILL');
 
-    await eventually(() => !isAlive(runnerPid), { timeoutMs: 3_000 });
+    await eventually(() => !isAlive(runnerPid));
   });
 });

@@ -9,7 +9,7 @@ import { startHeadway } from '../../support/process.ts';
 const words =
   /^The service cannot look further right now, trying again… This is how it stood at \d\d:\d\d:\d\d\.$/;
 
-describe.skipIf(!hasBrowser)('pages that stay open', { timeout: 90_000 }, () => {
+describe.skipIf(!hasBrowser)('pages that stay open', () => {
   let browser: Browser;
 
   beforeAll(async () => {

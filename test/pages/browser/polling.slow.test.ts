@@ -8,7 +8,7 @@ import type { PageServer } from './page-server.ts';
 import { openTab, setHidden } from './tab.ts';
 
 // The tests mostly wait, so they do it together.
-describe.skipIf(!hasBrowser).concurrent("a task's page that is open", { timeout: 120_000 }, () => {
+describe.skipIf(!hasBrowser).concurrent("a task's page that is open", () => {
   let browser: Browser;
 
   beforeAll(async () => {
@@ -176,9 +176,7 @@ describe.skipIf(!hasBrowser).concurrent("a task's page that is open", { timeout:
 
     server.show(pageOf(succeeded()));
 
-    await eventually(async () => (await page.title()) === 'Finished · Import people.csv', {
-      timeoutMs: 20_000,
-    });
+    await eventually(async () => (await page.title()) === 'Finished · Import people.csv');
   });
 
   test('looks again at a finished task when it is seen again: somebody may have retried it', async (context) => {

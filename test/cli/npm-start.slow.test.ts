@@ -32,7 +32,7 @@ describe('npm start', () => {
   };
   const readTasks = () =>
     administer(database.url, (client) => client.query('SELECT status, failures FROM task_state'));
-  const hasEnded = () => eventually(() => !isAlive(pid), { timeoutMs: 1_000 });
+  const hasEnded = () => eventually(() => !isAlive(pid));
 
   it('passes SIGTERM on, and ends with Headway', async () => {
     npm.signal('SIGTERM');

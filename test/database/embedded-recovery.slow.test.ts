@@ -177,7 +177,7 @@ test('a process killed at any moment of its first start leaves nothing that stop
 });
 
 // Side by side, as they wait for many seconds.
-describe.concurrent('a server that hangs', { timeout: 120_000 }, () => {
+describe.concurrent('a server that hangs', () => {
   test('is named when it does not answer', async () => {
     await using dir = await makeDataDir();
     const first = await startElsewhere(dir.path);

@@ -6,7 +6,7 @@ import { complaintsOf, csvFile, hasBrowser, launchBrowser } from '../../support/
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
 
-describe.skipIf(!hasBrowser)('the real pages', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBrowser)('the real pages', () => {
   let database: TestDatabase;
   let headway: HeadwayProcess & { url: string };
   let browser: Browser;

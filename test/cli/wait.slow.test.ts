@@ -30,7 +30,7 @@ describe('a start without its database', () => {
     proxy[fail]();
     const process = new HeadwayProcess([], { PORT: '0', DATABASE_URL: proxy.url });
     headway = process;
-    await eventually(() => waiting.test(process.stdout), { timeoutMs: 15_000 });
+    await eventually(() => waiting.test(process.stdout));
 
     proxy.up();
 

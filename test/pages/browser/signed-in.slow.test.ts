@@ -7,7 +7,7 @@ import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
 
 const key = 'a-key-of-some-length';
 
-describe.skipIf(!hasBrowser)('a service with API keys', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBrowser)('a service with API keys', () => {
   let database: TestDatabase;
   let headway: HeadwayProcess & { url: string };
   let browser: Browser;

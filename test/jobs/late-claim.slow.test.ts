@@ -45,7 +45,7 @@ it('a task that was claimed long after its runner had given the claim up is hand
   await waitFor(store, id, (task) => task.status === 'running');
   proxy.unstall();
 
-  const task = await waitFor(store, id, isFinished, 20_000);
+  const task = await waitFor(store, id, isFinished);
   expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0 });
   const told = (await service.history(id)).filter(({ kind }) => kind === 'log').map(({ detail }) => detail);
   expect(told).toEqual([{ text: expect.stringContaining('without hearing of it') }]);

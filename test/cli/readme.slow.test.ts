@@ -7,9 +7,7 @@ import { HeadwayProcess, pollUntil, type TaskBody } from '../support/process.ts'
 
 const left = new Set(['node_modules', '.headway', '.git', 'coverage']);
 
-it('the first command of the README, in a fresh copy whose path contains a space, imports a file', {
-  timeout: 240_000,
-}, async () => {
+it('the first command of the README, in a fresh copy whose path contains a space, imports a file', async () => {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'headway readme '));
   await cp(projectDir, folder, {
     recursive: true,
@@ -20,7 +18,7 @@ it('the first command of the README, in a fresh copy whose path contains a space
   const rows = Array.from({ length: 3_000 }, (_, i) => `${i},"Name, the ${i}."`);
 
   const headway = new HeadwayProcess([], { PORT: '0', HEADWAY_DATA_DIR: '.headway' }, { line, cwd: folder });
-  const url = await headway.ready(200_000);
+  const url = await headway.ready();
   const response = await fetch(`${url}/tasks/csv-import?dataset=names`, {
     method: 'POST',
     headers: { 'content-type': 'text/csv' },

@@ -10,7 +10,7 @@ const rows = 200_000;
 const goesOn = 'it goes on from where it was saved';
 const connectionLost = /^Connection lost, trying again… This is how it stood at \d\d:\d\d:\d\d\.$/;
 
-describe.skipIf(!hasBrowser)("a task's page that stays open", { timeout: 90_000 }, () => {
+describe.skipIf(!hasBrowser)("a task's page that stays open", () => {
   let browser: Browser;
 
   beforeAll(async () => {
@@ -42,7 +42,7 @@ describe.skipIf(!hasBrowser)("a task's page that stays open", { timeout: 90_000 
     await page.goto(headway.url);
     await page.getByLabel('CSV file', { exact: true }).setInputFiles(csvFile(rows));
     await page.getByRole('button', { name: 'Import', exact: true }).click();
-    await eventually(() => watch.percentages.some((percent) => percent >= 20), { timeoutMs: 30_000 });
+    await eventually(() => watch.percentages.some((percent) => percent >= 20));
     const startAgain = () => start(new URL(headway.url).port);
     return { dataDir, headway, startAgain, page, complaints, watch };
   }

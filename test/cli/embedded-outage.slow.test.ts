@@ -62,10 +62,10 @@ describe('an embedded PostgreSQL that ends', () => {
       const pid = await serverPid(dataDir.path);
 
       await end();
-      await eventually(async () => (await serverPid(dataDir.path)) !== pid, { timeoutMs: 5_000 });
+      await eventually(async () => (await serverPid(dataDir.path)) !== pid);
 
       expect(await secondsToReady(headway.url)).toBeLessThan(5);
-      const task = await pollUntil(headway.url, id, isFinished, 60_000);
+      const task = await pollUntil(headway.url, id, isFinished);
       expect(task).toMatchObject({
         status: 'succeeded',
         attempt: 1,
@@ -82,7 +82,7 @@ describe('an embedded PostgreSQL that ends', () => {
 
     for (let end = 1; end <= 3; end += 1) {
       process.kill(await serverPid(dataDir.path), 'SIGKILL');
-      await eventually(() => starts() === end, { timeoutMs: 5_000 });
+      await eventually(() => starts() === end);
       for (const { url } of headways) expect(await secondsToReady(url)).toBeLessThan(5);
     }
 

@@ -12,7 +12,7 @@ const fileOf = (content: string, name = 'people.csv') => ({
 });
 const tooLarge = csvFile(50_000);
 
-describe.skipIf(!hasBrowser)('a file that is not as it should be', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
   let database: TestDatabase;
   let headway: HeadwayProcess & { url: string };
   let browser: Browser;

@@ -8,7 +8,7 @@ import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
 
 const taskUrl = /\/tasks\/[\w-]+$/;
 
-describe.skipIf(!hasBrowser)('an import in a browser', { timeout: 90_000 }, () => {
+describe.skipIf(!hasBrowser)('an import in a browser', () => {
   let database: TestDatabase;
   let headway: HeadwayProcess & { url: string };
   let browser: Browser;

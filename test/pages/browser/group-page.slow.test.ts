@@ -8,7 +8,7 @@ import { query } from '../../support/embedded.ts';
 import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
 import { openStore, submit } from '../../support/service.ts';
 
-describe.skipIf(!hasBrowser)("a group's page", { timeout: 120_000 }, () => {
+describe.skipIf(!hasBrowser)("a group's page", () => {
   let database: TestDatabase;
   let headway: HeadwayProcess & { url: string };
   let browser: Browser;

@@ -1,0 +1,139 @@
+/**
+ * A process of its own that outlives the test run by moments and takes everything with it that the run has
+ * started: services, runners, PostgreSQL servers, browsers, proxies, mounts and the run's folder. It holds the
+ * other end of a pipe to the run, so that it notices its end however that comes, by SIGKILL too; and it notices
+ * when a single vitest worker has ended and left something behind.
+ *
+ * Arguments: the run's folder. Input: `end` when the run has ended in order; the end of the input alone says that
+ * the run has died. Output: lines of text, one for each process that was left behind.
+ */
+import { execFile } from 'node:child_process';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { type MarkedProcess, processesOf } from './marks.ts';
+import { workersFolder } from './workers.ts';
+
+const [runFolder = ''] = process.argv.slice(2);
+/** After a run in order, what ends by itself, such as a runner whose parent was killed, has so long for it. */
+const patienceMs = 60_000;
+/** The same where the run was interrupted or killed. */
+const hurryMs = 1_000;
+/** The same where a worker has ended, which they do at the end of the run, or killed. */
+const workerPatienceMs = 5_000;
+const lookAtWorkersMs = 1_000;
+/** A process of vitest's that ends with it, and only then. */
+const vitestsOwn = 'vitest-watchdog';
+
+// A terminal sends these to everybody; the run's own end is what counts here.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+// Whoever reads the report may have died.
+process.stdout.on('error', () => undefined);
+
+let hasEndedInOrder = false;
+let isOver = false;
+process.stdin.setEncoding('utf8');
+process.stdin.on('data', (text: string) => {
+  if (text.includes('end')) hasEndedInOrder = true;
+});
+process.stdin.on('error', () => undefined);
+const inputHasEnded = new Promise<void>((resolve) => {
+  process.stdin.on('close', () => resolve());
+  process.stdin.on('end', () => resolve());
+});
+
+const watching = watchWorkers();
+await inputHasEnded;
+isOver = true;
+await watching;
+await endRun();
+await removeFolder();
+process.exit(0);
+
+async function endRun(): Promise<void> {
+  const find = async () => {
+    const found = await processesOf(runFolder);
+    return hasEndedInOrder ? found.filter(({ command }) => command !== vitestsOwn) : found;
+  };
+  const left = await waitForEnds(find, hasEndedInOrder ? patienceMs : hurryMs);
+  for (const { pid, command } of left) process.stdout.write(`process ${pid}: ${command}\n`);
+  await kill(find);
+}
+
+/** Ends what a worker has left behind that has ended itself. */
+async function watchWorkers(): Promise<void> {
+  while (!isOver) {
+    await sleep(lookAtWorkersMs);
+    for (const worker of await readdir(workersFolder(runFolder)).catch(() => [])) {
+      if (isOver || isAlive(Number(worker))) continue;
+      const find = async () =>
+        (await processesOf(runFolder)).filter((found) => found.worker === Number(worker));
+      await waitForEnds(find, workerPatienceMs);
+      // What is left at the end of the run is reported there.
+      if (isOver) return;
+      await kill(find);
+      await rm(path.join(workersFolder(runFolder), worker), { force: true });
+    }
+  }
+}
+
+/** Waits until nothing is left, or for so long. Answers what is. */
+async function waitForEnds(find: () => Promise<MarkedProcess[]>, waitMs: number): Promise<MarkedProcess[]> {
+  const wasOver = isOver;
+  const began = performance.now();
+  let left = await find();
+  while (left.length > 0 && performance.now() - began < waitMs && isOver === wasOver) {
+    await sleep(100);
+    left = await find();
+  }
+  return left;
+}
+
+/**
+ * PostgreSQL comes last and by SIGQUIT, its immediate shutdown, as SIGKILL would leave its shared memory behind;
+ * one that does not end by that is killed. SIGCONT, as a test may have stopped it.
+ */
+async function kill(find: () => Promise<MarkedProcess[]>): Promise<void> {
+  const began = performance.now();
+  for (;;) {
+    const left = await find();
+    if (left.length === 0) return;
+    const isPatient = performance.now() - began < 3_000;
+    for (const { pid, isPostgres } of left) {
+      if (isPostgres && isPatient) {
+        signal(pid, 'SIGQUIT');
+        signal(pid, 'SIGCONT');
+      } else signal(pid, 'SIGKILL');
+    }
+    await sleep(50);
+  }
+}
+
+async function removeFolder(): Promise<void> {
+  const mounts = await readFile('/proc/mounts', 'utf8').catch(() => '');
+  for (const line of mounts.split('\n')) {
+    const folder = line.split(' ')[1]?.replaceAll('\\040', ' ') ?? '';
+    if (folder.startsWith(`${runFolder}/`)) {
+      await promisify(execFile)('umount', ['--lazy', folder]).catch(() => undefined);
+    }
+  }
+  await rm(runFolder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended meanwhile.
+  }
+}
