@@ -1,13 +1,12 @@
 /** The HTTP server: its limits, its guards, and the routes by name. */
-import path from 'node:path';
-import fastifyStatic from '@fastify/static';
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { type Config, projectDir } from '../config.ts';
+import type { Config } from '../config.ts';
 import { type JobRegistry, resultLinkOf } from '../jobs/registry.ts';
 import type { Store } from '../tasks/store.ts';
 import { Access } from './access.ts';
+import { assetRoutes } from './assets.ts';
 import type { ApiContext } from './context.ts';
 import { datasetRoutes } from './datasets.ts';
 import { Drain } from './drain.ts';
@@ -23,7 +22,7 @@ import { groupRoutes } from './reading/group-poll.ts';
 import { pollRoutes } from './reading/poll.ts';
 import type { Reading } from './reading/reading.ts';
 import { taskEventRoutes } from './reading/task-events.ts';
-import { answerBrokenRequest, answerExpectation, pageHeaders } from './replies.ts';
+import { answerBrokenRequest, answerExpectation } from './replies.ts';
 import { logRequests } from './request-log.ts';
 import { retryRoutes } from './retry.ts';
 import { sessionRoutes } from './session.ts';
@@ -83,19 +82,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     async (_request: unknown, body: Buffer) => parseJsonBody(body),
   );
 
-  app.register(fastifyStatic, {
-    root: path.join(projectDir, 'public'),
-    prefix: '/assets/',
-    decorateReply: false,
-    index: false,
-    allowedPath: (name) => /\.(js|css|svg)$/.test(name),
-    // Named without a hash, so asked for each time; answered with 304 while they stay the same.
-    cacheControl: false,
-    setHeaders: (response) => {
-      response.header('cache-control', 'no-cache');
-      response.header('content-security-policy', pageHeaders['content-security-policy']);
-    },
-  });
+  assetRoutes(app);
   homeRoutes(app, context);
   taskRoutes(app, context);
   listRoutes(app, context, access);

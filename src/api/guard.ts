@@ -28,9 +28,9 @@ function checkAccess(access: Access): onRequestHookHandler {
   };
 }
 
-/** Assets are no secrets; a route is one unless it says otherwise. */
-function isPublic({ config, url }: RouteOptions): boolean {
-  return config?.isPublic === true || url.startsWith('/assets/');
+/** A route is a secret unless it says otherwise. */
+function isPublic({ config }: RouteOptions): boolean {
+  return config?.isPublic === true;
 }
 
 function refuseUnreadable(request: FastifyRequest): void {

@@ -2,7 +2,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { startEmbeddedPostgres } from './embedded/postgres.ts';
+import { startEmbeddedPostgres } from '../src/database/embedded/postgres.ts';
 
 /** Runs `work` with the URL of an empty database and an empty folder. Neither outlives it. */
 export async function withScratch<T>(work: (url: string, folder: string) => Promise<T>): Promise<T> {

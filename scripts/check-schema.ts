@@ -5,11 +5,11 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { migrate } from './migrate.ts';
+import { migrate } from '../src/database/migrate.ts';
 import { diffToSchema } from './schema-engine.ts';
 import { withScratch } from './scratch.ts';
 
-const project = fileURLToPath(new URL('../..', import.meta.url));
+const project = fileURLToPath(new URL('..', import.meta.url));
 const clientFolder = 'src/generated/prisma';
 
 const faults = await withScratch(async (url, folder) => [

@@ -1,6 +1,6 @@
 /**
  * Prisma's migration engine as WASM: what `prisma migrate` runs, without its download. For the developer's
- * scripts (`migrate:new`, `migrate:check`) only; the service itself migrates with plain SQL (migrate.ts).
+ * scripts (`migrate:new`, `migrate:check`) only; the service itself migrates with plain SQL (src/database/migrate.ts).
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ import pg from 'pg';
 
 const charOid = 18;
 const textOid = 25;
-const prismaFolder = fileURLToPath(new URL('../../prisma', import.meta.url));
+const prismaFolder = fileURLToPath(new URL('../prisma', import.meta.url));
 
 /**
  * The SQL that turns the database at `url` into what schema.prisma says, or '' where they agree. What Prisma
