@@ -16,12 +16,13 @@ import { type MarkedProcess, processesOf } from './marks.ts';
 import { workersFolder } from './workers.ts';
 
 const [runFolder = ''] = process.argv.slice(2);
-/** After a run in order, what ends by itself, such as a runner whose parent was killed, has so long for it. */
-const patienceMs = 60_000;
-/** The same where the run was interrupted or killed. */
+/**
+ * After a run in order, what ends by itself, such as a runner whose parent was killed, has so long for it, and so
+ * many starts of an empty Node process more, as a busy machine takes its time. The same for what a worker leaves.
+ */
+const patience = { ms: 5_000, starts: 30 };
+/** What was interrupted or killed is not waited for. */
 const hurryMs = 1_000;
-/** The same where a worker has ended, which they do at the end of the run, or killed. */
-const workerPatienceMs = 5_000;
 const lookAtWorkersMs = 1_000;
 /** A process of vitest's that ends with it, and only then. */
 const vitestsOwn = 'vitest-watchdog';
@@ -56,7 +57,7 @@ async function endRun(): Promise<void> {
     const found = await processesOf(runFolder);
     return hasEndedInOrder ? found.filter(({ command }) => command !== vitestsOwn) : found;
   };
-  const left = await waitForEnds(find, hasEndedInOrder ? patienceMs : hurryMs);
+  const left = await waitForEnds(find, hasEndedInOrder ? patienceMs : () => hurryMs);
   for (const { pid, command } of left) process.stdout.write(`process ${pid}: ${command}\n`);
   await kill(find);
 }
@@ -69,7 +70,7 @@ async function watchWorkers(): Promise<void> {
       if (isOver || isAlive(Number(worker))) continue;
       const find = async () =>
         (await processesOf(runFolder)).filter((found) => found.worker === Number(worker));
-      await waitForEnds(find, workerPatienceMs);
+      await waitForEnds(find, patienceMs);
       // What is left at the end of the run is reported there.
       if (isOver) return;
       await kill(find);
@@ -79,15 +80,26 @@ async function watchWorkers(): Promise<void> {
 }
 
 /** Waits until nothing is left, or for so long. Answers what is. */
-async function waitForEnds(find: () => Promise<MarkedProcess[]>, waitMs: number): Promise<MarkedProcess[]> {
+async function waitForEnds(
+  find: () => Promise<MarkedProcess[]>,
+  limit: () => number | Promise<number>,
+): Promise<MarkedProcess[]> {
   const wasOver = isOver;
   const began = performance.now();
   let left = await find();
+  if (left.length === 0) return left;
+  const waitMs = await limit();
   while (left.length > 0 && performance.now() - began < waitMs && isOver === wasOver) {
     await sleep(100);
     left = await find();
   }
   return left;
+}
+
+async function patienceMs(): Promise<number> {
+  const began = performance.now();
+  await promisify(execFile)(process.execPath, ['--eval', '0']);
+  return patience.ms + patience.starts * (performance.now() - began);
 }
 
 /**
