@@ -27,30 +27,30 @@ export function decodeUtf8(bytes: Buffer): string {
   }
 }
 
-interface Place {
-  readonly value: unknown;
-  readonly key: string;
-  readonly parent: Place | undefined;
-  readonly depth: number;
-}
+type Path = (string | number)[];
 
-/** Walks without recursion: a megabyte of brackets must not exhaust the stack, here or in anything that follows. */
-function checkValues(root: unknown): void {
-  const waiting: Place[] = [{ value: root, key: '', parent: undefined, depth: 0 }];
-  for (let place = waiting.pop(); place; place = waiting.pop()) {
-    const { value, key, depth } = place;
-    if (key === '__proto__') throw refusal(place, 'is not a known field');
-    if (typeof value === 'number' && !Number.isFinite(value)) throw refusal(place, 'is too large a number');
-    if (typeof value !== 'object' || value === null) continue;
-    if (depth === maxDepth) throw refusal(place, `is nested more than ${maxDepth} levels deep`);
-    for (const [name, item] of Object.entries(value)) {
-      waiting.push({ value: item, key: name, parent: place, depth: depth + 1 });
-    }
+/** Recurses, as the depth is bounded: a megabyte of brackets is refused long before it could exhaust the stack. */
+function checkValues(value: unknown, path: Path = []): void {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw refusal(path, 'is too large a number');
+  if (typeof value !== 'object' || value === null) return;
+  if (path.length === maxDepth) throw refusal(path, `is nested more than ${maxDepth} levels deep`);
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) checkItem(value[index], index, path);
+    return;
+  }
+  for (const [key, item] of Object.entries(value)) {
+    if (key === '__proto__') throw refusal([...path, key], 'is not a known field');
+    checkItem(item, key, path);
   }
 }
 
-function refusal(place: Place, message: string): HttpProblem {
-  const path: string[] = [];
-  for (let at: Place | undefined = place; at?.parent; at = at.parent) path.unshift(at.key);
+/** The path is one array for the whole walk: a body may have half a million values. */
+function checkItem(value: unknown, key: string | number, path: Path): void {
+  path.push(key);
+  checkValues(value, path);
+  path.pop();
+}
+
+function refusal(path: Path, message: string): HttpProblem {
   return invalidFields([fieldError(path, message)]);
 }

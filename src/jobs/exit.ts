@@ -13,7 +13,7 @@ const outOfMemory =
   /^(FATAL ERROR: .*(heap|process) out of memory|terminate called after throwing .*std::bad_alloc)/m;
 const abortWordsLength = 8_000;
 /** What Node writes last of all when nothing has caught an error. */
-const uncaught = /\nNode\.js v\d[^\n]*\s*$/;
+const uncaught = /\nNode\.js v\d[^\n]*$/;
 
 /** Names the exit code or the signal, and the cause where it is known. Never quotes what the process wrote. */
 export function describeExit({ code, signal, wasOrdered, lastWords }: RunnerExit): string {
@@ -24,6 +24,6 @@ export function describeExit({ code, signal, wasOrdered, lastWords }: RunnerExit
     return `it ran out of memory, ${end}`;
   if (signal === 'SIGKILL' && !wasOrdered)
     return `${end} from outside, as the system does when memory runs out`;
-  if (code === 1 && uncaught.test(lastWords)) return `an error that nothing caught, ${end}`;
+  if (code === 1 && uncaught.test(lastWords.trimEnd())) return `an error that nothing caught, ${end}`;
   return end;
 }
