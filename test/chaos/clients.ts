@@ -5,7 +5,7 @@ import type { World } from './world.ts';
 
 export interface Submit {
   readonly type: 'steps' | 'steps-once';
-  readonly input: { steps: number; stepMs: number; holdMs?: number; holdsOnce?: boolean };
+  readonly input: { steps: number; stepMs: number; holdMs?: number; holdsFirst?: boolean };
 }
 
 const answerMs = 15_000;

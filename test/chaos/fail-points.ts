@@ -29,11 +29,13 @@ export const dropPoints = {
   'an end': endCommit,
 } as const satisfies Record<string, Trigger>;
 
-/** Where a runner is stopped with this task: in the midst of a batch that takes a while, or when one is committed. */
-export const freezePoints = {
-  'inside a batch': (taskId: string): Trigger => ({ statement: 'pg_sleep', after: taskId }),
-  'between two batches': (taskId: string): Trigger => ({ statement: 'COMMIT', after: taskId }),
-} as const;
+/** In the midst of a batch that stays open until the world releases it. */
+export const heldBatch: Trigger = { statement: 'hold_until_released' };
+
+/** When a batch of this task is committed. */
+export function batchCommit(taskId: string): Trigger {
+  return { statement: 'COMMIT', after: taskId };
+}
 
 /** Begins a transaction of the reaper's, which holds the turn to its end. */
 export const reaperTurn: Trigger = { statement: '\0reaper-turn\0' };
@@ -55,15 +57,17 @@ export interface Caught {
   readonly worker: Worker;
 }
 
-/** How long a moment that was asked for may take to come. */
-const reachMs = 20_000;
-
-/** The next runner at this point, which waits there; undefined where none comes. */
-export async function catchRunner(world: World, trigger: Trigger): Promise<Caught | undefined> {
+/** The next runner at this point, which waits there; undefined where none has come when `untilMissed` resolves. */
+export async function catchRunner(
+  world: World,
+  trigger: Trigger,
+  untilMissed?: Promise<unknown>,
+): Promise<Caught | undefined> {
   const held = await first(
     world,
     (proxy) => proxy.delay(trigger),
     (other) => void other.deliver(),
+    untilMissed,
   );
   if (!held) return undefined;
   const ids = [...new Set(held.sent.match(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g))];
@@ -79,14 +83,12 @@ export async function catchRunner(world: World, trigger: Trigger): Promise<Caugh
   return undefined;
 }
 
-/** @returns whether an answer was dropped */
-export async function dropAnswer(world: World, point: DropPoint): Promise<boolean> {
-  const dropped = await first(world, (proxy) => proxy.loseAnswer(dropPoints[point]).then(() => true));
-  return dropped ?? false;
+export async function dropAnswer(world: World, point: DropPoint): Promise<void> {
+  await first(world, (proxy) => proxy.loseAnswer(dropPoints[point]));
 }
 
-/** Lets a statement come after its client has been cut off. @returns whether there was one */
-export async function arriveLate(world: World, point: DropPoint, afterMs: number): Promise<boolean> {
+/** Lets a statement come after its client has been cut off. */
+export async function arriveLate(world: World, point: DropPoint, afterMs: number): Promise<void> {
   const held = await first(
     world,
     (proxy) => proxy.holdBack(dropPoints[point]),
@@ -94,7 +96,6 @@ export async function arriveLate(world: World, point: DropPoint, afterMs: number
   );
   await sleep(afterMs);
   void held?.deliver();
-  return held !== undefined;
 }
 
 export function triggerOf(point: KillPoint, random: Random): Trigger {
@@ -106,6 +107,7 @@ async function first<Value>(
   { parents }: World,
   wait: (proxy: World['parents'][number]['proxy']) => Promise<Value>,
   release: (value: Value) => void = () => undefined,
+  untilMissed: Promise<unknown> = new Promise(() => undefined),
 ): Promise<Value | undefined> {
   let isDecided = false;
   const waits = parents.map(async ({ proxy }) => {
@@ -114,7 +116,7 @@ async function first<Value>(
     isDecided = true;
     return value;
   });
-  const value = await Promise.race([...waits, sleep(reachMs, undefined, { ref: false })]);
+  const value = await Promise.race([...waits, untilMissed.then(() => undefined)]);
   isDecided = true;
   for (const { proxy } of parents) proxy.forget();
   return value;

@@ -5,10 +5,11 @@ import type { Trigger } from '../support/flaky-proxy.ts';
 import { isAlive } from '../support/process.ts';
 import type { Clients } from './clients.ts';
 import {
+  batchCommit,
   type Caught,
   catchRunner,
   endsOfTransaction,
-  freezePoints,
+  heldBatch,
   lateWrite,
   reaperTurn,
 } from './fail-points.ts';
@@ -21,7 +22,7 @@ export const frozen = ['the runner', 'the parent', 'both'] as const;
 
 export interface Freeze {
   readonly who: (typeof frozen)[number];
-  readonly when: keyof typeof freezePoints;
+  readonly when: 'inside a batch' | 'between two batches';
 }
 
 interface Stage {
@@ -30,30 +31,31 @@ interface Stage {
   readonly tally: Tally;
 }
 
-interface Scene extends Stage {
-  readonly freeze: Freeze;
+interface Prey {
   /** Of the task whose batch was caught. */
   readonly id: string;
   readonly caught: Caught;
+}
+
+interface Scene extends Stage, Prey {
+  readonly freeze: Freeze;
   readonly parent: Parent;
 }
 
 const freezeMs = 3 * leaseSeconds * 1000;
-/** The batch is still being written when its lease has long lapsed, so that its connection lives at the wake-up. */
-const holdMs = freezeMs - 1_000;
 /** The news that a runner has been given up, which would end it before its job could write. */
 const newsForTheLate = ['renew-lease', 'flush-progress'];
-const wakeMs = 10_000;
-/** In which a reaper asks for its turn at least once. */
+/** In which a reaper asks for its turn at least once; where it comes later, the freeze is an easier one. */
 const turnMs = 3_000;
+/** Of a parent that was stopped, to be ready again. */
+const readyMs = 5_000;
 
 export async function perform(freeze: Freeze, stage: Stage): Promise<void> {
-  const { world, clients, tally } = stage;
-  const holds = freeze.when === 'inside a batch' && { holdMs, holdsOnce: true };
-  const id = await clients.submit({ type: 'steps', input: { steps: 3, stepMs: 300, ...holds } });
-  const caught = await catchRunner(world, freezePoints[freeze.when](id));
-  if (!caught) return tally.problem(`no runner could be caught with the task ${id}`);
-  const scene = { ...stage, freeze, id, caught, parent: world.parentOf(caught.worker) };
+  const { world, tally } = stage;
+  const prey = await (freeze.when === 'inside a batch' ? catchInside(stage) : catchBetween(stage));
+  if (!prey) return tally.problem(`no runner could be caught ${freeze.when}`);
+  const { caught } = prey;
+  const scene = { ...stage, ...prey, freeze, parent: world.parentOf(caught.worker) };
   tally.count(`stopped ${freeze.who} ${freeze.when}`);
   const pids = {
     'the runner': [caught.worker.pid],
@@ -66,13 +68,30 @@ export async function perform(freeze: Freeze, stage: Stage): Promise<void> {
   else await sleepThroughRunner(pids, wakeAtMs, scene);
 }
 
+/** The batch stays open until the task is released: however late that is, its connection lives at the wake-up. */
+async function catchInside({ world, clients }: Stage): Promise<Prey | undefined> {
+  const catching = catchRunner(world, heldBatch);
+  const id = await clients.submit({ type: 'steps', input: { steps: 3, stepMs: 300, holdsFirst: true } });
+  const caught = await catching;
+  return caught && { id, caught };
+}
+
+async function catchBetween({ world, clients, tally }: Stage): Promise<Prey> {
+  for (;;) {
+    const id = await clients.submit({ type: 'steps', input: { steps: 3, stepMs: 300 } });
+    const caught = await catchRunner(world, batchCommit(id), untilEnded(world, id));
+    if (caught) return { id, caught };
+    tally.count('tasks that ended before they could be caught');
+  }
+}
+
 /** What was caught goes on its way: the answer finds nobody awake. */
 async function stopAll(pids: readonly number[], { freeze, caught, parent, tally }: Scene): Promise<void> {
   // The worst moment for a parent: no other process may reap until PostgreSQL takes its turn from it.
   const turn =
     freeze.who === 'both' &&
     (await Promise.race([parent.proxy.delay(reaperTurn), sleep(turnMs, undefined, { ref: false })]));
-  // The answer to a COMMIT is there before the stop, the answer to a batch's writes long after it.
+  // The answer to a COMMIT is there before the stop, the answer to what holds the batch after the wake-up.
   if (freeze.when === 'between two batches') await caught.held.deliver();
   signalAll(pids, 'SIGSTOP');
   if (freeze.when === 'inside a batch') void caught.held.deliver();
@@ -94,6 +113,7 @@ async function sleepThroughRunner(pids: readonly number[], wakeAtMs: number, sce
   // Until the write has been refused, its runner does not hear that it has been given up, and would end itself.
   parent.proxy.stall(newsForTheLate);
   const late = passLateWrite(scene);
+  await world.release(id);
   signalAll(pids, 'SIGCONT');
   if (await late) tally.count('late writes attempted');
   else tally.problem(`the runner ${pid} did not attempt to write: ${id}, ${scene.freeze.when}`);
@@ -104,22 +124,24 @@ async function sleepThroughRunner(pids: readonly number[], wakeAtMs: number, sce
   if ((await effectsOfFirst(world, id)) !== before) tally.problem(`a late write was accepted: ${id}`);
 }
 
-/** @returns whether the runner has sent its fenced write, and the end of its transaction */
-async function passLateWrite({ id, parent: { proxy } }: Scene): Promise<boolean> {
+/** @returns whether the runner has sent its fenced write, and the end of its transaction, before it ended */
+async function passLateWrite({ id, caught, parent: { proxy } }: Scene): Promise<boolean> {
   const pass = async (trigger: Trigger) => void (await proxy.delay(trigger)).deliver();
   const sent = pass(lateWrite(id)).then(() =>
     Promise.race(endsOfTransaction(id).map((trigger) => pass(trigger))),
   );
-  return Promise.race([sent.then(() => true), sleep(wakeMs, false, { ref: false })]);
+  const ended = eventually(() => !isAlive(caught.worker.pid));
+  return Promise.race([sent.then(() => true), ended.then(() => false)]);
 }
 
 async function sleepThroughParent(pids: readonly number[], wakeAtMs: number, scene: Scene): Promise<void> {
   const { world, tally, id, parent, caught } = scene;
   await sleep(Math.max(0, wakeAtMs - performance.now()));
+  await world.release(id);
   signalAll(pids, 'SIGCONT');
   const beganMs = performance.now();
   await eventually(async () => (await fetch(`${parent.url}/readyz`)).ok);
-  tally.measure('until a parent that was stopped is ready', performance.now() - beganMs, 5_000);
+  await tally.measure('until a parent that was stopped is ready', performance.now() - beganMs, readyMs);
   await waitForEnd(scene);
   const task = await readTask(world, id);
   if (task?.attempt !== 1) tally.problem(`disturbed while the parent alone was stopped: ${id}`);
@@ -129,11 +151,14 @@ async function sleepThroughParent(pids: readonly number[], wakeAtMs: number, sce
 }
 
 async function waitForEnd({ world, tally, id, freeze }: Scene): Promise<void> {
-  const hasEnded = async () => (await readTask(world, id))?.status === 'succeeded';
-  await eventually(hasEnded).then(
+  await untilEnded(world, id).then(
     () => freeze.who !== 'the parent' && tally.count('taken over, and ended, before the wake-up'),
     () => tally.problem(`not ended in time: ${id}, ${freeze.who} ${freeze.when}`),
   );
+}
+
+function untilEnded(world: World, id: string): Promise<unknown> {
+  return eventually(async () => (await readTask(world, id))?.status === 'succeeded');
 }
 
 async function readTask(world: World, id: string) {

@@ -23,12 +23,11 @@ export async function perform(event: Event, stage: Stage): Promise<void> {
       if (event.at === 'anywhere') return killAnywhere(stage);
       return killAt(event.at, stage);
     case 'drop':
-      if (await dropAnswer(world, event.of)) tally.count(`dropped the answer of ${event.of}`);
-      return;
+      await dropAnswer(world, event.of);
+      return tally.count(`dropped the answer of ${event.of}`);
     case 'late':
-      if (await arriveLate(world, event.of, random.between(50, 2_500)))
-        tally.count(`late arrival of ${event.of}`);
-      return;
+      await arriveLate(world, event.of, random.between(50, 2_500));
+      return tally.count(`late arrival of ${event.of}`);
     case 'cancel':
       return tally.count((await clients.cancelOne()) ? 'cancels' : 'cancels refused');
     case 'retry':
@@ -68,6 +67,6 @@ async function kill(worker: Worker, where: string, { world, tally }: Stage): Pro
   signalAll([worker.pid], 'SIGKILL');
   await watchOrphans(world, tally, [worker.id], {
     what: 'until orphans of a killed runner were shown',
-    limitMs: sameMachineMs,
+    promisedMs: sameMachineMs,
   });
 }

@@ -4,11 +4,11 @@
  * plays a schedule again.
  */
 import { parseArgs } from 'node:util';
+import { Run } from '../support/run/run.ts';
 import { runFreezes } from './freezes.ts';
 import { runKills } from './kills.ts';
 import { runOutages } from './outages.ts';
 import { chooseSeed } from './random.ts';
-import { World } from './world.ts';
 
 const scenarios = { kills: runKills, outages: runOutages, freezes: runFreezes };
 
@@ -20,9 +20,8 @@ const { values: sizes } = parseArgs({
   },
 });
 const seed = chooseSeed();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => void World.disposeAll().finally(() => process.exit(130)));
-}
+// Ends all that is started here, also where this process is interrupted or killed.
+const run = new Run();
 let isAllWell = true;
 for (const name of Object.keys(scenarios) as (keyof typeof scenarios)[]) {
   const size = Number(sizes[name]);
@@ -32,4 +31,6 @@ for (const name of Object.keys(scenarios) as (keyof typeof scenarios)[]) {
   process.stdout.write(`${tally}\n\n`);
   if (!tally.isWell) isAllWell = false;
 }
-process.exitCode = isAllWell ? 0 : 1;
+const left = await run.end();
+for (const line of left) process.stdout.write(`✗ left behind: ${line}\n`);
+process.exitCode = isAllWell && left.length === 0 ? 0 : 1;

@@ -1,11 +1,12 @@
 /** What a scenario has counted, measured and found wrong. */
+import { allowanceMs } from '../support/calibration.ts';
 
 export class Tally {
   readonly scenario: string;
   readonly seed: number;
   /** What should not have happened; empty where all is well. */
   readonly problems: string[] = [];
-  /** What took longer than it should: on a busy machine that says little. */
+  /** What took longer than was promised, and than the machine explains. */
   readonly delays: string[] = [];
   private readonly counts = new Map<string, number>();
   private readonly times = new Map<string, number[]>();
@@ -23,10 +24,12 @@ export class Tally {
     return this.counts.get(name) ?? 0;
   }
 
-  /** Notes a duration, and a delay where it is over its limit. */
-  measure(name: string, ms: number, limitMs: number): void {
+  /** Notes a duration, and a delay where it is over what is promised and a busy machine may add at this moment. */
+  async measure(name: string, ms: number, promisedMs: number): Promise<void> {
     this.times.set(name, [...(this.times.get(name) ?? []), ms]);
-    if (ms > limitMs) this.delays.push(`${name}: ${Math.round(ms)} ms, over ${limitMs} ms`);
+    if (ms <= promisedMs) return;
+    const limitMs = promisedMs + (await allowanceMs());
+    if (ms > limitMs) this.delays.push(`${name}: ${Math.round(ms)} ms, over ${Math.round(limitMs)} ms`);
   }
 
   get isWell(): boolean {

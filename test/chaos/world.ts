@@ -2,15 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, openDatabase } from '../../src/database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
-import { migrate } from '../../src/database/migrate.ts';
-import { killServer, makeDataDir, signalServer } from '../support/embedded.ts';
+import { copyDataDir, killServer, signalServer } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
 import { createEffectTable } from '../support/service.ts';
 import { Parent } from './parent.ts';
 
 export const leaseSeconds = 3;
-/** After which every orphan is shown as such or running again. */
-export const orphanLimitMs = (leaseSeconds + 5) * 1000;
+/** Within which every orphan is promised to be shown as such or running again. */
+export const orphansShownMs = (leaseSeconds + 5) * 1000;
 
 export interface Worker {
   readonly id: string;
@@ -25,15 +24,14 @@ export interface WorldOptions {
 }
 
 export class World implements AsyncDisposable {
-  private static readonly open = new Set<World>();
   readonly parents: readonly Parent[];
   /** Straight to the server, past all proxies. */
   readonly db: Database;
-  private readonly dataDir: Awaited<ReturnType<typeof makeDataDir>>;
+  private readonly dataDir: Awaited<ReturnType<typeof copyDataDir>>;
   private server: EmbeddedPostgres;
 
   private constructor(
-    dataDir: Awaited<ReturnType<typeof makeDataDir>>,
+    dataDir: Awaited<ReturnType<typeof copyDataDir>>,
     server: EmbeddedPostgres,
     parents: readonly Parent[],
     db: Database,
@@ -45,25 +43,17 @@ export class World implements AsyncDisposable {
   }
 
   static async start({ parents, slots = 10 }: WorldOptions): Promise<World> {
-    const dataDir = await makeDataDir();
+    const dataDir = await copyDataDir();
     const server = await startServer(dataDir.path);
-    await migrate(server.url);
     const db = openDatabase(server.url, { name: 'headway chaos' });
     await createEffectTable({ db });
+    await createHold(db);
     const options = { databaseUrl: server.url, leaseSeconds, slots };
     const started = await Promise.all(Array.from({ length: parents }, () => Parent.start(options)));
-    const world = new World(dataDir, server, started, db);
-    World.open.add(world);
-    return world;
-  }
-
-  /** For a run that is interrupted: nothing is left behind. */
-  static async disposeAll(): Promise<void> {
-    await Promise.allSettled([...World.open].map((world) => world[Symbol.asyncDispose]()));
+    return new World(dataDir, server, started, db);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    World.open.delete(this);
     await Promise.all(this.parents.map((parent) => parent.stop()));
     await this.db.close();
     await this.server.stop();
@@ -91,6 +81,11 @@ export class World implements AsyncDisposable {
     const parent = this.parents.find((candidate) => candidate.owns(pid));
     if (!parent) throw new Error(`no parent has started the runner ${pid}`);
     return parent;
+  }
+
+  /** Lets the transaction go on in which the task's first step is held. */
+  async release(taskId: string): Promise<void> {
+    await this.query('INSERT INTO released VALUES ($1)', [taskId]);
   }
 
   async killDatabase(downMs: number): Promise<void> {
@@ -126,4 +121,14 @@ function startServer(dataDir: string): Promise<EmbeddedPostgres> {
   // Processes are killed, not the machine: nothing needs to reach a disk.
   const settings = { fsync: 'off', max_connections: '200' };
   return startEmbeddedPostgres({ dataDir, log: () => undefined, settings });
+}
+
+/** What holds a task's transaction open inside PostgreSQL, where no limit of an idle one counts. */
+async function createHold({ pool }: Database): Promise<void> {
+  await pool.query('CREATE TABLE released (task_id uuid)');
+  await pool.query(`
+    CREATE FUNCTION hold_until_released(task uuid) RETURNS void LANGUAGE plpgsql AS
+      'BEGIN
+         WHILE NOT EXISTS (SELECT FROM released WHERE task_id = task) LOOP PERFORM pg_sleep(0.05); END LOOP;
+       END'`);
 }

@@ -30,3 +30,14 @@ export async function timed<T>(work: () => Promise<T>): Promise<Timed<T>> {
   const ms = performance.now() - began;
   return { value, ms, allowanceMs: Math.max(before, await allowanceMs()) };
 }
+
+/** Answers what `work` answers; throws where that took longer than promised, and than the machine explains. */
+export async function within<T>(promisedMs: number, work: () => Promise<T>): Promise<T> {
+  const { value, ms, allowanceMs: allowed } = await timed(work);
+  if (ms > promisedMs + allowed) {
+    throw new Error(
+      `It took ${ms.toFixed(0)} ms: promised are ${promisedMs}, and ${allowed.toFixed(0)} allowed`,
+    );
+  }
+  return value;
+}

@@ -1,5 +1,5 @@
 /** Data folders, processes and signals for the tests of the embedded PostgreSQL. */
-import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import { type ChildProcess, execFile, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
@@ -7,11 +7,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
 import { clusterProcesses, readPidFile } from '../../src/database/embedded/processes.ts';
+import { migrate } from '../../src/database/migrate.ts';
 import { eventually } from './eventually.ts';
 import { launch } from './launch.ts';
+import { openStore } from './service.ts';
 
 export const isRoot = process.getuid?.() === 0;
 export const isLinux = process.platform === 'linux';
@@ -32,6 +35,29 @@ export async function makeDataDir(): Promise<AsyncDisposable & { path: string }>
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A data folder that Headway has used before: its server only has to start. */
+export async function copyDataDir(): Promise<AsyncDisposable & { path: string }> {
+  const dataDir = await makeDataDir();
+  usedDataDir ??= useDataDir();
+  // With its owner, who is not this user where that is root.
+  await promisify(execFile)('cp', ['-a', `${await usedDataDir}/.`, dataDir.path]);
+  return dataDir;
+}
+
+/** One for all files of a test worker; it goes with the run's folder. */
+let usedDataDir: Promise<string> | undefined;
+
+async function useDataDir(): Promise<string> {
+  const folder = await realpath(await mkdtemp(path.join(os.tmpdir(), 'headway-used-')));
+  await chmod(folder, 0o755);
+  const server = await startHere(folder);
+  await migrate(server.url);
+  const store = await openStore(server.url);
+  await store.close();
+  await server.stop();
+  return folder;
 }
 
 /** Where the cluster of a data folder lies. */

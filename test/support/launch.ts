@@ -5,10 +5,15 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { runVariable, workerVariable } from './run/marks.ts';
 
-/** Like `spawn`; `options.env` may leave out anything but the mark, which is put back. */
+/**
+ * Like `spawn`; `options.env` may leave out anything but the mark, which is put back, and may name another folder
+ * for temporary files within the run's.
+ */
 export function launch(file: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
   const { [runVariable]: run, [workerVariable]: worker, TMPDIR } = process.env;
   if (run === undefined) throw new Error(`${runVariable} is not set: nothing would end what is started here`);
-  const marks = { [runVariable]: run, [workerVariable]: worker, TMPDIR };
+  const given = options.env?.TMPDIR;
+  const tmpdir = given?.startsWith(`${run}/`) ? given : TMPDIR;
+  const marks = { [runVariable]: run, [workerVariable]: worker, TMPDIR: tmpdir };
   return spawn(file, args, { ...options, env: { ...(options.env ?? process.env), ...marks } });
 }

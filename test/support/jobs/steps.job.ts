@@ -13,14 +13,14 @@ export default defineJob({
     stepMs: z.number(),
     /** Milliseconds that the transaction of each step stays open between its write and its commit. */
     holdMs: z.number().default(0),
-    /** Only that of the first attempt's first step. */
-    holdsOnce: z.boolean().default(false),
+    /** That of the first attempt's first step stays open until the chaos lets it go. */
+    holdsFirst: z.boolean().default(false),
     ignoresSignal: z.boolean().default(false),
   }),
   result: z.object({ steps: z.int(), attempts: z.array(z.int()) }),
   timeoutSeconds: 600,
   backoff: { seconds: 0.2, maxSeconds: 1 },
-  async run({ steps, stepMs, holdMs, holdsOnce, ignoresSignal }, task) {
+  async run({ steps, stepMs, holdMs, holdsFirst, ignoresSignal }, task) {
     const state = (task.resumeFrom ?? { step: 0, attempts: [] }) as { step: number; attempts: number[] };
     const attempts = [...state.attempts, task.attempt];
     task.setUnit('steps');
@@ -29,8 +29,9 @@ export default defineJob({
       await sleep(stepMs);
       await task.checkpoint({ step: step + 1, attempts }, async (tx) => {
         await tx.$executeRaw`INSERT INTO effect (task_id, step, attempt) VALUES (${task.id}::uuid, ${step}, ${task.attempt})`;
-        const holds = holdMs > 0 && !(holdsOnce && (task.attempt > 1 || step > 0));
-        if (holds) await tx.$queryRaw`SELECT pg_sleep(${holdMs / 1000}::float8)::text`;
+        if (holdMs > 0) await tx.$queryRaw`SELECT pg_sleep(${holdMs / 1000}::float8)::text`;
+        if (holdsFirst && task.attempt === 1 && step === 0)
+          await tx.$queryRaw`SELECT hold_until_released(${task.id}::uuid)::text`;
       });
       task.progress(step + 1, steps, `Step ${step + 1}`);
     }
