@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/tasks/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { violations } from '../support/invariants.ts';
@@ -14,7 +14,7 @@ describe('blame', () => {
   let service: TestService;
   let nodeOptions: string | undefined;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     nodeOptions = process.env.NODE_OPTIONS;
     // So that a heap is soon exhausted.
     process.env.NODE_OPTIONS = '--max-old-space-size=256';
@@ -24,7 +24,7 @@ describe('blame', () => {
     service = await TestService.start(store, { leaseSeconds: 3 });
   });
 
-  afterEach(async () => {
+  afterAll(async () => {
     await service.stop();
     await store.close();
     await database.drop();
@@ -54,33 +54,34 @@ describe('blame', () => {
   });
 
   it.each([
-    ['abort', 'SIGABRT'],
-    ['exit', 'exit code 3'],
-    ['kill', 'SIGKILL'],
-    ['throwUncaught', 'an error that nothing caught, exit code 1'],
-    ['exhaustHeap', 'it ran out of memory, ended by SIGABRT'],
+    ['abort', 'SIGABRT', 1],
+    ['exit', 'exit code 3', 1],
+    ['kill', 'SIGKILL', 2],
+    ['throwUncaught', 'an error that nothing caught, exit code 1', 1],
+    ['exhaustHeap', 'it ran out of memory, ended by SIGABRT', 1],
   ])(
     'falls on the task that kills its worker by %s, and not on its neighbours',
-    async (how, words) => {
-      const neighbours = await submitSteps(9, 60);
+    async (how, words, tries) => {
+      const neighbours = await submitSteps(9, 30);
       for (const { id } of neighbours) await service.waitFor(id, isRunning);
-      const killer = await service.submit('kills', { how }, { maxAttempts: 2 });
+      const killer = await service.submit('kills', { how }, { maxAttempts: tries });
 
       const failed = await service.waitFor(killer.id, isFinished);
 
       expect(failed).toMatchObject({
         status: 'failed',
-        failures: 2,
+        failures: tries,
         error: { code: 'worker_lost', message: expect.stringContaining(words) },
       });
+      const kinds = (await service.history(killer.id)).map((entry) => entry.kind);
+      expect(kinds.slice(-2)).toEqual(['worker_lost', 'failed']);
       for (const { id } of neighbours) {
         const task = await service.waitFor(id, isFinished);
         expect(task).toMatchObject({ status: 'succeeded', failures: 0 });
         expect(task.attempt).toBeLessThanOrEqual(3);
-        expect(await stepsOf(id)).toEqual(stepsUpTo(60));
+        expect(await stepsOf(id)).toEqual(stepsUpTo(30));
       }
       expect(await violations(store)).toEqual([]);
     },
-    150_000,
   );
 });

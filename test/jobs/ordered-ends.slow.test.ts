@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/tasks/store.ts';
 import { giveUp } from '../../src/tasks/workers.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -10,17 +10,16 @@ describe('a runner that Headway itself ends', () => {
   let database: TestDatabase;
   let store: Store & { close(): Promise<void> };
   let service: TestService;
-  let said: { msg: string; how?: string }[];
+  const said: { msg: string; how?: string }[] = [];
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
     store = await openStore(database.url);
-    said = [];
     const log = pino({}, { write: (line: string) => said.push(JSON.parse(line)) });
     service = await TestService.start(store, { leaseSeconds: 1.5, log });
   });
 
-  afterEach(async () => {
+  afterAll(async () => {
     await service.stop();
     await store.close();
     await database.drop();
@@ -39,10 +38,12 @@ describe('a runner that Headway itself ends', () => {
   });
 
   it('as it does not stop in time is not said to have been killed from outside either', async () => {
+    const { id } = await service.submit('noop', null);
+    await service.waitFor(id, ({ finishedAt }) => finishedAt !== null);
     process.kill(await service.runnerPid(), 'SIGSTOP');
 
     await service.stop(0);
 
-    expect(ends()).toEqual(['ended by SIGKILL']);
+    expect(ends()).toEqual(['ended by SIGKILL', 'ended by SIGKILL']);
   });
 });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/cancel.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -9,18 +9,19 @@ import { openStore, type Task, TestService } from '../support/service.ts';
 const isFinished = (task: Task) => task.finishedAt !== null;
 const isRunning = (task: Task) => task.status === 'running';
 
-describe('runners of a service', () => {
+describe('the runners of a service', () => {
   let database: TestDatabase;
   let store: Store & { close(): Promise<void> };
   let service: TestService;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
     store = await openStore(database.url);
+    // An attempt that is overdue is ended after two thirds of it.
     service = await TestService.start(store, { leaseSeconds: 3 });
   });
 
-  afterEach(async () => {
+  afterAll(async () => {
     await service.stop();
     await store.close();
     await database.drop();
@@ -55,43 +56,6 @@ describe('runners of a service', () => {
     );
     expect(overlapping).toEqual([]);
     expect(await violations(store)).toEqual([]);
-  });
-
-  it('start tasks that are submitted while one stands still, in a spare', async () => {
-    const blocker = await service.submit('compute', { seconds: 10 });
-    const blocked = await workerOf(blocker.id);
-
-    const tasks = await Promise.all([1, 2, 3].map(() => service.submit('noop', null)));
-    const ended = await Promise.all(tasks.map(({ id }) => service.waitFor(id, isFinished)));
-
-    // 2 s on a machine that has nothing else to do.
-    for (const { createdAt, startedAt } of ended) {
-      expect(Number(startedAt) - Number(createdAt)).toBeLessThan(9_000);
-    }
-    const later = await service.submit('waits', { ms: 10 });
-    await service.waitFor(later.id, isFinished);
-    const end = await service.waitFor(blocker.id, isFinished);
-    expect(end).toMatchObject({ status: 'succeeded', attempt: 1 });
-    // The spare has nothing to do any more, and the one that was blocked goes on.
-    const left = await eventually(async () => {
-      const workers = await store.db.prisma.worker.findMany({ where: { lostAt: null } });
-      return workers.length === 1 ? workers : undefined;
-    });
-    expect(left[0]?.id).toBe(blocked.id);
-    expect(await violations(store)).toEqual([]);
-  });
-
-  it('start tasks while one is frozen, long before its lease lapses', async () => {
-    await service.stop();
-    service = await TestService.start(store, { leaseSeconds: 60 });
-    const pid = await service.runnerPid();
-    process.kill(pid, 'SIGSTOP');
-
-    const { id } = await service.submit('noop', null);
-    const ended = await service.waitFor(id, isFinished);
-
-    process.kill(pid, 'SIGCONT');
-    expect(ended).toMatchObject({ status: 'succeeded', attempt: 1 });
   });
 
   it('end an attempt that ignores its deadline while the loop turns, and the process with it', async () => {

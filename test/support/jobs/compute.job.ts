@@ -1,16 +1,17 @@
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 
-/** Computes without yielding: the runner's event loop stands still meanwhile. */
+/** Computes without yielding, for so long or until a file is there: the runner's event loop stands still meanwhile. */
 export default defineJob({
   type: 'compute',
-  input: z.object({ seconds: z.number() }),
+  input: z.object({ seconds: z.number(), untilFile: z.string().optional() }),
   result: z.object({ turns: z.number() }),
   timeoutSeconds: 600,
-  run({ seconds }) {
+  run({ seconds, untilFile }) {
     const end = performance.now() + seconds * 1000;
     let turns = 0;
-    while (performance.now() < end) turns += 1;
+    while (performance.now() < end && !(untilFile !== undefined && existsSync(untilFile))) turns += 1;
     return { turns };
   },
 });
