@@ -1,5 +1,5 @@
 /** Writes that must happen: they wait and try again through an outage. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as realSleep } from 'node:timers/promises';
 import { isPassingError } from '../database/errors.ts';
 
 const firstDelayMs = 50;
@@ -8,6 +8,8 @@ const longestDelayMs = 1_000;
 export interface Persistence {
   /** Told of each failure that is waited out. */
   onTrouble(error: unknown): void;
+  /** Waits for so many milliseconds; default in real time. */
+  readonly sleep?: (ms: number) => Promise<unknown>;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface Persistence {
 export async function persist<T>(
   write: () => Promise<T>,
   settled: () => Promise<T | undefined>,
-  { onTrouble }: Persistence,
+  { onTrouble, sleep = realSleep }: Persistence,
 ): Promise<T> {
   let delayMs = firstDelayMs;
   let hasTried = false;

@@ -1,8 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { persist } from '../../src/jobs/persist.ts';
-
-vi.mock('node:timers/promises', () => ({ setTimeout: vi.fn(async () => undefined) }));
 
 const lostAnswer = () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 const deadlock = () => Object.assign(new Error('deadlock detected'), { code: '40P01' });
@@ -10,6 +7,7 @@ const refused = () => Object.assign(new Error('value too long'), { code: '22001'
 
 const undecided = async () => undefined;
 const onTrouble = vi.fn();
+const sleep = vi.fn(async (_ms: number) => undefined);
 
 /** Throws these in turn, then answers. */
 function failing(...errors: Error[]) {
@@ -21,14 +19,14 @@ function failing(...errors: Error[]) {
 describe('a write that must happen', () => {
   beforeEach(() => {
     onTrouble.mockReset();
-    vi.mocked(sleep).mockClear();
+    sleep.mockClear();
   });
 
   it('is made once where it succeeds, and nothing is asked', async () => {
     const write = failing();
     const settled = vi.fn(undecided);
 
-    expect(await persist(write, settled, { onTrouble })).toBe('written');
+    expect(await persist(write, settled, { onTrouble, sleep })).toBe('written');
     expect(write).toHaveBeenCalledTimes(1);
     expect(settled).not.toHaveBeenCalled();
     expect(onTrouble).not.toHaveBeenCalled();
@@ -38,7 +36,7 @@ describe('a write that must happen', () => {
     const [first, second] = [lostAnswer(), deadlock()];
     const write = failing(first, second);
 
-    expect(await persist(write, undecided, { onTrouble })).toBe('written');
+    expect(await persist(write, undecided, { onTrouble, sleep })).toBe('written');
     expect(write).toHaveBeenCalledTimes(3);
     expect(onTrouble.mock.calls).toEqual([[first], [second]]);
   });
@@ -53,14 +51,14 @@ describe('a write that must happen', () => {
     ['a nested cause', new Error('outer', { cause: lostAnswer() })],
     ['a lock that was not to be had', Object.assign(new Error('x'), { code: '55P03' })],
   ])('is tried again after %s', async (_name, error) => {
-    expect(await persist(failing(error as Error), undecided, { onTrouble })).toBe('written');
+    expect(await persist(failing(error as Error), undecided, { onTrouble, sleep })).toBe('written');
   });
 
   it('throws other errors at once, as they are', async () => {
     const error = refused();
     const write = failing(error);
 
-    await expect(persist(write, undecided, { onTrouble })).rejects.toBe(error);
+    await expect(persist(write, undecided, { onTrouble, sleep })).rejects.toBe(error);
     expect(write).toHaveBeenCalledTimes(1);
     expect(onTrouble).not.toHaveBeenCalled();
   });
@@ -68,7 +66,7 @@ describe('a write that must happen', () => {
   it('throws them also at a later try', async () => {
     const write = failing(lostAnswer(), refused());
 
-    await expect(persist(write, undecided, { onTrouble })).rejects.toThrow('value too long');
+    await expect(persist(write, undecided, { onTrouble, sleep })).rejects.toThrow('value too long');
     expect(write).toHaveBeenCalledTimes(2);
   });
 
@@ -76,7 +74,7 @@ describe('a write that must happen', () => {
     const write = failing(lostAnswer());
     const settled = vi.fn(async () => 'had been written');
 
-    expect(await persist(write, settled, { onTrouble })).toBe('had been written');
+    expect(await persist(write, settled, { onTrouble, sleep })).toBe('had been written');
     expect(write).toHaveBeenCalledTimes(1);
     expect(settled).toHaveBeenCalledTimes(1);
   });
@@ -85,7 +83,7 @@ describe('a write that must happen', () => {
     const write = failing(lostAnswer(), lostAnswer(), lostAnswer());
     const settled = vi.fn(undecided);
 
-    await persist(write, settled, { onTrouble });
+    await persist(write, settled, { onTrouble, sleep });
 
     expect(write).toHaveBeenCalledTimes(4);
     expect(settled).toHaveBeenCalledTimes(3);
@@ -95,7 +93,7 @@ describe('a write that must happen', () => {
     const write = failing(lostAnswer());
     const settled = vi.fn(undecided).mockRejectedValueOnce(lostAnswer()).mockRejectedValueOnce(lostAnswer());
 
-    await persist(write, settled, { onTrouble });
+    await persist(write, settled, { onTrouble, sleep });
 
     expect(settled).toHaveBeenCalledTimes(3);
     expect(write).toHaveBeenCalledTimes(2);
@@ -105,15 +103,17 @@ describe('a write that must happen', () => {
   it('throws what the question throws for good', async () => {
     const settled = vi.fn(undecided).mockRejectedValueOnce(refused());
 
-    await expect(persist(failing(lostAnswer()), settled, { onTrouble })).rejects.toThrow('value too long');
+    await expect(persist(failing(lostAnswer()), settled, { onTrouble, sleep })).rejects.toThrow(
+      'value too long',
+    );
   });
 
   it('waits longer each time, up to a second', async () => {
     const write = failing(...Array.from({ length: 7 }, lostAnswer));
 
-    await persist(write, undecided, { onTrouble });
+    await persist(write, undecided, { onTrouble, sleep });
 
-    const waits = vi.mocked(sleep).mock.calls.map(([ms]) => ms);
+    const waits = sleep.mock.calls.map(([ms]) => ms);
     expect(waits).toEqual([50, 100, 200, 400, 800, 1000, 1000]);
   });
 });
