@@ -6,6 +6,7 @@ export class GatedPool {
   readonly pool: pg.Pool;
   /** The names of the statements that were sent, in order. */
   sent: string[] = [];
+  private executed: string[] = [];
   private readonly real: pg.Pool;
   private readonly gates = new Map<string, Promise<void>>();
 
@@ -23,6 +24,11 @@ export class GatedPool {
   /** How often a statement was sent. */
   count(name: string): number {
     return this.sent.filter((other) => other === name).length;
+  }
+
+  /** How many statements of a name PostgreSQL has executed, whether or not their answers are kept. */
+  countExecuted(name: string): number {
+    return this.executed.filter((other) => other === name).length;
   }
 
   /** Keeps the answers to a statement of this name, which is executed when it is sent, until the returned function is called. */
@@ -44,6 +50,7 @@ export class GatedPool {
     this.sent.push(name);
     const gate = this.gates.get(name);
     const answer = await this.real.query(config);
+    this.executed.push(name);
     await gate;
     return answer;
   }

@@ -6,7 +6,11 @@ import { type TaskView, viewTask } from '../../src/tasks/view.ts';
 import { eventually } from './eventually.ts';
 import { GatedPool } from './gated-pool.ts';
 import { submit } from './service.ts';
+import { type StoppedClock, stopClock } from './stopped-clock.ts';
 import type { TestStore } from './tasks.ts';
+
+/** Of snapshots that are started without saying so. */
+export const tickMs = 20;
 
 export interface TestSnapshots extends AsyncDisposable {
   readonly snapshots: Snapshots<TaskView>;
@@ -34,7 +38,7 @@ export async function startSnapshots(
     pool: gate.pool,
     render: (row) => render(viewTask(row, () => undefined)),
     bytesOf,
-    tickMs: 20,
+    tickMs,
     onError: (error) => errors.push(error),
     ...options,
   });
@@ -56,14 +60,24 @@ export async function startSnapshots(
   };
 }
 
-/** Snapshots that are new in each test. */
+/** Snapshots that are new in each test, and grow old only as it says. */
 export function useSnapshots(store: TestStore) {
   let own: TestSnapshots;
+  let clock: StoppedClock;
   beforeEach(async () => {
     own = await startSnapshots(store);
+    clock = stopClock();
+    // A refresh before, on a busy machine, may have been long ago.
+    await eventually(() => own.snapshots.isFresh);
   });
-  afterEach(() => own[Symbol.asyncDispose]());
+  afterEach(async () => {
+    clock.go();
+    await own[Symbol.asyncDispose]();
+  });
   return {
+    get clock() {
+      return clock;
+    },
     get snapshots() {
       return own.snapshots;
     },

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Memo } from '../../../src/tasks/snapshots/memo.ts';
+import { stopClock } from '../../support/stopped-clock.ts';
 
 /** Loads that are counted. */
 function counting() {
@@ -14,12 +14,14 @@ function counting() {
 
 describe('a value that many ask for', () => {
   it('is loaded once at a time, and kept for a while', async () => {
+    using clock = stopClock();
     const memo = new Memo<string>({ maxAgeMs: 200, maxEntries: 10 });
     const { loads, load } = counting();
 
     expect(await Promise.all([memo.get('a', load('1')), memo.get('a', load('2'))])).toEqual(['1', '1']);
+    clock.pass(199);
     expect(await memo.get('a', load('3'))).toBe('1');
-    await sleep(250);
+    clock.pass(1);
     expect(await memo.get('a', load('4'))).toBe('4');
 
     expect(loads).toEqual(['1', '4']);

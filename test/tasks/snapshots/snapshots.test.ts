@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../../src/tasks/cancel.ts';
 import { readTask } from '../../../src/tasks/read.ts';
@@ -14,12 +13,13 @@ describe('the set', () => {
     const id = await newTask(store);
     const found = await own.snapshots.find(id);
     if (found) own.snapshots.keep(found, 0);
-    const startedMs = performance.now();
-    expect(own.snapshots.size).toBe(1);
 
+    own.clock.pass(4_999);
+    await own.tick();
+    expect(own.snapshots.size).toBe(1);
+    own.clock.pass(1);
     await eventually(() => own.snapshots.size === 0);
 
-    expect(performance.now() - startedMs).toBeGreaterThan(4_900);
     const version = await bump(store, id);
     expect((await own.snapshots.find(id))?.version).toBe(version);
   });
@@ -34,9 +34,12 @@ describe('the set', () => {
       if (found) own.snapshots.keep(found, ms);
     }
 
-    await eventually(() => own.snapshots.size === 1);
-
+    own.clock.pass(59_999);
+    await own.tick();
+    expect(own.snapshots.size).toBe(1);
     expect(own.snapshots.current(long)).toBeDefined();
+    own.clock.pass(1);
+    await eventually(() => own.snapshots.size === 0);
   });
 
   it('lets go of what nobody watches any more', async () => {
@@ -44,7 +47,8 @@ describe('the set', () => {
     const found = await own.snapshots.find(id);
     const told = new Told();
     const unwatch = found && own.snapshots.watch(found, told);
-    await sleep(5_500);
+    own.clock.pass(60_000);
+    await own.tick();
     expect(own.snapshots.size).toBe(1);
 
     unwatch?.();
@@ -71,7 +75,7 @@ describe('a write of this process', () => {
     const id = await newTask(store);
     const release = own.gate.hold('snapshot-rows');
     const reading = own.snapshots.read(id);
-    await sleep(100);
+    await eventually(() => own.gate.countExecuted('snapshot-rows') === 1);
 
     const version = await bump(store, id);
     own.snapshots.put(await rowOf(store, id));
@@ -86,9 +90,8 @@ describe('a write of this process', () => {
     const told = await own.follow(id);
     await bump(store, id);
     const release = own.gate.hold('snapshot-changes');
-    const held = own.gate.count('snapshot-changes');
-    await eventually(() => own.gate.count('snapshot-changes') > held);
-    await sleep(100);
+    const sent = own.gate.count('snapshot-changes');
+    await eventually(() => own.gate.countExecuted('snapshot-changes') > sent);
 
     const version = await bump(store, id);
     own.snapshots.put(await rowOf(store, id));
@@ -128,7 +131,7 @@ describe('a write of this process', () => {
     const id = await newTask(store);
     const release = own.gate.hold('snapshot-rows');
     const reading = own.snapshots.read(id);
-    await sleep(100);
+    await eventually(() => own.gate.countExecuted('snapshot-rows') === 1);
 
     const version = await bump(store, id);
     own.snapshots.raise(id, version);
@@ -206,7 +209,7 @@ it('a first read does not bring back what memory knew better when it left the se
   const id = await newTask(store);
   const release = own.gate.hold('snapshot-rows');
   const reading = own.snapshots.read(id);
-  await sleep(100);
+  await eventually(() => own.gate.countExecuted('snapshot-rows') === 1);
 
   const version = await bump(store, id);
   own.snapshots.put(await rowOf(store, id));
