@@ -10,6 +10,7 @@ import {
   openRaw,
   type RunningTask,
   rowOf,
+  runMany,
   runTasks,
   useStore,
 } from '../support/tasks.ts';
@@ -37,7 +38,7 @@ const tooDeep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
 describe('ends', () => {
   it('that are ready in the same turn share a statement', async () => {
     const ends = newWriter();
-    const tasks = await runTasks(store, 50);
+    const tasks = await runMany(store, 50);
     const query = vi.spyOn(store.db.pool, 'query');
 
     await Promise.all(tasks.map((task) => ends.succeed(success(task))));
@@ -50,7 +51,7 @@ describe('ends', () => {
 
   it('of more than fit in one statement are all written', async () => {
     const ends = newWriter();
-    const tasks = await runTasks(store, 130);
+    const tasks = await runMany(store, 130);
 
     await Promise.all(tasks.map((task) => ends.fail(handBack(task))));
 

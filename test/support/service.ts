@@ -1,7 +1,7 @@
 /** Headway without HTTP: a store on a database of its own, and runners that are real processes. */
 import path from 'node:path';
 import { type Logger, pino } from 'pino';
-import { openDatabase } from '../../src/database/database.ts';
+import { type DatabaseOptions, openDatabase } from '../../src/database/database.ts';
 import { type JobRegistry, loadRegistry, ownJobsFolder } from '../../src/jobs/registry.ts';
 import { Supervisor } from '../../src/jobs/supervisor.ts';
 import { digestInput } from '../../src/tasks/digest.ts';
@@ -16,9 +16,12 @@ export const testJobsFolder = path.join(import.meta.dirname, 'jobs');
 export const jobFolders = [ownJobsFolder, testJobsFolder];
 
 /** A store on a database; `close` it before the database is dropped. */
-export async function openStore(url: string): Promise<Store & { close(): Promise<void> }> {
+export async function openStore(
+  url: string,
+  options: Pick<DatabaseOptions, 'sessionOptions'> = {},
+): Promise<Store & { close(): Promise<void> }> {
   const registry = await loadRegistry(jobFolders);
-  const db = openDatabase(url, { name: 'headway test' });
+  const db = openDatabase(url, { name: 'headway test', ...options });
   const queue = await TaskQueue.openAndMaintain(db, registry.types, () => undefined);
   const close = async () => {
     await queue.close();

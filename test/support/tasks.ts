@@ -10,10 +10,21 @@ import type { Store } from '../../src/tasks/store.ts';
 import type { SubmitRequest } from '../../src/tasks/submit.ts';
 import { registerWorker } from '../../src/tasks/workers.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
+import { conditionLimitMs } from './patience.ts';
 import { openStore, submit } from './service.ts';
+import { addUnfinished } from './unfinished.ts';
 
 export interface TestStore extends Store {
   readonly url: string;
+}
+
+/** Locks are waited for, and transactions stay open, for as long as a busy machine takes: the limits have tests of their own. */
+export const patient = `-c lock_timeout=${conditionLimitMs} -c idle_in_transaction_session_timeout=${conditionLimitMs}`;
+
+/** Deletes all tasks, workers and files. Not TRUNCATE, which takes fifty times as long where there are few. */
+export async function clear({ db }: Pick<Store, 'db'>): Promise<void> {
+  const tables = ['task_event', 'task_state', 'worker', 'file_chunk', 'file', 'pgboss.job'];
+  await db.pool.query(tables.map((table) => `DELETE FROM ${table}`).join('; '));
 }
 
 /** A store on a database of the test file's own, emptied before each test. */
@@ -22,12 +33,11 @@ export function useStore(): TestStore {
   let store: Awaited<ReturnType<typeof openStore>>;
   beforeAll(async () => {
     database = await createTestDatabase();
-    store = await openStore(database.url);
+    store = await openStore(database.url, { sessionOptions: patient });
+    // Where many ask at once, the last of them has a connection when the machine comes to it.
+    Object.assign(store.db.pool.options, { connectionTimeoutMillis: conditionLimitMs });
   });
-  beforeEach(async () => {
-    await store.db.pool.query('TRUNCATE task_state, task_event, worker, file, file_chunk');
-    await store.db.pool.query('DELETE FROM pgboss.job');
-  });
+  beforeEach(() => clear(store));
   afterAll(async () => {
     await store.close();
     await database.drop();
@@ -98,6 +108,20 @@ export async function runTasks(
   return claimed
     .map((attempt) => ({ workerId, taskId: attempt.taskId, attempt: attempt.attempt, claimed: attempt }))
     .sort((a, b) => (a.taskId < b.taskId ? -1 : 1));
+}
+
+/** Running tasks by the hundred, in no order, on one worker; they had waited for an hour. */
+export async function runMany(store: Store, count: number): Promise<RunningTask[]> {
+  await addUnfinished(store.db.pool, { queued: count, running: 0, finishedEntries: 0 });
+  const workerId = await startWorker(store);
+  const claimed: ClaimedAttempt[] = [];
+  while (claimed.length < count) claimed.push(...(await takeAll(store, workerId)));
+  return claimed.map((attempt) => ({
+    workerId,
+    taskId: attempt.taskId,
+    attempt: attempt.attempt,
+    claimed: attempt,
+  }));
 }
 
 export async function rowOf(store: Store, id: string): Promise<TaskState> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/cancel.ts';
 import { fail, succeedAlone } from '../../src/tasks/end.ts';
 import { failure, handBack, jobError, setCounters, success } from '../support/ends.ts';
-import { liveEntries, type RunningTask, rowOf, runTasks, useStore } from '../support/tasks.ts';
+import { liveEntries, type RunningTask, rowOf, runMany, runTasks, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 
@@ -56,7 +56,7 @@ describe('ends that share a statement', () => {
   });
 
   it('do not deadlock, whatever their order', async () => {
-    const tasks = await runTasks(store, 100);
+    const tasks = await runMany(store, 100);
     const backwards = tasks.toReversed();
 
     await Promise.all([

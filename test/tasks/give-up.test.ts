@@ -11,6 +11,7 @@ import {
   openRaw,
   type RunningTask,
   rowOf,
+  runMany,
   runTask,
   runTasks,
   slowClaims,
@@ -103,8 +104,7 @@ describe('giving a worker up', () => {
   });
 
   it('moves more tasks on than fit in one batch', async () => {
-    const [task] = (await runTasks(store, 150)) as [RunningTask];
-    await takeAll(store, task.workerId);
+    const [task] = (await runMany(store, 150)) as [RunningTask];
 
     const moved = await giveUp(store, task.workerId, 'exited', '');
 

@@ -9,7 +9,7 @@ import { addFinished } from '../support/finished.ts';
 import { plansOf, recordPlans, scansOf } from '../support/plans.ts';
 import { administer } from '../support/server.ts';
 import { openStore, submit } from '../support/service.ts';
-import { rowOf, runTask, useStore } from '../support/tasks.ts';
+import { clear, rowOf, runTask, useStore } from '../support/tasks.ts';
 import { addUnfinished } from '../support/unfinished.ts';
 
 const statuses = ['queued', 'running', ...terminalStatuses] as const;
@@ -82,7 +82,7 @@ describe('a list', () => {
         filter,
         fc.integer({ min: 1, max: 6 }),
         async (rows, early, asked, limit) => {
-          await store.db.pool.query('TRUNCATE task_state');
+          await clear(store);
           const there = rows.slice(0, early);
           const late = rows.slice(early);
           await add(there);

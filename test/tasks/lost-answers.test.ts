@@ -1,7 +1,8 @@
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { DatabaseContact } from '../../src/jobs/contact.ts';
 import { EndWriter } from '../../src/jobs/end-writer.ts';
+import { queuesFor } from '../../src/jobs/queues.ts';
 import { loadRegistry } from '../../src/jobs/registry.ts';
 import { Runner } from '../../src/jobs/runner.ts';
 import type { Store } from '../../src/tasks/store.ts';
@@ -11,11 +12,11 @@ import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
 import { createEffectTable, effectsOf, jobFolders, openStore, submit, waitFor } from '../support/service.ts';
 import {
-  claimsRest,
   emptyReport,
   kindsOf,
   liveEntries,
   lockWaiters,
+  patient,
   rowOf,
   runTask,
   startWorker,
@@ -34,7 +35,7 @@ describe('an answer that was lost', () => {
     await store.db.prisma.$executeRaw`DROP TABLE IF EXISTS effect`;
     await createEffectTable(store);
     proxy = await FlakyProxy.start(store.url);
-    shaky = await openStore(proxy.url);
+    shaky = await openStore(proxy.url, { sessionOptions: patient });
   });
   afterEach(async () => {
     await shaky.close();
@@ -73,12 +74,16 @@ describe('an answer that was lost', () => {
 
   it('of a checkpoint whose COMMIT never came: it is written again, once', async () => {
     const task = await runTask(store);
+    const hasty = await openStore(proxy.url, {
+      sessionOptions: '-c idle_in_transaction_session_timeout=500',
+    });
     const held = proxy.holdBack(checkpointCommit);
 
-    const written = contextOf(shaky, task).checkpoint({ step: 1 }, leaveEffect(task, 1));
+    const written = contextOf(hasty, task).checkpoint({ step: 1 }, leaveEffect(task, 1));
     await held;
     // The server ends the transaction that nobody commits, as its session limits demand.
     await written;
+    await hasty.close();
 
     expect(await rowOf(store, task.taskId)).toMatchObject({ checkpointNo: 1 });
     expect(await effectsOf(store, task.taskId)).toEqual([1]);
@@ -206,10 +211,12 @@ describe('an answer that was lost', () => {
   describe('a runner', () => {
     let runner: Runner;
     let workerId: string;
+    let queueCount: number;
 
     beforeEach(async () => {
       workerId = await startWorker(store);
       const registry = await loadRegistry(jobFolders);
+      queueCount = queuesFor('shared', registry).length;
       runner = new Runner({
         store: shaky,
         registry,
@@ -224,12 +231,14 @@ describe('an answer that was lost', () => {
     });
     afterEach(() => runner.stop(0));
 
-    /** As it starts, it looks into every queue. */
+    /** As it starts, it looks into every queue once, and as there is nothing in them, no more until it is told. */
     async function startAndWait(): Promise<void> {
-      const { id } = await submit(store, 'noop', null);
+      const claims = vi.spyOn(shaky.queue.claimPool, 'query');
       runner.start();
-      await waitFor(store, id, (row) => row.finishedAt !== null);
-      await eventually(() => claimsRest(store));
+      await eventually(
+        () => claims.mock.settledResults.filter(({ type }) => type === 'fulfilled').length === queueCount,
+      );
+      claims.mockRestore();
     }
 
     it('whose claim got no answer hands the task back and runs it, no try spent', async () => {
@@ -269,11 +278,14 @@ describe('an answer that was lost', () => {
 
     it('finds such a task also while it claims others all the time', async () => {
       runner.start();
-      const submits: Promise<unknown>[] = [];
-      const load = setInterval(() => submits.push(submit(store, 'noop', null)), 5);
+      const enough = new AbortController();
+      const submitAlways = async () => {
+        while (!enough.signal.aborted) await submit(store, 'noop', null);
+      };
+      const load = submitAlways();
       onTestFinished(async () => {
-        clearInterval(load);
-        await Promise.allSettled(submits);
+        enough.abort();
+        await load;
       });
       const lost = proxy.loseAnswer({ statement: 'claim\0' });
       const { id } = await submit(store, 'waits', { ms: 0 }, { maxAttempts: 1 });
