@@ -11,6 +11,9 @@ export async function databaseTime(store: Store, secondsAgo = 0): Promise<Date> 
   return rows[0].at;
 }
 
+/** What the reaper takes for the database's last answer, and for a fresh one however long its next statement takes to come. */
+export const freshTime = (store: Store) => databaseTime(store, -3600);
+
 export const workerRow = (store: Store, id: string) =>
   store.db.prisma.worker.findUniqueOrThrow({ where: { id } });
 

@@ -57,9 +57,11 @@ const failCall = (outcome: expected.Outcome, delaySeconds: number): Call => ({
 export const place = fc.nat(maxTasks - 1);
 /** Mostly the attempt that runs, sometimes the one before. */
 export const lag = fc.constantFrom(0, 0, 0, 0, 1);
+/** Longer than a script takes on any machine. */
+const hourSeconds = 3600;
 const outcome = fc.constantFrom<expected.Outcome>('failed', 'timed_out', 'permanent', 'handed_back');
 export const failCalls = fc
-  .tuple(outcome, fc.constantFrom(0, 60))
+  .tuple(outcome, fc.constantFrom(0, hourSeconds))
   .map(([how, seconds]) => failCall(how, seconds));
 export const retryCalls = fc.constantFrom('checkpoint' as const, 'start' as const).map(retryCall);
 

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import { Reaper } from '../../../src/tasks/reaper/reaper.ts';
 import { lapse, workerRow } from '../../support/leases.ts';
+import { stopClock } from '../../support/stopped-clock.ts';
 import { startWorker, useStore } from '../../support/tasks.ts';
 
 const store = useStore();
@@ -9,28 +10,41 @@ const store = useStore();
 describe('the reaper’s patience', () => {
   /** Its turns, one at a time, at the times that the test says. */
   async function reaperAt(leaseSeconds = 15) {
-    const clock = { nowMs: 1_000_000n };
-    const hrtime = vi.spyOn(process.hrtime, 'bigint').mockImplementation(() => clock.nowMs * 1_000_000n);
+    const clock = stopClock();
     const lapsed = await startWorker(store);
     await lapse(store, lapsed);
     const reaper = new Reaper({ store, leaseSeconds, log: pino({ level: 'silent' }) });
     const turn = Reflect.get(reaper, 'turn') as () => Promise<void>;
+    // The database's clock goes on as ours, an hour ahead: what it says is fresh however long its next answer takes.
+    const startedMs = Date.now() + 3_600_000;
+    let [passedMs, answerMs] = [0, 0];
+    const query = store.db.pool.query.bind(store.db.pool) as (...args: unknown[]) => unknown;
+    const asked = vi.spyOn(store.db.pool, 'query').mockImplementation(((...args: [{ text?: string }]) => {
+      if (args[0].text?.includes('clock_timestamp() AS now') !== true) return query(...args);
+      pass(answerMs);
+      answerMs = 0;
+      return Promise.resolve({ rows: [{ now: new Date(startedMs + passedMs) }] });
+    }) as never);
+    const pass = (ms: number) => {
+      passedMs += ms;
+      clock.pass(ms);
+    };
     const isLost = async () => (await workerRow(store, lapsed)).lostAt !== null;
     return {
       /** Takes a turn so many milliseconds after the last, and says whether the worker is lost now. */
       async after(ms: number): Promise<boolean> {
-        clock.nowMs += BigInt(ms);
+        pass(ms);
         await turn.call(reaper);
         return isLost();
       },
       /** The next answer of the database takes so long. */
       slowAnswer(ms: number): void {
-        vi.spyOn(store.db.pool, 'query').mockImplementationOnce((async () => {
-          clock.nowMs += BigInt(ms);
-          return { rows: [{ now: new Date() }] };
-        }) as never);
+        answerMs = ms;
       },
-      [Symbol.dispose]: () => hrtime.mockRestore(),
+      [Symbol.dispose]: () => {
+        asked.mockRestore();
+        clock.go();
+      },
     };
   }
   const seconds = (count: number) => Array.from({ length: count }, () => 1000);

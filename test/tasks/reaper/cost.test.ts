@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Reaper } from '../../../src/tasks/reaper/reaper.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { addFinished } from '../../support/finished.ts';
-import { databaseTime } from '../../support/leases.ts';
+import { freshTime } from '../../support/leases.ts';
 import { type Plan, plansOf, recordPlans, scansOf } from '../../support/plans.ts';
 import { administer } from '../../support/server.ts';
 import { openStore } from '../../support/service.ts';
@@ -36,7 +36,7 @@ describe('a pass of all of the reaper’s checks over 20,000 finished tasks, mos
   });
 
   async function pass(): Promise<void> {
-    await reaper.takeFromTheDead(await databaseTime(store));
+    await reaper.takeFromTheDead(await freshTime(store));
     await reaper.repairQueue();
   }
 

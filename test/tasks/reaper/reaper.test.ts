@@ -6,7 +6,7 @@ import { readHistory } from '../../../src/tasks/read.ts';
 import { Reaper } from '../../../src/tasks/reaper/reaper.ts';
 import { eventually } from '../../support/eventually.ts';
 import { violations } from '../../support/invariants.ts';
-import { databaseTime, lapse } from '../../support/leases.ts';
+import { freshTime, lapse } from '../../support/leases.ts';
 import { submit } from '../../support/service.ts';
 import {
   kindsOf,
@@ -32,42 +32,31 @@ beforeEach(() => {
 });
 afterEach(() => reaper.stop());
 
-const takeFromTheDead = async () => reaper.takeFromTheDead(await databaseTime(store));
+const takeFromTheDead = async () => reaper.takeFromTheDead(await freshTime(store));
 const deleteWorkers = () => store.db.pool.query('DELETE FROM worker');
 
 describe('the reaper', () => {
-  it('gives a worker up whose lease has lapsed, and moves its task on', async () => {
-    const task = await runTask(store);
-    await lapse(store, task.workerId);
-
-    reaper.start();
-
-    const row = await eventually(async () => {
-      const now = await rowOf(store, task.taskId);
-      return now.status === 'queued' && now;
-    });
-    expect(row).toMatchObject({ failures: 1, error: { code: 'worker_lost' } });
-  });
-
-  it('finishes what another process began', async () => {
-    const task = await runTask(store);
+  it('gives workers up whose lease has lapsed, finishes what another process began, and queues stranded tasks', async () => {
+    const lapsed = await runTask(store);
+    await lapse(store, lapsed.workerId);
+    const begun = await runTask(store);
     await store.db.prisma.worker.update({
-      where: { id: task.workerId },
+      where: { id: begun.workerId },
       data: { lostAt: new Date(), lostReason: 'exited', lostWith: 1 },
     });
-
-    reaper.start();
-
-    await eventually(async () => (await rowOf(store, task.taskId)).status === 'queued');
-  });
-
-  it('queues a stranded task again', async () => {
-    const task = await submit(store, 'noop', null);
+    const stranded = await submit(store, 'noop', null);
     await store.db.pool.query('DELETE FROM pgboss.job');
+    await store.db.pool.query(`UPDATE task_state SET updated_at = now() - interval '1 hour'`);
 
     reaper.start();
 
-    await eventually(async () => (await kindsOf(store, task.id)).includes('requeued'));
+    await eventually(async () => (await kindsOf(store, stranded.id)).includes('requeued'));
+    expect(await rowOf(store, lapsed.taskId)).toMatchObject({
+      status: 'queued',
+      failures: 1,
+      error: { code: 'worker_lost' },
+    });
+    expect(await rowOf(store, begun.taskId)).toMatchObject({ status: 'queued' });
   });
 
   it('makes a queue again that was deleted, also where nothing waits in it', async () => {
@@ -210,7 +199,7 @@ describe('a task whose worker has no row any more', () => {
     const task = await runTask(store);
     await store.db.prisma.taskState.update({
       where: { id: task.taskId },
-      data: { workerId: null, reportTokenHash: 'x', leaseExpiresAt: new Date(Date.now() + 60_000) },
+      data: { workerId: null, reportTokenHash: 'x', leaseExpiresAt: new Date(Date.now() + 3_600_000) },
     });
 
     await takeFromTheDead();

@@ -97,10 +97,11 @@ describe('an entry whose task does not wait for it', () => {
   });
 
   it('is left alone for a lease', async () => {
-    await addEntry(newId());
-    await ageEntries(14);
+    const entryId = await addEntry(newId());
+    await ageEntries(3000);
 
-    expect(await settled()).toEqual([]);
+    expect(await settled(3600)).toEqual([]);
+    expect(await settled(2999)).toEqual([entryId]);
   });
 
   it('is settled also where it names no task that could be', async () => {
