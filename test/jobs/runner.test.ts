@@ -4,8 +4,11 @@ import { z } from 'zod';
 import { DatabaseContact } from '../../src/jobs/contact.ts';
 import { defineJob, type JobDefinition } from '../../src/jobs/define-job.ts';
 import { Runner } from '../../src/jobs/runner.ts';
+import type { TaskContext } from '../../src/jobs/task-context.ts';
 import { cancelTask } from '../../src/tasks/cancel.ts';
+import { readHistory } from '../../src/tasks/read.ts';
 import { eventually } from '../support/eventually.ts';
+import reports from '../support/jobs/reports.job.ts';
 import { submit, type Task, waitFor } from '../support/service.ts';
 import { claimsRest, kindsOf, slowEnds, startWorker, useStore } from '../support/tasks.ts';
 
@@ -13,8 +16,16 @@ const store = useStore();
 const isFinished = (task: Task) => task.finishedAt !== null;
 let runners: Runner[] = [];
 
-/** A runner in this process, whose only job is this one, under the type `noop`. */
-async function startRunner(run: JobDefinition['run'], options: Partial<JobDefinition> = {}): Promise<Runner> {
+interface Options extends Partial<JobDefinition> {
+  /** Default 15. */
+  readonly leaseSeconds?: number;
+  /** Runs under the type `waits`. */
+  readonly other?: JobDefinition;
+}
+
+/** A runner in this process, whose job is this one, under the type `noop`. */
+async function startRunner(run: JobDefinition['run'], given: Options = {}): Promise<Runner> {
+  const { leaseSeconds = 15, other, ...options } = given;
   const job = defineJob({
     type: 'noop',
     input: z.unknown(),
@@ -25,11 +36,11 @@ async function startRunner(run: JobDefinition['run'], options: Partial<JobDefini
   });
   const started = new Runner({
     store,
-    registry: { get: (type) => (type === 'noop' ? job : undefined), types: ['noop'] },
+    registry: { get: (type) => (type === 'noop' ? job : other), types: other ? ['noop', 'waits'] : ['noop'] },
     workerId: await startWorker(store),
     kind: 'shared',
     slots: 4,
-    leaseSeconds: 15,
+    leaseSeconds,
     contact: new DatabaseContact(),
     log: pino({ level: 'silent' }),
     onChange: () => undefined,
@@ -112,16 +123,32 @@ describe('a runner', () => {
     expect((await kindsOf(store, id)).at(-1)).toBe('handed_back');
   });
 
+  it('times out a job that heeds its signal', async () => {
+    const heed = (_input: unknown, task: TaskContext) =>
+      new Promise((_resolve, reject) =>
+        task.signal.addEventListener('abort', () => reject(task.signal.reason)),
+      );
+    await startRunner(heed, { timeoutSeconds: 0.05 });
+
+    const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
+
+    expect(await waitFor(store, id, isFinished)).toMatchObject({
+      status: 'failed',
+      error: { code: 'timeout' },
+    });
+  });
+
   it('takes nothing new beside a job that ignores its deadline, which is ended without it', async () => {
     const inputs: unknown[] = [];
     const never = new Promise<null>(() => undefined);
-    const options = { timeoutSeconds: 0.05, concurrency: 1 };
+    // Two thirds of the lease are left to a job that should have stopped.
+    const options = { timeoutSeconds: 0.05, concurrency: 1, leaseSeconds: 0.3 };
     await startRunner((input) => {
       inputs.push(input);
       return never;
     }, options);
     const overdue = await submit(store, 'noop', 'overdue', { maxAttempts: 1 });
-    await waitFor(store, overdue.id, (task) => task.status === 'running');
+    await eventually(() => inputs.length === 1);
 
     const next = await submit(store, 'noop', 'next');
     const ended = await waitFor(store, overdue.id, isFinished);
@@ -145,6 +172,56 @@ describe('a runner', () => {
     expect(await running()).toBe(8);
     await ends.go();
     await eventually(async () => (await succeeded()) === 30);
+  });
+
+  it('lets short tasks pass long ones, within the limit of a type', async () => {
+    const gate = Promise.withResolvers<string>();
+    let [runNow, ran] = [0, 0];
+    const other = defineJob({
+      type: 'waits',
+      input: z.unknown(),
+      result: z.unknown(),
+      concurrency: 2,
+      run: async () => {
+        runNow += 1;
+        ran = Math.max(ran, runNow);
+        const result = await gate.promise;
+        runNow -= 1;
+        return result;
+      },
+    });
+    await startRunner(() => 'short', { other });
+    const long = await Promise.all([1, 2, 3].map(() => submit(store, 'waits', null)));
+    await eventually(() => runNow === 2);
+
+    const short = await submit(store, 'noop', null);
+
+    expect(await waitFor(store, short.id, isFinished)).toMatchObject({ result: 'short' });
+    expect(runNow).toBe(2);
+    gate.resolve('long');
+    for (const { id } of long) expect(await waitFor(store, id, isFinished)).toMatchObject({ result: 'long' });
+    expect(ran).toBe(2);
+  });
+
+  it('survives reports that make no sense, clamped', async () => {
+    const gate = Promise.withResolvers<void>();
+    await startRunner(async (_input, task) => {
+      const result = await reports.run({ settleMs: 0 }, task);
+      await gate.promise;
+      return result;
+    });
+
+    const { id } = await submit(store, 'noop', null);
+    const running = await waitFor(store, id, (task) => task.message !== null);
+    gate.resolve();
+    const task = await waitFor(store, id, isFinished);
+
+    expect(running).toMatchObject({ percentDone: 99.9, done: 200, total: 100 });
+    expect(running.message).toHaveLength(500);
+    expect(task.status).toBe('succeeded');
+    const lines = (await readHistory(store, id)).filter((entry) => entry.kind === 'log');
+    expect(lines).toHaveLength(201);
+    expect(lines[0]?.detail).toEqual({ text: 'line 0' });
   });
 
   it('takes nothing any more once it stops', async () => {

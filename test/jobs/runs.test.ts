@@ -111,43 +111,4 @@ describe('a job’s run', () => {
       error: { code: 'no_use', message: 'never again' },
     });
   });
-
-  it('is timed out, also where it ignores its signal', async () => {
-    const heeding = await service.submit('waits', { ms: 60_000 }, { maxAttempts: 1 });
-
-    const task = await service.waitFor(heeding.id, isFinished);
-
-    expect(task).toMatchObject({ status: 'failed', error: { code: 'timeout' } });
-  });
-
-  it('survives reports that make no sense, clamped', async () => {
-    const { id } = await service.submit('reports', { settleMs: 1500 });
-
-    const running = await service.waitFor(id, (task) => task.message !== null);
-    const task = await service.waitFor(id, isFinished);
-
-    expect(running).toMatchObject({ percentDone: 99.9, done: 200, total: 100 });
-    expect(running.message).toHaveLength(500);
-    expect(task.status).toBe('succeeded');
-    const lines = (await service.history(id)).filter((entry) => entry.kind === 'log');
-    expect(lines).toHaveLength(201);
-    expect(lines[0]?.detail).toEqual({ text: 'line 0' });
-  });
-
-  it('lets short tasks pass long ones, within the limit of a type', async () => {
-    const long = await Promise.all([1, 2, 3].map(() => service.submit('waits', { ms: 2_000 })));
-    await service.waitFor(long[0]?.id ?? '', (task) => task.status === 'running');
-
-    const short = await service.submit('noop', null);
-    await service.waitFor(short.id, isFinished);
-
-    // Of each runner: where the machine stands still for a moment, a spare takes what waits.
-    const running = await store.db.prisma.taskState.groupBy({
-      by: ['workerId'],
-      where: { type: 'waits', status: 'running' },
-      _count: true,
-    });
-    for (const { _count } of running) expect(_count).toBeLessThanOrEqual(2);
-    for (const task of long) expect((await service.waitFor(task.id, isFinished)).status).toBe('succeeded');
-  });
 });
