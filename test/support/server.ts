@@ -10,7 +10,10 @@ export function withName(serverUrl: string, name: string): string {
 
 /** Creates a database, as a copy of `template` where one is given. */
 export async function createDatabase(serverUrl: string, name: string, template = 'template1'): Promise<void> {
-  await administer(serverUrl, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
+  // Files are copied: the other way, through the log, takes PostgreSQL three times as long here.
+  await administer(serverUrl, (client) =>
+    client.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY file_copy`),
+  );
 }
 
 /** Drops the databases whose names begin with `prefix`, and ends their connections. */
