@@ -1,86 +1,101 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Deadlines } from '../src/deadlines.ts';
-import { eventually } from './support/eventually.ts';
 
+let nowMs: number;
 let deadlines: Deadlines;
 beforeEach(() => {
+  // In the middle of a turn.
+  nowMs = 1_000_130;
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  vi.spyOn(process.hrtime, 'bigint').mockImplementation(() => BigInt(nowMs) * 1_000_000n);
   deadlines = new Deadlines();
   deadlines.start();
 });
-afterEach(() => deadlines.stop());
+afterEach(() => {
+  deadlines.stop();
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+function pass(ms: number): void {
+  for (let gone = 0; gone < ms; gone += 1) {
+    nowMs += 1;
+    vi.advanceTimersByTime(1);
+  }
+}
 
 /** Calls of a deadline, each as milliseconds since it was set. */
 function setDeadline(ms: number) {
-  const setAt = performance.now();
+  const setAt = nowMs;
   const calls: number[] = [];
-  const deadline = deadlines.after(ms, () => calls.push(performance.now() - setAt));
+  const deadline = deadlines.after(ms, () => calls.push(nowMs - setAt));
   return { calls, cancel: () => deadline.cancel() };
 }
 
 describe('a deadline', () => {
-  it('is due once, never early, and little late', async () => {
-    const all = [0, 1, 150, 200, 399, 600].map((ms) => ({ ms, ...setDeadline(ms) }));
+  it.each([0, 1, 69, 70, 71, 150, 200, 399, 600])(
+    'of %d ms is due once, never early, and little late',
+    (ms) => {
+      const { calls } = setDeadline(ms);
 
-    await eventually(() => all.every(({ calls }) => calls.length > 0));
-    await sleep(500);
+      pass(2_000);
 
-    for (const { ms, calls } of all) {
       expect(calls).toHaveLength(1);
       expect(calls[0]).toBeGreaterThanOrEqual(ms);
-      // A turn of 200 ms, and what a busy machine adds.
-      expect(calls[0]).toBeLessThan(ms + 1000);
-    }
-  });
+      // The rest of its turn, and the timer's next after that.
+      expect(calls[0]).toBeLessThanOrEqual(ms + 400);
+    },
+  );
 
-  it('that is cancelled is not due', async () => {
+  it('that is cancelled is not due', () => {
     const cancelled = setDeadline(300);
     const kept = setDeadline(300);
 
     cancelled.cancel();
+    pass(1_000);
 
-    await eventually(() => kept.calls.length > 0);
+    expect(kept.calls).toHaveLength(1);
     expect(cancelled.calls).toEqual([]);
   });
 
-  it('may be cancelled again when others have come into its turn', async () => {
+  it('may be cancelled again when others have come into its turn', () => {
     const first = setDeadline(300);
     first.cancel();
     const second = setDeadline(300);
 
     first.cancel();
+    pass(1_000);
 
-    await eventually(() => second.calls.length > 0);
+    expect(second.calls).toHaveLength(1);
   });
 
-  it('may be cancelled by another of the same turn', async () => {
+  it('may be cancelled by another of the same turn', () => {
     const victim: { cancel(): void } = { cancel: () => undefined };
-    let wasCalled = false;
-    const first = deadlines.after(300, () => victim.cancel());
-    const second = deadlines.after(300, () => {
-      wasCalled = true;
-    });
-    victim.cancel = () => second.cancel();
+    deadlines.after(300, () => victim.cancel());
+    const second = setDeadline(300);
+    victim.cancel = second.cancel;
     const last = setDeadline(300);
 
-    await eventually(() => last.calls.length > 0);
+    pass(1_000);
 
-    expect(wasCalled).toBe(false);
-    first.cancel();
+    expect(last.calls).toHaveLength(1);
+    expect(second.calls).toEqual([]);
   });
 
-  it('may set the next', async () => {
-    const times: number[] = [];
+  it('may set the next', () => {
+    let calls = 0;
     const beat = () => {
-      times.push(performance.now());
-      if (times.length < 3) deadlines.after(100, beat);
+      calls += 1;
+      if (calls < 3) deadlines.after(100, beat);
     };
     deadlines.after(0, beat);
 
-    await eventually(() => times.length === 3);
+    pass(3_000);
+
+    expect(calls).toBe(3);
   });
 
-  it('is one of its own where the same function is given twice', async () => {
+  it('is one of its own where the same function is given twice', () => {
     let calls = 0;
     const count = () => {
       calls += 1;
@@ -88,28 +103,30 @@ describe('a deadline', () => {
     deadlines.after(200, count);
     deadlines.after(200, count);
 
-    await eventually(() => calls === 2);
+    pass(1_000);
+
+    expect(calls).toBe(2);
   });
 });
 
-it('after the process stood still, all that became due meanwhile is due, in order', async () => {
+it('after the process stood still, all that became due meanwhile is due, in order', () => {
   const order: number[] = [];
   for (const ms of [600, 200, 400]) deadlines.after(ms, () => order.push(ms));
 
-  const until = performance.now() + 1_500;
-  while (performance.now() < until);
+  nowMs += 1_500;
+  vi.advanceTimersByTime(200);
 
-  await eventually(() => order.length === 3);
   expect(order).toEqual([200, 400, 600]);
 });
 
-it('nothing is due after a stop, and what was set is due after the next start', async () => {
+it('nothing is due after a stop, and what was set is due after the next start', () => {
   const waiting = setDeadline(200);
   deadlines.stop();
-  await sleep(600);
+  pass(1_000);
   expect(waiting.calls).toEqual([]);
 
   deadlines.start();
+  pass(200);
 
-  await eventually(() => waiting.calls.length > 0);
+  expect(waiting.calls).toHaveLength(1);
 });
