@@ -6,6 +6,15 @@ import { encode, fileOf } from './support.ts';
 const detect = (content: string | Buffer, chunkSizes?: number[]) =>
   detectEncoding(fileOf(content, chunkSizes)(0));
 
+/** UTF-8, but for the bytes that are written as `\\xNN` without being part of a character. */
+function damaged(text: string): Buffer {
+  return Buffer.concat(
+    text.split(/([\x80-\xe8\xea-\xff]|\xe9(?=\n))/).map((part) =>
+      /^[\x80-\xff]$/.test(part) ? Buffer.from(part, 'latin1') : Buffer.from(part),
+    ),
+  );
+}
+
 describe('detectEncoding', () => {
   it.each([
     ['utf-8', [0xef, 0xbb, 0xbf], 3],
@@ -40,22 +49,43 @@ describe('detectEncoding', () => {
     expect(await detect('a,b\n1,2\n')).toEqual({ encoding: 'utf-8', bomBytes: 0 });
   });
 
-  it('finds the first invalid byte 30 MB in, and reads no further', async () => {
+  it('reads no further than it must to know Windows-1252', async () => {
     let chunksRead = 0;
     async function* file() {
-      for (; chunksRead < 1000; chunksRead++) {
-        const chunk = Buffer.alloc(100_000, 'ä,b\n');
-        if (chunksRead === 300) chunk[50_000] = 0xff;
-        yield chunk;
-      }
+      for (; chunksRead < 1000; chunksRead++) yield Buffer.alloc(100_000, Buffer.from('ä,b\n', 'latin1'));
     }
 
     expect(await detectEncoding(file())).toEqual({ encoding: 'windows-1252', bomBytes: 0 });
-    expect(chunksRead).toBeLessThan(310);
+    expect(chunksRead).toBeLessThan(10);
   });
 
-  it('takes a sequence that breaks off at the end of the file for Windows-1252', async () => {
-    expect(await detect(Buffer.from('caf\xe9', 'latin1'))).toEqual({ encoding: 'windows-1252', bomBytes: 0 });
+  it.each([
+    ['one stray byte among 200 lines', `${'é,b\n'.repeat(100)}\xff${'é,b\n'.repeat(100)}`],
+    ['one stray byte, the first of all', `\xe9\n${'é,b\n'.repeat(10)}`],
+    ['an end inside a character', `${'é,b\n'.repeat(3)}caf\xc3`],
+    ['an end inside its only character', 'a,b\n1,\xe2\x82'],
+  ])('stays with UTF-8 that is damaged in few places: %s', async (_, text) => {
+    expect(await detect(damaged(text))).toEqual({ encoding: 'utf-8', bomBytes: 0 });
+  });
+
+  it.each([
+    ['an accent', 'caf\xe9'],
+    ['accents in every line', 'na\xefve,caf\xe9\n'.repeat(1000)],
+  ])('takes what is hardly UTF-8 for Windows-1252: %s', async (_, text) => {
+    expect(await detect(Buffer.from(text, 'latin1'))).toEqual({ encoding: 'windows-1252', bomBytes: 0 });
+  });
+
+  it.each(['a,b\nx\0y,2\n', '\0', 'a\0,b\n1,2\n', 'id,name\r\n1,A\0\0\0\r\n'])(
+    'does not take stray zero bytes for UTF-16: %j',
+    async (text) => {
+      expect((await detect(text)).encoding).toBe('utf-8');
+    },
+  );
+
+  it.each(['utf-8', 'utf-16le', 'utf-16be'] as const)('skips a second byte order mark of %s', async (encoding) => {
+    const { bomBytes } = await detect(encode('\ufeff\ufeffa,b\n', encoding));
+
+    expect(bomBytes).toBe(2 * encode('\ufeff', encoding).length);
   });
 
   it('knows any UTF-8 text, however the stream is cut', async () => {

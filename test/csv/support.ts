@@ -4,6 +4,30 @@ import type { CsvPosition } from '../../src/csv/position.ts';
 import { type CsvItem, readCsv } from '../../src/csv/read.ts';
 import type { OpenSource } from '../../src/csv/source.ts';
 
+export const MB = 1024 * 1024;
+
+export const twoColumns: CsvFormat = {
+  encoding: 'utf-8',
+  bomBytes: 0,
+  delimiter: ',',
+  columns: ['a', 'b'],
+  firstRow: { byteOffset: 0, line: 1, rows: 0, rejected: 0 },
+};
+
+/** What files consist of that are hard to read, each over and over. */
+export const hardFiles: [what: string, pattern: string][] = [
+  ['quoted fields with line breaks, without end', '"a\nb",'],
+  ['text behind closing quotes', '"a\nx"y,'],
+  ['quotes closed a line later', '"a\n",b"\n'],
+  ['delimiters', ','],
+  ['quotes', '"'],
+  ['odd quotes', '"""\n"'],
+  ['a quote and then line breaks', `"${'\n'.repeat(300_000)}`],
+  ['line breaks', '\n'],
+  ['one field a line', 'x\n'],
+  ['unclosed quotes in every line', 'x,"y\n'],
+];
+
 /** A stored file that is handed out in chunks of the given sizes, over and over. */
 export function fileOf(content: string | Buffer, chunkSizes: readonly number[] = [1000]): OpenSource {
   const bytes = Buffer.from(content);

@@ -1,0 +1,21 @@
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+import { anyBytes, anyPosition, anyTable } from './properties.ts';
+
+describe('any table', () => {
+  it('is read as it was written, in any encoding, with any line endings, however it is cut', async () => {
+    await fc.assert(anyTable, { numRuns: 500 });
+  });
+});
+
+describe('any position', () => {
+  it('is where reading goes on as if it had not stopped', async () => {
+    await fc.assert(anyPosition, { numRuns: 500 });
+  });
+});
+
+describe('any bytes', () => {
+  it('are read to their end, or refused with a CsvFormatError', async () => {
+    await fc.assert(anyBytes, { numRuns: 2000 });
+  });
+});
