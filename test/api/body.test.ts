@@ -54,7 +54,8 @@ test('a client is read from no faster than its body is used', async () => {
   const body = readBody(connection.request);
 
   await body.next();
-  await sleep(300);
+  // Time to read more: where a busy machine has none, the test only shows less.
+  await sleep(100);
 
   expect(connection.request.socket.bytesRead).toBeLessThan(1_000_000);
 });

@@ -32,7 +32,7 @@ test.each([
   ['an expectation', `GET / HTTP/1.1\r\n${host}${close}Expect: the unexpected\r\n\r\n`, 417],
   ['a fragment of a URL', `GET no-slash HTTP/1.1\r\n${host}${close}\r\n`, 400],
 ])('%s', async (_what, bytes, status) => {
-  const answer = await exchange(api.port, bytes, 3000);
+  const answer = await exchange(api.port, bytes);
 
   expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   expect(answer.toLowerCase()).toContain('application/problem+json');

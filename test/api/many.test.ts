@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { newId } from '../../src/tasks/ids.ts';
 import { problemOf, startApi, type TestApi } from '../support/api.ts';
+import { startClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { bump, etagAt, newTask, remove, succeed, succeedWith } from '../support/polls.ts';
 
@@ -179,8 +180,13 @@ describe('a long poll of many', () => {
   test('without news is told so', async () => {
     const ids = await newTasks(2);
     const etag = (await get(ids)).headers.get('etag') ?? '';
+    using clock = startClock();
+    const held = get(ids, { prefer: 'wait=30', 'if-none-match': etag });
+    await eventually(() => api.reading.watchers.count === 1);
 
-    expect((await get(ids, { prefer: 'wait=1', 'if-none-match': etag })).status).toBe(304);
+    clock.pass(30_000);
+
+    expect((await held).status).toBe(304);
   });
 });
 

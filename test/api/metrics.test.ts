@@ -3,22 +3,14 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { openDatabase } from '../../src/database/database.ts';
 import { problemOf, startApi, type TestApi } from '../support/api.ts';
 import { EventReader } from '../support/event-reader.ts';
-import { startMutePostgres } from '../support/fake-postgres.ts';
+import { startRefusingPostgres } from '../support/fake-postgres.ts';
+import { metricsOf } from '../support/metrics.ts';
 import { newTask } from '../support/polls.ts';
-import { startHeadway } from '../support/process.ts';
 import { runTask } from '../support/tasks.ts';
 
 const token = 'the-token-of-the-operator';
 const apiKey = 'a-key-of-some-length';
 const bearer = (value: string) => ({ authorization: `Bearer ${value}` });
-
-/** Values by name and labels, as they are written. */
-async function metricsOf(url: string, headers: Record<string, string> = {}): Promise<Map<string, number>> {
-  const response = await fetch(`${url}/metrics`, { headers });
-  expect(response.status).toBe(200);
-  const lines = (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
-}
 
 describe('the metrics', () => {
   let api: TestApi;
@@ -71,7 +63,7 @@ describe('the metrics', () => {
 });
 
 test('the metrics of a process whose database is away say so, and leave out what only that knows', async () => {
-  await using postgres = await startMutePostgres();
+  await using postgres = await startRefusingPostgres('57P03', 'the database system is starting up');
   const db = openDatabase(postgres.url, { name: 'away' });
   await using api = await startApi({ changeStore: (store) => ({ ...store, db }) });
 
@@ -116,20 +108,4 @@ describe('who may see the metrics', () => {
 
     expect((await fetch(`${api.url}/metrics`)).status).toBe(403);
   });
-});
-
-test('a worker has metrics too, those of its runners among them', async () => {
-  await using api = await startApi();
-  const worker = await startHeadway({ DATABASE_URL: api.store.db.url, HEADWAY_ROLE: 'worker' });
-  try {
-    const metrics = await metricsOf(worker.url);
-
-    expect(metrics.get('headway_runners{kind="shared"}')).toBe(1);
-    expect(metrics.get('headway_running_attempts{kind="shared"}')).toBe(0);
-    expect(metrics.get('headway_runner_ends_total{kind="died"}')).toBe(0);
-    expect(metrics.has('headway_watchers')).toBe(false);
-  } finally {
-    worker.signal('SIGKILL');
-    await worker.exited;
-  }
 });

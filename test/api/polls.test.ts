@@ -17,8 +17,8 @@ const get = (path: string, headers: Record<string, string> = {}) => fetch(`${api
 const etagOf = async (path: string) => (await get(path)).headers.get('etag') ?? '';
 
 /** The answer to a request that is written by hand, with its head apart from its body. */
-async function raw(request: string, headers = '', untilMs?: number): Promise<{ head: string; body: string }> {
-  const answer = await exchange(api.port, `${request}\r\nHost: localhost\r\n${headers}\r\n`, untilMs);
+async function raw(request: string, headers = ''): Promise<{ head: string; body: string }> {
+  const answer = await exchange(api.port, `${request}\r\nHost: localhost\r\n${headers}\r\n`);
   const [head = '', ...body] = answer.split('\r\n\r\n');
   return { head, body: body.join('\r\n\r\n') };
 }
@@ -79,6 +79,7 @@ describe('a 304', () => {
   test('says what a 200 would, but for the content', async () => {
     const id = await newTask(api);
     const found = await get(`/tasks/${id}`);
+    const askedMs = Date.now();
 
     const same = await get(`/tasks/${id}`, { 'if-none-match': found.headers.get('etag') ?? '' });
 
@@ -86,7 +87,8 @@ describe('a 304', () => {
     for (const name of ['etag', 'cache-control', 'vary', 'retry-after', 'x-content-type-options']) {
       expect([name, same.headers.get(name)]).toEqual([name, found.headers.get(name)]);
     }
-    expect(Date.parse(same.headers.get('date') ?? '')).toBeGreaterThan(Date.now() - 5_000);
+    // In whole seconds, each of which Node writes once.
+    expect(Date.parse(same.headers.get('date') ?? '')).toBeGreaterThan(askedMs - 2_000);
     for (const name of ['content-type', 'content-length', 'transfer-encoding']) {
       expect([name, same.headers.get(name)]).toEqual([name, null]);
     }
@@ -145,7 +147,7 @@ describe('old and odd clients', () => {
     const id = await newTask(api);
 
     for (const _again of [1, 2]) {
-      const { head, body } = await raw(`GET /tasks/${id} HTTP/1.0`, '', 5_000);
+      const { head, body } = await raw(`GET /tasks/${id} HTTP/1.0`);
       expect(head).toMatch(/^HTTP\/1\.1 200 /);
       expect(head.toLowerCase()).toContain('connection: close');
       expect(JSON.parse(body)).toMatchObject({ id });
@@ -184,10 +186,9 @@ describe('old and odd clients', () => {
     const { head } = await raw(
       `GET /tasks/${id} HTTP/1.1`,
       'Content-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n',
-      1_000,
     );
 
-    expect(head === '' || /^HTTP\/1\.1 (200|400) /.test(head)).toBe(true);
+    expect(head).toMatch(/^HTTP\/1\.1 (200|400) /);
   });
 
   test('clients that hang up at once harm nobody', async () => {

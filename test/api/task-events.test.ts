@@ -1,23 +1,35 @@
 /** GET /tasks/:id/events */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { flushProgress } from '../../src/tasks/progress/flush.ts';
 import { exchange, problemOf, startApi, type TestApi } from '../support/api.ts';
+import { type Clock, startClock } from '../support/clock.ts';
 import { EventReader } from '../support/event-reader.ts';
 import { eventually } from '../support/eventually.ts';
 import { bump, newTask, remove, succeed } from '../support/polls.ts';
 import { emptyReport, runTask } from '../support/tasks.ts';
 
-const beatMs = 600;
+const beatMs = 15_000;
 
 let api: TestApi;
+let clock: Clock;
 beforeAll(async () => {
-  api = await startApi({ beatMs });
+  clock = startClock();
+  api = await startApi();
 });
 afterEach(() => eventually(() => api.reading.watchers.count === 0));
-afterAll(() => api.close());
+afterAll(async () => {
+  await api.close();
+  clock[Symbol.dispose]();
+});
+
+/** The next beat comes, and this stream, which has read everything, hears of it. */
+async function beat(stream: EventReader): Promise<void> {
+  const before = stream.comments;
+  clock.pass(beatMs);
+  await stream.until(({ comments }) => comments > before);
+}
 
 const urlOf = (id: string, on = api) => `${on.url}/tasks/${id}/events`;
 const open = (id: string, headers?: Record<string, string>) => EventReader.open(urlOf(id), headers);
@@ -43,7 +55,7 @@ describe('a stream', () => {
   });
 
   test('tells progress when it is written, long before the next tick', async () => {
-    await using slow = await startApi({ tickMs: 60_000 });
+    await using slow = await startApi({ tickMs: 3_600_000 });
     const { taskId: id, workerId, attempt } = await runTask(slow.store);
     await using stream = await EventReader.open(urlOf(id, slow));
     await stream.until(({ events }) => events.length === 1);
@@ -74,7 +86,7 @@ describe('a stream', () => {
     const id = await newTask(api);
     await using stream = await open(id);
 
-    await stream.until(({ comments }) => comments >= 3);
+    for (const _beat of [1, 2, 3]) await beat(stream);
 
     expect(stream.names).toEqual(['task']);
   });
@@ -111,6 +123,7 @@ describe('a stream', () => {
     await stream.until(({ isClosed }) => isClosed);
 
     await using late = await EventReader.open(urlOf(id, stopping));
+    clock.pass(1_000);
     await late.until(({ isClosed }) => isClosed);
     expect([stream.names, late.names]).toEqual([['task'], ['task']]);
     expect(stopping.reading.watchers.count).toBe(0);
@@ -128,7 +141,7 @@ describe('a stream', () => {
 
   test('reaches a client of HTTP/1.0 as it comes', async () => {
     const id = await newTask(api);
-    const answer = exchange(api.port, `GET /tasks/${id}/events HTTP/1.0\r\nHost: localhost\r\n\r\n`, 10_000);
+    const answer = exchange(api.port, `GET /tasks/${id}/events HTTP/1.0\r\nHost: localhost\r\n\r\n`);
     await eventually(() => api.reading.watchers.count === 1);
 
     await succeed(api.store, id);
@@ -150,8 +163,7 @@ describe('a client that comes back', () => {
     const id = await newTask(api);
     await using stream = await open(id, { 'last-event-id': header() });
     await eventually(() => api.reading.watchers.count === 1);
-    await stream.until(({ retryMs }) => retryMs !== undefined);
-    await sleep(300);
+    await beat(stream);
     expect(stream.names).toEqual(before);
 
     await bump(api.store, id);
@@ -166,7 +178,7 @@ describe('a client that comes back', () => {
     const version = await bump(api.store, id);
 
     await using stream = await open(id, { 'last-event-id': String(version) });
-    await stream.until(({ comments }) => comments > 0);
+    await beat(stream);
 
     expect(stream.events).toEqual([]);
   });
@@ -221,8 +233,8 @@ test('HEAD is told of the stream, and does not wait for it', async () => {
 
 describe('a client that does not keep up', () => {
   const big = 500_000;
-  const changeResult = async (id: string, number: number, on = api) => {
-    await on.store.db.pool.query(
+  const changeResult = async (id: string, number: number) => {
+    await api.store.db.pool.query(
       `UPDATE task_state SET version = version + 1, message = $2, result = to_jsonb(repeat('x', $3)) WHERE id = $1`,
       [id, `number ${number}`, big],
     );
@@ -243,24 +255,27 @@ describe('a client that does not keep up', () => {
 
     // Kept for each of the twenty at most what is on its way and one more; the events themselves are shared.
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(60_000_000);
+    await beat(well);
+    expect(api.reading.watchers.count).toBe(21);
+    await beat(well);
     await eventually(() => api.reading.watchers.count === 1);
     for (const client of stuck) client.leave();
     expect(well.isClosed).toBe(false);
   });
 
   test('but reads gets the newest', async () => {
-    // With time to read between two looks at whether it does.
-    await using calm = await startApi();
-    const id = await newTask(calm);
-    const socket = await stuckClient(id, calm);
+    const id = await newTask(api);
+    const socket = await stuckClient(id);
+    await eventually(() => api.reading.watchers.count === 1);
+    await using well = await open(id);
     for (let number = 1; number <= 14; number += 1) {
-      await changeResult(id, number, calm);
-      await sleep(250);
+      await changeResult(id, number);
+      await well.until(({ events }) => events.at(-1)?.data.message === `number ${number}`);
       // Something, but much less than comes.
       socket.read(150_000);
     }
 
-    await succeed(calm.store, id);
+    await succeed(api.store, id);
     const text = await socket.readAll();
 
     const versions = [...text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]));
@@ -281,7 +296,13 @@ describe('a client that does not keep up', () => {
 
     await fetch(`${api.url}/tasks/${id}/cancel`, { method: 'POST' });
 
-    await eventually(() => api.reading.watchers.count === 0);
+    await eventually(
+      () => {
+        clock.pass(beatMs);
+        return api.reading.watchers.count === 0;
+      },
+      { intervalMs: 300 },
+    );
     stuck.leave();
   });
 });
@@ -294,8 +315,8 @@ interface StuckClient {
 }
 
 /** Asks for a stream, and reads from it only what it is told to. */
-async function stuckClient(id: string, on = api): Promise<StuckClient> {
-  const socket: Socket = connect(on.port, '127.0.0.1');
+async function stuckClient(id: string): Promise<StuckClient> {
+  const socket: Socket = connect(api.port, '127.0.0.1');
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   socket.pause();

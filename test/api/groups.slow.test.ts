@@ -1,0 +1,26 @@
+/** GET /groups/:group of a group that is not followed any more. */
+import { expect, test } from 'vitest';
+import { startApi } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+import { insertTask, newTask } from '../support/polls.ts';
+
+interface GroupBody {
+  readonly tasks: { id: string }[];
+}
+
+test('a group that nobody has followed for a while is read anew', async () => {
+  await using own = await startApi();
+  const look = async () => (await (await fetch(`${own.url}/groups/g`)).json()) as GroupBody;
+  await newTask(own, { group: 'g' });
+  await look();
+  // With the last of its members it is forgotten itself.
+  await eventually(() => own.reading.snapshots.size === 0);
+
+  const late = await insertTask(own.store.db.pool, 'g');
+  await own.store.db.pool.query(
+    `UPDATE task_state SET created_at = now() - interval '1 hour' WHERE id = $1`,
+    [late],
+  );
+
+  expect((await look()).tasks.map((task) => task.id)).toContain(late);
+});

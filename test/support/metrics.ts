@@ -1,0 +1,12 @@
+/** What a process tells Prometheus. */
+
+/** Values by name and labels, as they are written. */
+export async function metricsOf(
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<Map<string, number>> {
+  const response = await fetch(`${url}/metrics`, { headers });
+  if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+  const lines = (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+}
