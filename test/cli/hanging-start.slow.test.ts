@@ -1,10 +1,10 @@
 /** A start that comes no further: a job file hangs in the runners. */
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { clusterProcesses } from '../../src/database/embedded/processes.ts';
 import { newId } from '../../src/tasks/ids.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { clusterOf, makeDataDir } from '../support/embedded.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { clusterOf, copyDataDir } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
 import { HeadwayProcess, isAlive } from '../support/process.ts';
 import { administer } from '../support/server.ts';
@@ -12,40 +12,30 @@ import { administer } from '../support/server.ts';
 const hanging = { PORT: '0', HEADWAY_JOBS_DIR: path.join(import.meta.dirname, 'hanging-jobs') };
 const hasRunner = ({ stdout }: HeadwayProcess) => stdout.includes('runnerPid');
 
-describe('a parent whose runners hang in their start', () => {
-  let database: TestDatabase;
-  let headway: HeadwayProcess;
-
-  beforeEach(async () => {
-    database = await createTestDatabase();
-    headway = new HeadwayProcess([], { ...hanging, DATABASE_URL: database.url, HEADWAY_LEASE_SECONDS: '2' });
+it('a parent whose runners hang in their start looks after the dead all the same', async () => {
+  const database = await createTestDatabase();
+  const env = { ...hanging, DATABASE_URL: database.url, HEADWAY_LEASE_SECONDS: '2' };
+  const headway = new HeadwayProcess([], env);
+  const workerId = newId();
+  await administer(database.url, async (client) => {
+    await client.query(
+      `INSERT INTO worker (id, host, pid, slots, lease_expires_at) VALUES ($1, 'test', 1, 10, now())`,
+      [workerId],
+    );
   });
 
-  afterEach(async () => {
-    headway.signal('SIGTERM');
-    await headway.exited;
-    await database.drop();
-  });
+  await eventually(() => headway.stdout.includes('worker_lapsed'));
 
-  it('looks after the dead all the same', async () => {
-    const workerId = newId();
-    await administer(database.url, async (client) => {
-      await client.query(
-        `INSERT INTO worker (id, host, pid, slots, lease_expires_at) VALUES ($1, 'test', 1, 10, now())`,
-        [workerId],
-      );
-    });
-
-    await eventually(() => headway.stdout.includes('worker_lapsed'));
-
-    expect(headway.stdout).toContain(workerId);
-    expect(headway.stdout).not.toContain('Headway is ready');
-  });
+  expect(headway.stdout).toContain(workerId);
+  expect(headway.stdout).not.toContain('Headway is ready');
+  headway.signal('SIGTERM');
+  await headway.exited;
+  await database.drop();
 });
 
-describe('a start that is stopped', () => {
+describe.concurrent('a start that is stopped', () => {
   it('leaves neither a runner nor PostgreSQL, and was no failure', async () => {
-    await using dataDir = await makeDataDir();
+    await using dataDir = await copyDataDir();
     const headway = new HeadwayProcess([], { ...hanging, HEADWAY_DATA_DIR: dataDir.path });
     await eventually(() => hasRunner(headway));
 

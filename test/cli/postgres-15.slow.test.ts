@@ -4,7 +4,6 @@ import { pollUntil, runHeadway, startHeadway, type TaskBody } from '../support/p
 
 it.skipIf(!hasDebian15)(
   'a file is imported, all is well, and the task is pruned on PostgreSQL 15 (needs its Debian package)',
-  { timeout: 90_000 },
   async () => {
     await using dataDir = await makeDataDir();
     const server = await startDebian15(dataDir.path);

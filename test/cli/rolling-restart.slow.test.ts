@@ -25,10 +25,8 @@ afterEach(async () => {
   await database.drop();
 });
 
-it('a rolling restart of every process loses nothing, and no client is told of an error', {
-  timeout: 180_000,
-}, async () => {
-  const roles = ['all', 'all', 'api', 'worker'];
+it('a rolling restart of every process loses nothing, and no client is told of an error', async () => {
+  const roles = ['all', 'api', 'worker'];
   const members = await Promise.all(roles.map((role) => start(role)));
   const urls = members.filter((_member, index) => roles[index] !== 'worker').map(({ url }) => url);
   const client = new RestlessClient(urls);
@@ -91,7 +89,7 @@ async function expectAllDone(load: Load): Promise<void> {
   expect(await violations({ db })).toEqual([]);
 }
 
-const steps = 30;
+const steps = 20;
 const file = `id,name\n${'1,Ada\n'.repeat(2_000)}`;
 
 interface Load {
@@ -125,7 +123,7 @@ function putLoadOn(client: RestlessClient): Load {
       load.finished.push(await kind(`${name}-${round}`));
     }
   };
-  const running = [0, 1, 2].flatMap((number) => kinds.map((kind, index) => run(kind, `${number}-${index}`)));
+  const running = [0, 1].flatMap((number) => kinds.map((kind, index) => run(kind, `${number}-${index}`)));
   return load;
 }
 

@@ -1,39 +1,20 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { makeDataDir } from '../support/embedded.ts';
+import { createEmptyDatabase, createTestDatabase } from '../support/database.ts';
 import { runHeadway } from '../support/process.ts';
 
 describe('what keeps Headway from starting is said in one line', () => {
   const bad: [string, Record<string, string>, RegExp][] = [
     [
-      'a port that is no number',
-      { PORT: 'http' },
-      /^headway: PORT: expected a whole number from 0 to 65535$/,
+      'a setting that cannot be used',
+      { HEADWAY_LEASE_SECONDS: '0' },
+      /^headway: HEADWAY_LEASE_SECONDS: expected a whole number/,
     ],
     [
-      'a database URL of another kind',
-      { DATABASE_URL: 'mysql://x' },
-      /^headway: DATABASE_URL: expected a PostgreSQL URL/,
-    ],
-    ['an address that others reach, without keys', { HOST: '0.0.0.0' }, /^headway: HOST: .*HEADWAY_API_KEYS/],
-    ['a key that is too short', { HEADWAY_API_KEYS: 'short' }, /^headway: HEADWAY_API_KEYS: .*16/],
-    ['a lease of nothing', { HEADWAY_LEASE_SECONDS: '0' }, /^headway: HEADWAY_LEASE_SECONDS: /],
-    ['slots of half a task', { HEADWAY_SLOTS: '1.5' }, /^headway: HEADWAY_SLOTS: /],
-    [
-      'an unknown log level',
-      { HEADWAY_LOG_LEVEL: 'loud' },
-      /^headway: HEADWAY_LOG_LEVEL: expected one of fatal/,
-    ],
-    [
-      'a database that is not there',
-      { DATABASE_URL: 'postgresql://localhost:1/none', HEADWAY_DATABASE_WAIT_SECONDS: '0' },
-      /^headway: .*localhost/,
-    ],
-    [
-      'a password in a message',
+      'a database that is not there, without its password',
       { DATABASE_URL: 'postgresql://u:secret-word@localhost:1/none', HEADWAY_DATABASE_WAIT_SECONDS: '0' },
-      /^(?!.*secret-word)headway: /,
+      /^headway: (?!.*secret-word).*localhost/,
     ],
   ];
 
@@ -50,20 +31,22 @@ describe('what keeps Headway from starting is said in one line', () => {
     await once(server, 'listening');
     const address = server.address();
     const port = typeof address === 'object' && address ? address.port : 0;
-    await using dataDir = await makeDataDir();
+    const database = await createTestDatabase();
 
-    const { code, stderr } = await runHeadway([], { PORT: String(port), HEADWAY_DATA_DIR: dataDir.path });
+    const { code, stderr } = await runHeadway([], { PORT: String(port), DATABASE_URL: database.url });
 
     server.close();
+    await database.drop();
     expect(stderr.trim()).toMatch(/^headway: .*PORT/);
     expect(code).toBe(1);
   });
 
   it('a job file without a job', async () => {
-    await using dataDir = await makeDataDir();
+    const database = await createTestDatabase();
 
-    const env = { HEADWAY_JOBS_DIR: `${import.meta.dirname}/bad-jobs`, HEADWAY_DATA_DIR: dataDir.path };
+    const env = { HEADWAY_JOBS_DIR: `${import.meta.dirname}/bad-jobs`, DATABASE_URL: database.url };
     const { code, stderr } = await runHeadway([], env);
+    await database.drop();
 
     expect(stderr).toMatch(/^headway: .*bad\.job\.ts does not export a job/);
     expect(code).toBe(1);
@@ -88,10 +71,11 @@ describe('the command line', () => {
   });
 
   it('migrates a database and says so, once', async () => {
-    await using dataDir = await makeDataDir();
+    const database = await createEmptyDatabase();
 
-    const first = await runHeadway(['migrate'], { HEADWAY_DATA_DIR: dataDir.path });
-    const second = await runHeadway(['migrate'], { HEADWAY_DATA_DIR: dataDir.path });
+    const first = await runHeadway(['migrate'], { DATABASE_URL: database.url });
+    const second = await runHeadway(['migrate'], { DATABASE_URL: database.url });
+    await database.drop();
 
     expect(first.stdout).toContain('Applied: 2026');
     expect(second.stdout).toContain('The database is up to date.');

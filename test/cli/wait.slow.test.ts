@@ -1,6 +1,6 @@
 /** A start for which the database is not there yet. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { startRefusingPostgres } from '../support/fake-postgres.ts';
 import { ForgetfulProxy } from '../support/forgetful-proxy.ts';
@@ -8,43 +8,29 @@ import { HeadwayProcess, runHeadway } from '../support/process.ts';
 
 const waiting = /"level":40.*Waiting up to \d+ s for PostgreSQL/;
 
-describe('a start without its database', () => {
-  let database: TestDatabase;
-  let proxy: ForgetfulProxy;
-  let headway: HeadwayProcess | undefined;
-
-  beforeEach(async () => {
-    headway = undefined;
-    database = await createTestDatabase();
-    proxy = await ForgetfulProxy.start(database.url);
-  });
-
-  afterEach(async () => {
-    headway?.signal('SIGKILL');
-    await headway?.exited;
-    await proxy[Symbol.asyncDispose]();
-    await database.drop();
-  });
-
+// Side by side, as each waits for seconds.
+describe.concurrent('a start without its database', () => {
   it.each(['down', 'refuse'] as const)('waits for it, and says so (%s)', async (fail) => {
+    const database = await createTestDatabase();
+    await using proxy = await ForgetfulProxy.start(database.url);
     proxy[fail]();
-    const process = new HeadwayProcess([], { PORT: '0', DATABASE_URL: proxy.url });
-    headway = process;
-    await eventually(() => waiting.test(process.stdout));
+    const headway = new HeadwayProcess([], { PORT: '0', DATABASE_URL: proxy.url });
+    await eventually(() => waiting.test(headway.stdout));
 
     proxy.up();
 
-    const ready = await fetch(`${await process.ready()}/readyz`);
+    const ready = await fetch(`${await headway.ready()}/readyz`);
     expect(ready.status).toBe(200);
-    expect(process.stdout).toMatch(/PostgreSQL is there, after \d+ s/);
+    expect(headway.stdout).toMatch(/PostgreSQL is there, after \d+ s/);
+    headway.signal('SIGKILL');
+    await headway.exited;
+    await database.drop();
   });
 
   it('waits no longer than it was told', async () => {
-    proxy.refuse();
-
     const { code, stdout, stderr } = await runHeadway([], {
-      DATABASE_URL: proxy.url,
-      HEADWAY_DATABASE_WAIT_SECONDS: '2',
+      DATABASE_URL: 'postgresql://127.0.0.1:1/none',
+      HEADWAY_DATABASE_WAIT_SECONDS: '3',
     });
 
     expect(code).toBe(1);

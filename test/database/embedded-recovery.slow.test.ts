@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -7,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { clusterProcesses, pidFile } from '../../src/database/embedded/processes.ts';
 import {
   clusterOf,
+  copyDataDir,
   isLinux,
   killServer,
   makeDataDir,
@@ -17,9 +17,10 @@ import {
   startHere,
 } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
+import { launch } from '../support/launch.ts';
 
 test('the server of a killed process is joined by the next one, which stops it', async () => {
-  await using dir = await makeDataDir();
+  await using dir = await copyDataDir();
   const first = await startElsewhere(dir.path);
   const pid = await serverPid(dir.path);
   await first.kill();
@@ -35,7 +36,7 @@ test('the server of a killed process is joined by the next one, which stops it',
 });
 
 test('a server that was killed with everything else comes back with its data', async () => {
-  await using dir = await makeDataDir();
+  await using dir = await copyDataDir();
   const first = await startElsewhere(dir.path);
   await query(first.report.url ?? '', 'CREATE TABLE kept AS SELECT 7 AS n');
   first.child.kill('SIGKILL');
@@ -50,7 +51,7 @@ test('a server that was killed with everything else comes back with its data', a
 });
 
 test('a server that crashed under one process is started again by another', async () => {
-  await using dir = await makeDataDir();
+  await using dir = await copyDataDir();
   const first = await startElsewhere(dir.path);
   await killServer(dir.path);
 
@@ -65,7 +66,7 @@ test('a server that crashed under one process is started again by another', asyn
 });
 
 test('a process left over from a killed server is waited for', async () => {
-  await using dir = await makeDataDir();
+  await using dir = await copyDataDir();
   const first = await startElsewhere(dir.path);
   const server = await serverPid(dir.path);
   const child = (await clusterProcesses(clusterOf(dir.path))).find((pid) => pid !== server) ?? 0;
@@ -83,7 +84,7 @@ test('a process left over from a killed server is waited for', async () => {
 
 describe('a postmaster.pid that a killed server left', () => {
   test('does not matter when its process is gone', async () => {
-    await using dir = await makeDataDir();
+    await using dir = await copyDataDir();
     await leavePidFile(dir.path, 4_194_000);
 
     const server = await startHere(dir.path);
@@ -93,7 +94,7 @@ describe('a postmaster.pid that a killed server left', () => {
   });
 
   test('does not matter when its pid is now somebody else', async () => {
-    await using dir = await makeDataDir();
+    await using dir = await copyDataDir();
     await leavePidFile(dir.path, process.pid);
 
     const server = await startHere(dir.path);
@@ -103,11 +104,12 @@ describe('a postmaster.pid that a killed server left', () => {
   });
 
   test.skipIf(!isLinux)('does not matter when its process is a zombie', async () => {
-    await using dir = await makeDataDir();
+    await using dir = await copyDataDir();
     // The shell becomes a program that does not collect its children.
-    const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], {
+    const parent = launch('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 600'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    if (parent.stdout === null) throw new Error('its output is a pipe');
     const [output] = await once(parent.stdout, 'data');
     const zombie = Number(String(output));
     await eventually(async () => / Z /.test(await readFile(`/proc/${zombie}/stat`, 'utf8')));
@@ -121,7 +123,7 @@ describe('a postmaster.pid that a killed server left', () => {
   });
 
   test('does not matter when it is empty', async () => {
-    await using dir = await makeDataDir();
+    await using dir = await copyDataDir();
     await leavePidFile(dir.path, 4_194_000);
     await writeFile(pidFile(clusterOf(dir.path)), '');
 
@@ -133,7 +135,7 @@ describe('a postmaster.pid that a killed server left', () => {
 });
 
 test('a copy of a data folder in use is not taken for the original', async () => {
-  await using dir = await makeDataDir();
+  await using dir = await copyDataDir();
   await using copy = await makeDataDir();
   const original = await startHere(dir.path);
   await query(original.url, 'CHECKPOINT');
@@ -179,7 +181,7 @@ test('a process killed at any moment of its first start leaves nothing that stop
 // Side by side, as they wait for many seconds.
 describe.concurrent('a server that hangs', () => {
   test('is named when it does not answer', async () => {
-    await using dir = await makeDataDir();
+    await using dir = await copyDataDir();
     const first = await startElsewhere(dir.path);
     const pid = await serverPid(dir.path);
     process.kill(pid, 'SIGSTOP');
@@ -192,7 +194,7 @@ describe.concurrent('a server that hangs', () => {
   });
 
   test('is stopped by the next signal when it does not heed the first', async () => {
-    await using dir = await makeDataDir();
+    await using dir = await copyDataDir();
     const server = await startHere(dir.path);
     process.kill(await serverPid(dir.path), 'SIGSTOP');
 

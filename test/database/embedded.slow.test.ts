@@ -1,35 +1,37 @@
 import { expect, test } from 'vitest';
 import { startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
 import { clusterProcesses } from '../../src/database/embedded/processes.ts';
-import { clusterOf, makeDataDir, query, serverPid, startElsewhere, startHere } from '../support/embedded.ts';
+import {
+  clusterOf,
+  copyDataDir,
+  makeDataDir,
+  query,
+  serverPid,
+  startElsewhere,
+  startHere,
+} from '../support/embedded.ts';
 
-test('a fresh data folder gets a server with the database app, and stop ends it', async () => {
+test('a fresh data folder gets a server with the database app; stop ends it, and data outlive a restart', async () => {
   await using dir = await makeDataDir();
 
-  const server = await startHere(dir.path);
-  const rows = await query(server.url, 'SELECT current_database() AS name');
-  await server.stop();
-
-  expect(rows).toEqual([{ name: 'app' }]);
-  expect(server.startedHere).toBe(true);
-  expect(await clusterProcesses(clusterOf(dir.path))).toEqual([]);
-});
-
-test('data outlives a restart', async () => {
-  await using dir = await makeDataDir();
   const first = await startHere(dir.path);
+  const rows = await query(first.url, 'SELECT current_database() AS name');
   await query(first.url, 'CREATE TABLE kept AS SELECT 7 AS n');
   await first.stop();
 
+  expect(rows).toEqual([{ name: 'app' }]);
+  expect(first.startedHere).toBe(true);
+  expect(await clusterProcesses(clusterOf(dir.path))).toEqual([]);
+
   const second = await startHere(dir.path);
-  const rows = await query(second.url, 'SELECT n FROM kept');
+  const kept = await query(second.url, 'SELECT n FROM kept');
   await second.stop();
 
-  expect(rows).toEqual([{ n: 7 }]);
+  expect(kept).toEqual([{ n: 7 }]);
 });
 
 test('what is acknowledged is on disk, and no port is open', async () => {
-  await using dir = await makeDataDir();
+  await using dir = await copyDataDir();
 
   const server = await startEmbeddedPostgres({ dataDir: dir.path, log: () => undefined });
   const rows = await query(
@@ -50,7 +52,7 @@ test('what is acknowledged is on disk, and no port is open', async () => {
 });
 
 test('a second process joins the server, and the last one to leave stops it', async () => {
-  await using dir = await makeDataDir();
+  await using dir = await copyDataDir();
   const first = await startHere(dir.path);
   const second = await startElsewhere(dir.path);
 
@@ -78,7 +80,7 @@ test('of six processes at once, one starts the server and the others join', asyn
 });
 
 test('processes that come while others leave always find a server', async () => {
-  await using dir = await makeDataDir();
+  await using dir = await copyDataDir();
   const visit = async () => {
     const user = await startElsewhere(dir.path);
     const answer = await query(user.report.url ?? '', 'SELECT 1 AS up');
@@ -94,7 +96,7 @@ test('processes that come while others leave always find a server', async () => 
 });
 
 test('a Ctrl-C in the terminal does not reach the server', async () => {
-  await using dir = await makeDataDir();
+  await using dir = await copyDataDir();
   const user = await startElsewhere(dir.path, { detached: true });
   const server = await serverPid(dir.path);
 
@@ -106,7 +108,7 @@ test('a Ctrl-C in the terminal does not reach the server', async () => {
 });
 
 test('stopping twice stops once', async () => {
-  await using dir = await makeDataDir();
+  await using dir = await copyDataDir();
   const server = await startHere(dir.path);
 
   await Promise.all([server.stop(), server.stop()]);

@@ -1,63 +1,77 @@
 /** Connections that hang without being closed, while new ones work. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/database/database.ts';
 import { isConnectionError } from '../../src/database/errors.ts';
+import { within } from '../support/calibration.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ForgetfulProxy } from '../support/forgetful-proxy.ts';
 
-describe('connections that a firewall has forgotten', () => {
-  let database: TestDatabase;
-  let proxy: ForgetfulProxy;
-  let db: Database;
+class Network implements AsyncDisposable {
+  readonly proxy: ForgetfulProxy;
+  /** Through the proxy. */
+  readonly db: Database;
+  private readonly database: TestDatabase;
 
-  beforeEach(async () => {
-    database = await createTestDatabase();
-    proxy = await ForgetfulProxy.start(database.url);
-    db = openDatabase(proxy.url, { name: 'hanging' });
-  });
+  private constructor(database: TestDatabase, proxy: ForgetfulProxy, sessionOptions: string) {
+    this.database = database;
+    this.proxy = proxy;
+    this.db = openDatabase(proxy.url, { name: 'hanging', sessionOptions });
+  }
 
-  afterEach(async () => {
-    await db.close();
-    await proxy[Symbol.asyncDispose]();
-    await database.drop();
-  });
+  static async create(sessionOptions = ''): Promise<Network> {
+    const database = await createTestDatabase();
+    return new Network(database, await ForgetfulProxy.start(database.url), sessionOptions);
+  }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.db.close();
+    await this.proxy[Symbol.asyncDispose]();
+    await this.database.drop();
+  }
+}
+
+const failureOf = (work: Promise<unknown>) => work.catch((error: unknown) => error);
+
+// Side by side, as each waits for seconds.
+describe.concurrent('connections that a firewall has forgotten', () => {
   it('are given up within 5 s, idle ones with them', async () => {
+    await using network = await Network.create();
+    const { db, proxy } = network;
     await Promise.all([1, 2, 3].map(() => db.pool.query('SELECT pg_sleep(0.1)')));
     proxy.forget();
 
-    const began = performance.now();
-    const error = await db.pool.query('SELECT 1').catch((cause: unknown) => cause);
-    const hungMs = performance.now() - began;
-    const next = await Promise.all([1, 2, 3].map(() => db.pool.query('SELECT 1')));
+    const [error, next] = await within(6_000, async () => [
+      await within(5_000, () => failureOf(db.pool.query('SELECT 1'))),
+      await Promise.all([1, 2, 3].map(() => db.pool.query('SELECT 1'))),
+    ]);
 
     expect(isConnectionError(error)).toBe(true);
-    expect(hungMs).toBeLessThan(5_000);
     expect(next).toHaveLength(3);
-    expect(performance.now() - began).toBeLessThan(6_000);
   });
 
   it('are given up within 5 s after the network is back', async () => {
+    await using network = await Network.create();
+    const { db, proxy } = network;
     await db.pool.query('SELECT 1');
     proxy.down();
-    const answer = db.pool.query('SELECT 1').catch((cause: unknown) => cause);
+    const answer = failureOf(db.pool.query('SELECT 1'));
     await sleep(7_000);
 
-    proxy.up();
-    const began = performance.now();
-    await answer;
-    await db.pool.query('SELECT 1');
-
-    expect(performance.now() - began).toBeLessThan(5_500);
+    await within(5_500, async () => {
+      proxy.up();
+      await answer;
+      await db.pool.query('SELECT 1');
+    });
   });
 
   it("hold up a job's transaction no longer, whichever of its statements they swallow", async () => {
+    await using network = await Network.create();
+    const { db, proxy } = network;
     const steps: string[] = [];
-    const began = performance.now();
 
-    const error = await db.prisma
-      .$transaction(
+    const work = () =>
+      db.prisma.$transaction(
         async (tx) => {
           await tx.$executeRaw`SELECT 1`;
           steps.push('begun');
@@ -66,21 +80,24 @@ describe('connections that a firewall has forgotten', () => {
           steps.push('lost');
         },
         { timeout: 120_000 },
-      )
-      .catch((cause: unknown) => cause);
+      );
+    const error = await within(5_000, () => failureOf(work()));
 
     expect(isConnectionError(error)).toBe(true);
     expect(steps).toEqual(['begun']);
-    expect(performance.now() - began).toBeLessThan(5_000);
   });
 
   it('are told from statements that take long', async () => {
-    const rows = await db.prisma.$executeRaw`SELECT pg_sleep(8)`;
+    await using network = await Network.create();
+
+    const rows = await network.db.prisma.$executeRaw`SELECT pg_sleep(8)`;
 
     expect(rows).toBe(1);
   });
 
   it('are told from statements that wait for a lock', async () => {
+    await using network = await Network.create('-c lock_timeout=60000');
+    const { db } = network;
     const first = await db.pool.connect();
     await first.query('BEGIN; SELECT pg_advisory_xact_lock(7)');
     const second = db.prisma.$executeRaw`SELECT pg_advisory_xact_lock(7)`;
@@ -88,6 +105,7 @@ describe('connections that a firewall has forgotten', () => {
       () => 'got it',
       () => 'refused',
     );
+    // PostgreSQL has been asked by then; where that comes later, the test is no harder.
     await sleep(4_500);
 
     await first.query('COMMIT');

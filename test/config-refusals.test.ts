@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../src/config.ts';
+
+describe('the configuration names what it cannot use:', () => {
+  it.each([
+    ['a port that is no number', { PORT: 'http' }, /^PORT: expected a whole number from 0 to 65535$/],
+    [
+      'a database URL of another kind',
+      { DATABASE_URL: 'mysql://x' },
+      /^DATABASE_URL: expected a PostgreSQL URL/,
+    ],
+    ['an address that others reach, without keys', { HOST: '0.0.0.0' }, /^HOST: .*HEADWAY_API_KEYS/],
+    ['a key that is too short', { HEADWAY_API_KEYS: 'short' }, /^HEADWAY_API_KEYS: .*16/],
+    ['a lease of nothing', { HEADWAY_LEASE_SECONDS: '0' }, /^HEADWAY_LEASE_SECONDS: /],
+    ['slots of half a task', { HEADWAY_SLOTS: '1.5' }, /^HEADWAY_SLOTS: /],
+    ['an unknown log level', { HEADWAY_LOG_LEVEL: 'loud' }, /^HEADWAY_LOG_LEVEL: expected one of fatal/],
+    [
+      'a role that there is not',
+      { HEADWAY_ROLE: 'boss' },
+      /^HEADWAY_ROLE: expected one of all, api, worker$/,
+    ],
+    ['an API whose database the others cannot reach', { HEADWAY_ROLE: 'api' }, /^DATABASE_URL: .*share/],
+    ['a worker whose database the others cannot reach', { HEADWAY_ROLE: 'worker' }, /^DATABASE_URL: .*share/],
+  ])('%s', (_what, env, message) => {
+    expect(() => loadConfig(env)).toThrow(message);
+  });
+});
