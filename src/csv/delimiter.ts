@@ -12,6 +12,12 @@ const recordsLookedAt = 100;
 /** How much the header's agreement counts, as a share of all records: it has no decimal commas, they have. */
 const headerWeight = 0.1;
 
+/** Stands for the delimiter of a file with one column: the unit separator of ASCII, which no text has. */
+export const noDelimiter = '\x1f';
+
+/** From this share of records on, a table below a first line that does not fit it is taken for one with a title. */
+const titleShare = 0.9;
+
 /** One ASCII character that is not a quote or a control character, except tab. */
 const sepLinePattern = /^"?sep=([\t !#-~])"?(?:\r\n|\n|\r)/i;
 
@@ -19,8 +25,10 @@ const sepLinePattern = /^"?sep=([\t !#-~])"?(?:\r\n|\n|\r)/i;
  * Finds the delimiter from the start of a file's text (64 KB are plenty), without its byte order mark.
  *
  * The line `sep=;`, which Excel writes and reads, decides. Otherwise each candidate is counted outside quotes, record
- * by record, and that wins whose most common count holds for the greatest share of records; then the one with the
- * higher count. A file with one column has none of them: a comma.
+ * by record, and of those that the first line has, that wins whose most common count holds for the greatest share of
+ * records; then the one with the higher count. Where the first line has none of them, the file has one column, and
+ * what looks like a delimiter below belongs to its values (`path`, `a|b`); unless nearly all other lines are rows of a
+ * table, below what then must be a title: its delimiter is answered, so that no row fits and the importer can say why.
  *
  * @param isWhole whether the text is the whole file; otherwise its last record is cut off and not counted
  */
@@ -28,13 +36,45 @@ export function detectDelimiter(text: string, { isWhole }: { isWhole: boolean })
   const [sepLine, named] = sepLinePattern.exec(text) ?? [];
   if (sepLine !== undefined && named !== undefined) return { delimiter: named, skippedChars: sepLine.length };
 
-  let best: { delimiter: string; score: number; count: number } = { delimiter: ',', score: 0, count: 0 };
-  for (const delimiter of candidates) {
-    const { score, count } = consistency(countsByRecord(text, delimiter, isWhole));
-    if (score > best.score || (score === best.score && count > best.count))
-      best = { delimiter, score, count };
-  }
-  return { delimiter: best.delimiter, skippedChars: 0 };
+  const counted = candidates.map((delimiter) => {
+    const counts = countsByRecord(text, delimiter, isWhole);
+    return { delimiter, isInHeader: (counts[0] ?? 0) > 0, counts, ...consistency(counts) };
+  });
+  const inHeader = counted.filter(({ isInHeader }) => isInHeader);
+  const best = bestOf(inHeader);
+  const belowTitle = bestOf(
+    counted.filter(({ delimiter, counts, isInHeader }) => !isInHeader && isTable(text, delimiter, counts)),
+  );
+  // A title may have a comma of its own; a table has its delimiter in nearly every line.
+  const hasTitle = belowTitle !== undefined && (best === undefined || best.score < 0.5);
+  const { delimiter } = (hasTitle ? belowTitle : best) ?? { delimiter: noDelimiter };
+  return { delimiter, skippedChars: 0 };
+}
+
+interface Counted {
+  delimiter: string;
+  score: number;
+  count: number;
+}
+
+function bestOf<C extends Counted>(all: readonly C[]): C | undefined {
+  return all.toSorted((a, b) => b.score - a.score || b.count - a.count)[0];
+}
+
+/**
+ * Whether the lines below the first are rows of a table with this delimiter, rather than values of one column that
+ * have the same number of such characters: `L, Ada` has a blank behind each, and `a|b` stands below one word.
+ */
+function isTable(text: string, delimiter: string, [, ...below]: readonly number[]): boolean {
+  const { score, count } = consistency(below);
+  if (below.length < 2 || score < titleShare) return false;
+  const header = text.trimStart().split(/[\r\n]/, 1)[0] ?? '';
+  const isOneWord = !/\s/.test(header.trim());
+  if (count === 1 && isOneWord) return false;
+  return text
+    .split(delimiter)
+    .slice(1)
+    .some((after) => !/^[ \t]/.test(after));
 }
 
 /** The most common count above 0, and the share of records that have it. */

@@ -1,5 +1,5 @@
 /** Which encoding a file is in: by its byte order mark, else by its bytes. */
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { blocksOf } from './source.ts';
 
 /** The encodings in which spreadsheets and databases write CSV, by their WHATWG names. */
@@ -7,7 +7,7 @@ export type CsvEncoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';
 
 export interface DetectedEncoding {
   encoding: CsvEncoding;
-  /** Length of the byte order mark at the start of the file: 0, 2 or 3. */
+  /** Length of the byte order mark at the start of the file: 0, 2 or 3, or more where it stands there repeatedly. */
   bomBytes: number;
 }
 
@@ -27,12 +27,14 @@ const detectionBlockBytes = 64 * 1024;
  *    damage, read as U+FFFD, and not a reason to read the whole file as something else.
  * 2. UTF-16 without a mark shows by its zero bytes in the first 64 KB: delimiters, digits and line breaks have
  *    one each, always on the same side; text in the other encodings has none.
- * 3. Valid UTF-8 to the last byte is UTF-8: other encodings hardly ever look so by chance (RFC 3629, section 1).
+ * 3. A file with more characters of several bytes that are valid UTF-8 than bytes that are not is UTF-8, and those
+ *    bytes are damage: text in other encodings hardly ever looks like UTF-8 by chance (RFC 3629, section 1).
  *    Anything else is Windows-1252, in which every byte means something.
  */
 export async function detectEncoding(source: AsyncIterable<Buffer>): Promise<DetectedEncoding> {
   let isFirst = true;
   let carried: Buffer = Buffer.alloc(0);
+  const seen = { valid: 0, invalid: 0 };
   for await (const block of blocksOf(source, detectionBlockBytes)) {
     if (isFirst) {
       const known = byteOrderMark(block) ?? utf16ByZeroBytes(block);
@@ -41,15 +43,37 @@ export async function detectEncoding(source: AsyncIterable<Buffer>): Promise<Det
     }
     const bytes = carried.length > 0 ? Buffer.concat([carried, block]) : block;
     const whole = bytes.length - unfinishedBytes(bytes);
-    if (!isUtf8(bytes.subarray(0, whole))) return { encoding: 'windows-1252', bomBytes: 0 };
+    count(bytes.subarray(0, whole), seen);
+    // Damage is rare: so many say that it is none.
+    if (seen.invalid > 1000 && seen.invalid > 4 * seen.valid) break;
     carried = bytes.subarray(whole);
   }
-  return { encoding: carried.length === 0 ? 'utf-8' : 'windows-1252', bomBytes: 0 };
+  // A lead byte alone may be a letter of Windows-1252; one with the byte that goes on behind it hardly is.
+  if (carried.length > 1) seen.valid += 1;
+  else seen.invalid += carried.length;
+  const isUtf8Text = seen.invalid === 0 || seen.valid > seen.invalid;
+  return { encoding: isUtf8Text ? 'utf-8' : 'windows-1252', bomBytes: 0 };
 }
 
+/**
+ * Adds the bytes that are no UTF-8 to `invalid`, and to `valid` at least the number of characters that take several
+ * bytes: by so many the text is shorter than its bytes.
+ */
+function count(bytes: Buffer, seen: { valid: number; invalid: number }): void {
+  if (isAscii(bytes)) return;
+  const text = bytes.toString('utf8');
+  seen.valid += bytes.length - text.length;
+  if (!isUtf8(bytes)) seen.invalid += text.split('\ufffd').length - 1;
+}
+
+/** Programs that put files together leave a second mark, which is no part of the text either. */
 function byteOrderMark(bytes: Buffer): DetectedEncoding | undefined {
   const found = byteOrderMarks.find(({ mark }) => bytes.subarray(0, mark.length).equals(mark));
-  return found && { encoding: found.encoding, bomBytes: found.mark.length };
+  if (found === undefined) return undefined;
+  const { encoding, mark } = found;
+  let bomBytes = 0;
+  while (bytes.subarray(bomBytes, bomBytes + mark.length).equals(mark)) bomBytes += mark.length;
+  return { encoding, bomBytes };
 }
 
 /** A tenth, as Chinese text has zero bytes only in its delimiters, digits and line breaks. */
@@ -65,9 +89,29 @@ function utf16ByZeroBytes(bytes: Buffer): DetectedEncoding | undefined {
     if (bytes[at + 1] === 0) second++;
   }
   const least = pairs * leastZeroShare;
-  if (second > least && second > first * leastLead) return { encoding: 'utf-16le', bomBytes: 0 };
-  if (first > least && first > second * leastLead) return { encoding: 'utf-16be', bomBytes: 0 };
+  if (second > least && second > first * leastLead && hasUnitLineBreaks(bytes, 0)) {
+    return { encoding: 'utf-16le', bomBytes: 0 };
+  }
+  if (first > least && first > second * leastLead && hasUnitLineBreaks(bytes, 1)) {
+    return { encoding: 'utf-16be', bomBytes: 0 };
+  }
   return undefined;
+}
+
+/**
+ * Whether line breaks, where there are any, are units of UTF-16, with a zero byte as their other half: a stray zero
+ * byte in a short file of another encoding is not enough.
+ * @param side the place in a pair of bytes of the half that is not zero
+ */
+function hasUnitLineBreaks(bytes: Buffer, side: 0 | 1): boolean {
+  let units = 0;
+  let others = 0;
+  for (let at = 0; at + 1 < bytes.length; at += 2) {
+    const [half, other] = [bytes[at + side], bytes[at + 1 - side]];
+    if (half === 0x0a || half === 0x0d) other === 0 ? units++ : others++;
+    if (other === 0x0a || other === 0x0d) others++;
+  }
+  return units > 0 || others === 0;
 }
 
 /** How many bytes at the end begin a UTF-8 sequence (RFC 3629, section 3) that goes on in the next block. */

@@ -3,7 +3,7 @@ import { columnNames } from './columns.ts';
 import { detectDelimiter } from './delimiter.ts';
 import { type CsvEncoding, detectEncoding } from './encoding.ts';
 import { CsvFormatError } from './errors.ts';
-import { otherFormatOf } from './other-formats.ts';
+import { binaryFormatOf, textFormatOf } from './other-formats.ts';
 import type { CsvPosition } from './position.ts';
 import { readRecords } from './records.ts';
 import { firstBytes, type OpenSource } from './source.ts';
@@ -13,15 +13,18 @@ export interface CsvFormat {
   encoding: CsvEncoding;
   /** Length of the byte order mark: 0, 2 or 3. */
   bomBytes: number;
-  /** One ASCII character. */
+  /** One ASCII character; `noDelimiter` where the file has one column. */
   delimiter: string;
   /** Names from the header row, at least one, all different and not empty. */
   columns: string[];
+  /** So many fields a row has at least: columns behind the last one with a name may be left out. */
+  leastFields: number;
   /** The place after the header row. */
   firstRow: CsvPosition;
 }
 
-const longestMagicBytes = 16;
+/** What `file-type` wants to see. */
+const typeSampleBytes = 4100;
 const delimiterSampleBytes = 64 * 1024;
 
 /**
@@ -33,18 +36,13 @@ const delimiterSampleBytes = 64 * 1024;
  * @throws {CsvFormatError} where there is no header row that could be used; and whatever `open` throws
  */
 export async function detectCsvFormat(open: OpenSource): Promise<CsvFormat> {
-  const otherFormat = otherFormatOf(await firstBytes(open(0), longestMagicBytes));
-  if (otherFormat !== undefined) {
-    throw new CsvFormatError(
-      'csv_other_format',
-      `The file is not CSV: it looks like ${otherFormat}. Save the table as CSV and send that.`,
-    );
-  }
+  refuse(await binaryFormatOf(await firstBytes(open(0), typeSampleBytes)));
   const { encoding, bomBytes } = await detectEncoding(open(0));
 
   const beginning = await firstBytes(open(bomBytes), delimiterSampleBytes);
   if (beginning.length === 0) throw new CsvFormatError('csv_empty', 'The file is empty.');
   const text = new TextDecoder(encoding, { ignoreBOM: true }).decode(beginning);
+  refuse(textFormatOf(text));
   const { delimiter, skippedChars } = detectDelimiter(text, {
     isWhole: beginning.length < delimiterSampleBytes,
   });
@@ -52,7 +50,22 @@ export async function detectCsvFormat(open: OpenSource): Promise<CsvFormat> {
   const bytesPerAsciiChar = encoding === 'utf-16le' || encoding === 'utf-16be' ? 2 : 1;
   const from = { byteOffset: bomBytes + skippedChars * bytesPerAsciiChar, line: skippedChars > 0 ? 2 : 1 };
   const header = await readHeader({ open, encoding, delimiter, from });
-  return { encoding, bomBytes, delimiter, columns: columnNames(header.values), firstRow: header.end };
+  return {
+    encoding,
+    bomBytes,
+    delimiter,
+    columns: columnNames(header.values),
+    leastFields: countNamed(header.values),
+    firstRow: header.end,
+  };
+}
+
+function refuse(otherFormat: string | undefined): void {
+  if (otherFormat === undefined) return;
+  throw new CsvFormatError(
+    'csv_other_format',
+    `The file is not CSV: it looks like ${otherFormat}. Save the table as CSV and send that.`,
+  );
 }
 
 async function readHeader(
@@ -68,8 +81,14 @@ async function readHeader(
       }
       if (record.isEmptyLine) continue;
       const end = { byteOffset: sourceOffset(record.end), line: record.nextLine, rows: 0, rejected: 0 };
-      return { values: record.values, end };
+      return { values: record.unspaced ?? record.values, end };
     }
   }
   throw new CsvFormatError('csv_empty', 'The file has nothing but empty lines.');
+}
+
+/** Fields up to the last one that has a name; all, where none has. */
+function countNamed(header: readonly string[]): number {
+  const named = header.findLastIndex((name) => name.trim() !== '') + 1;
+  return named === 0 ? header.length : named;
 }

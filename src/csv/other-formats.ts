@@ -1,24 +1,56 @@
-/** Files that are surely no CSV, by the bytes that they begin with: people choose the wrong file. */
+/** Files that are surely no CSV: people choose the wrong file, or save the page that asks them to sign in. */
+import { fileTypeFromBuffer } from 'file-type';
 
-interface OtherFormat {
-  readonly start: Buffer;
-  readonly name: string;
-}
-
-// The magic numbers that each format's own specification demands; no text begins with one by chance.
-const otherFormats: readonly OtherFormat[] = [
-  { start: Buffer.from('504b0304', 'hex'), name: 'a ZIP archive or an Excel or OpenDocument file' },
-  { start: Buffer.from('d0cf11e0a1b11ae1', 'hex'), name: 'an old Excel or Word file' },
-  { start: Buffer.from('%PDF-', 'latin1'), name: 'a PDF document' },
-  { start: Buffer.from('89504e470d0a1a0a', 'hex'), name: 'a PNG image' },
-  { start: Buffer.from('ffd8ff', 'hex'), name: 'a JPEG image' },
-  { start: Buffer.from('GIF87a', 'latin1'), name: 'a GIF image' },
-  { start: Buffer.from('GIF89a', 'latin1'), name: 'a GIF image' },
-  { start: Buffer.from('1f8b08', 'hex'), name: 'a gzip archive' },
-  { start: Buffer.from('SQLite format 3\0', 'latin1'), name: 'an SQLite database' },
+/** What text begins with in formats that are text too. A header row begins with none of these. */
+const textFormats: readonly (readonly [begin: RegExp, name: string])[] = [
+  [/^%PDF-/, 'a PDF document'],
+  [/^%!PS/, 'a PostScript document'],
+  [/^\{\\rtf/, 'a Rich Text document'],
+  [/^\s*<(!doctype html|html[\s>])/i, 'a web page (HTML)'],
+  [/^\s*<(\?xml\s|!doctype\s|!--|[a-z][\w:.-]*[\s/>])/i, 'an XML or HTML document'],
+  [/^\s*(\{\s*("|\})|\[\s*(\{|\[|"|\]|-?\d|(true|false|null)\b))/, 'JSON'],
+  [/^BEGIN:V(CARD|CALENDAR)/i, 'a contact or calendar file'],
 ];
 
-/** What a file is instead of CSV, or undefined. */
-export function otherFormatOf(beginning: Buffer): string | undefined {
-  return otherFormats.find(({ start }) => beginning.subarray(0, start.length).equals(start))?.name;
+/** In words that people know; others are called by their usual ending. */
+const names: Readonly<Record<string, string>> = {
+  'application/zip': 'a ZIP archive or an Excel or OpenDocument file',
+  'application/x-cfb': 'an old Excel or Word file',
+  'application/pdf': 'a PDF document',
+  'application/gzip': 'a gzip archive',
+  'application/x-sqlite3': 'an SQLite database',
+  'image/png': 'a PNG image',
+  'image/jpeg': 'a JPEG image',
+  'image/gif': 'a GIF image',
+};
+const nameOfKind: readonly (readonly [mime: RegExp, name: string])[] = [
+  [/spreadsheet/, 'an Excel or OpenDocument file'],
+  [/^application\/(vnd\.(openxml|oasis)|x-ole)/, 'an Office document'],
+  [/^image\//, 'an image'],
+  [/^audio\//, 'a sound file'],
+  [/^video\//, 'a video'],
+];
+
+/** What a file is instead of CSV, by what its text begins with; or undefined. */
+export function textFormatOf(text: string): string | undefined {
+  return textFormats.find(([begin]) => begin.test(text))?.[1];
+}
+
+/**
+ * The same by its bytes.
+ * @param beginning 4,100 bytes, or the whole file where it is shorter
+ */
+export async function binaryFormatOf(beginning: Buffer): Promise<string | undefined> {
+  // Short marks such as "BM" and "MZ" may begin a header row: they are believed only where the bytes are no text.
+  if (!isBinary(beginning.toString('latin1'))) return undefined;
+  const type = await fileTypeFromBuffer(beginning);
+  if (type === undefined) return undefined;
+  const kind = nameOfKind.find(([mime]) => mime.test(type.mime))?.[1] ?? 'a file';
+  return names[type.mime] ?? `${kind} (.${type.ext})`;
+}
+
+/** Control characters that no text has, whatever its encoding; UTF-16 has zero bytes, and a mark or many of them. */
+function isBinary(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+  return /[\x00-\x08\x0e-\x1a\x1c-\x1f]/.test(text) && !/^(\xff\xfe|\xfe\xff)/.test(text);
 }

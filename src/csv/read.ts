@@ -12,6 +12,8 @@ export interface CsvRow {
   line: number;
   /** As many as there are columns, in their order. */
   values: string[];
+  /** Bytes of it were no characters of the file's encoding, or were lost before: they are U+FFFD now. */
+  isDamaged?: true;
 }
 
 export interface CsvRejection {
@@ -22,6 +24,8 @@ export interface CsvRejection {
   count: number;
   /** For people, to stand after "line 17: ": "has 5 fields instead of 7", "empty line". */
   reason: string;
+  /** Nothing is lost with it. */
+  isEmpty?: true;
 }
 
 export type CsvItem = CsvRow | CsvRejection;
@@ -51,15 +55,17 @@ export interface ReadCsvOptions {
  * what lies before, and in constant memory. Reading from a position gives exactly what was still to come there.
  *
  * Grammar: RFC 4180, and beyond it any line break, the format's delimiter, quotes inside unquoted fields. Values are
- * text, free of U+0000 and lone surrogates. What cannot be a row is rejected and never ends the reading: too few or
- * too many fields, empty lines (but not those at the end of the file), records over 1 MB, quotes that are not closed.
+ * text, free of U+0000 and lone surrogates. Blanks around quotes are no part of a value. Empty fields at the end of a
+ * line may be more than there are columns; those of columns without a name may be left out.
+ * What cannot be a row is rejected and never ends the reading: too few or too many fields, empty lines (but not those
+ * at the end of the file), records over 1 MB, quotes that are not closed.
  * An error is only what `open` throws.
  */
 export async function* readCsv(options: ReadCsvOptions): AsyncGenerator<CsvBatch> {
   const { open, format, blockBytes } = options;
   const { encoding, delimiter } = format;
   const from = options.from ?? format.firstRow;
-  const collect = startCollecting(format.columns.length, from);
+  const collect = startCollecting(format, from);
   for await (const batch of readRecords({ open, encoding, delimiter, from, blockBytes }))
     yield collect(batch);
 }
@@ -75,7 +81,7 @@ interface EmptyLines {
 }
 
 /** Turns batches of records into batches of items, one after the other. */
-function startCollecting(columnCount: number, from: CsvPosition): (batch: RecordBatch) => CsvBatch {
+function startCollecting(format: CsvFormat, from: CsvPosition): (batch: RecordBatch) => CsvBatch {
   let emptyLines: EmptyLines | undefined;
   let { rows, rejected } = from;
   let position = () => from;
@@ -95,7 +101,7 @@ function startCollecting(columnCount: number, from: CsvPosition): (batch: Record
         places.push(emptyLines);
         emptyLines = undefined;
       }
-      items.push(itemOf(record, columnCount));
+      items.push(itemOf(record, format));
       places.push(record);
     }
 
@@ -124,17 +130,33 @@ function isEmptyLine(record: CsvRecord): boolean {
   return 'isEmptyLine' in record && record.isEmptyLine;
 }
 
-function itemOf(record: CsvRecord, columnCount: number): CsvItem {
+function itemOf(record: CsvRecord, format: CsvFormat): CsvItem {
   const { line } = record;
   if ('reason' in record) return { kind: 'rejected', line, count: 1, reason: record.reason };
-  const { values } = record;
-  if (values.length === columnCount) return { kind: 'row', line, values };
+  const { values, unspaced } = record;
+  const fitting = (unspaced && inColumns(unspaced, format)) ?? inColumns(values, format);
+  if (fitting !== undefined) {
+    const row: CsvRow = { kind: 'row', line, values: fitting };
+    if (fitting.some((value) => value.includes('\ufffd'))) row.isDamaged = true;
+    return row;
+  }
   const fields = values.length === 1 ? '1 field' : `${values.length} fields`;
-  return { kind: 'rejected', line, count: 1, reason: `has ${fields} instead of ${columnCount}` };
+  return { kind: 'rejected', line, count: 1, reason: `has ${fields} instead of ${format.columns.length}` };
+}
+
+/** The fields as values of the columns; undefined where they do not fit. Only empty ones are added or left out. */
+function inColumns(fields: string[], { columns, leastFields }: CsvFormat): string[] | undefined {
+  const { length } = columns;
+  if (fields.length === length) return fields;
+  if (fields.length > length) {
+    return fields.slice(length).every((field) => field.trim() === '') ? fields.slice(0, length) : undefined;
+  }
+  return fields.length >= leastFields ? [...fields, ...Array(length - fields.length).fill('')] : undefined;
 }
 
 function rejectionOf({ line, count }: EmptyLines): CsvRejection {
-  return { kind: 'rejected', line, count, reason: count === 1 ? 'empty line' : `${count} empty lines` };
+  const reason = count === 1 ? 'empty line' : `${count} empty lines`;
+  return { kind: 'rejected', line, count, reason, isEmpty: true };
 }
 
 /** What the first `length` items are. */

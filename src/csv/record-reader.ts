@@ -5,6 +5,7 @@ import { afterLineBreak, countLineBreaks, hasLineBreak } from './line-breaks.ts'
 import { lastMismatchedField } from './quotes.ts';
 import type { CsvRecord } from './record.ts';
 import { type ParsedRecord, startParser, textOf } from './record-parser.ts';
+import { mayBeSpaced, readSpacedQuotes } from './spaced-quotes.ts';
 import type { SourceWindow } from './window.ts';
 
 /** The longest record, in bytes as parsed (UTF-16 as UTF-8): how far an unclosed quote can reach unnoticed. */
@@ -108,11 +109,26 @@ export function startRecordReader(options: {
       }
       const nextLine = line + 1 + spanning.reduce((sum, value) => sum + countLineBreaks(value), 0);
       const cleansed = values.map((value) => cleanseText(toText(value)));
-      records.push({ line, nextLine, end, values: cleansed, isEmptyLine: isEmptyLine(cleansed, end) });
+      const unspaced = spanning.length === 0 && values.some(mayBeSpaced) ? unspacedRecord(end) : undefined;
+      records.push({
+        line,
+        nextLine,
+        end,
+        values: cleansed,
+        unspaced,
+        isEmptyLine: isEmptyLine(cleansed, end),
+      });
       start = end;
       line = nextLine;
     }
     return records;
+  }
+
+  /** The record that begins at `start`. */
+  function unspacedRecord(end: number): string[] | undefined {
+    const bytes = window.slice(start, end);
+    const text = toText(bytes.toString(encoding === 'windows-1252' ? 'latin1' : 'utf8'));
+    return readSpacedQuotes(text, delimiter)?.map(cleanseText);
   }
 
   function isEmptyLine(values: string[], end: number): boolean {

@@ -11,6 +11,8 @@ interface RecordPlace {
 /** A record as it stands in the file: any number of fields, not compared with the header. */
 export interface ReadableRecord extends RecordPlace {
   values: string[];
+  /** The same without blanks around quotes, where there are some: most people mean this. */
+  unspaced: string[] | undefined;
   /** The line has nothing but white space, not even quotes. */
   isEmptyLine: boolean;
 }

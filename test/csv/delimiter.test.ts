@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { detectDelimiter } from '../../src/csv/delimiter.ts';
+import { detectDelimiter, noDelimiter } from '../../src/csv/delimiter.ts';
 
 const delimiterOf = (text: string) => detectDelimiter(text, { isWhole: true }).delimiter;
 
@@ -28,8 +28,25 @@ describe('detectDelimiter', () => {
     expect(delimiterOf(text)).toBe(delimiter);
   });
 
-  it.each(['', 'name\nAnna\nBen\n', '\n\n'])('takes a comma for a file with one column: %j', (text) => {
-    expect(delimiterOf(text)).toBe(',');
+  it.each([
+    '',
+    'name\nAnna\nBen\n',
+    '\n\n',
+    'path\na|b\nc|d\n',
+    'name\nL, Ada\nT, Alan\n',
+    'full name\nL, Ada\nT, Alan\n',
+    'note\nHello, world\nnothing\na, b, c; d\n',
+    'price\n1,50\n2,25\n',
+  ])('finds none in a file with one column, whatever its values have: %j', (text) => {
+    expect(delimiterOf(text)).toBe(noDelimiter);
+  });
+
+  it.each([
+    [',', 'Sales report 2026\na,b\n1,2\n3,4\n'],
+    [';', 'Report\na;b;c\n1;2;3\n4;5;6\n'],
+    ['\t', 'Sales, all shops\na\tb\n1\t2\n3\t4\n'],
+  ])('finds %j below a title', (delimiter, text) => {
+    expect(delimiterOf(text)).toBe(delimiter);
   });
 
   it.each([

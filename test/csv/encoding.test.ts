@@ -9,9 +9,9 @@ const detect = (content: string | Buffer, chunkSizes?: number[]) =>
 /** UTF-8, but for the bytes that are written as `\\xNN` without being part of a character. */
 function damaged(text: string): Buffer {
   return Buffer.concat(
-    text.split(/([\x80-\xe8\xea-\xff]|\xe9(?=\n))/).map((part) =>
-      /^[\x80-\xff]$/.test(part) ? Buffer.from(part, 'latin1') : Buffer.from(part),
-    ),
+    text
+      .split(/([\x80-\xe8\xea-\xff]|\xe9(?=\n))/)
+      .map((part) => (/^[\x80-\xff]$/.test(part) ? Buffer.from(part, 'latin1') : Buffer.from(part))),
   );
 }
 
@@ -82,11 +82,14 @@ describe('detectEncoding', () => {
     },
   );
 
-  it.each(['utf-8', 'utf-16le', 'utf-16be'] as const)('skips a second byte order mark of %s', async (encoding) => {
-    const { bomBytes } = await detect(encode('\ufeff\ufeffa,b\n', encoding));
+  it.each(['utf-8', 'utf-16le', 'utf-16be'] as const)(
+    'skips a second byte order mark of %s',
+    async (encoding) => {
+      const { bomBytes } = await detect(encode('\ufeff\ufeffa,b\n', encoding));
 
-    expect(bomBytes).toBe(2 * encode('\ufeff', encoding).length);
-  });
+      expect(bomBytes).toBe(2 * encode('\ufeff', encoding).length);
+    },
+  );
 
   it('knows any UTF-8 text, however the stream is cut', async () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 50 });

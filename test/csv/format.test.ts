@@ -13,6 +13,7 @@ describe('detectCsvFormat', () => {
       bomBytes: 3,
       delimiter: ';',
       columns: ['id', 'name'],
+      leastFields: 2,
       firstRow: { byteOffset: 12, line: 2, rows: 0, rejected: 0 },
     });
   });
@@ -20,7 +21,7 @@ describe('detectCsvFormat', () => {
   it.each([
     ['an Excel file', '504b030414000600', 'an Excel or OpenDocument file'],
     ['a PDF document', '255044462d312e37', 'a PDF document'],
-    ['a PNG image', '89504e470d0a1a0a', 'a PNG image'],
+    ['a PNG image', '89504e470d0a1a0a0000000d49484452', 'a PNG image'],
   ])('says that %s is no CSV', async (_, start, words) => {
     await expect(detect(Buffer.from(start, 'hex'))).rejects.toMatchObject({
       name: 'CsvFormatError',

@@ -100,8 +100,8 @@ describe('readCsv: rejections', () => {
     const { items, end } = await readFile('a,b\n\n1,2\n\r\n \t\n\n3,4\n');
 
     expect(items.filter(({ kind }) => kind === 'rejected')).toEqual([
-      { kind: 'rejected', line: 2, count: 1, reason: 'empty line' },
-      { kind: 'rejected', line: 4, count: 3, reason: '3 empty lines' },
+      { kind: 'rejected', line: 2, count: 1, reason: 'empty line', isEmpty: true },
+      { kind: 'rejected', line: 4, count: 3, reason: '3 empty lines', isEmpty: true },
     ]);
     expect(end).toMatchObject({ rows: 2, rejected: 4 });
   });

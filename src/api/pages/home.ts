@@ -44,6 +44,12 @@ function importForms(maxUploadBytes: number): string {
 <input type="text" id="dataset" name="dataset" maxlength="100" autocomplete="off" placeholder="the file's name by default" aria-describedby="dataset-hint">
 <p class="hint" id="dataset-hint">An existing dataset of this name is replaced once the import has succeeded.</p>
 </div>
+<details class="field">
+<summary>Lines that do not fit</summary>
+<label for="max-rejected">Allowed at most <span class="optional">a number of lines, or a share such as 5%</span></label>
+<input type="text" id="max-rejected" name="maxRejected" maxlength="12" autocomplete="off" placeholder="50%" aria-describedby="max-rejected-hint">
+<p class="hint" id="max-rejected-hint">With more of them the import fails, and the dataset stays as it was.</p>
+</details>
 <div class="buttons">
 <button class="primary">Import</button>
 </div>

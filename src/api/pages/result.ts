@@ -66,6 +66,11 @@ interface ImportResult {
   rejected: number;
   columns: unknown[];
   rejectedLines?: unknown;
+  encoding?: unknown;
+  /** Null for a file with one column. */
+  delimiter?: unknown;
+  damaged?: unknown;
+  damagedLines?: unknown;
 }
 
 function isImport(value: unknown): value is ImportResult {
@@ -87,10 +92,34 @@ function importResult(value: ImportResult, link: string | undefined): string {
 <div><dt>Imported</dt><dd>${formatCount(value.imported, 'row')}</dd></div>
 <div><dt>Rejected</dt><dd>${formatCount(value.rejected, 'line')}</dd></div>
 <div><dt>Columns</dt><dd>${formatNumber(value.columns.length)}</dd></div>
+!${readAs(value)}
 </dl>
+!${damage(value)}
 !${value.imported === 0 ? nothingImported(value) : ''}
 !${link === undefined ? '' : html`<p><a class="button primary" href="${link}">Open the dataset</a></p>`}
 !${rejectedLines(value)}`;
+}
+
+const delimiterNames: Readonly<Record<string, string>> = {
+  ',': 'comma',
+  ';': 'semicolon',
+  '\t': 'tab',
+  '|': 'vertical bar',
+};
+
+/** How the file was read; results of before do not say. */
+function readAs({ encoding, delimiter }: ImportResult): string {
+  if (typeof encoding !== 'string') return '';
+  const name = typeof delimiter === 'string' ? (delimiterNames[delimiter] ?? delimiter) : 'none, one column';
+  return html`<div><dt>Encoding</dt><dd>${encoding}</dd></div>
+<div><dt>Delimiter</dt><dd>${name}</dd></div>`;
+}
+
+function damage({ damaged, damagedLines: lines }: ImportResult): string {
+  if (typeof damaged !== 'number' || damaged === 0 || !Array.isArray(lines)) return '';
+  const shown = lines.slice(0, 10).map((line) => formatNumber(Number(line)));
+  const where = `${damaged === 1 ? 'line' : 'lines'} ${shown.join(', ')}${damaged > shown.length ? ' and others' : ''}`;
+  return html`<p class="notice warning">Some characters could not be read and are � now: ${where}.</p>`;
 }
 
 function nothingImported({ rejected }: ImportResult): string {
