@@ -47,8 +47,13 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
     return count;
   }
 
+  /** How often the time may have been up since then for which an answer is kept. */
+  const keptTimes = (sinceMs: number) => Math.floor((performance.now() - sinceMs) / 1000 / cacheSeconds);
+
   test('polls of the same task are one', async () => {
     const id = await submit();
+
+    const startedMs = performance.now();
 
     const arrived = await arriving(async () => {
       const answers = await Promise.all(Array.from({ length: 200 }, () => get(id)));
@@ -56,20 +61,22 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
       expect(new Set(await Promise.all(answers.map((answer) => answer.text()))).size).toBe(1);
     });
 
-    expect(arrived).toBeLessThanOrEqual(2);
+    expect(arrived).toBeLessThanOrEqual(2 + keptTimes(startedMs));
   });
 
   test('who has the newest is told so by the cache', async () => {
     const id = await submit();
     const etag = (await get(id)).headers.get('etag') ?? '';
 
-    const arrived = await arriving(async () => {
-      const answer = await get(id, { 'if-none-match': etag });
-      expect([answer.status, answer.headers.get('etag')]).toEqual([304, etag]);
-      expect(answer.headers.get('cache-control')).toBe(`public, max-age=0, s-maxage=${cacheSeconds}`);
+    // On a busy machine its time may be up before it is asked.
+    await eventually(async () => {
+      const arrived = await arriving(async () => {
+        const answer = await get(id, { 'if-none-match': etag });
+        expect([answer.status, answer.headers.get('etag')]).toEqual([304, etag]);
+        expect(answer.headers.get('cache-control')).toBe(`public, max-age=0, s-maxage=${cacheSeconds}`);
+      });
+      return arrived === 0;
     });
-
-    expect(arrived).toBe(0);
   });
 
   test('a change is seen once the time is up, and what has not changed is confirmed', async () => {
@@ -86,6 +93,7 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
   test('a page is nobody else’s, and no JSON', async () => {
     const id = await submit();
     const page = () => get(id, { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' });
+    const startedMs = performance.now();
 
     const arrived = await arriving(async () => {
       for (const _again of [1, 2, 3]) {
@@ -96,18 +104,19 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
       }
     });
 
-    expect(arrived).toBe(4);
+    // Each page, and JSON once for as long as it is kept.
+    expect(arrived).toBeGreaterThanOrEqual(4);
+    expect(arrived).toBeLessThanOrEqual(4 + keptTimes(startedMs));
   });
 
   test('a poll that is held holds up nobody', async () => {
     const id = await submit();
     const etag = (await get(id)).headers.get('etag') ?? '';
-    const held = [1, 2, 3].map(() => get(id, { prefer: 'wait=30', 'if-none-match': etag }));
+    const held = [1, 2, 3].map(() => get(id, { prefer: 'wait=60', 'if-none-match': etag }));
     await eventually(() => api.reading.watchers.count === 3);
 
-    const startedMs = performance.now();
     for (let poll = 0; poll < 20; poll += 1) expect((await get(id)).status).toBe(200);
-    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    expect(api.reading.watchers.count).toBe(3);
 
     await bump(api.store, id, 'news');
     for (const response of await Promise.all(held)) {
