@@ -2,6 +2,7 @@
 import * as blocked from './blocked.ts';
 import * as lists from './lists.ts';
 import * as progress from './progress.ts';
+import * as promises from './promises.ts';
 import * as prune from './prune.ts';
 import * as queue from './queue.ts';
 import * as reads from './reads.ts';
@@ -9,7 +10,7 @@ import * as reaper from './reaper.ts';
 import * as start from './start.ts';
 import * as watchers from './watchers.ts';
 
-const benchmarks = { progress, start, queue, reads, watchers, lists, blocked, reaper, prune };
+const benchmarks = { progress, start, queue, reads, watchers, lists, blocked, reaper, prune, promises };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(benchmarks, name));

@@ -1,0 +1,35 @@
+/** What the README promises about time when something dies, fails or is stopped: how long it really takes. */
+import { Run } from '../test/support/run/run.ts';
+import * as outages from './promises/outages.ts';
+import type { Promised } from './promises/promised.ts';
+import * as stops from './promises/stops.ts';
+import * as workers from './promises/workers.ts';
+import { median } from './quantile.ts';
+import { print } from './support.ts';
+
+export async function run(): Promise<void> {
+  const { TMPDIR } = process.env;
+  // Ends all that is started here, also where this process is interrupted or killed.
+  const run = new Run();
+  try {
+    print('promises about time, each with the longest that it may take');
+    for (const { measure } of [workers, outages, stops])
+      for (const promised of await measure()) show(promised);
+  } finally {
+    for (const line of await run.end()) {
+      print(`left behind: ${line}`);
+      process.exitCode = 1;
+    }
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
+  }
+}
+
+function show({ what, limitMs, times }: Promised): void {
+  const figures = `median ${seconds(median(times))}, max ${seconds(Math.max(...times))} of ${times.length}`;
+  print(`  ${what}: ${seconds(limitMs)}; ${figures}`);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(ms < 1_000 ? 2 : 1)} s`;
+}
