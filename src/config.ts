@@ -136,6 +136,12 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   return Object.freeze(config);
 }
 
+/** The environment for processes that run code of jobs: that code needs none of the service's own secrets. */
+export function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { HEADWAY_API_KEYS: _keys, HEADWAY_ADMIN_TOKEN: _token, ...rest } = env;
+  return rest;
+}
+
 /** Whether a server that listens on this address hears only its own machine. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);

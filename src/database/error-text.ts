@@ -6,9 +6,36 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Its message, on one line. */
+/** What libraries say where the reason is in the error's `cause` or `errors`. */
+const emptyWords = new Set(['', 'fetch failed', 'All promises were rejected']);
+/** Deeper than anybody nests errors; a circle ends here too. */
+const maxDepth = 8;
+
+/** The error that says what is wrong: `error` itself, or the first behind its `cause` and `errors` with words of its own. */
+export function tellingError(error: unknown, depth = 0): unknown {
+  if (saysSomething(error) || depth === maxDepth) return error;
+  for (const inner of innerErrors(error)) {
+    const found = tellingError(inner, depth + 1);
+    if (saysSomething(found)) return found;
+  }
+  return error;
+}
+
+function saysSomething(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null || !('message' in error)) return true;
+  return typeof error.message !== 'string' || !emptyWords.has(error.message.trim());
+}
+
+function innerErrors(error: unknown): unknown[] {
+  if (typeof error !== 'object' || error === null) return [];
+  const cause = 'cause' in error && error.cause !== undefined ? [error.cause] : [];
+  return 'errors' in error && Array.isArray(error.errors) ? [...cause, ...error.errors] : cause;
+}
+
+/** The message of what went wrong, on one line. */
 export function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const telling = tellingError(error);
+  const text = telling instanceof Error ? telling.message : String(telling);
   return text
     .split('\n')
     .map((line) => line.trim())

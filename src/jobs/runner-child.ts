@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { withoutSecrets } from '../config.ts';
 import { monotonicMs } from '../monotonic.ts';
 import type { RunnerExit } from './exit.ts';
 import {
@@ -52,7 +53,7 @@ export class RunnerChild {
     this.process = spawn(process.execPath, [...nodeOptions, entry], {
       // fd 3 is the pipe to the lease thread: its end closes with this process, however it dies.
       stdio: ['ignore', 'inherit', 'pipe', 'pipe'],
-      env: { ...process.env, HEADWAY_RUNNER: JSON.stringify(settings) },
+      env: { ...withoutSecrets(process.env), HEADWAY_RUNNER: JSON.stringify(settings) },
     });
     const ready = Promise.withResolvers<void>();
     this.ready = ready.promise;

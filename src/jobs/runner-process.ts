@@ -30,7 +30,12 @@ export type RunnerSettings = z.infer<typeof runnerSettings>;
 
 const turnMs = 100;
 
-if (import.meta.main) await main(runnerSettings.parse(JSON.parse(process.env.HEADWAY_RUNNER ?? '{}')));
+if (import.meta.main) {
+  const settings = runnerSettings.parse(JSON.parse(process.env.HEADWAY_RUNNER ?? '{}'));
+  // What jobs start inherits the environment.
+  delete process.env.HEADWAY_RUNNER;
+  await main(settings);
+}
 
 async function main(settings: RunnerSettings): Promise<void> {
   // A terminal and systemd send these to the whole group; the parent says when to stop.

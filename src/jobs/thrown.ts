@@ -1,4 +1,5 @@
 /** Anything that a job may throw, as the code and message that people are shown: never a stack. */
+import { tellingError } from '../database/error-text.ts';
 import { cleanseAndCut } from '../tasks/text.ts';
 
 export interface ShownError {
@@ -10,12 +11,17 @@ export const maxErrorLength = 2000;
 
 const codePattern = /^[A-Za-z0-9_.:-]{1,64}$/;
 
-/** Describes a thrown value. Never throws, whatever it is: a proxy, a revoked one, an error with hostile getters. */
+/**
+ * Describes a thrown value. Never throws, whatever it is: a proxy, a revoked one, an error with hostile getters.
+ * Where an error has no words of its own (`fetch failed`, an AggregateError), those behind its cause are told.
+ */
 export function describeThrown(thrown: unknown): ShownError {
-  const message = attempt(() => messageOf(thrown));
+  const telling = attempt(() => tellingError(thrown)) ?? thrown;
+  const words = [...new Set([thrown, telling])].map((error) => attempt(() => messageOf(error))?.trim());
+  const message = words.filter((text) => text !== undefined && text !== '').join(': ');
   return {
-    code: attempt(() => codeOf(thrown)) ?? 'job_error',
-    message: message === undefined || message.trim() === '' ? 'The job failed without a message' : message,
+    code: attempt(() => codeOf(thrown)) ?? attempt(() => codeOf(telling)) ?? 'job_error',
+    message: message === '' ? 'The job failed without a message' : cleanseAndCut(message, maxErrorLength),
   };
 }
 

@@ -14,6 +14,7 @@ const revoked = () => {
 const trapped = new Proxy({}, { get: throws, has: throws, getPrototypeOf: throws, ownKeys: throws });
 const circular: Record<string, unknown> = {};
 circular.self = circular;
+const refused = (message: string) => Object.assign(new Error(message), { code: 'ECONNREFUSED' });
 const withMessage = (message: unknown) => Object.assign(new Error('x'), { message });
 
 describe('what was thrown', () => {
@@ -38,6 +39,44 @@ describe('what was thrown', () => {
     ['an object without a prototype', Object.create(null), 'job_error', '{}'],
   ])('is shown as code and message: %s', (_name, thrown, code, message) => {
     expect(describeThrown(thrown)).toEqual({ code, message });
+  });
+
+  it.each([
+    [
+      'fetch',
+      new TypeError('fetch failed', { cause: refused('connect ECONNREFUSED 127.0.0.1:1') }),
+      'fetch failed: connect ECONNREFUSED 127.0.0.1:1',
+    ],
+    [
+      'fetch by two addresses',
+      new TypeError('fetch failed', {
+        cause: Object.assign(
+          new AggregateError([refused('connect ECONNREFUSED ::1:1'), refused('other')], ''),
+          {
+            code: 'ECONNREFUSED',
+          },
+        ),
+      }),
+      'fetch failed: connect ECONNREFUSED ::1:1',
+    ],
+    ['an AggregateError', new AggregateError([new Error(''), refused('no such host')]), 'no such host'],
+    ['an empty error with a cause', new Error('', { cause: refused('the cause') }), 'the cause'],
+  ])('is told by the first words that say something, with their code: %s', (_name, thrown, message) => {
+    expect(describeThrown(thrown)).toEqual({ code: 'ECONNREFUSED', message });
+  });
+
+  it('keeps its own words where it has some', () => {
+    expect(describeThrown(new Error('it broke', { cause: refused('deeper') }))).toEqual({
+      code: 'job_error',
+      message: 'it broke',
+    });
+  });
+
+  it('may be a circle of errors that say nothing', () => {
+    const error = new Error('');
+    error.cause = error;
+
+    expect(describeThrown(error).message).toBe('The job failed without a message');
   });
 
   it.each(['', 'with space', 'x'.repeat(65), 'ü', 7, null, { code: 'x' }])(
