@@ -44,7 +44,7 @@ describe('readCsv: records over 1 MB', () => {
   });
 
   it('loses only its line to an unclosed quote, wherever the file is read from and in whatever encoding', async () => {
-    const lines = Array.from({ length: 4_000 }, (_, index) => `é${index},${'v'.repeat(300)}`).join('\r\n');
+    const lines = Array.from({ length: 1_300 }, (_, index) => `é${index},${'v'.repeat(900)}`).join('\r\n');
     const text = `a,b\r\n1,2\r\n3,"four\r\n${lines}\r\n`;
     for (const encoding of ['utf-8', 'windows-1252', 'utf-16le', 'utf-16be'] as const) {
       const open = fileOf(encode(text, encoding), [65_537]);
@@ -54,8 +54,8 @@ describe('readCsv: records over 1 MB', () => {
 
       expect(format.encoding).toBe(encoding);
       expect(rejectionsOf(items)).toEqual(['line 3: has a quote that is opened but not closed within 1 MB']);
-      expect(end).toMatchObject({ line: 4_004, rows: 4_001, rejected: 1 });
-      for (const index of [0, 1, 2, 3_000]) {
+      expect(end).toMatchObject({ line: 1_304, rows: 1_301, rejected: 1 });
+      for (const index of [0, 1, 1_000]) {
         const from = positions[index]?.();
         const rest = await readAll({ open, format, from, blockBytes: 10_007 });
         expect(rest.items).toEqual(items.slice(index + 1));
@@ -81,12 +81,13 @@ describe('readCsv: records over 1 MB', () => {
 
 describe('readCsv: bounded work', () => {
   it.each(hardFiles)('parses the bytes of %s a few times at most', async (_, pattern) => {
-    const file = Buffer.alloc(MB / 8, pattern);
+    const file = Buffer.alloc(32_000, pattern);
+    const blockBytes = 4_096;
     using parsed = vi.spyOn(Parser.prototype, 'write');
     using copied = vi.spyOn(Buffer, 'concat');
 
     let end = twoColumns.firstRow;
-    for await (const batch of readCsv({ open: fileOf(file, [65_536]), format: twoColumns }))
+    for await (const batch of readCsv({ open: fileOf(file), format: twoColumns, blockBytes }))
       end = batch.position();
 
     expect(end.byteOffset).toBeLessThanOrEqual(file.length);
