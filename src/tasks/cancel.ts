@@ -1,7 +1,7 @@
 /** Cancelling: a queued task at once, a running one through its attempt's signal. */
 import { inTransaction } from '../database/database.ts';
 import type { TaskState } from '../generated/prisma/client.ts';
-import { expiryParameter, expirySql } from './expiry.ts';
+import { endTime, expiryParameter, expirySql } from './expiry.ts';
 import { isTerminal } from './state-machine.ts';
 import type { Store } from './store.ts';
 
@@ -31,21 +31,22 @@ export async function cancelTask(store: Store, id: string): Promise<Cancelled | 
           FOR NO KEY UPDATE
         ), changed AS (
           UPDATE task_state
-          SET cancel_requested_at = now(),
+          SET cancel_requested_at = ${endTime},
               status = CASE WHEN task.status = 'queued' THEN 'cancelled' ELSE task.status END,
               error = CASE WHEN task.status = 'queued'
-                           THEN jsonb_build_object('code', 'cancelled', 'message', 'It was cancelled', 'attempt', attempt, 'at', now())
+                           THEN jsonb_build_object('code', 'cancelled', 'message', 'It was cancelled', 'attempt', attempt, 'at', ${endTime})
                            ELSE error END,
               entry_id = NULL, next_attempt_at = NULL,
-              finished_at = CASE WHEN task.status = 'queued' THEN now() END,
+              finished_at = CASE WHEN task.status = 'queued' THEN ${endTime} END,
               expires_at = CASE WHEN task.status = 'queued' THEN ${expirySql('$2', 'task_state.type')} END,
-              version = version + 1, updated_at = now()
+              version = version + 1, updated_at = ${endTime}
           FROM task
           WHERE task_state.id = task.id
           RETURNING task_state.id, task_state.status, type, losses, attempt, task.entry_id
         ), told AS (
-          INSERT INTO task_event (task_id, attempt, kind)
-          SELECT id, attempt, CASE WHEN status = 'cancelled' THEN 'cancelled' ELSE 'cancel_requested' END FROM changed
+          INSERT INTO task_event (task_id, attempt, kind, at)
+          SELECT id, attempt, CASE WHEN status = 'cancelled' THEN 'cancelled' ELSE 'cancel_requested' END, ${endTime}
+          FROM changed
         )
         SELECT status, type, losses, entry_id AS "entryId" FROM changed`,
       values: [id, expiryParameter(store)],

@@ -3,7 +3,7 @@
  * not waited for, as the others would wait with it: it is left out, and `stillRunning` tells of it.
  */
 import type { Connection } from '../database/database.ts';
-import { expiryParameter, expirySql } from './expiry.ts';
+import { endTime, expiryParameter, expirySql } from './expiry.ts';
 import { fence, lockOwned } from './fence.ts';
 import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
 import type { ProgressReport } from './progress/report.ts';
@@ -55,14 +55,14 @@ const succeedSql = (wait = '') => `
     SET status = 'succeeded', percent_done = 100, result = locked.result, error = NULL, losses = 0,
         done = coalesce(locked.done, task.done), total = coalesce(locked.total, task.total),
         unit = coalesce(locked.unit, task.unit), message = coalesce(locked.message, task.message),
-        rate_per_second = NULL, worker_id = NULL, finished_at = now(),
-        expires_at = ${expirySql('$8', 'task.type')}, version = version + 1, updated_at = now()
+        rate_per_second = NULL, worker_id = NULL, finished_at = ${endTime},
+        expires_at = ${expirySql('$8', 'task.type')}, version = version + 1, updated_at = ${endTime}
     FROM locked
     WHERE task.id = locked.id
     RETURNING task.id, task.attempt, task.cancel_requested_at
   ), told AS (
-    INSERT INTO task_event (task_id, attempt, kind, detail)
-    SELECT id, attempt, kind, detail FROM (
+    INSERT INTO task_event (task_id, attempt, kind, detail, at)
+    SELECT id, attempt, kind, detail, ${endTime} FROM (
       SELECT moved.id, moved.attempt, 'log' AS kind, jsonb_build_object('text', line.text) AS detail, line.place
       FROM moved JOIN unnest($9::uuid[], $10::text[]) WITH ORDINALITY AS line (id, text, place) ON line.id = moved.id
       UNION ALL

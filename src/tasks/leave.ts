@@ -3,7 +3,7 @@
  * to `cancelled`. The row decides which, in SQL. Written once, for ends and for lost workers alike.
  */
 import type { Connection } from '../database/database.ts';
-import { expiryParameter, expirySql } from './expiry.ts';
+import { endTime, expiryParameter, expirySql } from './expiry.ts';
 import type { Store } from './store.ts';
 
 /** What the locking query reads of each row: a join afterwards would see the row as it was before the wait. */
@@ -30,9 +30,9 @@ export function leaveSql(source: string, leaving: string): string {
         END::task_status AS status,
         CASE
           WHEN cancel_requested_at IS NOT NULL THEN
-            jsonb_build_object('code', 'cancelled', 'message', 'It was cancelled', 'attempt', attempt, 'at', now())
+            jsonb_build_object('code', 'cancelled', 'message', 'It was cancelled', 'attempt', attempt, 'at', ${endTime})
           WHEN message IS NULL THEN last_error
-          ELSE jsonb_build_object('code', code, 'message', message, 'attempt', attempt, 'at', now())
+          ELSE jsonb_build_object('code', code, 'message', message, 'attempt', attempt, 'at', ${endTime})
         END AS error
       FROM leaving
     ), moved AS (
@@ -42,22 +42,22 @@ export function leaveSql(source: string, leaving: string): string {
           losses = CASE WHEN fate.loss IS NULL THEN 0 ELSE task.losses + fate.loss END,
           error = fate.error,
           entry_id = CASE WHEN fate.status = 'queued' THEN fate.new_entry_id END,
-          next_attempt_at = CASE WHEN fate.status = 'queued' AND fate.delay > 0 THEN now() + make_interval(secs => fate.delay) END,
+          next_attempt_at = CASE WHEN fate.status = 'queued' AND fate.delay > 0 THEN ${endTime} + make_interval(secs => fate.delay) END,
           worker_id = NULL,
           rate_per_second = NULL,
-          finished_at = CASE WHEN fate.status <> 'queued' THEN now() END,
+          finished_at = CASE WHEN fate.status <> 'queued' THEN ${endTime} END,
           expires_at = CASE WHEN fate.status <> 'queued' THEN ${expirySql('$1', 'task.type')} END,
           version = version + 1,
-          updated_at = now()
+          updated_at = ${endTime}
       FROM fate
       WHERE task.id = fate.id
       RETURNING task.id, task.type, task.losses, task.status, task.attempt, task.entry_id, task.next_attempt_at,
                 task.failures, task.max_attempts, fate.kind, fate.code, fate.message
     ), told AS (
-      INSERT INTO task_event (task_id, attempt, kind, detail)
+      INSERT INTO task_event (task_id, attempt, kind, detail, at)
       SELECT id, attempt, event_kind, jsonb_strip_nulls(jsonb_build_object(
                'code', code, 'message', message, 'nextAttemptAt', next_attempt_at,
-               'failures', failures, 'maxAttempts', max_attempts))
+               'failures', failures, 'maxAttempts', max_attempts)), ${endTime}
       FROM (
         -- A lost worker is told even where the task then fails; any other end is one event.
         SELECT *, CASE WHEN status = 'queued' THEN kind ELSE status::text END AS event_kind FROM moved
