@@ -18,7 +18,11 @@ export function answerError(log: Logger): ErrorHandler {
   return (error, request, reply) => {
     const problem = problemFrom(error);
     const { status } = problem.body;
-    if (status === 500) log.error({ err: error, method: request.method }, 'request failed');
+    if (status === 500) {
+      // The route, not the URL: that of a task is a capability.
+      const { method, routeOptions } = request;
+      log.error({ err: error, method, route: routeOptions.url }, 'request failed');
+    }
     if (status === 503) sayUnavailable(problem.cause ?? problem);
     if (status === 401 && prefersHtml(request.headers.accept)) {
       discardBody(request.raw);

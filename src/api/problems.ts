@@ -29,6 +29,7 @@ const kinds = {
   'expectation-failed': [417, 'This expectation cannot be met'],
   'headers-too-large': [431, 'The headers are too large'],
   'too-many-watchers': [503, 'Too many clients are waiting'],
+  'job-fault': [500, 'The job has a fault'],
   'internal-error': [500, 'Something went wrong in the service'],
   unavailable: [503, 'The service is not available right now'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;

@@ -1,8 +1,10 @@
 /** From what a client sends to a task: the checks, the key, the title. */
 import { z } from 'zod';
 import type { JobDefinition } from '../jobs/define-job.ts';
+import { describeThrown } from '../jobs/thrown.ts';
 import { digestInput, type FileContent } from '../tasks/digest.ts';
 import { maxTitleLength, type SubmitRequest } from '../tasks/submit.ts';
+import { cleanseText } from '../tasks/text.ts';
 import type { ApiContext } from './context.ts';
 import { fieldError, HttpProblem, invalidFields, invalidInput } from './problems.ts';
 
@@ -17,9 +19,12 @@ export const label = z
   .max(maxLabelLength)
   .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'has control characters or broken Unicode');
 
+/** A key of blanks is a mistake in the client: each of its submits would be taken for the same. */
+const taskKey = label.refine((text) => text.trim() !== '', 'must have more than blanks');
+
 /** What a submit says beside the input. */
 export const submitOptions = z.strictObject({
-  key: label.optional(),
+  key: taskKey.optional(),
   group: label.optional(),
   title: z.string().min(1).max(maxTitleLength).optional(),
   onConflict: z.enum(['existing', 'replaceFinished'], 'must be "existing" or "replaceFinished"').optional(),
@@ -61,12 +66,47 @@ export function submitRequest(
     type: definition.type,
     input,
     inputDigest: digestInput(input, files),
-    title: options.title ?? definition.title?.(input) ?? definition.type,
+    title: titleOf(definition, input, options.title),
     maxAttempts: definition.maxAttempts ?? defaultMaxAttempts,
-    key: options.key ?? definition.key?.(input),
+    key: options.key ?? keyOf(definition, input),
     group: options.group,
     onConflict: options.onConflict,
   };
+}
+
+/** What can be seen of it on a page; the job's own words, or its type, where the submitter gives nothing to see. */
+function titleOf(definition: JobDefinition, input: unknown, given: string | undefined): string {
+  const isVisible = (title: string | undefined) => cleanseText(title ?? '').trim() !== '';
+  if (given !== undefined && isVisible(given)) return given;
+  const title = askJob(definition, 'title', input);
+  return title !== undefined && isVisible(title) ? title : definition.type;
+}
+
+function keyOf(definition: JobDefinition, input: unknown): string | undefined {
+  const key = askJob(definition, 'key', input);
+  if (key === undefined) return undefined;
+  const checked = taskKey.safeParse(key);
+  if (checked.success) return checked.data;
+  throw jobFault(definition, `its key() returned no key: ${checked.error.issues[0]?.message}`);
+}
+
+/** @throws {HttpProblem} 500 that says whose fault it is: the job's code throws, or returns something else than text */
+function askJob(definition: JobDefinition, what: 'title' | 'key', input: unknown): string | undefined {
+  let answer: unknown;
+  try {
+    answer = definition[what]?.(input);
+  } catch (error) {
+    throw jobFault(definition, `its ${what}() has thrown: ${describeThrown(error).message}`, error);
+  }
+  if (answer === undefined || typeof answer === 'string') return answer;
+  throw jobFault(
+    definition,
+    `its ${what}() returned ${answer === null ? 'null' : typeof answer} instead of text`,
+  );
+}
+
+function jobFault({ type }: JobDefinition, what: string, cause?: unknown): HttpProblem {
+  return new HttpProblem('job-fault', `The code of the job "${type}" has a fault: ${what}.`, { cause });
 }
 
 /**
@@ -79,7 +119,7 @@ export function withKeyHeader(options: SubmitOptions, headers: readonly string[]
   if (others.length > 0) throw keyHeaderProblem('is given more than once');
   // Node reads header bytes as Latin-1; clients mean UTF-8.
   const text = Buffer.from(header, 'latin1').toString('utf8');
-  const key = label.safeParse(/^"(.*)"$/.exec(text)?.[1] ?? text);
+  const key = taskKey.safeParse(/^"(.*)"$/.exec(text)?.[1] ?? text);
   if (!key.success) throw keyHeaderProblem('must have 1 to 200 printable characters');
   if (options.key !== undefined && options.key !== key.data) {
     throw keyHeaderProblem('differs from the key in the request; send one of them');

@@ -51,7 +51,7 @@ function quoted(value: string, mustBe: boolean): string {
 function formatFor(encoding: CsvEncoding, delimiter: string, width: number): CsvFormat {
   const columns = Array.from({ length: width }, (_, index) => `column_${index + 1}`);
   const firstRow = { byteOffset: 0, line: 1, rows: 0, rejected: 0 };
-  return { encoding, bomBytes: 0, delimiter, columns, firstRow };
+  return { encoding, bomBytes: 0, delimiter, columns, leastFields: width, firstRow };
 }
 
 /** Is read as it was written, in any encoding, with any line endings, however it is cut. */

@@ -11,6 +11,7 @@ export const twoColumns: CsvFormat = {
   bomBytes: 0,
   delimiter: ',',
   columns: ['a', 'b'],
+  leastFields: 2,
   firstRow: { byteOffset: 0, line: 1, rows: 0, rejected: 0 },
 };
 
