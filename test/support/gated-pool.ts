@@ -6,7 +6,7 @@ export class GatedPool {
   readonly pool: pg.Pool;
   /** The names of the statements that were sent, in order. */
   sent: string[] = [];
-  private executed: string[] = [];
+  private answered: string[] = [];
   private readonly real: pg.Pool;
   private readonly gates = new Map<string, Promise<void>>();
 
@@ -26,9 +26,9 @@ export class GatedPool {
     return this.sent.filter((other) => other === name).length;
   }
 
-  /** How many statements of a name PostgreSQL has executed, whether or not their answers are kept. */
-  countExecuted(name: string): number {
-    return this.executed.filter((other) => other === name).length;
+  /** How many statements of a name PostgreSQL has answered, whether or not the answers are kept. */
+  countAnswered(name: string): number {
+    return this.answered.filter((other) => other === name).length;
   }
 
   /** Keeps the answers to a statement of this name, which is executed when it is sent, until the returned function is called. */
@@ -49,8 +49,7 @@ export class GatedPool {
     const name = config.name ?? '';
     this.sent.push(name);
     const gate = this.gates.get(name);
-    const answer = await this.real.query(config);
-    this.executed.push(name);
+    const answer = await this.real.query(config).finally(() => this.answered.push(name));
     await gate;
     return answer;
   }

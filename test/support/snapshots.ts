@@ -1,4 +1,5 @@
 /** Snapshots on a database without HTTP: what they answer is the task's view itself. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach } from 'vitest';
 import { Snapshots } from '../../src/tasks/snapshots/snapshots.ts';
 import type { Store } from '../../src/tasks/store.ts';
@@ -17,7 +18,7 @@ export interface TestSnapshots extends AsyncDisposable {
   /** Which its statements pass. */
   readonly gate: GatedPool;
   readonly errors: unknown[];
-  /** Resolves when a refresh that began after the call has ended. */
+  /** Resolves when a refresh that began after the call has ended; first reads that were under way have ended before it. */
   tick(): Promise<void>;
 }
 
@@ -49,6 +50,10 @@ export async function startSnapshots(
     gate,
     errors,
     async tick() {
+      const reads = gate.count('snapshot-rows');
+      await eventually(() => gate.countAnswered('snapshot-rows') >= reads);
+      // The answers are taken over.
+      await nextTurn();
       const before = gate.count('snapshot-changes');
       // The one under way may have begun before, so the second counts.
       await eventually(() => gate.count('snapshot-changes') >= before + 3 || snapshots.size === 0);

@@ -23,7 +23,7 @@ describe('a first read', () => {
     const [first = '', second = ''] = await newTasks(store, 2);
     const release = own.gate.hold('snapshot-rows');
     const reading = own.snapshots.read(first);
-    await eventually(() => own.gate.countExecuted('snapshot-rows') === 1);
+    await eventually(() => own.gate.countAnswered('snapshot-rows') === 1);
 
     const version = await bump(store, second);
     const later = [own.snapshots.read(second), own.snapshots.read(second), own.snapshots.read(first)];

@@ -5,4 +5,4 @@ import { useStore } from '../../support/tasks.ts';
 const store = useStore();
 
 it('no client is told less than it was told before, than this process wrote, or than was there a tick ago', () =>
-  checkPolls(store, 200));
+  checkPolls(store, 120));

@@ -75,7 +75,7 @@ describe('a write of this process', () => {
     const id = await newTask(store);
     const release = own.gate.hold('snapshot-rows');
     const reading = own.snapshots.read(id);
-    await eventually(() => own.gate.countExecuted('snapshot-rows') === 1);
+    await eventually(() => own.gate.countAnswered('snapshot-rows') === 1);
 
     const version = await bump(store, id);
     own.snapshots.put(await rowOf(store, id));
@@ -91,7 +91,7 @@ describe('a write of this process', () => {
     await bump(store, id);
     const release = own.gate.hold('snapshot-changes');
     const sent = own.gate.count('snapshot-changes');
-    await eventually(() => own.gate.countExecuted('snapshot-changes') > sent);
+    await eventually(() => own.gate.countAnswered('snapshot-changes') > sent);
 
     const version = await bump(store, id);
     own.snapshots.put(await rowOf(store, id));
@@ -131,7 +131,7 @@ describe('a write of this process', () => {
     const id = await newTask(store);
     const release = own.gate.hold('snapshot-rows');
     const reading = own.snapshots.read(id);
-    await eventually(() => own.gate.countExecuted('snapshot-rows') === 1);
+    await eventually(() => own.gate.countAnswered('snapshot-rows') === 1);
 
     const version = await bump(store, id);
     own.snapshots.raise(id, version);
@@ -209,7 +209,7 @@ it('a first read does not bring back what memory knew better when it left the se
   const id = await newTask(store);
   const release = own.gate.hold('snapshot-rows');
   const reading = own.snapshots.read(id);
-  await eventually(() => own.gate.countExecuted('snapshot-rows') === 1);
+  await eventually(() => own.gate.countAnswered('snapshot-rows') === 1);
 
   const version = await bump(store, id);
   own.snapshots.put(await rowOf(store, id));
