@@ -162,7 +162,7 @@ describe('a failure', () => {
   it('with a delay is not fetched before its time', async () => {
     const task = await runTask(store);
 
-    await fail(store, [failure(task, { delaySeconds: 60 })]);
+    await fail(store, [failure(task, { delaySeconds: 3600 })]);
 
     expect(await takeAll(store, task.workerId)).toEqual([]);
     expect(await store.queue.due(['noop'])).toEqual([]);

@@ -96,7 +96,7 @@ describe('the place in the queue', () => {
     const ids = await submitMany(3);
     await queuedInOrder(ids);
     await store.db.pool.query(
-      `UPDATE pgboss.job SET start_after = now() + interval '1 minute' WHERE data->>'taskId' = $1`,
+      `UPDATE pgboss.job SET start_after = now() + interval '1 hour' WHERE data->>'taskId' = $1`,
       [ids[0]],
     );
 

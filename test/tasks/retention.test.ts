@@ -49,7 +49,7 @@ describe('retention', () => {
 
   it('keeps what has not expired or not finished', async () => {
     await add({ count: 3 });
-    const kept = await add({ count: 2, expireInDays: 0.001 });
+    const kept = await add({ count: 2, expireInDays: 0.1 });
     const running = await runTask(store);
     const queued = await submit(store, 'noop', null);
 
