@@ -38,13 +38,14 @@ export class Access {
   check(request: FastifyRequest): void {
     if (this.isOpen) return;
     const { authorization, cookie } = request.headers;
-    if (authorization !== undefined) {
+    // Other schemes belong to something in front, such as a proxy that asks for a password of its own.
+    if (authorization !== undefined && /^bearer\b/i.test(authorization)) {
       const key = bearerOf(authorization);
       if (key !== undefined && this.isKey(key)) return;
-      throw signInRequired('The key in the Authorization header is not valid.', ', error="invalid_token"');
+      throw invalidKey('The key in the Authorization header is not valid.');
     }
     if (cookie !== undefined && this.isSession(cookieNamed(sessionCookie, cookie), Date.now())) return;
-    throw signInRequired('Send one of the API keys: "Authorization: Bearer <key>".', '');
+    throw signInRequired('Send one of the API keys: "Authorization: Bearer <key>".');
   }
 
   /**
@@ -55,7 +56,8 @@ export class Access {
     if (this.adminHash !== undefined) {
       const token = bearerOf(request.headers.authorization);
       if (token !== undefined && timingSafeEqual(sha256(token), this.adminHash)) return;
-      throw signInRequired('Send HEADWAY_ADMIN_TOKEN: "Authorization: Bearer <token>".', '');
+      if (token !== undefined) throw invalidKey('The token in the Authorization header is not valid.');
+      throw signInRequired('Send HEADWAY_ADMIN_TOKEN: "Authorization: Bearer <token>".');
     }
     if (!this.isOpen || !this.isLocal) {
       throw new HttpProblem(
@@ -89,9 +91,20 @@ export class Access {
   }
 }
 
-function signInRequired(detail: string, parameters: string): HttpProblem {
+/** Somebody has tried a secret that is none: such answers are slowed down, see `wrong-keys.ts`. */
+export class WrongKey extends HttpProblem {
+  override name = 'WrongKey';
+}
+
+export function invalidKey(detail: string): WrongKey {
+  return new WrongKey('sign-in-required', detail, {
+    headers: { 'www-authenticate': 'Bearer realm="headway", error="invalid_token"' },
+  });
+}
+
+function signInRequired(detail: string): HttpProblem {
   return new HttpProblem('sign-in-required', detail, {
-    headers: { 'www-authenticate': `Bearer realm="headway"${parameters}` },
+    headers: { 'www-authenticate': 'Bearer realm="headway"' },
   });
 }
 

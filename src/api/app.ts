@@ -28,6 +28,7 @@ import { retryRoutes } from './retry.ts';
 import { sessionRoutes } from './session.ts';
 import { taskRoutes } from './tasks.ts';
 import { uploadRoutes } from './uploads.ts';
+import { WrongKeys } from './wrong-keys.ts';
 
 export interface AppOptions {
   readonly config: Config;
@@ -62,7 +63,8 @@ const serverOptions = {
 /** Builds the server; the caller listens and closes. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, store, reading, registry, metrics, log, drain = new Drain() } = options;
-  const app = createServer(log, drain);
+  const wrongKeys = new WrongKeys(log);
+  const app = createServer(log, drain, wrongKeys);
   const access = new Access(config);
   const context: ApiContext = {
     config,
@@ -95,7 +97,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   healthRoutes(app, context);
   metricsRoutes(app, metrics, access);
   app.register((scope, _options, done) => {
-    sessionRoutes(scope, access);
+    sessionRoutes(scope, access, wrongKeys);
     done();
   });
   await app.ready();
@@ -110,7 +112,7 @@ export async function buildHealthApp({
   log,
   drain,
 }: Required<Omit<AppOptions, 'reading' | 'registry'>>): Promise<FastifyInstance> {
-  const app = createServer(log, drain);
+  const app = createServer(log, drain, new WrongKeys(log));
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff');
     done();
@@ -122,8 +124,8 @@ export async function buildHealthApp({
 }
 
 /** A server that answers whatever is wrong with a request, and logs what has a route. */
-function createServer(log: Logger, drain: Drain): FastifyInstance {
-  const handleError = answerError(log);
+function createServer(log: Logger, drain: Drain, wrongKeys: WrongKeys): FastifyInstance {
+  const handleError = answerError(log, wrongKeys);
   const app = Fastify({
     ...serverOptions,
     // With a logger of its own Fastify makes a child of it for each request, polls too; ours is in the context.

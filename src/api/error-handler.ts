@@ -2,20 +2,22 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { seldom } from '../seldom.ts';
+import { WrongKey } from './access.ts';
 import { discardBody } from './body.ts';
 import { prefersHtml } from './negotiation.ts';
 import { problemFrom } from './problems.ts';
 import { sendProblem } from './replies.ts';
 import { askForKey, type WayOn } from './session.ts';
+import type { WrongKeys } from './wrong-keys.ts';
 
 export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 
-export function answerError(log: Logger): ErrorHandler {
+export function answerError(log: Logger, wrongKeys: WrongKeys): ErrorHandler {
   // An outage meets every request.
   const sayUnavailable = seldom((error: unknown) =>
     log.warn({ err: error }, 'requests are answered with 503'),
   );
-  return (error, request, reply) => {
+  const answer: ErrorHandler = (error, request, reply) => {
     const problem = problemFrom(error);
     const { status } = problem.body;
     if (status === 500) {
@@ -30,6 +32,13 @@ export function answerError(log: Logger): ErrorHandler {
       return;
     }
     sendProblem(request, reply, problem);
+  };
+  return (error, request, reply) => {
+    if (!(error instanceof WrongKey)) return answer(error, request, reply);
+    wrongKeys.turn().then(
+      () => answer(error, request, reply),
+      (tooMany) => answer(tooMany, request, reply),
+    );
   };
 }
 

@@ -37,10 +37,23 @@ function refuseUnreadable(request: FastifyRequest): void {
   if (request.url.length > maxUrlLength) {
     throw new HttpProblem('url-too-long', `A URL may have at most ${maxUrlLength} characters.`);
   }
+  if (hasTwoHosts(request.raw.rawHeaders)) {
+    throw new HttpProblem('invalid-request', 'The request names more than one Host.');
+  }
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new HttpProblem('unsupported-media-type', 'Send the body uncompressed, without Content-Encoding.', {
       headers: { 'accept-encoding': 'identity' },
     });
   }
+}
+
+/** Who stands in front may have gone by the other one (RFC 9112, section 3.2). */
+function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts > 1;
 }

@@ -27,6 +27,7 @@ const kinds = {
   'url-too-long': [414, 'The URL is too long'],
   'unsupported-media-type': [415, 'The body is of a type that is not taken here'],
   'expectation-failed': [417, 'This expectation cannot be met'],
+  'too-many-wrong-keys': [429, 'Too many wrong keys'],
   'headers-too-large': [431, 'The headers are too large'],
   'too-many-watchers': [503, 'Too many clients are waiting'],
   'job-fault': [500, 'The job has a fault'],

@@ -1,49 +1,59 @@
 /** Signing in: an API key becomes a browser session. */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Access, sessionCookie, sessionSeconds } from './access.ts';
+import { type Access, invalidKey, sessionCookie, sessionSeconds } from './access.ts';
 import { takeForms } from './forms.ts';
 import { prefersHtml } from './negotiation.ts';
 import { renderSignIn } from './pages/index.ts';
-import { HttpProblem, invalidInput } from './problems.ts';
+import { invalidInput } from './problems.ts';
 import { sendPage } from './replies.ts';
+import type { WrongKeys } from './wrong-keys.ts';
 
 /** A key, and a URL to go on to. */
 const maxFormBytes = 16 * 1024;
 
 const signIn = z.strictObject({ key: z.string().max(1000), next: z.string().max(4000).optional() });
 
-export function sessionRoutes(app: FastifyInstance, access: Access): void {
+export function sessionRoutes(app: FastifyInstance, access: Access, wrongKeys: WrongKeys): void {
   takeForms(app, { maxBytes: maxFormBytes });
   app.get('/session', { config: { isPublic: true } }, (_request, reply) =>
     askForKey(reply, { next: '/', isUndone: false }),
   );
 
-  app.post('/session', { config: { isPublic: true } }, (request, reply) => {
+  app.post('/session', { config: { isPublic: true } }, async (request, reply) => {
     const form = signIn.safeParse(request.body ?? {});
     if (!form.success) throw invalidInput(form.error);
     const { key, next = '/' } = form.data;
     if (!access.isOpen && !access.isKey(key)) {
-      if (!prefersHtml(request.headers.accept)) {
-        throw new HttpProblem('sign-in-required', 'This key is not valid.', {
-          headers: { 'www-authenticate': 'Bearer realm="headway", error="invalid_token"' },
-        });
-      }
+      if (!prefersHtml(request.headers.accept)) throw invalidKey('This key is not valid.');
+      await wrongKeys.turn();
       return sendPage(
         reply.code(401),
         renderSignIn({ next: localPath(next), failed: true, isUndone: false }),
       );
     }
-    // Behind a proxy only its word tells; who lies about it spoils their own cookie.
-    const isSecure = request.headers['x-forwarded-proto'] === 'https';
     return reply
-      .header(
-        'set-cookie',
-        `${sessionCookie}=${access.newSession(Date.now())}; Path=/; Max-Age=${sessionSeconds}; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`,
-      )
+      .header('set-cookie', cookie(request, access.newSession(Date.now()), sessionSeconds))
       .header('cache-control', 'no-store')
       .redirect(localPath(next), 303);
   });
+
+  app.post('/session/end', { config: { isPublic: true } }, (request, reply) =>
+    reply
+      .header('set-cookie', cookie(request, '', 0))
+      .header('cache-control', 'no-store')
+      .redirect('/session', 303),
+  );
+}
+
+/**
+ * Lax: a person who follows a link from elsewhere is signed in. What changes something is guarded by the origin of
+ * its request, see `refuseCrossSite`.
+ */
+function cookie({ headers }: FastifyRequest, value: string, maxAgeSeconds: number): string {
+  // Behind a proxy only its word tells; who lies about it spoils their own cookie.
+  const isSecure = headers['x-forwarded-proto'] === 'https';
+  return `${sessionCookie}=${value}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`;
 }
 
 export interface WayOn {

@@ -26,7 +26,7 @@ export interface JobDefinition<Input extends z.ZodType = z.ZodType, Result exten
   readonly retentionDays?: number;
   /** For a job that takes a file: the field of its input that receives the id of the upload. */
   readonly upload?: JobUpload;
-  /** The URL of what a result stands for: the task's page links to it. */
+  /** The URL of what a result stands for, a path of this service or http(s): page and JSON link to it. */
   readonly resultLink?: (result: z.output<Result>) => string;
   readonly run: (input: z.output<Input>, task: TaskContext) => Promise<z.input<Result>> | z.input<Result>;
 }

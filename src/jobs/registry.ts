@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { messageOf } from '../database/error-text.ts';
 import { seldom } from '../seldom.ts';
+import { safeLink } from '../tasks/link.ts';
 import { typePattern } from '../tasks/type.ts';
 import type { ResultLink } from '../tasks/view.ts';
 import type { JobDefinition } from './define-job.ts';
@@ -117,8 +118,7 @@ export function resultLinkOf(registry: JobRegistry, log: Pick<Logger, 'warn'>): 
     if (!job?.resultLink) return undefined;
     try {
       const parsed = job.result.safeParse(result);
-      const link: unknown = parsed.success ? job.resultLink(parsed.data) : undefined;
-      return typeof link === 'string' ? link : undefined;
+      return parsed.success ? safeLink(job.resultLink(parsed.data)) : undefined;
     } catch (error) {
       warn(type, error);
       return undefined;

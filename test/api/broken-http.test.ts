@@ -38,11 +38,21 @@ test.each([
   expect(answer.toLowerCase()).toContain('application/problem+json');
 });
 
-test('a second Content-Type or Host changes nothing', async () => {
+test.each(['GET / ', `GET /tasks/01a20ada-0000-7000-8000-000000000000 `])(
+  'two Hosts are refused: %s',
+  async (line) => {
+    const answer = await exchange(api.port, `${line}HTTP/1.1\r\n${host}host: localhost\r\n${close}\r\n`);
+
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('more than one Host');
+  },
+);
+
+test('a second Content-Type changes nothing', async () => {
   const body = '{"type":"noop"}';
   const answer = await exchange(
     api.port,
-    `POST /tasks HTTP/1.1\r\n${host}Host: evil.example\r\n${json}Content-Type: text/csv\r\n${close}Content-Length: ${body.length}\r\n\r\n${body}`,
+    `POST /tasks HTTP/1.1\r\n${host}${json}Content-Type: text/csv\r\n${close}Content-Length: ${body.length}\r\n\r\n${body}`,
   );
 
   expect(answer).toMatch(/^HTTP\/1\.1 (202|400) /);

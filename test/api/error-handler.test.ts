@@ -3,10 +3,13 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { answerError } from '../../src/api/error-handler.ts';
 import { unavailable } from '../../src/api/problems.ts';
+import { WrongKeys } from '../../src/api/wrong-keys.ts';
+
+const log = pino({ enabled: false });
 
 async function askWhileUnavailable(method: 'GET' | 'POST'): Promise<{ status: number; page: string }> {
   const app = fastify();
-  app.setErrorHandler(answerError(pino({ enabled: false })));
+  app.setErrorHandler(answerError(log, new WrongKeys(log)));
   app.all('/tasks', () => {
     throw unavailable('The database cannot be reached.');
   });

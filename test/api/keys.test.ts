@@ -102,9 +102,33 @@ describe('a browser', () => {
     const cookie = response.headers.get('set-cookie') ?? '';
     expect(response.status).toBe(303);
     expect(response.headers.get('location')).toBe('/datasets/x');
-    expect(cookie).toMatch(/; HttpOnly; SameSite=Strict$/);
+    expect(cookie).toMatch(/; HttpOnly; SameSite=Lax$/);
     const home = await fetch(api.url, { headers: { cookie: `a=b; ${cookie.split(';')[0]}` } });
     expect(home.status).toBe(200);
+  });
+
+  test('is signed in although a proxy in front has a password of its own', async () => {
+    const { headers } = await signIn({ key });
+    const cookie = headers.get('set-cookie')?.split(';')[0] ?? '';
+
+    const basic = await fetch(api.url, { headers: { cookie, authorization: 'Basic dTpw' } });
+    const wrongBearer = await fetch(api.url, { headers: { cookie, authorization: 'Bearer wrong' } });
+
+    expect([basic.status, wrongBearer.status]).toEqual([200, 401]);
+  });
+
+  test('signs out by a button, and its cookie is gone', async () => {
+    const { headers } = await signIn({ key });
+    const home = await fetch(api.url, {
+      headers: { cookie: headers.get('set-cookie')?.split(';')[0] ?? '', accept: 'text/html' },
+    });
+    expect(await home.text()).toContain('<form method="post" action="/session/end">');
+
+    const signedOut = await fetch(`${api.url}/session/end`, { method: 'POST', redirect: 'manual' });
+
+    expect(signedOut.status).toBe(303);
+    expect(signedOut.headers.get('location')).toBe('/session');
+    expect(signedOut.headers.get('set-cookie')).toMatch(/^headway_session=; Path=\/; Max-Age=0;/);
   });
 
   test('behind TLS gets one for TLS only', async () => {

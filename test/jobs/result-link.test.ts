@@ -33,6 +33,31 @@ describe('the link to what a task has made', () => {
     expect(linkOf({ items: [] }, () => link)).toBe(undefined);
   });
 
+  it.each(['/things/1', '/things/a b?c=d#e', 'https://other.example/x', 'HTTP://other.example'])(
+    'may lead to %j',
+    (link) => {
+      expect(linkOf({ items: [] }, () => link)).toBe(link);
+    },
+  );
+
+  // Browsers drop control characters in an address, and take a backslash for a slash.
+  it.each([
+    'javascript:alert(1)',
+    ' javascript:alert(1)',
+    'java\nscript:alert(1)',
+    'data:text/html,x',
+    '//other.example',
+    '/\t/other.example',
+    '/\n/other.example',
+    '/\\other.example',
+    'https:other.example',
+    'https://',
+    'things/1',
+    '',
+  ])('is none where it would lead elsewhere, or run a script: %j', (link) => {
+    expect(linkOf({ items: [] }, () => link)).toBe(undefined);
+  });
+
   it('is none for a result of an older version of the job', () => {
     expect(linkOf({ rows: 1 }, () => '/things')).toBe(undefined);
   });

@@ -53,12 +53,6 @@ function valueAttribute(percent: number | null): string {
   return percent === null ? '' : html` value="${Math.round(percent * 100) / 100}"`;
 }
 
-/** An address that a page may link to; what else a job may have returned is no link. */
-export function safeLink(address: string | undefined): string | undefined {
-  if (address === undefined) return undefined;
-  return /^\/(?![/\\])|^https?:\/\//.test(address) ? address : undefined;
-}
-
 /** Readable for people. */
 export function json(value: unknown): string {
   return html`<pre>${shortened(JSON.stringify(value, null, 2) ?? 'nothing')}</pre>`;

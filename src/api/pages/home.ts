@@ -25,10 +25,12 @@ export function renderHome(view: HomeView): string {
 </section>
 <footer class="foot">
 <p>This service runs: !${view.types.map((type) => html`<code>${type}</code>`).join(' ')}</p>
-!${view.open ? '<p>No API keys are set, so everybody on this machine may use it.</p>' : ''}
+!${view.open ? '<p>No API keys are set, so everybody on this machine may use it.</p>' : signOut}
 </footer>`;
   return renderDocument({ title: 'Headway', main, script: 'home.js' });
 }
+
+const signOut = '<form method="post" action="/session/end"><button>Sign out</button></form>';
 
 function importForms(maxUploadBytes: number): string {
   return html`<section class="card" aria-labelledby="import-title">

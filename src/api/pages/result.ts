@@ -2,10 +2,10 @@
 import { html } from 'ghtml';
 import { formatCount, formatNumber } from '../../../public/format.js';
 import type { TaskView } from '../../tasks/view.ts';
-import { json, safeLink, shortened } from './elements.ts';
+import { json, shortened } from './elements.ts';
 
 export function renderOutcome(task: TaskView, resultLink: string | undefined): string {
-  if (task.status === 'succeeded') return result(task.result, safeLink(resultLink));
+  if (task.status === 'succeeded') return result(task.result, resultLink);
   if (task.status === 'failed') return failure(task);
   if (task.status === 'cancelled')
     return `<h2>Cancelled</h2><p>The task was cancelled before it was finished.</p>${backToTheStart}`;
