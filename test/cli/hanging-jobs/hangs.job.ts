@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 
-if (process.env.HEADWAY_RUNNER !== undefined) {
+if (process.argv[1]?.endsWith('runner-process.ts')) {
   setInterval(() => undefined, 60_000);
   await new Promise(() => undefined);
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 
 /** Takes any runner along that has loaded it, soon after that is ready. */
-if (process.env.HEADWAY_RUNNER !== undefined) setTimeout(() => process.exit(7), 1_000);
+if (process.argv[1]?.endsWith('runner-process.ts')) setTimeout(() => process.exit(7), 1_000);
 
 export default defineJob({
   type: 'crashes-runner',
