@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { problemOf, startApi, type TestApi } from '../support/api.ts';
 import { callsThatAsk, startApiOn } from '../support/away.ts';
+import { stopClock } from '../support/clock.ts';
 import { startRefusingPostgres } from '../support/fake-postgres.ts';
-import { stopClock } from '../support/stopped-clock.ts';
 
 test('a service that can serve says so', async () => {
   await using api = await startApi();

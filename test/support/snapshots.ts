@@ -4,10 +4,10 @@ import { afterEach, beforeEach } from 'vitest';
 import { Snapshots } from '../../src/tasks/snapshots/snapshots.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { type TaskView, viewTask } from '../../src/tasks/view.ts';
+import { type StoppedClock, stopClock } from './clock.ts';
 import { eventually } from './eventually.ts';
 import { GatedPool } from './gated-pool.ts';
 import { submit } from './service.ts';
-import { type StoppedClock, stopClock } from './stopped-clock.ts';
 import type { TestStore } from './tasks.ts';
 
 /** Of snapshots that are started without saying so. */

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import { Reaper } from '../../../src/tasks/reaper/reaper.ts';
+import { stopClock } from '../../support/clock.ts';
 import { lapse, workerRow } from '../../support/leases.ts';
-import { stopClock } from '../../support/stopped-clock.ts';
 import { startWorker, useStore } from '../../support/tasks.ts';
 
 const store = useStore();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Memo } from '../../../src/tasks/snapshots/memo.ts';
-import { stopClock } from '../../support/stopped-clock.ts';
+import { stopClock } from '../../support/clock.ts';
 
 /** Loads that are counted. */
 function counting() {
