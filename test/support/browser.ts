@@ -1,32 +1,27 @@
 /**
- * A real browser for tests. Where none is installed, the tests that need one are skipped and say how to
- * run them; HEADWAY_REQUIRE_BROWSER=1 makes that a failure, for CI.
+ * A real browser for tests. Where none is installed, the tests that need one are skipped: the run has said so at its
+ * beginning, and how to run them. See `chromium.ts`.
  */
-import { accessSync, constants } from 'node:fs';
-import { type Browser, chromium, type Page } from 'playwright-core';
-
-const candidates = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-];
-
-const browserPath = candidates.find((path) => path !== undefined && isExecutable(path));
-
-if (browserPath === undefined) {
-  const advice = 'install Chromium (Debian: apt-get install chromium) or set CHROMIUM_PATH to its program';
-  if (process.env.HEADWAY_REQUIRE_BROWSER === '1') throw new Error(`No browser: ${advice}.`);
-  process.stderr.write(`Browser tests are skipped: no Chromium found. To run them, ${advice}.\n`);
-}
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core';
+import type { TestContext } from 'vitest';
+import { chromiumPath } from './chromium.ts';
+import { conditionLimitMs } from './patience.ts';
 
 /** `describe.skipIf(!hasBrowser)` */
-export const hasBrowser = browserPath !== undefined;
+export const hasBrowser = chromiumPath !== undefined;
 
+/** A browser of the caller's own. */
 export function launchBrowser(): Promise<Browser> {
-  if (browserPath === undefined) throw new Error('No Chromium found');
+  if (chromiumPath === undefined) throw new Error('No Chromium found');
   return chromium.launch({
-    executablePath: browserPath,
+    executablePath: chromiumPath,
+    timeout: conditionLimitMs,
     args: [
       '--headless',
       '--no-sandbox',
@@ -40,11 +35,48 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** Collects what a page complains of, failed requests apart: an outage is no fault of the page. */
-export function complaintsOf(page: Page): string[] {
+let shared: Promise<Browser> | undefined;
+
+/**
+ * The one that all test files of a worker share, as a start costs as much as five tests. It ends with its worker:
+ * Playwright closes it on the SIGTERM by which vitest ends workers, and Chromium itself leaves when the pipe to its
+ * worker breaks.
+ */
+async function sharedBrowser(): Promise<Browser> {
+  shared ??= launchBrowser();
+  const browser = await shared;
+  if (browser.isConnected()) return browser;
+  shared = undefined;
+  return sharedBrowser();
+}
+
+type Test = Pick<TestContext, 'onTestFinished'>;
+
+/** Cookies, storage and tabs of the test's own. Whatever a page in it complains of fails the test. */
+export async function openContext(
+  { onTestFinished }: Test,
+  options: BrowserContextOptions = {},
+): Promise<BrowserContext> {
+  const context = await (await sharedBrowser()).newContext(options);
+  context.setDefaultTimeout(conditionLimitMs);
+  const complaints = complaintsOf(context);
+  onTestFinished(async () => {
+    await context.close();
+    if (complaints.length > 0) throw new Error(`A page complains:\n${complaints.join('\n')}`);
+  });
+  return context;
+}
+
+/** A tab in a context of the test's own. */
+export async function openPage(test: Test, options: BrowserContextOptions = {}): Promise<Page> {
+  return (await openContext(test, options)).newPage();
+}
+
+/** Collects what pages complain of, failed requests apart: an outage is no fault of the page. */
+function complaintsOf(context: BrowserContext): string[] {
   const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => {
+  context.on('weberror', (error) => complaints.push(error.error().message));
+  context.on('console', (message) => {
     // Chromium reports each answer of 4xx and 5xx, and each lost connection.
     if (message.type() === 'error' && !message.text().includes('Failed to load resource')) {
       complaints.push(message.text());
@@ -144,12 +176,3 @@ const watchScript = `addEventListener('DOMContentLoaded', () => {
   look();
   new MutationObserver(look).observe(main, { subtree: true, childList: true, characterData: true });
 })`;
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -9,6 +9,7 @@ import { PgBoss } from 'pg-boss';
 import type { TestProject } from 'vitest/node';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
 import { migrate } from '../../src/database/migrate.ts';
+import { reportMissingChromium } from './chromium.ts';
 import { Run } from './run/run.ts';
 import { createDatabase, dropDatabases, withName } from './server.ts';
 
@@ -22,6 +23,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  reportMissingChromium();
   const run = new Run();
   const server = await startServer(run.folder);
   const prefix = `headway_test_${randomBytes(4).toString('hex')}`;
