@@ -1,21 +1,12 @@
 /** The buttons of a task's page. */
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { describe, expect, test } from 'vitest';
+import { hasBrowser } from '../../support/browser.ts';
 import { failed, pageOf, running, succeeded } from '../views.ts';
 import { openTab } from './tab.ts';
 
 describe.skipIf(!hasBrowser)("the buttons of a task's page", () => {
-  let browser: Browser;
-
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-
-  afterAll(() => browser.close());
-
   test('do not touch on a small phone', async (context) => {
-    const { server, page } = await openTab(browser, context, { viewport: { width: 320, height: 600 } });
+    const { server, page } = await openTab(context, { viewport: { width: 320, height: 600 } });
     server.show(pageOf(failed()));
     await page.goto(server.taskUrl);
 
@@ -26,7 +17,7 @@ describe.skipIf(!hasBrowser)("the buttons of a task's page", () => {
   });
 
   test('leave the focus to the status when they go', async (context) => {
-    const { server, page } = await openTab(browser, context);
+    const { server, page } = await openTab(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
     await page.getByRole('button', { name: 'Cancel this task' }).focus();
@@ -38,7 +29,7 @@ describe.skipIf(!hasBrowser)("the buttons of a task's page", () => {
   });
 
   test('keep the focus when they come again', async (context) => {
-    const { server, page } = await openTab(browser, context);
+    const { server, page } = await openTab(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
     await page.getByRole('button', { name: 'Cancel this task' }).focus();

@@ -1,7 +1,6 @@
 /** What somebody sees who has pages open while the database does not answer. */
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { describe, expect, test } from 'vitest';
+import { hasBrowser, openContext } from '../../support/browser.ts';
 import { createTestDatabase } from '../../support/database.ts';
 import { FlakyProxy } from '../../support/flaky-proxy.ts';
 import { startHeadway } from '../../support/process.ts';
@@ -10,28 +9,17 @@ const words =
   /^The service cannot look further right now, trying again… This is how it stood at \d\d:\d\d:\d\d\.$/;
 
 describe.skipIf(!hasBrowser)('pages that stay open', () => {
-  let browser: Browser;
-
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-
-  afterAll(() => browser.close());
-
-  test('say since when nothing is known while the database is frozen, and go on when it is not', async ({
-    onTestFinished,
-  }) => {
+  test('say since when nothing is known while the database is frozen, and go on when it is not', async (test) => {
     const database = await createTestDatabase();
     const proxy = await FlakyProxy.start(database.url);
     const headway = await startHeadway({ DATABASE_URL: proxy.url });
-    const context = await browser.newContext();
-    onTestFinished(async () => {
-      await context.close();
+    test.onTestFinished(async () => {
       headway.signal('SIGKILL');
       await headway.exited;
       await proxy[Symbol.asyncDispose]();
       await database.drop();
     });
+    const context = await openContext(test);
     const submitted = await fetch(`${headway.url}/tasks`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -44,12 +32,11 @@ describe.skipIf(!hasBrowser)('pages that stay open', () => {
 
     proxy.freeze();
     for (const page of [taskPage, groupPage]) {
-      await page.locator('[data-connection]').getByText(words).waitFor({ timeout: 25_000 });
+      await page.locator('[data-connection]').getByText(words).waitFor();
       expect(await page.getByText(/^\d+ %$/).count()).toBe(1);
     }
     proxy.thaw();
 
-    for (const page of [taskPage, groupPage])
-      await page.getByText('Connected again.').waitFor({ timeout: 15_000 });
+    for (const page of [taskPage, groupPage]) await page.getByText('Connected again.').waitFor();
   });
 });

@@ -1,10 +1,9 @@
 /** A stock EventSource in a real browser. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startApi, type TestApi } from '../../support/api.ts';
-import { hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { hasBrowser, openPage } from '../../support/browser.ts';
 import { eventually } from '../../support/eventually.ts';
 import { bump, newTask, remove, succeed } from '../../support/polls.ts';
 
@@ -27,7 +26,6 @@ const listen = `(path) => {
 
 describe.skipIf(!hasBrowser)('EventSource', () => {
   let api: TestApi;
-  let browser: Browser;
   let page: Page;
   /** The status of each answer to a request for a stream. */
   const answered: { path: string; status: number }[] = [];
@@ -37,14 +35,12 @@ describe.skipIf(!hasBrowser)('EventSource', () => {
       if (url.endsWith('/events'))
         response.once('close', () => answered.push({ path: url, status: response.statusCode }));
     });
-    browser = await launchBrowser();
-    page = await browser.newPage();
+  });
+  beforeEach(async (context) => {
+    page = await openPage(context);
     await page.goto(`${api.url}/healthz`);
   });
-  afterAll(async () => {
-    await browser.close();
-    await api.close();
-  });
+  afterAll(() => api.close());
 
   const heard = () => page.evaluate<Heard[]>('heard');
   const kinds = async () => (await heard()).map(({ kind }) => kind);
@@ -57,9 +53,8 @@ describe.skipIf(!hasBrowser)('EventSource', () => {
     await eventually(async () => (await kinds()).length === 3);
 
     await succeed(api.store, id);
+    // CLOSED: it does not come back.
     await eventually(async () => (await page.evaluate('source.readyState')) === 2);
-    // Longer than it waits before it comes back.
-    await sleep(4_000);
 
     expect(await kinds()).toEqual(['open', 'task', 'task', 'task', 'end', 'error', 'error']);
     expect((await heard()).find(({ kind }) => kind === 'end')?.id).toBe('3');

@@ -1,34 +1,23 @@
 /** The list of tasks on a page whose clock the tests move, on the API without runners. */
-import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { cancelTask } from '../../../src/tasks/cancel.ts';
 import { retryTask } from '../../../src/tasks/retry.ts';
 import { startApi, type TestApi } from '../../support/api.ts';
-import { complaintsOf, hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { hasBrowser, openPage } from '../../support/browser.ts';
 import { eventually } from '../../support/eventually.ts';
 import { newTask, remove, succeed } from '../../support/polls.ts';
 
 describe.skipIf(!hasBrowser)('the list of tasks', () => {
   let api: TestApi;
-  let browser: Browser;
 
   beforeAll(async () => {
     api = await startApi();
-    browser = await launchBrowser();
   });
 
-  afterAll(async () => {
-    await browser.close();
-    await api.close();
-  });
+  afterAll(() => api.close());
 
-  async function openList({ onTestFinished }: TestContext) {
-    const page = await browser.newPage();
-    const complaints = complaintsOf(page);
-    onTestFinished(async () => {
-      await page.close();
-      expect(complaints).toEqual([]);
-    });
+  async function openList(context: TestContext) {
+    const page = await openPage(context);
     await page.clock.install();
     const firstAnswer = page.waitForResponse(/ids=/);
     await page.goto(`${api.url}/tasks`);

@@ -37,6 +37,10 @@ export class PageServer {
   /** How often and how the task's URL was asked for. */
   readonly asked: Asked[] = [];
   holding: Holding = 'hold';
+  /** Whether a question that is held waits until it is released, for pages whose clock stands still. */
+  waitsForEver = false;
+  /** The most questions that were held together. */
+  mostHeld = 0;
   retryAfterSeconds = 1;
   /** As of when what is remembered is told. */
   rememberedAtMs = Date.now();
@@ -47,6 +51,8 @@ export class PageServer {
   #version = 1;
   #outage: Outage = 'none';
   readonly #held = new Set<() => void>();
+  /** What is about to be answered. */
+  readonly #busyWith = new Set<Asked>();
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch(() => response.destroy());
   });
@@ -74,6 +80,11 @@ export class PageServer {
   /** How many questions are held. */
   get held(): number {
     return this.#held.size;
+  }
+
+  /** Whether all questions are answered, held or forgotten. */
+  get isAtRest(): boolean {
+    return this.#busyWith.size === 0;
   }
 
   /** Answers all questions that are held. */
@@ -115,11 +126,13 @@ export class PageServer {
       status: 0,
     };
     this.asked.push(asked);
+    this.#busyWith.add(asked);
     response.on('finish', () => {
       asked.status = response.statusCode;
     });
+    response.on('close', () => this.#busyWith.delete(asked));
     response.setHeader('vary', 'Accept, Prefer');
-    if (asked.maySleep && accept === 'json' && this.#outage === 'none') this.#hold(request, response);
+    if (asked.maySleep && accept === 'json' && this.#outage === 'none') this.#hold(request, response, asked);
     else this.#answerNow(request, response, accept);
   }
 
@@ -133,27 +146,34 @@ export class PageServer {
     else this.#sendJson(request, response);
   }
 
-  #hold(request: IncomingMessage, response: ServerResponse): void {
+  #hold(request: IncomingMessage, response: ServerResponse, asked: Asked): void {
     if (this.holding === 'ignore') this.#sendJson(request, response);
     else if (this.holding === 'refuse') sendProblem(response, 503, 'too-many-watchers');
     else if (this.holding === 'cut')
       setTimeout(() => send(response, 504, 'text/html', 'Gateway Timeout'), 200);
-    else if (this.holding !== 'forget') this.#answerWithNews(request, response);
+    else if (this.holding === 'forget') this.#busyWith.delete(asked);
+    else this.#answerWithNews(request, response, asked);
   }
 
-  #answerWithNews(request: IncomingMessage, response: ServerResponse): void {
+  #answerWithNews(request: IncomingMessage, response: ServerResponse, asked: Asked): void {
     response.setHeader('preference-applied', request.headers.prefer ?? '');
+    const hasNews = request.headers['if-none-match'] !== this.#etag;
+    if (hasNews || this.holding === 'release') {
+      this.#answerNow(request, response, 'json');
+      return;
+    }
+    const waitMs = 1000 * Number(/\d+/.exec(`${request.headers.prefer}`)?.[0]);
+    const timer = this.waitsForEver ? undefined : setTimeout(() => answer(), waitMs);
     const answer = () => {
       this.#held.delete(answer);
       clearTimeout(timer);
+      this.#busyWith.add(asked);
       this.#answerNow(request, response, 'json');
     };
-    const hasNews = request.headers['if-none-match'] !== this.#etag;
-    const waitMs = 1000 * Number(/\d+/.exec(`${request.headers.prefer}`)?.[0]);
-    const timer = setTimeout(answer, waitMs);
     response.on('close', () => this.#held.delete(answer) && clearTimeout(timer));
     this.#held.add(answer);
-    if (hasNews || this.holding === 'release') answer();
+    this.mostHeld = Math.max(this.mostHeld, this.held);
+    this.#busyWith.delete(asked);
   }
 
   get #etag(): string {

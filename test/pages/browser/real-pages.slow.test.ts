@@ -1,38 +1,30 @@
 /** The pages of the real service by axe, with what real tasks put on them. */
-import { AxeBuilder } from '@axe-core/playwright';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { complaintsOf, csvFile, hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { csvFile, hasBrowser, openPage } from '../../support/browser.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { brakeImports } from '../../support/import-brake.ts';
 import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
+import { faultsOf } from './faults.ts';
 
 describe.skipIf(!hasBrowser)('the real pages', () => {
   let database: TestDatabase;
   let headway: HeadwayProcess & { url: string };
-  let browser: Browser;
   let page: Page;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     headway = await startHeadway({ DATABASE_URL: database.url, HEADWAY_LEASE_SECONDS: '3' });
-    browser = await launchBrowser();
   });
 
   afterAll(async () => {
-    await browser.close();
     headway.signal('SIGINT');
     await headway.exited;
     await database.drop();
   });
 
-  beforeEach(async ({ onTestFinished }) => {
-    const context = await browser.newContext({ viewport: { width: 320, height: 600 } });
-    page = await context.newPage();
-    const complaints = complaintsOf(page);
-    onTestFinished(async () => {
-      await context.close();
-      expect(complaints).toEqual([]);
-    });
+  beforeEach(async (context) => {
+    page = await openPage(context, { viewport: { width: 320, height: 600 } });
     await page.goto(headway.url);
   });
 
@@ -42,26 +34,15 @@ describe.skipIf(!hasBrowser)('the real pages', () => {
     await page.waitForURL(/\/tasks\/[\w-]+$/);
   }
 
-  /** What is wrong with the page, in light and dark and on a small phone. */
-  async function faults(): Promise<string[]> {
-    const found = [];
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      found.push(...violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`));
-    }
-    if ((await page.evaluate('document.documentElement.scrollWidth')) !== 320) found.push('too wide');
-    return found;
-  }
-
   test('of a running task, also after its worker was lost', async () => {
-    await send(csvFile(300_000));
+    await using _brake = await brakeImports(database.url, 8);
+    await send(csvFile(12_000));
     await page.locator('[data-live=status]', { hasText: 'Running' }).waitFor();
 
-    const running = await faults();
+    const running = await faultsOf(page);
     process.kill(headway.runnerPid, 'SIGKILL');
     await page.locator('.notice', { hasText: 'The worker that ran this task died' }).waitFor();
-    const lost = await faults();
+    const lost = await faultsOf(page);
 
     expect([...running, ...lost]).toEqual([]);
   });
@@ -70,17 +51,17 @@ describe.skipIf(!hasBrowser)('the real pages', () => {
     await send({ ...csvFile(0), buffer: Buffer.from('\n') });
     await page.getByRole('heading', { name: 'What went wrong' }).waitFor();
 
-    expect(await faults()).toEqual([]);
+    expect(await faultsOf(page)).toEqual([]);
   });
 
   test('of a finished task with rejected lines, and of its dataset', async () => {
     await send({ ...csvFile(0), buffer: Buffer.from('name,city,note\nAda,London,x\nBob\n') });
     await page.getByText('The rejected lines').click();
 
-    const finished = await faults();
+    const finished = await faultsOf(page);
     await page.getByRole('link', { name: 'Open the dataset' }).click();
     await page.getByRole('heading', { name: 'people' }).waitFor();
-    const dataset = await faults();
+    const dataset = await faultsOf(page);
 
     expect([...finished, ...dataset]).toEqual([]);
   });

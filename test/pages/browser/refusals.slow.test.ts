@@ -1,8 +1,9 @@
 /** What somebody sees whose file cannot be imported, or not all of it. */
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { csvFile, hasBrowser, launchBrowser } from '../../support/browser.ts';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, type TestContext, test } from 'vitest';
+import { csvFile, hasBrowser, openPage } from '../../support/browser.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { eventually } from '../../support/eventually.ts';
 import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
 
 const fileOf = (content: string, name = 'people.csv') => ({
@@ -15,30 +16,23 @@ const tooLarge = csvFile(50_000);
 describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
   let database: TestDatabase;
   let headway: HeadwayProcess & { url: string };
-  let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     headway = await startHeadway({ DATABASE_URL: database.url, HEADWAY_MAX_UPLOAD_MB: '1' });
-    browser = await launchBrowser();
   });
 
   afterAll(async () => {
-    await browser.close();
     headway.signal('SIGINT');
     await headway.exited;
     await database.drop();
   });
 
-  async function open(javaScriptEnabled: boolean): Promise<void> {
-    context = await browser.newContext({ javaScriptEnabled });
-    page = await context.newPage();
+  async function open(context: TestContext, javaScriptEnabled: boolean): Promise<void> {
+    page = await openPage(context, { javaScriptEnabled });
     await page.goto(headway.url);
   }
-
-  afterEach(() => context.close());
 
   async function send(file: ReturnType<typeof fileOf>, dataset = ''): Promise<void> {
     await page.getByLabel('CSV file', { exact: true }).setInputFiles(file);
@@ -48,87 +42,83 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
     await page.getByRole('button', { name: 'Import', exact: true }).click();
   }
 
-  test('the start page names the limit as it was set', async () => {
-    await open(true);
+  async function goBack(): Promise<void> {
+    await page.getByRole('link', { name: 'Back to the start' }).click();
+    await page.getByRole('button', { name: 'Import', exact: true }).waitFor();
+  }
 
-    expect(await page.locator('#file-hint').textContent()).toContain('Up to 1 MB,');
-  });
-
-  test('the name of a dataset cannot be typed longer than it may be', async () => {
-    await open(false);
+  test('the start page names the limit as it was set, and takes no longer name of a dataset', async (context) => {
+    await open(context, false);
 
     await page.getByLabel('Dataset name').fill('x'.repeat(101));
 
+    expect(await page.locator('#file-hint').textContent()).toContain('Up to 1 MB,');
     expect(await page.getByLabel('Dataset name').inputValue()).toBe('x'.repeat(100));
   });
 
-  describe('with JavaScript, is refused beside the form', () => {
-    beforeEach(() => open(true));
+  test('with JavaScript, is refused beside the form, and another is taken', async (context) => {
+    await open(context, true);
+    const report = page.locator('[data-upload-report]');
 
-    test.each([
-      ['without content', fileOf(''), '', 'This file is empty. Choose one with content.'],
-      ['too large', tooLarge, '', 'This file is larger than the limit of 1 MB.'],
-      ['under too long a name', fileOf('a\n1\n'), 'x'.repeat(101), 'Dataset name: at most 100 characters'],
-    ])('%s', async (_what, file, dataset, words) => {
+    for (const [file, dataset, words] of [
+      [fileOf(''), '', 'This file is empty. Choose one with content.'],
+      [tooLarge, '', 'This file is larger than the limit of 1 MB.'],
+      [fileOf('a\n1\n'), 'x'.repeat(101), 'Dataset name: at most 100 characters'],
+    ] as const) {
       await send(file, dataset);
 
-      const report = page.locator('[data-upload-report]');
-      await expect.poll(() => report.textContent(), { timeout: 5000 }).toBe(words);
+      await eventually(async () => (await report.textContent()) === words);
       expect(await report.getAttribute('class')).toContain('error');
       expect(new URL(page.url()).pathname).toBe('/');
+    }
 
-      await send(fileOf('a\n1\n'));
-      await page.locator('[data-live=status]', { hasText: 'Finished' }).waitFor();
-    });
-
-    test('where the session has ended meanwhile', async () => {
-      await page.route('**/tasks/csv-import', (route) =>
-        route.fulfill({
-          status: 401,
-          contentType: 'application/problem+json',
-          body: '{"title":"An API key is needed","detail":"Send one of the API keys."}',
-        }),
-      );
-
-      await send(fileOf('a\n1\n'));
-
-      await page.getByText('You are no longer signed in.').waitFor();
-    });
+    await send(fileOf('a\n1\n'));
+    await page.locator('[data-live=status]', { hasText: 'Finished' }).waitFor();
   });
 
-  describe('without JavaScript, is refused on a page that leads back', () => {
-    beforeEach(() => open(false));
+  test('with JavaScript, is refused beside the form where the session has ended meanwhile', async (context) => {
+    await open(context, true);
+    await page.route('**/tasks/csv-import', (route) =>
+      route.fulfill({
+        status: 401,
+        contentType: 'application/problem+json',
+        body: '{"title":"An API key is needed","detail":"Send one of the API keys."}',
+      }),
+    );
 
-    test.each([
-      ['without content', fileOf(''), '', 'CSV file: is missing or empty; choose a file with content'],
-      ['too large', tooLarge, '', 'A file may have at most 1 MB (1048576 bytes).'],
-      ['under too long a name', fileOf('a\n1\n'), 'x'.repeat(101), 'Dataset name: at most 100 characters'],
-      ['under a name of spaces', fileOf('a\n1\n'), '   ', 'Dataset name: give it a name, or leave it empty'],
-    ])('%s', async (_what, file, dataset, words) => {
+    await send(fileOf('a\n1\n'));
+
+    await page.getByText('You are no longer signed in.').waitFor();
+  });
+
+  test('without JavaScript, is refused on a page that leads back', async (context) => {
+    await open(context, false);
+
+    for (const [file, dataset, words] of [
+      [fileOf(''), '', 'CSV file: is missing or empty; choose a file with content'],
+      [tooLarge, '', 'A file may have at most 1 MB (1048576 bytes).'],
+      [fileOf('a\n1\n'), 'x'.repeat(101), 'Dataset name: at most 100 characters'],
+      [fileOf('a\n1\n'), '   ', 'Dataset name: give it a name, or leave it empty'],
+    ] as const) {
       await send(file, dataset);
 
       await page.getByRole('link', { name: 'Back to the start' }).waitFor();
       // Said, and not twice.
       expect(await page.getByText(words).count()).toBe(1);
-
-      await page.getByRole('link', { name: 'Back to the start' }).click();
-      await page.getByRole('button', { name: 'Import', exact: true }).waitFor();
-    });
+      await goBack();
+    }
   });
 
   describe.each([true, false])('once it has been taken (JavaScript: %s)', (javaScriptEnabled) => {
-    beforeEach(() => open(javaScriptEnabled));
+    beforeEach((context) => open(context, javaScriptEnabled));
 
-    test('without a header fails, and says why', async () => {
+    test('without a header, or if it is no CSV at all, fails, and says why', async () => {
       await send(fileOf('\n\n\n'));
 
       await page.getByText('The file has nothing but empty lines.').first().waitFor();
       expect(await page.locator('#outcome').textContent()).toContain('It was not tried again');
-      await page.getByRole('link', { name: 'Back to the start' }).click();
-      await page.getByRole('button', { name: 'Import', exact: true }).waitFor();
-    });
+      await goBack();
 
-    test('which is no CSV at all fails, and says what it looks like', async () => {
       const image = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
       await send({ ...fileOf('', 'holiday.png'), buffer: image });
 
@@ -146,10 +136,16 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
     });
 
     test('with lines that do not fit is imported without them, and lists them', async () => {
-      await send(fileOf('a,b,c\n1,2,3\n1,2\n\n4,5,6,7\n'));
+      await send(fileOf('a,b,c\n1,2,3\n1,2\n\n4,5,6,7\n8,9,10\n'));
 
       await page.getByText('The rejected lines').click();
-      expect(await page.locator('.facts dd').allTextContents()).toEqual(['1 row', '3 lines', '3']);
+      expect(await page.locator('.facts dd').allTextContents()).toEqual([
+        '2 rows',
+        '3 lines',
+        '3',
+        'utf-8',
+        'comma',
+      ]);
       expect(await page.locator('details tbody').getByRole('cell').allTextContents()).toEqual([
         'has 2 fields instead of 3',
         'empty line',
@@ -161,7 +157,7 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
         '5',
       ]);
       await page.getByRole('link', { name: 'Open the dataset' }).click();
-      expect(await page.locator('.lead').textContent()).toContain('1 row in 3 columns');
+      expect(await page.locator('.lead').textContent()).toContain('2 rows in 3 columns');
     });
   });
 });

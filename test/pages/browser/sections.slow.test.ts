@@ -1,32 +1,18 @@
 /** When a task's page looks up what its JSON does not have: by a clock that the tests move. */
-import type { Browser, BrowserContextOptions } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
-import { hasBrowser, launchBrowser } from '../../support/browser.ts';
-import { eventually } from '../../support/eventually.ts';
+import type { BrowserContextOptions } from 'playwright-core';
+import { describe, expect, type TestContext, test } from 'vitest';
+import { hasBrowser } from '../../support/browser.ts';
 import { event, now, pageOf, running, succeeded } from '../views.ts';
-import { openTab } from './tab.ts';
+import { openStillTab } from './tab.ts';
 
 describe.skipIf(!hasBrowser)("the sections of a task's page", () => {
-  let browser: Browser;
-
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-
-  afterAll(() => browser.close());
-
   /** A tab that shows a running task and whose clock stands still. */
   async function arrange(context: TestContext, options: BrowserContextOptions = {}) {
-    const tab = await openTab(browser, context, { reducedMotion: 'reduce', ...options });
-    const { server, page } = tab;
-    await page.clock.install({ time: now });
-    await page.clock.pauseAt(new Date(now.getTime() + 1000));
+    const tab = await openStillTab(context, { reducedMotion: 'reduce', ...options });
+    const { server, page, passUntil } = tab;
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
-    await eventually(async () => {
-      await page.clock.runFor(100);
-      return server.held === 1;
-    });
+    await passUntil(() => server.held === 1);
     return tab;
   }
 

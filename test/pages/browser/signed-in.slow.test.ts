@@ -1,8 +1,9 @@
 /** With API keys: what somebody can do before and after signing in. */
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { csvFile, hasBrowser, launchBrowser } from '../../support/browser.ts';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { csvFile, hasBrowser, openPage } from '../../support/browser.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { brakeImports } from '../../support/import-brake.ts';
 import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
 
 const key = 'a-key-of-some-length';
@@ -10,32 +11,25 @@ const key = 'a-key-of-some-length';
 describe.skipIf(!hasBrowser)('a service with API keys', () => {
   let database: TestDatabase;
   let headway: HeadwayProcess & { url: string };
-  let browser: Browser;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     headway = await startHeadway({ DATABASE_URL: database.url, HEADWAY_API_KEYS: key });
-    browser = await launchBrowser();
   });
 
   afterAll(async () => {
-    await browser.close();
     headway.signal('SIGINT');
     await headway.exited;
     await database.drop();
   });
 
   describe.each([true, false])('with JavaScript: %s', (javaScriptEnabled) => {
-    let context: BrowserContext;
     let page: Page;
 
-    beforeEach(async () => {
-      context = await browser.newContext({ javaScriptEnabled });
-      page = await context.newPage();
+    beforeEach(async (context) => {
+      page = await openPage(context, { javaScriptEnabled });
       await page.goto(headway.url);
     });
-
-    afterEach(() => context.close());
 
     async function signIn(given: string): Promise<void> {
       await page.getByLabel('API key').fill(given);
@@ -53,23 +47,24 @@ describe.skipIf(!hasBrowser)('a service with API keys', () => {
       await page.getByRole('button', { name: 'Import', exact: true }).waitFor();
     });
 
-    test('imports and cancels for who has signed in; others read what they have the URL of', async () => {
+    test('imports and cancels for who has signed in; others read what they have the URL of', async (context) => {
+      await using brake = await brakeImports(database.url, 8);
       await signIn(key);
-      await page.getByLabel('CSV file', { exact: true }).setInputFiles(csvFile(300_000));
+      await page.getByLabel('CSV file', { exact: true }).setInputFiles(csvFile(12_000));
       await page.getByRole('button', { name: 'Import', exact: true }).click();
       await page.locator('[data-live=status]', { hasText: 'Running' }).waitFor();
-      const stranger = await browser.newContext({ javaScriptEnabled });
-      const privateWindow = await stranger.newPage();
+      const privateWindow = await openPage(context, { javaScriptEnabled });
 
       await privateWindow.goto(page.url());
       expect(await privateWindow.getByRole('heading', { level: 1 }).textContent()).toBe('Import people');
       await page.getByRole('button', { name: 'Cancel this task' }).click();
+      await page.getByText('Cancelling was requested').waitFor();
+      await brake.release();
 
       await page.getByText('The task was cancelled before it was finished.').waitFor();
       await privateWindow.getByText('The task was cancelled before it was finished.').waitFor();
       await privateWindow.goto(headway.url);
       expect(await privateWindow.getByRole('heading', { level: 1 }).textContent()).toBe('Sign in');
-      await stranger.close();
     });
 
     test('leads back to what somebody had wanted to see', async () => {
@@ -78,7 +73,7 @@ describe.skipIf(!hasBrowser)('a service with API keys', () => {
       await page.getByRole('button', { name: 'Import', exact: true }).click();
       const link = page.getByRole('link', { name: 'Open the dataset' });
       const dataset = await link.getAttribute('href');
-      await context.clearCookies();
+      await page.context().clearCookies();
 
       await link.click();
       await signIn(key);
@@ -88,20 +83,21 @@ describe.skipIf(!hasBrowser)('a service with API keys', () => {
     });
   });
 
-  test('asks for a key too where a stranger tries to cancel', async () => {
+  test('asks for a key too where a stranger tries to cancel', async (context) => {
+    await using brake = await brakeImports(database.url, 8);
     const task = await fetch(`${headway.url}/tasks/csv-import?dataset=kept`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'text/csv' },
-      body: csvFile(300_000).buffer.toString(),
+      body: csvFile(12_000).buffer.toString(),
     });
-    const page = await browser.newPage();
+    const page = await openPage(context);
     await page.goto(`${headway.url}${task.headers.get('location')}`);
 
     await page.getByRole('button', { name: 'Cancel this task' }).click();
 
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     await page.goBack();
+    await brake.release();
     await page.locator('[data-live=status]', { hasText: 'Finished' }).waitFor();
-    await page.close();
   });
 });

@@ -1,21 +1,14 @@
 /** The start page's forms in a browser. */
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { renderHome } from '../../../src/api/pages/index.ts';
-import { hasBrowser, launchBrowser } from '../../support/browser.ts';
+import { hasBrowser, openPage } from '../../support/browser.ts';
 import { PageServer } from './page-server.ts';
 
 const file = { name: 'people.csv', mimeType: 'text/csv', buffer: Buffer.from('name\nAda\n') };
 
 describe.skipIf(!hasBrowser)('the start page in a browser', () => {
-  let browser: Browser;
   let server: PageServer;
-
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-
-  afterAll(() => browser.close());
 
   beforeEach(async () => {
     server = new PageServer();
@@ -29,16 +22,12 @@ describe.skipIf(!hasBrowser)('the start page in a browser', () => {
   afterEach(() => server.stop());
 
   describe.each([true, false])('with JavaScript: %s', (javaScriptEnabled) => {
-    let context: BrowserContext;
     let page: Page;
 
-    beforeEach(async () => {
-      context = await browser.newContext({ javaScriptEnabled });
-      page = await context.newPage();
+    beforeEach(async (context) => {
+      page = await openPage(context, { javaScriptEnabled });
       await page.goto(server.origin);
     });
-
-    afterEach(() => context.close());
 
     test("an upload leads to the task's page", async () => {
       await page.getByLabel('CSV file', { exact: true }).setInputFiles(file);
@@ -55,8 +44,8 @@ describe.skipIf(!hasBrowser)('the start page in a browser', () => {
     });
   });
 
-  test('a file over the limit is refused before it is sent', async () => {
-    const page = await browser.newPage();
+  test('a file over the limit is refused before it is sent', async (context) => {
+    const page = await openPage(context);
     await page.goto(server.origin);
 
     await page
@@ -66,11 +55,10 @@ describe.skipIf(!hasBrowser)('the start page in a browser', () => {
 
     await page.getByText('This file is larger than the limit').waitFor();
     expect(server.posts).toBe(0);
-    await page.close();
   });
 
-  test('a refused upload says why and may be tried again', async () => {
-    const page = await browser.newPage();
+  test('a refused upload says why and may be tried again', async (context) => {
+    const page = await openPage(context);
     await page.goto(server.origin);
     await page.route('**/tasks/csv-import', (route) =>
       route.fulfill({
@@ -85,6 +73,5 @@ describe.skipIf(!hasBrowser)('the start page in a browser', () => {
 
     await page.getByText('The file is empty.').waitFor();
     expect(await page.getByRole('button', { name: 'Import', exact: true }).isEnabled()).toBe(true);
-    await page.close();
   });
 });
