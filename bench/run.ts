@@ -1,6 +1,7 @@
 /** `npm run bench` runs all benchmarks, `npm run bench -- queue` one of them. */
 import * as blocked from './blocked.ts';
 import * as lists from './lists.ts';
+import * as pages from './pages.ts';
 import * as progress from './progress.ts';
 import * as promises from './promises.ts';
 import * as prune from './prune.ts';
@@ -10,7 +11,19 @@ import * as reaper from './reaper.ts';
 import * as start from './start.ts';
 import * as watchers from './watchers.ts';
 
-const benchmarks = { progress, start, queue, reads, watchers, lists, blocked, reaper, prune, promises };
+const benchmarks = {
+  progress,
+  start,
+  queue,
+  reads,
+  watchers,
+  lists,
+  blocked,
+  reaper,
+  prune,
+  promises,
+  pages,
+};
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(benchmarks, name));
