@@ -13,6 +13,24 @@ import type { TestContext } from 'vitest';
 import { chromiumPath } from './chromium.ts';
 import { conditionLimitMs } from './patience.ts';
 
+/** Pages of Chromium's own, for its address bar, which it would load for each context: most of what a test costs. */
+const unwanted = ['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup'];
+
+/** Of the features that Playwright turns off, those that matter here: of two such switches the later counts alone. */
+const unwantedByPlaywright = [
+  'AvoidUnnecessaryBeforeUnloadCheckSync',
+  'DestroyProfileOnBrowserClose',
+  'HttpsUpgrades',
+  'HttpsFirstBalancedModeAutoEnable',
+  'MediaRouter',
+  'PaintHolding',
+  'ThirdPartyStoragePartitioning',
+  'OptimizationHints',
+  'NetworkTimeServiceQuerying',
+  'AimEnabled',
+  'PreconnectToSearch',
+];
+
 /** `describe.skipIf(!hasBrowser)` */
 export const hasBrowser = chromiumPath !== undefined;
 
@@ -31,6 +49,7 @@ export function launchBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      `--disable-features=${[...unwanted, ...unwantedByPlaywright].join(',')}`,
     ],
   });
 }
