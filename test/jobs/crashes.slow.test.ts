@@ -103,6 +103,8 @@ describe('when a runner dies', () => {
   });
 
   it('one that is told to stop while it starts takes nothing', async () => {
+    // A busy machine may have had a spare started, which would take what is submitted.
+    await eventually(async () => (await store.db.prisma.worker.count({ where: { lostAt: null } })) === 1);
     process.kill(await service.runnerPid(), 'SIGKILL');
     await eventually(() => service.supervisor.exits.of('died') === 1);
 

@@ -49,6 +49,7 @@ describe.skipIf(!hasBrowser).concurrent("the bar of a task's page", () => {
     }
 
     await passUntilSeen(text('done').getByText('25,000 of 50,000 rows'));
+    await pass(100);
     const seen = await frames();
     const values = seen.map(({ bar }) => bar);
     expect(values).toEqual(values.toSorted((a, b) => a - b));
