@@ -30,6 +30,7 @@ const row: TaskState = {
   workerId: 'SECRET worker',
   checkpoint: { offset: 'SECRET checkpoint' },
   checkpointNo: 7777,
+  checkpointAttempt: null,
   result: null,
   error: { code: 'job_error', message: 'it broke', attempt: 8888, at: 'SECRET at', stack: 'SECRET stack' },
   cancelRequestedAt: at,

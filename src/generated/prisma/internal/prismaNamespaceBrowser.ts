@@ -101,6 +101,7 @@ export const TaskStateScalarFieldEnum = {
   workerId: 'workerId',
   checkpoint: 'checkpoint',
   checkpointNo: 'checkpointNo',
+  checkpointAttempt: 'checkpointAttempt',
   result: 'result',
   error: 'error',
   cancelRequestedAt: 'cancelRequestedAt',

@@ -36,6 +36,7 @@ export type TaskStateAvgAggregateOutputType = {
   losses: number | null
   maxAttempts: number | null
   checkpointNo: number | null
+  checkpointAttempt: number | null
   sequence: number | null
   version: number | null
 }
@@ -50,6 +51,7 @@ export type TaskStateSumAggregateOutputType = {
   losses: number | null
   maxAttempts: number | null
   checkpointNo: number | null
+  checkpointAttempt: number | null
   sequence: bigint | null
   version: number | null
 }
@@ -76,6 +78,7 @@ export type TaskStateMinAggregateOutputType = {
   entryId: string | null
   workerId: string | null
   checkpointNo: number | null
+  checkpointAttempt: number | null
   cancelRequestedAt: Date | null
   replacedBy: string | null
   leaseExpiresAt: Date | null
@@ -112,6 +115,7 @@ export type TaskStateMaxAggregateOutputType = {
   entryId: string | null
   workerId: string | null
   checkpointNo: number | null
+  checkpointAttempt: number | null
   cancelRequestedAt: Date | null
   replacedBy: string | null
   leaseExpiresAt: Date | null
@@ -150,6 +154,7 @@ export type TaskStateCountAggregateOutputType = {
   workerId: number
   checkpoint: number
   checkpointNo: number
+  checkpointAttempt: number
   result: number
   error: number
   cancelRequestedAt: number
@@ -178,6 +183,7 @@ export type TaskStateAvgAggregateInputType = {
   losses?: true
   maxAttempts?: true
   checkpointNo?: true
+  checkpointAttempt?: true
   sequence?: true
   version?: true
 }
@@ -192,6 +198,7 @@ export type TaskStateSumAggregateInputType = {
   losses?: true
   maxAttempts?: true
   checkpointNo?: true
+  checkpointAttempt?: true
   sequence?: true
   version?: true
 }
@@ -218,6 +225,7 @@ export type TaskStateMinAggregateInputType = {
   entryId?: true
   workerId?: true
   checkpointNo?: true
+  checkpointAttempt?: true
   cancelRequestedAt?: true
   replacedBy?: true
   leaseExpiresAt?: true
@@ -254,6 +262,7 @@ export type TaskStateMaxAggregateInputType = {
   entryId?: true
   workerId?: true
   checkpointNo?: true
+  checkpointAttempt?: true
   cancelRequestedAt?: true
   replacedBy?: true
   leaseExpiresAt?: true
@@ -292,6 +301,7 @@ export type TaskStateCountAggregateInputType = {
   workerId?: true
   checkpoint?: true
   checkpointNo?: true
+  checkpointAttempt?: true
   result?: true
   error?: true
   cancelRequestedAt?: true
@@ -403,7 +413,7 @@ export type TaskStateGroupByOutputType = {
   title: string
   status: $Enums.TaskStatus
   input: runtime.JsonValue
-  inputDigest: string
+  inputDigest: string | null
   percentDone: number
   done: number | null
   total: number | null
@@ -419,6 +429,7 @@ export type TaskStateGroupByOutputType = {
   workerId: string | null
   checkpoint: runtime.JsonValue | null
   checkpointNo: number
+  checkpointAttempt: number | null
   result: runtime.JsonValue | null
   error: runtime.JsonValue | null
   cancelRequestedAt: Date | null
@@ -466,7 +477,7 @@ export type TaskStateWhereInput = {
   title?: Prisma.StringFilter<"TaskState"> | string
   status?: Prisma.EnumTaskStatusFilter<"TaskState"> | $Enums.TaskStatus
   input?: Prisma.JsonFilter<"TaskState">
-  inputDigest?: Prisma.StringFilter<"TaskState"> | string
+  inputDigest?: Prisma.StringNullableFilter<"TaskState"> | string | null
   percentDone?: Prisma.FloatFilter<"TaskState"> | number
   done?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   total?: Prisma.FloatNullableFilter<"TaskState"> | number | null
@@ -482,6 +493,7 @@ export type TaskStateWhereInput = {
   workerId?: Prisma.UuidNullableFilter<"TaskState"> | string | null
   checkpoint?: Prisma.JsonNullableFilter<"TaskState">
   checkpointNo?: Prisma.IntFilter<"TaskState"> | number
+  checkpointAttempt?: Prisma.IntNullableFilter<"TaskState"> | number | null
   result?: Prisma.JsonNullableFilter<"TaskState">
   error?: Prisma.JsonNullableFilter<"TaskState">
   cancelRequestedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
@@ -506,7 +518,7 @@ export type TaskStateOrderByWithRelationInput = {
   title?: Prisma.SortOrder
   status?: Prisma.SortOrder
   input?: Prisma.SortOrder
-  inputDigest?: Prisma.SortOrder
+  inputDigest?: Prisma.SortOrderInput | Prisma.SortOrder
   percentDone?: Prisma.SortOrder
   done?: Prisma.SortOrderInput | Prisma.SortOrder
   total?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -522,6 +534,7 @@ export type TaskStateOrderByWithRelationInput = {
   workerId?: Prisma.SortOrderInput | Prisma.SortOrder
   checkpoint?: Prisma.SortOrderInput | Prisma.SortOrder
   checkpointNo?: Prisma.SortOrder
+  checkpointAttempt?: Prisma.SortOrderInput | Prisma.SortOrder
   result?: Prisma.SortOrderInput | Prisma.SortOrder
   error?: Prisma.SortOrderInput | Prisma.SortOrder
   cancelRequestedAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -550,7 +563,7 @@ export type TaskStateWhereUniqueInput = Prisma.AtLeast<{
   title?: Prisma.StringFilter<"TaskState"> | string
   status?: Prisma.EnumTaskStatusFilter<"TaskState"> | $Enums.TaskStatus
   input?: Prisma.JsonFilter<"TaskState">
-  inputDigest?: Prisma.StringFilter<"TaskState"> | string
+  inputDigest?: Prisma.StringNullableFilter<"TaskState"> | string | null
   percentDone?: Prisma.FloatFilter<"TaskState"> | number
   done?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   total?: Prisma.FloatNullableFilter<"TaskState"> | number | null
@@ -566,6 +579,7 @@ export type TaskStateWhereUniqueInput = Prisma.AtLeast<{
   workerId?: Prisma.UuidNullableFilter<"TaskState"> | string | null
   checkpoint?: Prisma.JsonNullableFilter<"TaskState">
   checkpointNo?: Prisma.IntFilter<"TaskState"> | number
+  checkpointAttempt?: Prisma.IntNullableFilter<"TaskState"> | number | null
   result?: Prisma.JsonNullableFilter<"TaskState">
   error?: Prisma.JsonNullableFilter<"TaskState">
   cancelRequestedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
@@ -590,7 +604,7 @@ export type TaskStateOrderByWithAggregationInput = {
   title?: Prisma.SortOrder
   status?: Prisma.SortOrder
   input?: Prisma.SortOrder
-  inputDigest?: Prisma.SortOrder
+  inputDigest?: Prisma.SortOrderInput | Prisma.SortOrder
   percentDone?: Prisma.SortOrder
   done?: Prisma.SortOrderInput | Prisma.SortOrder
   total?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -606,6 +620,7 @@ export type TaskStateOrderByWithAggregationInput = {
   workerId?: Prisma.SortOrderInput | Prisma.SortOrder
   checkpoint?: Prisma.SortOrderInput | Prisma.SortOrder
   checkpointNo?: Prisma.SortOrder
+  checkpointAttempt?: Prisma.SortOrderInput | Prisma.SortOrder
   result?: Prisma.SortOrderInput | Prisma.SortOrder
   error?: Prisma.SortOrderInput | Prisma.SortOrder
   cancelRequestedAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -638,7 +653,7 @@ export type TaskStateScalarWhereWithAggregatesInput = {
   title?: Prisma.StringWithAggregatesFilter<"TaskState"> | string
   status?: Prisma.EnumTaskStatusWithAggregatesFilter<"TaskState"> | $Enums.TaskStatus
   input?: Prisma.JsonWithAggregatesFilter<"TaskState">
-  inputDigest?: Prisma.StringWithAggregatesFilter<"TaskState"> | string
+  inputDigest?: Prisma.StringNullableWithAggregatesFilter<"TaskState"> | string | null
   percentDone?: Prisma.FloatWithAggregatesFilter<"TaskState"> | number
   done?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
   total?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
@@ -654,6 +669,7 @@ export type TaskStateScalarWhereWithAggregatesInput = {
   workerId?: Prisma.UuidNullableWithAggregatesFilter<"TaskState"> | string | null
   checkpoint?: Prisma.JsonNullableWithAggregatesFilter<"TaskState">
   checkpointNo?: Prisma.IntWithAggregatesFilter<"TaskState"> | number
+  checkpointAttempt?: Prisma.IntNullableWithAggregatesFilter<"TaskState"> | number | null
   result?: Prisma.JsonNullableWithAggregatesFilter<"TaskState">
   error?: Prisma.JsonNullableWithAggregatesFilter<"TaskState">
   cancelRequestedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"TaskState"> | Date | string | null
@@ -678,7 +694,7 @@ export type TaskStateCreateInput = {
   title: string
   status?: $Enums.TaskStatus
   input: Prisma.JsonNullValueInput | runtime.InputJsonValue
-  inputDigest: string
+  inputDigest?: string | null
   percentDone?: number
   done?: number | null
   total?: number | null
@@ -694,6 +710,7 @@ export type TaskStateCreateInput = {
   workerId?: string | null
   checkpoint?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   checkpointNo?: number
+  checkpointAttempt?: number | null
   result?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   cancelRequestedAt?: Date | string | null
@@ -718,7 +735,7 @@ export type TaskStateUncheckedCreateInput = {
   title: string
   status?: $Enums.TaskStatus
   input: Prisma.JsonNullValueInput | runtime.InputJsonValue
-  inputDigest: string
+  inputDigest?: string | null
   percentDone?: number
   done?: number | null
   total?: number | null
@@ -734,6 +751,7 @@ export type TaskStateUncheckedCreateInput = {
   workerId?: string | null
   checkpoint?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   checkpointNo?: number
+  checkpointAttempt?: number | null
   result?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   cancelRequestedAt?: Date | string | null
@@ -758,7 +776,7 @@ export type TaskStateUpdateInput = {
   title?: Prisma.StringFieldUpdateOperationsInput | string
   status?: Prisma.EnumTaskStatusFieldUpdateOperationsInput | $Enums.TaskStatus
   input?: Prisma.JsonNullValueInput | runtime.InputJsonValue
-  inputDigest?: Prisma.StringFieldUpdateOperationsInput | string
+  inputDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   percentDone?: Prisma.FloatFieldUpdateOperationsInput | number
   done?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
@@ -774,6 +792,7 @@ export type TaskStateUpdateInput = {
   workerId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   checkpoint?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   checkpointNo?: Prisma.IntFieldUpdateOperationsInput | number
+  checkpointAttempt?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   result?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   cancelRequestedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -798,7 +817,7 @@ export type TaskStateUncheckedUpdateInput = {
   title?: Prisma.StringFieldUpdateOperationsInput | string
   status?: Prisma.EnumTaskStatusFieldUpdateOperationsInput | $Enums.TaskStatus
   input?: Prisma.JsonNullValueInput | runtime.InputJsonValue
-  inputDigest?: Prisma.StringFieldUpdateOperationsInput | string
+  inputDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   percentDone?: Prisma.FloatFieldUpdateOperationsInput | number
   done?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
@@ -814,6 +833,7 @@ export type TaskStateUncheckedUpdateInput = {
   workerId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   checkpoint?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   checkpointNo?: Prisma.IntFieldUpdateOperationsInput | number
+  checkpointAttempt?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   result?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   cancelRequestedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -838,7 +858,7 @@ export type TaskStateCreateManyInput = {
   title: string
   status?: $Enums.TaskStatus
   input: Prisma.JsonNullValueInput | runtime.InputJsonValue
-  inputDigest: string
+  inputDigest?: string | null
   percentDone?: number
   done?: number | null
   total?: number | null
@@ -854,6 +874,7 @@ export type TaskStateCreateManyInput = {
   workerId?: string | null
   checkpoint?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   checkpointNo?: number
+  checkpointAttempt?: number | null
   result?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   cancelRequestedAt?: Date | string | null
@@ -878,7 +899,7 @@ export type TaskStateUpdateManyMutationInput = {
   title?: Prisma.StringFieldUpdateOperationsInput | string
   status?: Prisma.EnumTaskStatusFieldUpdateOperationsInput | $Enums.TaskStatus
   input?: Prisma.JsonNullValueInput | runtime.InputJsonValue
-  inputDigest?: Prisma.StringFieldUpdateOperationsInput | string
+  inputDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   percentDone?: Prisma.FloatFieldUpdateOperationsInput | number
   done?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
@@ -894,6 +915,7 @@ export type TaskStateUpdateManyMutationInput = {
   workerId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   checkpoint?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   checkpointNo?: Prisma.IntFieldUpdateOperationsInput | number
+  checkpointAttempt?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   result?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   cancelRequestedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -918,7 +940,7 @@ export type TaskStateUncheckedUpdateManyInput = {
   title?: Prisma.StringFieldUpdateOperationsInput | string
   status?: Prisma.EnumTaskStatusFieldUpdateOperationsInput | $Enums.TaskStatus
   input?: Prisma.JsonNullValueInput | runtime.InputJsonValue
-  inputDigest?: Prisma.StringFieldUpdateOperationsInput | string
+  inputDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   percentDone?: Prisma.FloatFieldUpdateOperationsInput | number
   done?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
@@ -934,6 +956,7 @@ export type TaskStateUncheckedUpdateManyInput = {
   workerId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   checkpoint?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   checkpointNo?: Prisma.IntFieldUpdateOperationsInput | number
+  checkpointAttempt?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   result?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   cancelRequestedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -979,6 +1002,7 @@ export type TaskStateCountOrderByAggregateInput = {
   workerId?: Prisma.SortOrder
   checkpoint?: Prisma.SortOrder
   checkpointNo?: Prisma.SortOrder
+  checkpointAttempt?: Prisma.SortOrder
   result?: Prisma.SortOrder
   error?: Prisma.SortOrder
   cancelRequestedAt?: Prisma.SortOrder
@@ -1005,6 +1029,7 @@ export type TaskStateAvgOrderByAggregateInput = {
   losses?: Prisma.SortOrder
   maxAttempts?: Prisma.SortOrder
   checkpointNo?: Prisma.SortOrder
+  checkpointAttempt?: Prisma.SortOrder
   sequence?: Prisma.SortOrder
   version?: Prisma.SortOrder
 }
@@ -1031,6 +1056,7 @@ export type TaskStateMaxOrderByAggregateInput = {
   entryId?: Prisma.SortOrder
   workerId?: Prisma.SortOrder
   checkpointNo?: Prisma.SortOrder
+  checkpointAttempt?: Prisma.SortOrder
   cancelRequestedAt?: Prisma.SortOrder
   replacedBy?: Prisma.SortOrder
   leaseExpiresAt?: Prisma.SortOrder
@@ -1067,6 +1093,7 @@ export type TaskStateMinOrderByAggregateInput = {
   entryId?: Prisma.SortOrder
   workerId?: Prisma.SortOrder
   checkpointNo?: Prisma.SortOrder
+  checkpointAttempt?: Prisma.SortOrder
   cancelRequestedAt?: Prisma.SortOrder
   replacedBy?: Prisma.SortOrder
   leaseExpiresAt?: Prisma.SortOrder
@@ -1091,6 +1118,7 @@ export type TaskStateSumOrderByAggregateInput = {
   losses?: Prisma.SortOrder
   maxAttempts?: Prisma.SortOrder
   checkpointNo?: Prisma.SortOrder
+  checkpointAttempt?: Prisma.SortOrder
   sequence?: Prisma.SortOrder
   version?: Prisma.SortOrder
 }
@@ -1135,6 +1163,14 @@ export type NullableDateTimeFieldUpdateOperationsInput = {
   set?: Date | string | null
 }
 
+export type NullableIntFieldUpdateOperationsInput = {
+  set?: number | null
+  increment?: number
+  decrement?: number
+  multiply?: number
+  divide?: number
+}
+
 export type NullableBigIntFieldUpdateOperationsInput = {
   set?: bigint | number | null
   increment?: bigint | number
@@ -1177,6 +1213,7 @@ export type TaskStateSelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   workerId?: boolean
   checkpoint?: boolean
   checkpointNo?: boolean
+  checkpointAttempt?: boolean
   result?: boolean
   error?: boolean
   cancelRequestedAt?: boolean
@@ -1217,6 +1254,7 @@ export type TaskStateSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   workerId?: boolean
   checkpoint?: boolean
   checkpointNo?: boolean
+  checkpointAttempt?: boolean
   result?: boolean
   error?: boolean
   cancelRequestedAt?: boolean
@@ -1257,6 +1295,7 @@ export type TaskStateSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   workerId?: boolean
   checkpoint?: boolean
   checkpointNo?: boolean
+  checkpointAttempt?: boolean
   result?: boolean
   error?: boolean
   cancelRequestedAt?: boolean
@@ -1297,6 +1336,7 @@ export type TaskStateSelectScalar = {
   workerId?: boolean
   checkpoint?: boolean
   checkpointNo?: boolean
+  checkpointAttempt?: boolean
   result?: boolean
   error?: boolean
   cancelRequestedAt?: boolean
@@ -1313,7 +1353,7 @@ export type TaskStateSelectScalar = {
   expiresAt?: boolean
 }
 
-export type TaskStateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "type" | "key" | "group" | "title" | "status" | "input" | "inputDigest" | "percentDone" | "done" | "total" | "unit" | "ratePerSecond" | "message" | "attempt" | "failures" | "losses" | "maxAttempts" | "nextAttemptAt" | "entryId" | "workerId" | "checkpoint" | "checkpointNo" | "result" | "error" | "cancelRequestedAt" | "replacedBy" | "leaseExpiresAt" | "reportTokenHash" | "sequence" | "revivable" | "version" | "createdAt" | "startedAt" | "updatedAt" | "finishedAt" | "expiresAt", ExtArgs["result"]["taskState"]>
+export type TaskStateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "type" | "key" | "group" | "title" | "status" | "input" | "inputDigest" | "percentDone" | "done" | "total" | "unit" | "ratePerSecond" | "message" | "attempt" | "failures" | "losses" | "maxAttempts" | "nextAttemptAt" | "entryId" | "workerId" | "checkpoint" | "checkpointNo" | "checkpointAttempt" | "result" | "error" | "cancelRequestedAt" | "replacedBy" | "leaseExpiresAt" | "reportTokenHash" | "sequence" | "revivable" | "version" | "createdAt" | "startedAt" | "updatedAt" | "finishedAt" | "expiresAt", ExtArgs["result"]["taskState"]>
 
 export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "TaskState"
@@ -1336,9 +1376,9 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
     status: $Enums.TaskStatus
     input: runtime.JsonValue
     /**
-     * sha256 (hex) of the validated input, files by content: what "the same request" means.
+     * sha256 (hex) of the validated input, files by content, in rows of before 0.2; NULL since.
      */
-    inputDigest: string
+    inputDigest: string | null
     percentDone: number
     done: number | null
     total: number | null
@@ -1369,6 +1409,10 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
      * Rises by one with each checkpoint: tells whether a write whose answer was lost has committed.
      */
     checkpointNo: number
+    /**
+     * The attempt that wrote the last checkpoint: one that got further is not to blame for the death of its runner.
+     */
+    checkpointAttempt: number | null
     result: runtime.JsonValue | null
     /**
      * `{ code, message, attempt, at }`, never a stack.
@@ -1841,6 +1885,7 @@ export interface TaskStateFieldRefs {
   readonly workerId: Prisma.FieldRef<"TaskState", 'String'>
   readonly checkpoint: Prisma.FieldRef<"TaskState", 'Json'>
   readonly checkpointNo: Prisma.FieldRef<"TaskState", 'Int'>
+  readonly checkpointAttempt: Prisma.FieldRef<"TaskState", 'Int'>
   readonly result: Prisma.FieldRef<"TaskState", 'Json'>
   readonly error: Prisma.FieldRef<"TaskState", 'Json'>
   readonly cancelRequestedAt: Prisma.FieldRef<"TaskState", 'DateTime'>
