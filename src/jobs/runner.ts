@@ -21,7 +21,7 @@ import type { RunnerState } from './lease-messages.ts';
 import { queuesFor, type RunnerKind } from './queues.ts';
 import type { JobRegistry } from './registry.ts';
 import { SlotPlan } from './slot-plan.ts';
-import { UnknownClaims } from './unknown-claims.ts';
+import { nameOf, UnknownClaims } from './unknown-claims.ts';
 
 export interface RunnerOptions {
   readonly store: Store;
@@ -258,18 +258,19 @@ export class Runner {
 
   /** A claim that happened without our hearing of it: back to the queue, no try spent. */
   private handBackUnknown(rows: readonly AttemptRef[]): void {
-    const known = new Set([...this.attempts].map((attempt) => attempt.taskId));
-    const { lost, hasOthers } = this.unknownClaims.sift(rows, (taskId) => known.has(taskId));
+    const known = new Set([...this.attempts].map(nameOf));
+    const { lost, hasOthers } = this.unknownClaims.sift(rows, (row) => known.has(nameOf(row)));
     if (hasOthers) this.writer.askSoon();
-    for (const row of lost) if (!this.handingBack.has(row.taskId)) void this.handBackClaim(row);
+    for (const row of lost) if (!this.handingBack.has(nameOf(row))) void this.handBackClaim(row);
   }
 
   private async handBackClaim({ taskId, attempt }: AttemptRef): Promise<void> {
     this.options.log.warn({ task: taskId, attempt }, 'claimed without an answer: handed back');
-    this.handingBack.add(taskId);
+    const name = nameOf({ taskId, attempt });
+    this.handingBack.add(name);
     const report = { ...emptyReport, log: [claimUnheard] };
     await this.ends.fail({ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report });
-    this.handingBack.delete(taskId);
+    this.handingBack.delete(name);
     this.handedBackClaims += 1;
     this.changed();
   }

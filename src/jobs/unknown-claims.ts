@@ -27,13 +27,13 @@ export class UnknownClaims {
    * Of the rows that a flush found, those that nobody here will ever run: found again after every claim that
    * may have been theirs had ended. Not sooner: a claim may have been answered, and its attempt even have
    * ended, since the flush read the row.
-   * @returns `lost`, and whether there are others, which are worth asking about again
+   * @returns `lost`, and whether others of them are strange, which are worth asking about again
    */
-  sift(rows: readonly AttemptRef[], isKnown: (taskId: string) => boolean) {
-    const strange = rows.filter(({ taskId }) => !isKnown(taskId));
+  sift(rows: readonly AttemptRef[], isKnown: (row: AttemptRef) => boolean) {
+    const strange = rows.filter((row) => !isKnown(row));
     const lost = strange.filter((row) => this.suspects.get(nameOf(row)) === 'cleared');
     this.suspects = new Map(strange.map((row) => [nameOf(row), this.suspicionOf(nameOf(row))]));
-    return { lost, hasOthers: lost.length < rows.length };
+    return { lost, hasOthers: lost.length < strange.length };
   }
 
   private suspicionOf(name: string): number | 'cleared' {
@@ -43,6 +43,7 @@ export class UnknownClaims {
   }
 }
 
-function nameOf({ taskId, attempt }: AttemptRef): string {
+/** A task may run again under the same runner while its attempt before is still being put away. */
+export function nameOf({ taskId, attempt }: AttemptRef): string {
   return `${taskId}/${attempt}`;
 }
