@@ -4,9 +4,14 @@ import { fence } from './fence.ts';
 import type { TaskStatus } from './state-machine.ts';
 import type { Store } from './store.ts';
 
+/** SQL that holds where the next attempt of the row `task` goes on from somewhere: JSON null is the beginning. */
+export function hasCheckpointSql(task: string): string {
+  return `coalesce(${task}.checkpoint, 'null') <> 'null'`;
+}
+
 const checkpointSql = `
   UPDATE task_state AS task
-  SET checkpoint = $3::jsonb, checkpoint_no = checkpoint_no + 1
+  SET checkpoint = $3::jsonb, checkpoint_no = checkpoint_no + 1, checkpoint_attempt = attempt
   WHERE ${fence('task', '$1::uuid', '$2::int')} AND checkpoint_no = $4::int
   RETURNING id AS "taskId", attempt`;
 

@@ -1,4 +1,5 @@
 /** Claiming: how queue entries that are due become running attempts of a worker. */
+import { hasCheckpointSql } from './checkpoint.ts';
 import { entryTaskSql, queueSql } from './queue.ts';
 import { transitions } from './state-machine.ts';
 import type { Store } from './store.ts';
@@ -67,7 +68,9 @@ const claimSql = `
     UPDATE task_state AS task
     SET status = '${transitions.claim.to[0]}', attempt = attempt + 1, worker_id = $1, entry_id = NULL,
         started_at = now(), next_attempt_at = NULL,
-        percent_done = 0, done = NULL, total = NULL, unit = NULL, rate_per_second = NULL, message = NULL,
+        -- What was saved is done: the attempt's own counters begin anew, and pass the percentage when they come to it.
+        percent_done = CASE WHEN ${hasCheckpointSql('task')} THEN percent_done ELSE 0 END,
+        done = NULL, total = NULL, unit = NULL, rate_per_second = NULL, message = NULL,
         version = version + 1, updated_at = now()
     FROM wanted
     WHERE task.id = wanted.id

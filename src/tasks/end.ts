@@ -117,7 +117,7 @@ const failSql = leaveSql(
   lockOwned(
     'ending',
     `${lockedColumns}, ending.outcome <> 'handed_back' AS counts, ending.outcome = 'permanent' AS final,
-     NULL::int AS loss, CASE WHEN ending.outcome = 'handed_back' THEN 'handed_back' ELSE 'retrying' END AS kind,
+     NULL::int AS loss, NULL::text AS blame, CASE WHEN ending.outcome = 'handed_back' THEN 'handed_back' ELSE 'retrying' END AS kind,
      ending.code, ending.message, ending.delay`,
   ),
 );

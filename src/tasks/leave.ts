@@ -17,7 +17,8 @@ export const lockedColumns =
  * @param leaving SQL of a query that locks the rows to move and returns, for each: the `lockedColumns`, `counts`
  *   (whether it is a failure), `final` (whether no further try can help), `loss` (added to `losses`; null sets them
  *   to 0), `kind` of the event when it is queued again, `code` and `message` of the error (null keeps the last),
- *   `delay` in seconds before the next try.
+ *   `blame` (why a loss counts or does not, for the event; null for any other end), `delay` in seconds before the
+ *   next try.
  */
 export function leaveSql(source: string, leaving: string): string {
   return `
@@ -52,12 +53,13 @@ export function leaveSql(source: string, leaving: string): string {
       FROM fate
       WHERE task.id = fate.id
       RETURNING task.id, task.type, task.losses, task.status, task.attempt, task.entry_id, task.next_attempt_at,
-                task.failures, task.max_attempts, fate.kind, fate.code, fate.message
+                task.failures, task.max_attempts, fate.kind, fate.code, fate.message, fate.blame
     ), told AS (
       INSERT INTO task_event (task_id, attempt, kind, detail, at)
       SELECT id, attempt, event_kind, jsonb_strip_nulls(jsonb_build_object(
                'code', code, 'message', message, 'nextAttemptAt', next_attempt_at,
-               'failures', failures, 'maxAttempts', max_attempts)), ${endTime}
+               'failures', failures, 'maxAttempts', max_attempts,
+               'blame', CASE WHEN event_kind = 'worker_lost' THEN blame END)), ${endTime}
       FROM (
         -- A lost worker is told even where the task then fails; any other end is one event.
         SELECT *, CASE WHEN status = 'queued' THEN kind ELSE status::text END AS event_kind FROM moved

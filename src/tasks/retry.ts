@@ -21,7 +21,7 @@ const retriedStatuses = transitions.retry.from.map((status) => `'${status}'`).jo
 
 // The row's lock is taken first, so that what is decided is decided about its newest version: a prune, a
 // submit that takes its key and a second retry wait, or came before. The attempt's number goes on: it is the
-// fence against whoever still works on an old one. So does the checkpoint's.
+// fence against whoever still works on an old one. From the start, the checkpoints are counted anew.
 const retrySql = `
   WITH task AS MATERIALIZED (
     SELECT id FROM task_state
@@ -33,6 +33,7 @@ const retrySql = `
         error = NULL, result = NULL, cancel_requested_at = NULL, finished_at = NULL, expires_at = NULL,
         next_attempt_at = NULL, rate_per_second = NULL,
         checkpoint = CASE WHEN $3 = 'start' THEN NULL ELSE checkpoint END,
+        checkpoint_no = CASE WHEN $3 = 'start' THEN 0 ELSE checkpoint_no END,
         percent_done = CASE WHEN $3 = 'start' THEN 0 ELSE percent_done END,
         done = CASE WHEN $3 = 'start' THEN NULL ELSE done END,
         total = CASE WHEN $3 = 'start' THEN NULL ELSE total END,

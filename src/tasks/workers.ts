@@ -3,7 +3,10 @@ import type { Connection } from '../database/database.ts';
 import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
 import type { Store } from './store.ts';
 
-/** Why a worker was given up. `handed_back` and `stopped` blame nobody, `blocked` those alone that are overdue. */
+/**
+ * Why a worker was given up. `exited`: its parent saw it. `handed_back` and `stopped` blame nobody, `blocked` those
+ * alone that are overdue.
+ */
 export type LostReason = 'exited' | 'lease_lapsed' | 'blocked' | 'handed_back' | 'stopped';
 
 export interface NewWorker {
@@ -45,7 +48,7 @@ export async function giveUp(
 
 /**
  * Marks a worker lost together with how many attempts it was running: blame is read from that number
- * alone, however late and by whomever the rows are moved on. Only those that are overdue are moved on at
+ * and from each row, however late and by whomever the rows are moved on. Only those that are overdue are moved on at
  * once, as nobody else knows of it.
  * @returns the overdue
  */
@@ -76,43 +79,58 @@ async function markLost(
 
 const moveBatch = 100;
 
+/** From so many losses in a row on each spends a try, whatever else is known of it: nothing may go on for ever. */
+const longestRowOfLosses = 10;
+
+/**
+ * What a loss is put down to. `alone`, where nothing else ran in the worker, its parent saw it end, and the attempt
+ * had saved nothing, and `repeated` spend a try. The others spend none: `company` may have been to blame; a
+ * `neighbour` is known to have blocked the worker; `unseen`, nobody knows how it was lost, with its parent perhaps;
+ * a task that has `progressed` does not stick at what kills its worker.
+ */
+export type Blame = 'alone' | 'repeated' | 'company' | 'neighbour' | 'unseen' | 'progressed';
+
+// Read from what the worker's row says, and from the row of the task, however late and by whomever it is moved on.
+const verdictSql = `
+  CASE WHEN worker.is_blameless THEN 'handed_back'
+       WHEN task.id = ANY ($3::uuid[]) THEN 'overdue'
+       WHEN worker.has_culprit THEN 'neighbour'
+       WHEN task.losses + 1 >= ${longestRowOfLosses} THEN 'repeated'
+       WHEN NOT worker.was_seen THEN 'unseen'
+       WHEN worker.lost_with > 1 THEN 'company'
+       WHEN task.checkpoint_attempt = task.attempt THEN 'progressed'
+       ELSE 'alone' END`;
+const countsSql = `verdict.is IN ('overdue', 'repeated', 'alone')`;
+
 // The delay is the default one (`backoff.ts` of the jobs): whoever moves a row on may have no code for its job.
 const moveOnSql = leaveSql(
   `worker AS MATERIALIZED (
      SELECT id, lost_with, lost_reason LIKE 'handed_back%' OR lost_reason LIKE 'stopped%' AS is_blameless,
             lost_reason LIKE 'blocked%' AS has_culprit,
+            lost_reason LIKE 'exited%' AS was_seen,
             substring(lost_reason FROM ': (.+)$') AS told
      FROM worker WHERE id = $2 AND lost_at IS NOT NULL)`,
   // By the partial index on the worker of running rows. An overdue attempt has timed out, whatever ran beside it;
   // where one is known to have blocked the worker, the others have not even lost one to no known cause.
-  `SELECT ${lockedColumns}, blame.counts,
-          FALSE AS final,
-          CASE WHEN worker.is_blameless OR blame.is_overdue THEN NULL
-               WHEN worker.has_culprit THEN 0
-               ELSE 1 END AS loss,
-          CASE WHEN worker.is_blameless THEN 'handed_back'
-               WHEN blame.is_overdue THEN 'retrying'
-               ELSE 'worker_lost' END AS kind,
-          CASE WHEN worker.is_blameless THEN NULL
-               WHEN blame.is_overdue THEN 'timeout'
-               ELSE 'worker_lost' END AS code,
-          CASE WHEN worker.is_blameless THEN NULL
-               WHEN blame.is_overdue
-               THEN 'It took longer than it may, and could only be stopped together with the worker that ran it'
-               ELSE 'The worker that ran it was lost' || coalesce(' (' || worker.told || ')', '') END AS message,
-          CASE WHEN blame.counts
-               THEN least(300, power(2, least(task.failures, 10))) * (0.75 + random() / 2)
+  `SELECT ${lockedColumns}, ${countsSql} AS counts, FALSE AS final,
+          CASE verdict.is WHEN 'handed_back' THEN NULL WHEN 'overdue' THEN NULL WHEN 'neighbour' THEN 0 ELSE 1 END AS loss,
+          CASE verdict.is WHEN 'handed_back' THEN 'handed_back' WHEN 'overdue' THEN 'retrying' ELSE 'worker_lost' END AS kind,
+          CASE verdict.is WHEN 'handed_back' THEN NULL WHEN 'overdue' THEN 'timeout' ELSE 'worker_lost' END AS code,
+          CASE verdict.is
+            WHEN 'handed_back' THEN NULL
+            WHEN 'overdue' THEN 'It took longer than it may, and could only be stopped together with the worker that ran it'
+            ELSE 'The worker that ran it was lost'
+                 || CASE WHEN verdict.is = 'repeated' THEN ', the last of ' || task.losses + 1 || ' in a row' ELSE '' END
+                 || coalesce(' (' || worker.told || ')', '')
+          END AS message,
+          CASE WHEN verdict.is NOT IN ('handed_back', 'overdue') THEN verdict.is END AS blame,
+          CASE WHEN ${countsSql} THEN least(300, power(2, least(task.failures, 10))) * (0.75 + random() / 2)
                ELSE 0 END AS delay
    FROM task_state AS task
    JOIN worker ON task.worker_id = worker.id
-   CROSS JOIN LATERAL (
-     SELECT task.id = ANY ($3::uuid[]) AS is_overdue,
-            CASE WHEN worker.is_blameless THEN FALSE
-                 WHEN worker.has_culprit THEN task.id = ANY ($3::uuid[])
-                 ELSE worker.lost_with <= 1 END AS counts
-   ) AS blame
+   CROSS JOIN LATERAL (SELECT ${verdictSql} AS is) AS verdict
    WHERE task.worker_id = $2 AND task.status = 'running'
-   ORDER BY blame.is_overdue DESC, task.id
+   ORDER BY verdict.is = 'overdue' DESC, task.id
    LIMIT $4
    FOR NO KEY UPDATE OF task SKIP LOCKED`,
 );

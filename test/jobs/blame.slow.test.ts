@@ -84,4 +84,35 @@ describe('blame', () => {
       expect(await violations(store)).toEqual([]);
     },
   );
+
+  it('falls in the end on the task that saves something each time and then kills its worker', async () => {
+    const neighbours = await submitSteps(9, 30);
+    for (const { id } of neighbours) await service.waitFor(id, isRunning);
+    const killer = await service.submit('kills', { how: 'kill', saves: true }, { maxAttempts: 1 });
+
+    const failed = await service.waitFor(killer.id, isFinished);
+
+    expect(failed).toMatchObject({
+      status: 'failed',
+      attempt: 10,
+      failures: 1,
+      losses: 10,
+      error: { code: 'worker_lost', message: expect.stringContaining('the last of 10 in a row') },
+    });
+    for (const { id } of neighbours) {
+      const task = await service.waitFor(id, isFinished);
+      expect(task).toMatchObject({ status: 'succeeded', failures: 0 });
+      expect(task.attempt).toBeLessThanOrEqual(3);
+      expect(await stepsOf(id)).toEqual(stepsUpTo(30));
+    }
+    expect(await violations(store)).toEqual([]);
+  });
+
+  it('falls after its tries on the task that kills its worker at the same place each time', async () => {
+    const { id } = await service.submit('kills', { how: 'kill', afterMs: 20 });
+
+    const failed = await service.waitFor(id, isFinished);
+
+    expect(failed).toMatchObject({ status: 'failed', attempt: 3, failures: 3, losses: 3 });
+  });
 });

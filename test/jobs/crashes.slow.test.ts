@@ -50,7 +50,8 @@ describe('when a runner dies', () => {
 
     process.kill(await service.runnerPid(), 'SIGKILL');
 
-    const told = await service.waitFor(id, (task) => task.failures === 1);
+    const told = await service.waitFor(id, (task) => task.losses === 1);
+    expect(told.failures).toBe(0);
     expect(told.error).toMatchObject({ code: 'worker_lost', message: expect.stringContaining('SIGKILL') });
     const task = await service.waitFor(id, isFinished);
     expect(task).toMatchObject({ status: 'succeeded', attempt: 2, result: { attempts: [1, 2] } });

@@ -107,10 +107,35 @@ test('promises what was saved only where something was', () => {
   const [lost, handedBack] = [saidOf('worker_lost'), saidOf('handed_back')];
 
   expect(lost).toContain('The worker that ran this task died; it starts again from the beginning.');
-  expect(lost).toContain('the task starts again from the beginning');
+  expect(lost).toContain('The task starts again from the beginning');
   expect(handedBack).toContain(
     'The service was stopped while this task ran. It starts again from the beginning.',
   );
   expect(handedBack).toContain('Handed back to the queue; it starts again from the beginning');
   expect(lost + handedBack).not.toMatch(/saved|Nothing is lost/);
 });
+
+test.each([
+  ['alone', 'had saved nothing in this try, so the try is spent'],
+  ['repeated', 'From the tenth loss in a row on, each spends a try'],
+  ['company', 'Other tasks ran there too, so no try is spent'],
+  ['neighbour', 'Another task had blocked it, so no try is spent'],
+  ['unseen', 'Nobody saw why, perhaps as its service was lost too, so no try is spent'],
+  ['progressed', 'had saved progress in this try, so the try is not spent'],
+])('says above and in the history what a loss was put down to: %s', (blame, words) => {
+  const lost = event('worker_lost', 1, { message: 'The worker that ran it was lost (SIGKILL)', blame });
+  const page = renderTaskPage(pageOf(queued({ attempt: 1 }), { history: [event('started', 1), lost] }));
+
+  expect(page.split(words)).toHaveLength(3);
+});
+
+test.each([undefined, 'another', 7, null])(
+  'says nothing of it where it does not know the word: %s',
+  (blame) => {
+    const lost = event('worker_lost', 1, { message: 'The worker that ran it was lost', blame });
+    const page = renderTaskPage(pageOf(queued({ attempt: 1 }), { history: [event('started', 1), lost] }));
+
+    expect(page).not.toContain('spent');
+    expect(page).not.toContain('undefined');
+  },
+);

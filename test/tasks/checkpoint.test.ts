@@ -25,7 +25,7 @@ describe('a checkpoint', () => {
     expect(await writeCheckpoint(task, '{"offset": 2}', 1, alone)).toBe(true);
 
     const row = await rowOf(store, task.taskId);
-    expect(row).toEqual({ ...before, checkpoint: { offset: 2 }, checkpointNo: 2 });
+    expect(row).toEqual({ ...before, checkpoint: { offset: 2 }, checkpointNo: 2, checkpointAttempt: 1 });
   });
 
   it.each([-1, 1, 2])('is not written where the last known number is %i instead of 0', async (knownNo) => {

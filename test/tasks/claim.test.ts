@@ -3,6 +3,7 @@ import { cancelTask } from '../../src/tasks/cancel.ts';
 import { claimTasks } from '../../src/tasks/claim.ts';
 import { fail } from '../../src/tasks/end.ts';
 import { newId } from '../../src/tasks/ids.ts';
+import { flushProgress } from '../../src/tasks/progress/flush.ts';
 import { giveUp } from '../../src/tasks/workers.ts';
 import { eventually } from '../support/eventually.ts';
 import { submit } from '../support/service.ts';
@@ -210,21 +211,26 @@ describe('a claim', () => {
     expect(await liveEntries(store)).toEqual([]);
   });
 
-  it('begins a further attempt afresh, with the checkpoint and the count of failures', async () => {
+  /** Fails at 40 percent, and is claimed again. */
+  async function failAndClaim(checkpoint: string | null) {
     const { taskId, attempt, workerId } = await runTask(store);
     await store.db.pool.query(
-      `UPDATE task_state SET checkpoint = '{"offset": 7}', checkpoint_no = 3, rate_per_second = 2 WHERE id = $1`,
-      [taskId],
+      `UPDATE task_state SET checkpoint = $2::jsonb, checkpoint_no = 3, rate_per_second = 2 WHERE id = $1`,
+      [taskId, checkpoint],
     );
     const report = { ...emptyReport, percentDone: 40, done: 4, total: 10, unit: 'rows', message: 'Reading' };
     const error = { code: 'job_error', message: 'it broke' };
     await fail(store, [{ taskId, attempt, outcome: 'failed', error, delaySeconds: 0, report }]);
-
     const [claimed] = await takeAll(store, workerId);
+    return { taskId, workerId, claimed };
+  }
+
+  it('begins a further attempt with the checkpoint and the count of failures, counters of its own, and the percentage held', async () => {
+    const { taskId, workerId, claimed } = await failAndClaim('{"offset": 7}');
 
     expect(claimed).toMatchObject({ attempt: 2, failures: 1, checkpoint: { offset: 7 }, checkpointNo: 3 });
     expect(await rowOf(store, taskId)).toMatchObject({
-      percentDone: 0,
+      percentDone: 40,
       done: null,
       total: null,
       unit: null,
@@ -233,5 +239,24 @@ describe('a claim', () => {
       nextAttemptAt: null,
       error: { message: 'it broke' },
     });
+
+    const told = async (done: number) => {
+      const report = { ...emptyReport, percentDone: done, done, total: 100 };
+      await flushProgress(store, workerId, [{ taskId, attempt: 2, report }]);
+      const row = await rowOf(store, taskId);
+      return [row.done, row.percentDone];
+    };
+    expect(await told(10)).toEqual([10, 40]);
+    expect(await told(39)).toEqual([39, 40]);
+    expect(await told(41)).toEqual([41, 41]);
   });
+
+  it.each([null, 'null'])(
+    'begins from the start, at 0 percent, where the checkpoint is %s',
+    async (checkpoint) => {
+      const { taskId } = await failAndClaim(checkpoint);
+
+      expect(await rowOf(store, taskId)).toMatchObject({ attempt: 2, percentDone: 0, done: null });
+    },
+  );
 });

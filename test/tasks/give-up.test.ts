@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/cancel.ts';
+import { writeCheckpoint } from '../../src/tasks/checkpoint.ts';
+import { soloQueue } from '../../src/tasks/queue.ts';
 import { readHistory } from '../../src/tasks/read.ts';
-import { giveUp, lostAmong, lostWithRunningRows, moveOn } from '../../src/tasks/workers.ts';
+import { giveUp, type LostReason, lostAmong, lostWithRunningRows, moveOn } from '../../src/tasks/workers.ts';
 import { eventually } from '../support/eventually.ts';
 import { submit } from '../support/service.ts';
 import {
@@ -30,6 +32,37 @@ async function markOnly(workerId: string, lostWith: number): Promise<void> {
     where: { id: workerId },
     data: { lostAt: new Date(), lostReason: 'exited: ended by SIGKILL', lostWith },
   });
+}
+
+async function blameOf(taskId: string): Promise<unknown> {
+  const lost = (await readHistory(store, taskId)).findLast(({ kind }) => kind === 'worker_lost');
+  return (lost?.detail as { blame?: unknown } | undefined)?.blame;
+}
+
+/** Loses the worker of a task, which is taken by one first where it waits: also where it waits alone, or for a time. */
+async function lose(taskId: string, reason: LostReason = 'exited'): Promise<void> {
+  const { workerId } = await runningAgain(taskId);
+  await giveUp(store, workerId, reason, 'ended by SIGKILL');
+}
+
+async function loseAfterCheckpoint(taskId: string): Promise<void> {
+  const { attempt, checkpointNo } = await runningAgain(taskId);
+  const written = await writeCheckpoint({ taskId, attempt }, '{}', checkpointNo, async (text, values) => {
+    return (await store.db.pool.query(text, values)).rows;
+  });
+  expect(written).toBe(true);
+  await lose(taskId);
+}
+
+async function runningAgain(taskId: string) {
+  const row = await rowOf(store, taskId);
+  if (row.status !== 'running') {
+    await store.db.pool.query('UPDATE pgboss.job SET start_after = now()');
+    await takeAll(store, await startWorker(store), row.losses >= 2 ? soloQueue('noop') : 'noop');
+  }
+  const { workerId, attempt, checkpointNo } = await rowOf(store, taskId);
+  if (workerId === null) throw new Error('it was not taken');
+  return { workerId, attempt, checkpointNo };
 }
 
 describe('giving a worker up', () => {
@@ -179,13 +212,18 @@ describe('a task whose worker was lost', () => {
     expect(await liveEntries(store)).toEqual([{ id: row.entryId, taskId, startAfter: row.nextAttemptAt }]);
     const history = await readHistory(store, taskId);
     expect(history.map((event) => event.kind)).toEqual(['submitted', 'started', 'worker_lost']);
-    expect(history.at(-1)?.detail).toMatchObject({ code: 'worker_lost', failures: 1, maxAttempts: 3 });
+    expect(history.at(-1)?.detail).toMatchObject({
+      code: 'worker_lost',
+      failures: 1,
+      maxAttempts: 3,
+      blame: 'alone',
+    });
   });
 
   it('alone at its last try has failed', async () => {
     const { taskId, workerId } = await runTask(store, { maxAttempts: 1 });
 
-    await giveUp(store, workerId, 'lease_lapsed', '');
+    await giveUp(store, workerId, 'exited', '');
 
     expect(await rowOf(store, taskId)).toMatchObject({
       status: 'failed',
@@ -211,6 +249,7 @@ describe('a task whose worker was lost', () => {
         nextAttemptAt: null,
         error: { code: 'worker_lost' },
       });
+      expect(await blameOf(taskId)).toBe('company');
     }
     expect(await takeAll(store, await startWorker(store))).toHaveLength(2);
   });
@@ -262,7 +301,84 @@ describe('a task whose worker was lost', () => {
         error: { code: 'worker_lost' },
       });
       expect((await kindsOf(store, taskId)).at(-1)).toBe('worker_lost');
+      expect(await blameOf(taskId)).toBe('neighbour');
     }
+  });
+
+  it('unseen is not to blame: its parent was lost with it', async () => {
+    const { taskId, workerId } = await runTask(store, { maxAttempts: 1 });
+
+    await giveUp(store, workerId, 'lease_lapsed', 'it was not heard from');
+
+    expect(await rowOf(store, taskId)).toMatchObject({
+      status: 'queued',
+      failures: 0,
+      losses: 1,
+      nextAttemptAt: null,
+      error: { code: 'worker_lost' },
+    });
+    expect(await blameOf(taskId)).toBe('unseen');
+  });
+
+  it('after a checkpoint of this attempt is not to blame, and is known to lose its workers all the same', async () => {
+    const { taskId } = await runTask(store, { maxAttempts: 1 });
+    await loseAfterCheckpoint(taskId);
+
+    await loseAfterCheckpoint(taskId);
+
+    expect(await rowOf(store, taskId)).toMatchObject({
+      status: 'queued',
+      attempt: 2,
+      failures: 0,
+      losses: 2,
+    });
+    expect(await blameOf(taskId)).toBe('progressed');
+  });
+
+  it('after a checkpoint of an earlier attempt is to blame: it has got no further', async () => {
+    const { taskId } = await runTask(store);
+    await loseAfterCheckpoint(taskId);
+
+    await lose(taskId);
+
+    expect(await rowOf(store, taskId)).toMatchObject({ status: 'queued', failures: 1, losses: 2 });
+    expect(await blameOf(taskId)).toBe('alone');
+  });
+
+  it.each(['after checkpoints', 'in company', 'unseen'])(
+    'spends a try each time from the tenth loss in a row on, also %s',
+    async (how) => {
+      const [{ taskId }] = (await runTasks(store, 2, { maxAttempts: 2 })) as [RunningTask, RunningTask];
+      await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses: 8 } });
+      const loseAgain = () => {
+        if (how === 'after checkpoints') return loseAfterCheckpoint(taskId);
+        return lose(taskId, how === 'unseen' ? 'lease_lapsed' : 'exited');
+      };
+
+      await loseAgain();
+      expect(await rowOf(store, taskId)).toMatchObject({ status: 'queued', failures: 0, losses: 9 });
+      await loseAgain();
+      expect(await rowOf(store, taskId)).toMatchObject({ status: 'queued', failures: 1, losses: 10 });
+      expect(await blameOf(taskId)).toBe('repeated');
+      await loseAgain();
+
+      expect(await rowOf(store, taskId)).toMatchObject({
+        status: 'failed',
+        failures: 2,
+        losses: 11,
+        error: { message: 'The worker that ran it was lost, the last of 11 in a row (ended by SIGKILL)' },
+      });
+    },
+  );
+
+  it('has lost none in a row after an end of another kind', async () => {
+    const { taskId } = await runTask(store, { maxAttempts: 20 });
+    await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses: 9 } });
+    const { workerId } = await rowOf(store, taskId);
+
+    await giveUp(store, workerId ?? '', 'handed_back', '');
+
+    expect(await rowOf(store, taskId)).toMatchObject({ failures: 0, losses: 0 });
   });
 
   it('adds up its losses in a row', async () => {

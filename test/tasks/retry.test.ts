@@ -98,7 +98,7 @@ describe('retrying', () => {
       message: null,
     });
     expect(await takeAll(store, await startWorker(store))).toMatchObject([
-      { taskId, attempt: 3, checkpoint: null },
+      { taskId, attempt: 3, checkpoint: null, checkpointNo: 0 },
     ]);
   });
 

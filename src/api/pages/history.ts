@@ -2,6 +2,7 @@
 import { html } from 'ghtml';
 import { formatNumber } from '../../../public/format.js';
 import type { HistoryEntry } from '../../tasks/read.ts';
+import type { Blame } from '../../tasks/workers.ts';
 import { time } from './elements.ts';
 
 /** More than this and the older ones are folded away. */
@@ -59,7 +60,7 @@ function sentence(
     case 'handed_back':
       return html`Handed back to the queue${because(message)}; it ${wayOn(options)}`;
     case 'worker_lost':
-      return html`${message ?? 'The worker died'}!${isEndOf(entry, next) ? '' : goesOn(detail, options)}`;
+      return html`${message ?? 'The worker died'}${putDownTo(detail)}!${isEndOf(entry, next) ? '' : goesOn(detail, options)}`;
     case 'cancel_requested':
       return 'Cancelling was requested';
     case 'cancelled':
@@ -85,7 +86,30 @@ function isEndOf(entry: HistoryEntry, next: HistoryEntry | undefined): boolean {
 }
 
 function goesOn(detail: Detail, options: HistoryOptions): string {
-  return html`; the task ${wayOn(options)}!${nextTry(detail)}`;
+  return html`. The task ${wayOn(options)}!${nextTry(detail)}`;
+}
+
+/** What a loss was put down to, and so whether it spent a try. */
+const blameWords: Readonly<Record<Blame, string>> = {
+  alone: 'It ran alone there and had saved nothing in this try, so the try is spent',
+  repeated: 'From the tenth loss in a row on, each spends a try',
+  company: 'Other tasks ran there too, so no try is spent',
+  neighbour: 'Another task had blocked it, so no try is spent',
+  unseen: 'Nobody saw why, perhaps as its service was lost too, so no try is spent',
+  progressed: 'The task had saved progress in this try, so the try is not spent',
+};
+
+const blames = Object.keys(blameWords) as Blame[];
+
+/** As a further sentence; nothing where an earlier version wrote the event. */
+function putDownTo({ blame }: Detail): string {
+  return blame === undefined ? '' : `. ${blameWords[blame]}`;
+}
+
+/** What the loss of a worker, as the history tells it, was put down to: a sentence of its own. */
+export function lossWords(detail: unknown): string {
+  const { blame } = readDetail(detail);
+  return blame === undefined ? '' : `${blameWords[blame]}.`;
 }
 
 function failedTry({ failures, maxAttempts }: Detail): string {
@@ -120,6 +144,7 @@ interface Detail {
   nextAttemptAt?: string | undefined;
   failures?: number | undefined;
   maxAttempts?: number | undefined;
+  blame?: Blame | undefined;
 }
 
 /** Another version may have written the detail: each field is there in its form, or not at all. */
@@ -142,5 +167,6 @@ function readDetail(detail: unknown): Detail {
     nextAttemptAt: text('nextAttemptAt'),
     failures: number('failures'),
     maxAttempts: number('maxAttempts'),
+    blame: blames.find((blame) => blame === fields.get('blame')),
   };
 }

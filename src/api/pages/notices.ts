@@ -4,7 +4,7 @@ import { formatNumber } from '../../../public/format.js';
 import type { HistoryEntry, SignsOfLife } from '../../tasks/read.ts';
 import type { TaskView } from '../../tasks/view.ts';
 import { time } from './elements.ts';
-import { wayOn } from './history.ts';
+import { lossWords, wayOn } from './history.ts';
 
 /** A running task from which nobody has heard for so long is worth a word. */
 const silenceMs = 5000;
@@ -51,7 +51,7 @@ function lastTry(view: NoticesView): string {
 }
 
 function lostWorker(view: NoticesView, lost: HistoryEntry): string {
-  return html`<p class="notice warning" data-announce>The worker that ran this task died; it ${wayOn(view)}. <br><span class="when">Lost at !${time(lost.at)}.</span>!${nextTry(view.task)}</p>`;
+  return html`<p class="notice warning" data-announce>The worker that ran this task died; it ${wayOn(view)}. ${lossWords(lost.detail)} <br><span class="when">Lost at !${time(lost.at)}.</span>!${nextTry(view.task)}</p>`;
 }
 
 function failedTry(task: TaskView): string {

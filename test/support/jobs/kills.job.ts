@@ -24,9 +24,15 @@ const killings = Object.keys(ways) as (keyof typeof ways)[];
 
 export default defineJob({
   type: 'kills',
-  input: z.object({ how: z.enum(killings), afterMs: z.number().default(0) }),
+  input: z.object({
+    how: z.enum(killings),
+    afterMs: z.number().default(0),
+    /** It commits a checkpoint first, as if it had got further. */
+    saves: z.boolean().default(false),
+  }),
   result: z.null(),
-  async run({ how, afterMs }) {
+  async run({ how, afterMs, saves }, task) {
+    if (saves) await task.checkpoint({ attempt: task.attempt });
     await sleep(afterMs);
     await ways[how]();
     return null;

@@ -49,6 +49,7 @@ export function expectedRow(task: ModelTask, real: Real) {
     worker: task.worker === null ? null : real.workerIds[task.worker],
     done: task.done,
     checkpoint: task.checkpoint,
+    percent: task.percent,
   };
 }
 
@@ -67,6 +68,7 @@ function asExpected(row: TaskState) {
     worker: row.workerId,
     done: row.done,
     checkpoint: row.checkpoint,
+    percent: row.percentDone,
   };
 }
 

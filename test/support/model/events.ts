@@ -115,7 +115,7 @@ export const flushes = fc.tuple(place, lag, fc.nat(100)).map(([at, late, done]) 
     expect(answers.find((one) => one.taskId === taskId)).toEqual(
       task.isDeleted ? undefined : { ...answer, cancelRequested: task.cancelRequested },
     );
-    if (isOwned) task.done = done;
+    if (isOwned) Object.assign(task, { done, percent: Math.max(task.percent, report.percentDone) });
   }),
 );
 
@@ -134,11 +134,11 @@ export const checkpoints = fc.tuple(place, lag, fc.nat(100)).map(([at, late, che
     );
 
     expect(isWritten).toBe(expected.runsAs(task, attempt));
-    if (isWritten) task.checkpoint = checkpoint;
+    if (isWritten) Object.assign(task, { checkpoint, checkpointAttempt: attempt });
   }),
 );
 
-const reason = fc.constantFrom<expected.Reason>('exited', 'blocked', 'handed_back');
+const reason = fc.constantFrom<expected.Reason>('exited', 'exited', 'blocked', 'handed_back');
 export const giveUps = fc.tuple(worker, reason, fc.nat(2)).map(([at, why, count]) =>
   move(`giveUp (worker ${at}, ${why}, ${count} overdue)`, async (model, real) => {
     const overdue = why === 'blocked' ? expected.runningOf(model, at).slice(0, count) : [];
@@ -170,7 +170,7 @@ export const reaps = fc.tuple(worker, fc.constantFrom('lapsed', 'missing')).map(
 
     await reap(real);
 
-    expected.giveUp(model, at, 'exited');
+    expected.giveUp(model, at, 'lease_lapsed');
     await postponeDelayed(model, real);
   }),
 );

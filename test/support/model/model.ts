@@ -15,6 +15,9 @@ export interface ModelTask {
   worker: number | null;
   done: number | null;
   checkpoint: number | null;
+  /** Which attempt wrote it. */
+  checkpointAttempt: number | null;
+  percent: number;
   /** Numbers its queue entries; the last is the one that counts while it is queued. */
   entry: number;
   /** Where that one is. `gone`: it does not wait although the task still does. */
@@ -45,6 +48,8 @@ export function submitted(model: Model, maxAttempts: number): void {
     worker: null,
     done: null,
     checkpoint: null,
+    checkpointAttempt: null,
+    percent: 0,
     entry: 1,
     entryIs: 'waiting',
     isDelayed: false,
@@ -79,7 +84,8 @@ export function claimDue(model: Model, worker: number): number[] {
   const places = placesOf(model, isDue);
   for (const place of places) {
     const task = model.tasks[place] as ModelTask;
-    Object.assign(task, { status: 'running', attempt: task.attempt + 1, worker, done: null });
+    const percent = task.checkpoint === null ? 0 : task.percent;
+    Object.assign(task, { status: 'running', attempt: task.attempt + 1, worker, done: null, percent });
   }
   return places;
 }
@@ -113,7 +119,7 @@ function leave(task: ModelTask, how: { counts: boolean; final: boolean; losses: 
 /** Whether the attempt owned the task. */
 export function succeed(task: ModelTask, attempt: number): boolean {
   if (!runsAs(task, attempt)) return false;
-  Object.assign(task, { status: 'succeeded', losses: 0, worker: null });
+  Object.assign(task, { status: 'succeeded', losses: 0, worker: null, percent: 100 });
   return true;
 }
 
@@ -145,7 +151,7 @@ export function retry(
   if (task.status === 'succeeded') return 'succeeded';
   if (!isTerminal(task.status)) return 'unfinished';
   Object.assign(task, { failures: 0, losses: 0, cancelRequested: false });
-  if (from === 'start') Object.assign(task, { done: null, checkpoint: null });
+  if (from === 'start') Object.assign(task, { done: null, checkpoint: null, percent: 0 });
   queue(task, false);
   return 'queued';
 }
@@ -155,7 +161,7 @@ export function runningOf(model: Model, worker: number): number[] {
   return placesOf(model, runsUnder(worker));
 }
 
-export type Reason = 'exited' | 'blocked' | 'handed_back';
+export type Reason = 'exited' | 'lease_lapsed' | 'blocked' | 'handed_back';
 
 /** Takes the work of a worker, where those that are overdue have blocked it; the places of the tasks. */
 export function giveUp(model: Model, worker: number, why: Reason, overdue: readonly number[] = []): number[] {
@@ -164,8 +170,11 @@ export function giveUp(model: Model, worker: number, why: Reason, overdue: reado
   for (const place of places) {
     const task = model.tasks[place] as ModelTask;
     const isOverdue = overdue.includes(place);
+    const isRepeated = task.losses >= 9;
+    const hasProgressed = task.checkpointAttempt === task.attempt;
     const fates = {
-      exited: { counts: isAlone, losses: task.losses + 1 },
+      exited: { counts: isRepeated || (isAlone && !hasProgressed), losses: task.losses + 1 },
+      lease_lapsed: { counts: isRepeated, losses: task.losses + 1 },
       blocked: { counts: isOverdue, losses: isOverdue ? 0 : task.losses },
       handed_back: { counts: false, losses: 0 },
     };

@@ -53,7 +53,7 @@ describe('the reaper', () => {
     await eventually(async () => (await kindsOf(store, stranded.id)).includes('requeued'));
     expect(await rowOf(store, lapsed.taskId)).toMatchObject({
       status: 'queued',
-      failures: 1,
+      failures: 0,
       error: { code: 'worker_lost' },
     });
     expect(await rowOf(store, begun.taskId)).toMatchObject({ status: 'queued' });
@@ -127,13 +127,16 @@ describe('a task whose worker has no row any more', () => {
 
     await takeFromTheDead();
 
-    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'queued', failures: 1, losses: 1 });
+    expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'queued', failures: 0, losses: 1 });
     expect(await readHistory(store, task.taskId)).toMatchObject([
       { kind: 'submitted' },
       { kind: 'started' },
       {
         kind: 'worker_lost',
-        detail: { message: 'The worker that ran it was lost (nothing is known of it any more)' },
+        detail: {
+          message: 'The worker that ran it was lost (nothing is known of it any more)',
+          blame: 'unseen',
+        },
       },
     ]);
     expect(reaper.repairs.of('worker_missing')).toBe(1);
@@ -151,8 +154,9 @@ describe('a task whose worker has no row any more', () => {
     }
   });
 
-  it('fails where it had one try', async () => {
+  it('fails where it had one try, and has lost nine before', async () => {
     const task = await runTask(store, { maxAttempts: 1 });
+    await store.db.prisma.taskState.update({ where: { id: task.taskId }, data: { losses: 9 } });
     await deleteWorkers();
 
     await takeFromTheDead();
