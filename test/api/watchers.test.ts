@@ -62,6 +62,28 @@ describe('a client that leaves', () => {
   });
 });
 
+describe('a place', () => {
+  test.each([
+    ['a long poll', 'GET', ''],
+    ['a stream', 'GET', '/events'],
+  ])('is given back where what %s waits for cannot be followed', async (_what, method, path) => {
+    const id = await newTask(api);
+    const etag = await etagOf(api, id);
+    using _watch = vi.spyOn(api.reading.snapshots, 'watch').mockImplementationOnce(() => {
+      throw new Error('cannot be followed');
+    });
+
+    const headers = { prefer: 'wait=60', 'if-none-match': etag };
+    const answer = fetch(`${api.url}/tasks/${id}${path}`, { method, headers }).then((response) =>
+      response.text(),
+    );
+
+    // The poll is told of an error, and the stream is cut.
+    await answer.catch(() => undefined);
+    await areHeld(api, 0);
+  });
+});
+
 describe('too many who wait', () => {
   let full: TestApi;
   beforeAll(async () => {

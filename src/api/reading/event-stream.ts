@@ -24,11 +24,6 @@ const streamHeaders = [
   ...['x-content-type-options', 'nosniff'],
 ];
 
-export interface EventStreamOptions {
-  /** Called once, when the stream ends for whatever reason. */
-  readonly onEnd: () => void;
-}
-
 export class EventStream {
   private readonly response: ServerResponse;
   /** What is left of the event that is being written. */
@@ -36,8 +31,8 @@ export class EventStream {
   /** What is not written yet: the newest event of each kind of news. */
   private readonly pending = new Map<string, Buffer>();
   private readonly watchers: Watchers;
-  private readonly onEnd: () => void;
   private readonly leave: () => void;
+  private unwatch: () => void = () => undefined;
   private beatDeadline: { cancel(): void };
   /** At the last beat something waited for the client, which has read nothing since. */
   private wasStuck = false;
@@ -45,10 +40,9 @@ export class EventStream {
   private isOver = false;
 
   /** @throws {HttpProblem} 503 when too many clients wait; nothing is sent then */
-  constructor(watchers: Watchers, reply: FastifyReply, options: EventStreamOptions) {
+  constructor(watchers: Watchers, reply: FastifyReply) {
     this.watchers = watchers;
     this.response = reply.raw;
-    this.onEnd = options.onEnd;
     // Not before the caller has begun to watch.
     this.leave = watchers.enter(() => queueMicrotask(() => this.close()));
     // It had left before: its close has passed.
@@ -62,6 +56,21 @@ export class EventStream {
     this.response.on('error', () => undefined);
     this.beatDeadline = watchers.after(watchers.beatMs, () => this.beat());
     this.response.write(`retry: ${retryMs()}\n\n`);
+  }
+
+  /**
+   * Begins to follow what the stream tells of.
+   * @param watch called at once; returns how to stop, which is called once, when the stream ends for whatever
+   * reason. Where it throws, the stream is cut: its client comes back, and finds what there is then
+   */
+  follow(watch: () => () => void): void {
+    try {
+      this.unwatch = watch();
+      if (this.isOver) this.unwatch();
+    } catch (error) {
+      this.response.req.socket.destroy();
+      throw error;
+    }
   }
 
   /**
@@ -146,7 +155,7 @@ export class EventStream {
     this.pending.clear();
     this.beatDeadline.cancel();
     this.leave();
-    this.onEnd();
+    this.unwatch();
   }
 }
 

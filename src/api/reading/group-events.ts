@@ -19,12 +19,13 @@ export function groupEventRoutes(app: FastifyInstance, { reading }: ApiContext):
 
 /** The full state first, oldest task first; a group has no end, as tasks may join at any time. */
 function streamGroup(reading: Reading, reply: FastifyReply, group: Group<TaskAnswer>): void {
-  let unwatch = () => {};
-  const stream = new EventStream(reading.watchers, reply, { onEnd: () => unwatch() });
+  const stream = new EventStream(reading.watchers, reply);
   const tell = (snapshot: TaskSnapshot) => stream.send(snapshot.id, taskEvent(snapshot));
-  for (const snapshot of group.tasks.toReversed()) tell(snapshot);
-  unwatch = reading.groups.watch(group, {
-    changed: tell,
-    gone: (id) => stream.send(id, eventOf('gone', JSON.stringify({ id }))),
+  stream.follow(() => {
+    for (const snapshot of group.tasks.toReversed()) tell(snapshot);
+    return reading.groups.watch(group, {
+      changed: tell,
+      gone: (id) => stream.send(id, eventOf('gone', JSON.stringify({ id }))),
+    });
   });
 }

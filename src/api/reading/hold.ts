@@ -14,30 +14,30 @@ export function hold(
 ): Promise<WaitEnd> {
   return new Promise((resolve, reject) => {
     let ended: WaitEnd | undefined;
-    const onClose = () => end('left');
-    let letGo = () => undefined as unknown;
+    const undo: (() => void)[] = [];
+    const letGo = () => {
+      for (const each of undo.splice(0)) each();
+    };
     const end = (how: WaitEnd) => {
       if (ended !== undefined) return;
       ended = how;
       letGo();
       resolve(how);
     };
+    const onClose = () => end('left');
     try {
-      const leave = watchers.enter(() => end('stopping'));
+      undo.push(watchers.enter(() => end('stopping')));
       const deadline = watchers.after(seconds * 1000, () => end('time'));
+      undo.push(() => deadline.cancel());
       response.on('close', onClose);
-      const unwatch = watch(() => end('news'));
-      letGo = () => {
-        leave();
-        deadline.cancel();
-        response.off('close', onClose);
-        unwatch();
-      };
-      // It may have ended before there was anything to let go of.
+      undo.push(() => response.off('close', onClose));
+      undo.push(watch(() => end('news')));
+      // It may have ended while it began.
       if (ended !== undefined) letGo();
       // It had left before: its close has passed.
       else if (response.req.socket.destroyed) end('left');
     } catch (error) {
+      letGo();
       reject(error);
     }
   });

@@ -32,8 +32,7 @@ function lastSeen(lastEventId: string | string[] | undefined): number {
 }
 
 function streamTask(reading: Reading, reply: FastifyReply, found: TaskSnapshot, seen: number): void {
-  let unwatch = () => {};
-  const stream = new EventStream(reading.watchers, reply, { onEnd: () => unwatch() });
+  const stream = new EventStream(reading.watchers, reply);
   let latestVersion = seen;
   const tell = (snapshot: TaskSnapshot) => {
     if (snapshot.version !== latestVersion) stream.send(snapshot.id, taskEvent(snapshot));
@@ -46,9 +45,12 @@ function streamTask(reading: Reading, reply: FastifyReply, found: TaskSnapshot, 
     stream.send('gone', eventOf('gone', JSON.stringify({ id })));
     stream.close();
   };
-  tell(found);
-  if (found.answer.isFinished) return;
-  unwatch = reading.snapshots.watch(found, { changed: tell, gone });
+  stream.follow(() => {
+    tell(found);
+    return found.answer.isFinished
+      ? () => undefined
+      : reading.snapshots.watch(found, { changed: tell, gone });
+  });
 }
 
 const events = new WeakMap<TaskSnapshot, Buffer>();
