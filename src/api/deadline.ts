@@ -1,18 +1,23 @@
 /** How long a client is kept waiting for the database. */
 import { tryAgain, unavailable } from './problems.ts';
 
-const answerTimeMs = 5_000;
+export const answerTimeMs = 5_000;
 
 /**
  * The value of `work`, or a 503 after 5 s. The work itself goes on: a statement that hangs in a frozen
  * server ends when its connection is given up.
  */
-export async function withinAnswerTime<T>(work: Promise<T>, limitMs = answerTimeMs): Promise<T> {
+export function withinAnswerTime<T>(work: Promise<T>, limitMs = answerTimeMs): Promise<T> {
+  return within(work, limitMs, () =>
+    unavailable(`The database did not answer within ${limitMs / 1000} s. ${tryAgain}`),
+  );
+}
+
+/** The value of `work`, or what `refusal` says where that takes too long. The work itself goes on. */
+export async function within<T>(work: Promise<T>, limitMs: number, refusal: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
-    const refuse = () =>
-      reject(unavailable(`The database did not answer within ${limitMs / 1000} s. ${tryAgain}`));
-    timer = setTimeout(refuse, limitMs);
+    timer = setTimeout(() => reject(refusal()), limitMs);
   });
   // The loser of the race may fail unheard.
   work.catch(() => undefined);

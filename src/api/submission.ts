@@ -2,10 +2,12 @@
 import { z } from 'zod';
 import type { JobDefinition } from '../jobs/define-job.ts';
 import { describeThrown } from '../jobs/thrown.ts';
-import { digestInput, type FileContent } from '../tasks/digest.ts';
+import { digestInput } from '../tasks/digest.ts';
+import type { TaskUpload } from '../tasks/files.ts';
 import { maxTitleLength, type SubmitRequest } from '../tasks/submit.ts';
 import { cleanseText } from '../tasks/text.ts';
 import type { ApiContext } from './context.ts';
+import { answerTimeMs, within } from './deadline.ts';
 import { fieldError, HttpProblem, invalidFields, invalidInput } from './problems.ts';
 
 const defaultMaxAttempts = 3;
@@ -39,38 +41,81 @@ export function definitionOf({ registry }: ApiContext, type: string): JobDefinit
   throw new HttpProblem('unknown-type', `The job types are: ${registry.types.join(', ')}.`);
 }
 
+/** An input that fits its job. */
+export interface CheckedInput {
+  /** As it was sent, in JSON: this is stored, and parsed again by each attempt. */
+  readonly sent: unknown;
+  /** What the job's schema makes of it. */
+  readonly parsed: unknown;
+}
+
 /** The job's own schema decides; at its top level, unknown fields are refused. */
 export async function checkInput(
   definition: JobDefinition,
-  input: unknown,
+  sent: unknown,
   prefix: readonly string[],
-): Promise<unknown> {
-  const { input: schema } = definition;
-  const isStripping = schema instanceof z.ZodObject && schema.def.catchall === undefined;
-  const checked = await (isStripping ? schema.strict() : schema).safeParseAsync(input);
+): Promise<CheckedInput> {
+  const checked = await parse(definition, sent);
   if (!checked.success) throw invalidInput(checked.error, prefix);
-  return checked.data;
+  return { sent, parsed: checked.data };
 }
 
-/**
- * @param input as `checkInput` returned it
- * @param files the contents of the files that it names
- */
+/** @throws {HttpProblem} 500 that says whose fault it is: a schema with code that throws, or never answers */
+async function parse(definition: JobDefinition, sent: unknown): Promise<z.ZodSafeParseResult<unknown>> {
+  const fault = (what: string, cause?: unknown) => jobFault(definition, `its input schema ${what}`, cause);
+  const parsing = strictly(definition.input)
+    .safeParseAsync(sent)
+    .catch((error: unknown) => {
+      throw fault(`has thrown: ${describeThrown(error).message}`, error);
+    });
+  return within(parsing, answerTimeMs, () => fault(`took longer than ${answerTimeMs / 1000} s`));
+}
+
+const strictSchemas = new WeakMap<z.ZodType, z.ZodType>();
+
+/** The schema with its top level strict, made once. */
+function strictly(schema: z.ZodType): z.ZodType {
+  let strict = strictSchemas.get(schema);
+  if (!strict) {
+    strict = refusingUnknown(schema);
+    strictSchemas.set(schema, strict);
+  }
+  return strict;
+}
+
+/** What hands its value on to another schema as it is. */
+const wrappers = new Set(['readonly', 'optional', 'nullable', 'nonoptional']);
+
+/** An object's schema that drops unknown fields refuses them instead, also inside a wrapper or at the head of a pipe. */
+function refusingUnknown(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodObject) return schema.def.catchall === undefined ? schema.strict() : schema;
+  const { def } = schema;
+  if ('in' in def && def.in instanceof z.ZodType) {
+    return schema.clone({ ...def, in: refusingUnknown(def.in) } as typeof def);
+  }
+  if ('innerType' in def && def.innerType instanceof z.ZodType && wrappers.has(def.type)) {
+    return schema.clone({ ...def, innerType: refusingUnknown(def.innerType) } as typeof def);
+  }
+  return schema;
+}
+
+/** @param upload the file that the input names */
 export function submitRequest(
   definition: JobDefinition,
-  input: unknown,
+  { sent, parsed }: CheckedInput,
   options: SubmitOptions,
-  files: Readonly<Record<string, FileContent>> = {},
+  upload?: TaskUpload,
 ): SubmitRequest {
   return {
     type: definition.type,
-    input,
-    inputDigest: digestInput(input, files),
-    title: titleOf(definition, input, options.title),
+    input: sent,
+    oldDigest: () => digestInput(parsed, upload && { [upload.id]: upload }),
+    title: titleOf(definition, parsed, options.title),
     maxAttempts: definition.maxAttempts ?? defaultMaxAttempts,
-    key: options.key ?? keyOf(definition, input),
+    key: options.key ?? keyOf(definition, parsed),
     group: options.group,
     onConflict: options.onConflict,
+    upload,
   };
 }
 
@@ -105,7 +150,8 @@ function askJob(definition: JobDefinition, what: 'title' | 'key', input: unknown
   );
 }
 
-function jobFault({ type }: JobDefinition, what: string, cause?: unknown): HttpProblem {
+/** The code of a job has done what it must not: neither the client nor the service is to blame. */
+export function jobFault({ type }: JobDefinition, what: string, cause?: unknown): HttpProblem {
   return new HttpProblem('job-fault', `The code of the job "${type}" has a fault: ${what}.`, { cause });
 }
 

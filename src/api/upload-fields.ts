@@ -1,10 +1,12 @@
 /** The fields that come with a file: options of the submit, and input of the job. */
 import type { JobDefinition, JobUpload } from '../jobs/define-job.ts';
+import { describeThrown } from '../jobs/thrown.ts';
+import { jsonCopy, NotJson } from '../tasks/json.ts';
 import { baseName } from './content-disposition.ts';
 import type { Fields } from './forms.ts';
 import { fieldError, invalidFields, invalidInput } from './problems.ts';
 import { type Sample, sampleFor } from './samples.ts';
-import { checkInput, type SubmitOptions, submitOptions } from './submission.ts';
+import { type CheckedInput, checkInput, jobFault, type SubmitOptions, submitOptions } from './submission.ts';
 
 export interface UploadFields {
   readonly options: SubmitOptions;
@@ -48,17 +50,35 @@ export const fileToCome: FileFacts = {
   sha256: '0'.repeat(64),
 };
 
-/** The job's input with its file, as its schema returns it. */
+/** The job's input with its file. */
 export function checkUploadInput(
   definition: JobDefinition,
   upload: JobUpload,
   { input }: UploadFields,
   file: FileFacts,
-): Promise<unknown> {
+): Promise<CheckedInput> {
   if (Object.hasOwn(input, upload.field)) {
     throw invalidFields([fieldError([upload.field], 'must be a file, not text')]);
   }
-  const { name, sha256 } = file;
-  const whole = { ...upload.defaults?.({ name, sha256 }), ...input, [upload.field]: file.id };
+  const whole = { ...defaultsFor(definition, upload, file), ...input, [upload.field]: file.id };
   return checkInput(definition, whole, []);
+}
+
+/**
+ * What the file itself gives, by the job's own code.
+ * @throws {HttpProblem} 500 that says whose fault it is: the code throws, or returns what is no object of JSON
+ */
+function defaultsFor(definition: JobDefinition, upload: JobUpload, { name, sha256 }: FileFacts): object {
+  let given: unknown;
+  try {
+    given = jsonCopy(upload.defaults?.({ name, sha256 }) ?? {}, 'upload.defaults()');
+  } catch (error) {
+    const words =
+      error instanceof NotJson
+        ? error.message
+        : `upload.defaults() has thrown: ${describeThrown(error).message}`;
+    throw jobFault(definition, `its ${words}`, error);
+  }
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given;
+  throw jobFault(definition, 'its upload.defaults() is no object');
 }

@@ -155,11 +155,10 @@ class UploadRequest {
     if (!incoming.file) {
       throw invalidFields([fieldError([upload.field], 'is missing or empty; choose a file with content')]);
     }
-    const { id, sha256, size } = incoming.file.upload;
     const name = fields.filename ?? incoming.file.name;
-    const input = await checkUploadInput(definition, upload, fields, { id, name, sha256 });
-    const content = submitRequest(definition, input, options, { [id]: { sha256, size } });
-    const submission = submitTask(context.store, { ...content, upload: incoming.file.upload });
+    const file = { ...incoming.file.upload, field: upload.field };
+    const input = await checkUploadInput(definition, upload, fields, { ...file, name });
+    const submission = submitTask(context.store, submitRequest(definition, input, options, file));
     const submitted = await withinAnswerTime(submission).catch(throwUnknownOutcome);
     // The task that was there has a copy of its own.
     if (submitted.outcome === 'existing') await this.dropFile();

@@ -34,7 +34,12 @@ class TransactionTooSlow extends Error {
 
 /** A job's transaction may take this long, in milliseconds; its statements still have their own limits. */
 const transactionLimits = { maxWait: 30_000, timeout: 600_000 };
-const keptCheckpoint = { name: 'A checkpoint', maxBytes: 1024 * 1024, errorCode: 'invalid_checkpoint' };
+const keptCheckpoint = {
+  name: 'A checkpoint',
+  root: 'checkpoint',
+  maxBytes: 1024 * 1024,
+  errorCode: 'invalid_checkpoint',
+};
 /** A loop over ready items gives the event loop a turn this often, so that it hears of a cancel. */
 const turnMs = 20;
 
@@ -46,7 +51,7 @@ export interface AttemptContextOptions {
   readonly signal: AbortSignal;
   /** Aborts when nothing that the job writes counts any more; its reason is a `LostAttempt`. */
   readonly over: AbortSignal;
-  encodeResult(result: unknown): string;
+  encodeResult(result: unknown): Promise<string>;
   /** Before the end is written: no flush may touch the row any more. */
   onFinishing(): Promise<void>;
   /** The end was refused by the job's own writes: the attempt goes on. */
@@ -123,9 +128,11 @@ export class AttemptContext implements TaskContext {
   };
 
   finish = async <Result>(result: Result, work: TransactionWork): Promise<Result> => {
-    const json = this.options.encodeResult(result);
+    // At once, as the job may change it while this call waits for its turn; whether it can be kept is said then.
+    const encoded = this.options.encodeResult(result);
+    encoded.catch(() => undefined);
     await this.inTurn(async () => {
-      await this.writeEnd(json, work);
+      await this.writeEnd(await encoded, work);
       this.hasFinished = true;
     });
     return result;

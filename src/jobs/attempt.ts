@@ -13,6 +13,7 @@ import type { DatabaseContact } from './contact.ts';
 import type { JobDefinition } from './define-job.ts';
 import type { EndWriter } from './end-writer.ts';
 import { AttemptAborted, LostAttempt, PermanentError } from './errors.ts';
+import { describeIssues } from './issues.ts';
 import { encodeResult } from './result.ts';
 import { describeThrown } from './thrown.ts';
 
@@ -132,25 +133,28 @@ export class Attempt implements ReportingAttempt {
   }
 
   private async execute(): Promise<Outcome | { result: string } | 'finished' | 'lost'> {
-    const { claimed, definition } = this.options;
+    const { definition } = this.options;
     try {
-      const input = definition.input.safeParse(claimed.input);
-      if (!input.success) {
-        throw new PermanentError(
-          `The task's input no longer fits its job: ${input.error.issues[0]?.message}`,
-          {
-            code: 'invalid_input',
-          },
-        );
-      }
+      const input = await this.parseInput();
       const context = this.context();
-      const value = await definition.run(input.data, context);
+      const value = await definition.run(input, context);
       await context.settled();
       if (context.hasFinished) return 'finished';
-      return { result: encodeResult(definition, value) };
+      return { result: await encodeResult(definition, value) };
     } catch (error) {
       return this.judge(readable(error));
     }
+  }
+
+  /** What was sent, as the job's schema returns it. */
+  private async parseInput(): Promise<unknown> {
+    const { claimed, definition } = this.options;
+    const input = await definition.input.safeParseAsync(claimed.input);
+    // A schema may take its time: the job does not begin where it should already have stopped.
+    this.abortion.signal.throwIfAborted();
+    if (input.success) return input.data;
+    const issues = describeIssues(input.error, 'input');
+    throw new PermanentError(`The task's input no longer fits its job: ${issues}`, { code: 'invalid_input' });
   }
 
   private context(): AttemptContext {

@@ -5,8 +5,12 @@ import type { TaskContext } from './task-context.ts';
 export interface JobDefinition<Input extends z.ZodType = z.ZodType, Result extends z.ZodType = z.ZodType> {
   /** The job's name in URLs and rows: lower-case letters, digits and hyphens. */
   readonly type: string;
+  /**
+   * Parses what was sent: at the submit, and again by each attempt. So it must always make the same of the same: no
+   * default that draws lots or asks the clock. Transforms and asynchronous refinements are welcome.
+   */
   readonly input: Input;
-  /** Checked when the job returns; a result of another shape fails the task. */
+  /** Parses what the job returns, once; a result of another shape fails the task. What it makes of it is kept as JSON. */
   readonly result: Result;
   /** What people see on the page; the type by default. */
   readonly title?: (input: z.output<Input>) => string;
@@ -26,8 +30,8 @@ export interface JobDefinition<Input extends z.ZodType = z.ZodType, Result exten
   readonly retentionDays?: number;
   /** For a job that takes a file: the field of its input that receives the id of the upload. */
   readonly upload?: JobUpload;
-  /** The URL of what a result stands for, a path of this service or http(s): page and JSON link to it. */
-  readonly resultLink?: (result: z.output<Result>) => string;
+  /** The URL of what a result, as it is kept, stands for: a path of this service or http(s). Page and JSON link to it. */
+  readonly resultLink?: (result: Kept<z.output<Result>>) => string;
   readonly run: (input: z.output<Input>, task: TaskContext) => Promise<z.input<Result>> | z.input<Result>;
 }
 
@@ -38,6 +42,13 @@ export interface JobUpload {
   /** Input fields that the file itself gives where the submitter did not name them. */
   readonly defaults?: (file: { name: string; sha256: string }) => Record<string, unknown>;
 }
+
+/** A value as it comes back from JSON: what has a `toJSON`, such as a Date, is what that said. */
+export type Kept<T> = T extends { toJSON(): infer Json }
+  ? Json
+  : T extends object
+    ? { [Key in keyof T]: Kept<T[Key]> }
+    : T;
 
 /** Declares a job. It exists to infer the types of `run` from the schemas. */
 export function defineJob<Input extends z.ZodType, Result extends z.ZodType>(

@@ -10,6 +10,7 @@ import { safeLink } from '../tasks/link.ts';
 import { typePattern } from '../tasks/type.ts';
 import type { ResultLink } from '../tasks/view.ts';
 import type { JobDefinition } from './define-job.ts';
+import { looksLike, unfitInput, unfitResult } from './schemas.ts';
 
 export interface JobRegistry {
   get(type: string): JobDefinition | undefined;
@@ -117,8 +118,7 @@ export function resultLinkOf(registry: JobRegistry, log: Pick<Logger, 'warn'>): 
     const job = registry.get(type);
     if (!job?.resultLink) return undefined;
     try {
-      const parsed = job.result.safeParse(result);
-      return parsed.success ? safeLink(job.resultLink(parsed.data)) : undefined;
+      return looksLike(job.result, result) ? safeLink(job.resultLink(result)) : undefined;
     } catch (error) {
       warn(type, error);
       return undefined;
@@ -137,5 +137,30 @@ function checkJob(file: string, exported: unknown): JobDefinition {
     );
   }
   // The shape has just been checked, as far as types can be checked at run time.
-  return exported as JobDefinition;
+  const job = exported as JobDefinition;
+  refuseUnfit(file, job);
+  return job;
+}
+
+/** Schemas about what JSON cannot carry: no task of theirs could ever succeed, or even be submitted. */
+function refuseUnfit(file: string, { input, result }: JobDefinition): void {
+  const [inInput, inResult] = unfitParts(file, input, result);
+  if (inInput !== undefined) {
+    throw new JobFileError(
+      `${file}: in its input, ${inInput}, which JSON cannot express. Let the schema make it of text or numbers, as with z.coerce or a pipe`,
+    );
+  }
+  if (inResult !== undefined) {
+    throw new JobFileError(
+      `${file}: in its result, ${inResult}, which JSON cannot express. Return text, numbers, arrays, objects or null instead`,
+    );
+  }
+}
+
+function unfitParts(file: string, input: z.ZodType, result: z.ZodType): (string | undefined)[] {
+  try {
+    return [unfitInput(input), unfitResult(result)];
+  } catch (error) {
+    throw new JobFileError(`${file}: its schemas cannot be read: ${messageOf(error)}`, { cause: error });
+  }
 }

@@ -1,4 +1,7 @@
-/** What "the same request" means: a digest of the validated input, with files by their content. */
+/**
+ * What "the same request" meant before 0.2: a digest of the input as the job's schema returned it, with files by their
+ * content. Tasks that were submitted then have one, and are compared by it.
+ */
 import { createHash } from 'node:crypto';
 
 export interface FileContent {

@@ -19,6 +19,12 @@ export interface FinishedUpload {
   readonly size: number;
 }
 
+/** An upload on its way to the task whose input names it. */
+export interface TaskUpload extends FinishedUpload {
+  /** The field of the input, at its top, that holds the file's id. */
+  readonly field: string;
+}
+
 export interface StoredFile {
   readonly id: string;
   readonly name: string;

@@ -1,17 +1,19 @@
 /** Submitting: the row and its queue entry in one transaction, once for each type and key. */
-import type { Prisma, TaskState } from '../generated/prisma/client.ts';
+import type { TaskState } from '../generated/prisma/client.ts';
 import { isFinishedSql } from './deletion.ts';
-import { completeFile, type FinishedUpload } from './files.ts';
+import { completeFile, type TaskUpload } from './files.ts';
 import { newId } from './ids.ts';
+import { jsonCopy } from './json.ts';
+import { isSameRequest } from './same-request.ts';
 import type { Store } from './store.ts';
-import { cleanseAndCut, cleanseJson, cleanseText } from './text.ts';
+import { cleanseAndCut, cleanseText } from './text.ts';
 
 export interface SubmitRequest {
   readonly type: string;
-  /** As the job's schema returned it. */
+  /** As it was sent, with what its upload gave: the submit has parsed it, and each attempt will. */
   readonly input: unknown;
-  /** From `digestInput`. */
-  readonly inputDigest: string;
+  /** From `digestInput`. Only asked for where the key's task was made by a version before 0.2. */
+  readonly oldDigest: () => string;
   readonly title: string;
   readonly maxAttempts: number;
   readonly key?: string | undefined;
@@ -19,8 +21,11 @@ export interface SubmitRequest {
   /** What a finished task with the same key does: answer for this one (default), or give up its key. */
   readonly onConflict?: 'existing' | 'replaceFinished' | undefined;
   /** Becomes the task's in the same transaction. */
-  readonly upload?: FinishedUpload | undefined;
+  readonly upload?: TaskUpload | undefined;
 }
+
+/** As it goes to the database. */
+type CleanRequest = Omit<SubmitRequest, 'input'> & { readonly input: string };
 
 export interface Submitted {
   readonly outcome: 'created' | 'existing';
@@ -47,7 +52,8 @@ export const maxTitleLength = 200;
  * @throws {KeyConflictError} when the key's task has other input
  */
 export async function submitTask(store: Store, asked: SubmitRequest): Promise<Submitted> {
-  const request = { ...asked, key: clean(asked.key), group: clean(asked.group) };
+  const input = JSON.stringify(jsonCopy(asked.input ?? null, 'input'));
+  const request = { ...asked, input, key: clean(asked.key), group: clean(asked.group) };
   for (;;) {
     const created = await create(store, request);
     if (created) return { outcome: 'created', ...created };
@@ -57,7 +63,9 @@ export async function submitTask(store: Store, asked: SubmitRequest): Promise<Su
     });
     // Pruned or replaced between the two: the key is free again.
     if (!existing) continue;
-    if (existing.inputDigest !== request.inputDigest) throw new KeyConflictError(existing.id);
+    const isSame = await isSameRequest(store, existing, request);
+    if (isSame === undefined) continue;
+    if (!isSame) throw new KeyConflictError(existing.id);
     return { outcome: 'existing', task: existing };
   }
 }
@@ -65,7 +73,7 @@ export async function submitTask(store: Store, asked: SubmitRequest): Promise<Su
 /** Undefined when the key is taken; nothing is changed then. */
 async function create(
   store: Store,
-  request: SubmitRequest,
+  request: CleanRequest,
 ): Promise<Pick<Submitted, 'task' | 'replaced'> | undefined> {
   let replaced: Submitted['replaced'];
   const id = newId();
@@ -85,8 +93,8 @@ async function create(
       const { rowCount } = await connection.query({
         name: 'insert-task',
         text: `WITH task AS (
-                 INSERT INTO task_state (id, type, key, group_label, title, input, input_digest, max_attempts, entry_id)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                 INSERT INTO task_state (id, type, key, group_label, title, input, max_attempts, entry_id)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                  ON CONFLICT (type, key) DO NOTHING
                  RETURNING id)
                INSERT INTO task_event (task_id, attempt, kind) SELECT id, 0, 'submitted' FROM task`,
@@ -96,8 +104,7 @@ async function create(
           request.key ?? null,
           request.group ?? null,
           cleanseAndCut(request.title, maxTitleLength),
-          JSON.stringify(cleanseJson(toJson(request.input))),
-          request.inputDigest,
+          request.input,
           request.maxAttempts,
           entry.id,
         ],
@@ -118,8 +125,4 @@ class KeyTaken extends Error {}
 
 function clean(label: string | undefined): string | undefined {
   return label === undefined ? undefined : cleanseText(label);
-}
-
-function toJson(input: unknown): Prisma.JsonValue {
-  return JSON.parse(JSON.stringify(input ?? null));
 }

@@ -61,6 +61,16 @@ describe('a good submit', () => {
     expect((await taskOf(second)).id).not.toBe(first.id);
   });
 
+  test('is stored as it was sent, whatever its schema makes of it', async () => {
+    const input = { count: '7', big: '12', when: '2026-02-03', tags: ['a'], name: 'Ada' };
+
+    const { id, title } = await taskOf(await submit({ type: 'parses', input }));
+
+    const row = await api.store.db.prisma.taskState.findUniqueOrThrow({ where: { id } });
+    expect(row).toMatchObject({ input, inputDigest: null });
+    expect(title).toContain('count: number 7, big: bigint 12, when: 2026-02-03T00:00:00.000Z');
+  });
+
   test('may hold what PostgreSQL cannot: it is cleansed', async () => {
     const response = await submit('{"type":"noop","input":{"a\\u0000b":"x\\ud800y"},"title":"t\\u0000"}');
 
@@ -99,6 +109,13 @@ describe('a submit is refused', () => {
       { type: 'steps', input: { steps: 1, stepMs: 1, more: 1 } },
       'input.more',
     ],
+    [
+      'an unknown field of an input that its schema transforms',
+      { type: 'parses', input: { counts: '7' } },
+      'input.counts',
+    ],
+    ['what an asynchronous refinement refuses', { type: 'parses', input: { name: 'nobody' } }, 'input.name'],
+    ['text that is no number', { type: 'parses', input: { big: 'many' } }, 'input.big'],
     ['an unknown field', { type: 'noop', inputs: {} }, 'inputs'],
     ['a key of another kind', { type: 'noop', key: 7 }, 'key'],
     ['an empty key', { type: 'noop', key: '' }, 'key'],
@@ -117,6 +134,16 @@ describe('a submit is refused', () => {
 
     expect(response.status).toBe(400);
     expect((await problemOf(response)).errors?.map((error) => error.path)).toContain(path);
+  });
+
+  test('for a schema that throws, which is the fault of the job', async () => {
+    const response = await submit({ type: 'parses', input: { says: 'throw' } });
+
+    expect(response.status).toBe(500);
+    expect(await problemOf(response)).toMatchObject({
+      type: '/problems/job-fault',
+      detail: 'The code of the job "parses" has a fault: its input schema has thrown: no schema today.',
+    });
   });
 
   test.each([

@@ -24,7 +24,8 @@ async function importFile(content: string | Buffer, dataset: string, options: ob
   const upload = await Upload.begin(store, { name: 'file.csv', contentType: 'text/csv' });
   await upload.write(Buffer.from(content));
   const input = { file: upload.id, dataset, ...options };
-  const { id } = await service.submit('csv-import', input, { upload: await upload.finish() });
+  const file = { ...(await upload.finish()), field: 'file' };
+  const { id } = await service.submit('csv-import', input, { upload: file });
   return service.waitFor(id, ({ finishedAt }) => finishedAt !== null);
 }
 

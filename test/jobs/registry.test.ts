@@ -56,6 +56,73 @@ describe('a job file that cannot be used', () => {
     expect(String(error)).toContain(`does not export a job (export default defineJob({ … })): ${path}: `);
   });
 
+  const loadWith = (schemas: { input?: string; result?: string }) => {
+    const zod = import.meta.resolve('zod');
+    const { input = 'z.null()', result = 'z.null()' } = schemas;
+    return load(
+      `import { z } from '${zod}';
+       export default { type: 'tea', input: ${input}, result: ${result}, run: () => null };`,
+    );
+  };
+
+  it.each([
+    ['z.object({ rows: z.array(z.object({ n: z.bigint() })) })', 'result.rows[0].n is a BigInt'],
+    ['z.object({ n: z.coerce.bigint().optional() })', 'result.n is a BigInt'],
+    ['z.union([z.string(), z.map(z.string(), z.string())])', 'result is a Map'],
+    ['z.array(z.string()).transform((all) => new Set(all)).pipe(z.set(z.string()))', 'result is a Set'],
+    ['z.record(z.string(), z.symbol())', 'result["*"] is a symbol'],
+    ['z.tuple([z.string(), z.nan()])', 'result[1] is NaN'],
+    ['z.void()', 'result is undefined'],
+  ])('is named where no JSON can carry its result: %s', async (result, words) => {
+    const error = await loadWith({ result });
+
+    expect(error).toBeInstanceOf(JobFileError);
+    expect(String(error)).toContain(`broken.job.mjs: in its result, ${words}, which JSON cannot express`);
+  });
+
+  it.each([
+    ['z.object({ when: z.date() })', 'input.when is a Date'],
+    ['z.object({ rows: z.array(z.bigint()) })', 'input.rows[0] is a BigInt'],
+    ['z.lazy(() => z.set(z.string())).transform((set) => set.size)', 'input is a Set'],
+    ['z.intersection(z.object({}), z.object({ by: z.map(z.string(), z.string()) }))', 'input.by is a Map'],
+    ['z.undefined()', 'input is undefined'],
+  ])('is named where no JSON is what its input must be: %s', async (input, words) => {
+    const error = await loadWith({ input });
+
+    expect(error).toBeInstanceOf(JobFileError);
+    expect(String(error)).toContain(`broken.job.mjs: in its input, ${words}, which JSON cannot express`);
+  });
+
+  it('is named where a schema cannot be read', async () => {
+    const error = await loadWith({ input: 'z.lazy(() => { throw new Error("not yet"); })' });
+
+    expect(String(error)).toMatch(/JobFileError: .*broken\.job\.mjs: its schemas cannot be read: not yet$/);
+  });
+
+  it.each([
+    ['input', 'z.object({ a: z.coerce.date(), b: z.coerce.bigint() })'],
+    ['input', 'z.preprocess((text) => new Date(text), z.date())'],
+    ['input', 'z.string().transform((text) => new Date(text)).pipe(z.date())'],
+    [
+      'input',
+      'z.codec(z.iso.datetime(), z.date(), { decode: (t) => new Date(t), encode: (d) => d.toISOString() })',
+    ],
+    [
+      'input',
+      'z.object({ a: z.date().default(() => new Date(0)), b: z.bigint().optional(), c: z.date().catch(new Date(0)) })',
+    ],
+    ['input', 'z.union([z.date(), z.string()])'],
+    ['input', 'z.object({ a: z.undefined(), b: z.custom(), c: z.instanceof(Date).optional() })'],
+    ['input', 'z.object({ name: z.string(), more: z.json() })'],
+    ['result', 'z.object({ at: z.date(), u: z.undefined(), error: z.string().or(z.undefined()) })'],
+    ['result', 'z.bigint().transform(String)'],
+    ['result', 'z.map(z.string(), z.int()).transform((map) => [...map]).pipe(z.array(z.any()))'],
+    ['result', 'z.json()'],
+    ['result', 'z.custom()'],
+  ])('is none where JSON can carry its %s: %s', async (side, schema) => {
+    expect(await loadWith({ [side]: schema })).toMatchObject({ types: ['tea'] });
+  });
+
   it('is named as well where its folder is not there', async () => {
     await expect(loadRegistry([path.join(folder, 'nowhere')])).rejects.toThrow(JobFileError);
   });

@@ -18,7 +18,7 @@ export function contextOf(
     counter: new ProgressCounter(),
     signal,
     over: signal,
-    encodeResult: (result) => JSON.stringify(result),
+    encodeResult: async (result) => JSON.stringify(result),
     onFinishing: async () => undefined,
     onFinishRefused: () => undefined,
   });

@@ -102,7 +102,7 @@ export async function submit(
   input: unknown,
   options: Partial<SubmitRequest> = {},
 ) {
-  const request = { type, input, inputDigest: digestInput(input), title: type, maxAttempts: 3, ...options };
+  const request = { type, input, oldDigest: () => digestInput(input), title: type, maxAttempts: 3, ...options };
   return (await submitTask(store, request)).task;
 }
 

@@ -179,7 +179,7 @@ describe('an answer that was lost', () => {
     const request = {
       type: 'noop',
       input: null,
-      inputDigest: 'd',
+      oldDigest: () => 'd',
       title: 'A task',
       maxAttempts: 3,
       key: 'k',

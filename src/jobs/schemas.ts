@@ -1,0 +1,177 @@
+/** What can be told from a job's schemas without parsing: what JSON cannot carry, and what a stored result looks like. */
+import type { z } from 'zod';
+import { pathText } from '../tasks/json.ts';
+
+type Schema = z.core.$ZodType;
+type Step = readonly [steps: readonly PropertyKey[], part: Schema];
+
+/** Kinds of value that JSON lacks, by zod's names. */
+const unfit: Readonly<Record<string, string>> = {
+  bigint: 'a BigInt',
+  date: 'a Date',
+  file: 'a File',
+  function: 'a function',
+  map: 'a Map',
+  nan: 'NaN',
+  set: 'a Set',
+  symbol: 'a symbol',
+  undefined: 'undefined',
+  void: 'undefined',
+};
+
+/** What a result may hold and JSON cannot: its place and kind in words. A Date is kept as its text. */
+export function unfitResult(schema: z.ZodType): string | undefined {
+  const isUnfit = ({ type }: Definition, path: readonly PropertyKey[]) =>
+    // A field that is undefined is left out.
+    type === 'undefined' || type === 'void' ? path.length === 0 : type !== 'date' && type in unfit;
+  return findUnfit(schema, 'result', isUnfit, partsOfResult);
+}
+
+/**
+ * What every input must hold and none can, as inputs come from JSON. Whatever a schema makes of an input by itself,
+ * by `z.coerce`, a pipe or a default, may be anything.
+ */
+export function unfitInput(schema: z.ZodType): string | undefined {
+  const isUnfit = (def: Definition, path: readonly PropertyKey[]) => {
+    if (def.type === 'undefined' || def.type === 'void') return path.length === 0;
+    return def.type in unfit && !('coerce' in def && def.coerce === true);
+  };
+  return findUnfit(schema, 'input', isUnfit, partsOfInput);
+}
+
+type Definition = z.core.$ZodTypes['_zod']['def'];
+
+function findUnfit(
+  schema: Schema,
+  root: string,
+  isUnfit: (def: Definition, path: readonly PropertyKey[]) => boolean,
+  partsOf: (def: Definition) => Generator<Step>,
+): string | undefined {
+  // Schemas may hold themselves.
+  const seen = new Set<Schema>();
+  const find = (at: Schema, path: readonly PropertyKey[]): string | undefined => {
+    if (seen.has(at)) return undefined;
+    seen.add(at);
+    const def = definitionOf(at);
+    if (isUnfit(def, path)) return `${pathText(root, path)} is ${unfit[def.type]}`;
+    for (const [steps, part] of partsOf(def)) {
+      const found = find(part, [...path, ...steps]);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  return find(schema, []);
+}
+
+/** The parts that every value has, be it given to the schema or returned by it. */
+function* sureParts(def: Definition): Generator<Step> {
+  switch (def.type) {
+    case 'object':
+      for (const [key, part] of Object.entries(def.shape)) yield [[key], part];
+      break;
+    case 'array':
+      yield [[0], def.element];
+      break;
+    case 'tuple':
+      for (const [index, part] of def.items.entries()) yield [[index], part];
+      break;
+    case 'record':
+      yield [['*'], def.valueType];
+      break;
+    case 'intersection':
+      yield [[], def.left];
+      yield [[], def.right];
+      break;
+    case 'lazy':
+      yield [[], def.getter()];
+      break;
+    case 'readonly':
+    case 'nonoptional':
+      yield [[], def.innerType];
+  }
+}
+
+function* partsOfInput(def: Definition): Generator<Step> {
+  yield* sureParts(def);
+  // What a preprocessing is given, only its code knows.
+  if (def.type === 'pipe' && def.in._zod.def.type !== 'transform') yield [[], def.in];
+}
+
+function* partsOfResult(def: Definition): Generator<Step> {
+  yield* sureParts(def);
+  switch (def.type) {
+    case 'pipe':
+      yield [[], def.out];
+      break;
+    case 'union':
+      for (const option of def.options) yield [[], option];
+      break;
+    case 'optional':
+    case 'nullable':
+    case 'default':
+    case 'prefault':
+    case 'catch':
+      yield [[], def.innerType];
+  }
+}
+
+/** Whether a stored result may be one that the schema returned. Nothing is parsed: no transform runs twice. */
+export function looksLike(schema: Schema, value: unknown): boolean {
+  const def = definitionOf(schema);
+  switch (def.type) {
+    case 'string':
+    case 'template_literal':
+    case 'date':
+      return typeof value === 'string';
+    case 'number':
+    case 'boolean':
+      return typeof value === def.type;
+    case 'null':
+      return value === null;
+    case 'undefined':
+    case 'void':
+      return value === undefined;
+    case 'literal':
+      return def.values.some((literal) => literal === value);
+    case 'enum':
+      return Object.values(def.entries).some((entry) => entry === value);
+    case 'object':
+      return isObject(value) && Object.entries(def.shape).every(([key, part]) => looksLike(part, value[key]));
+    case 'record':
+      return isObject(value) && Object.values(value).every((item) => looksLike(def.valueType, item));
+    case 'array':
+      return Array.isArray(value) && value.every((item) => looksLike(def.element, item));
+    case 'tuple':
+      return Array.isArray(value) && def.items.every((item, index) => looksLike(item, value[index]));
+    case 'union':
+      return def.options.some((option) => looksLike(option, value));
+    case 'intersection':
+      return looksLike(def.left, value) && looksLike(def.right, value);
+    case 'optional':
+      return value === undefined || looksLike(def.innerType, value);
+    case 'nullable':
+      return value === null || looksLike(def.innerType, value);
+    case 'default':
+    case 'prefault':
+    case 'catch':
+    case 'readonly':
+    case 'nonoptional':
+      return looksLike(def.innerType, value);
+    case 'pipe':
+      return looksLike(def.out, value);
+    case 'lazy':
+      return looksLike(def.getter(), value);
+    default:
+      // Made by a transform, or known to the job's own code only.
+      return true;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Every schema of zod is one of these. */
+function definitionOf(schema: Schema): Definition {
+  return (schema as z.core.$ZodTypes)._zod.def;
+}
