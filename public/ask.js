@@ -9,6 +9,7 @@ const answerMs = 7000;
 const graceMs = 4000;
 
 /**
+ * - `unchanged`: what is known is what there is; where tags are lost on the way, it was sent all the same
  * - `lost`: nobody answered, or something that is not the service
  * - `unavailable`: the service answered that it does not know (its database is away), or told what it last
  *   knew: `ageMs` is how long ago that was, `remembered` what it was, unless that is known
@@ -20,13 +21,13 @@ const graceMs = 4000;
  * @template State
  * @typedef {(
  *   | { kind: 'changed', state: State, etag: string, wasHeld: boolean, readMs: number, size: number, retryAfterMs: number }
- *   | { kind: 'unchanged', wasHeld: boolean, retryAfterMs: number }
+ *   | { kind: 'unchanged', etag: string, wasHeld: boolean, readMs: number, size: number, retryAfterMs: number }
  *   | { kind: 'unavailable', retryAfterMs: number, ageMs?: number, remembered?: { state: State, etag: string } }
  *   | { kind: 'lost' | 'gone' | 'signed-out', retryAfterMs: number }
  *   | { kind: 'crowded', retryAfterMs: number }
  *   | { kind: 'interrupted', retryAfterMs: number }
  * )} Reply
- * `wasHeld`: the server knows how to wait. `readMs`: how long the body took to arrive; `size`: its characters.
+ * `etag`: empty where it was lost on the way. `wasHeld`: the server knows how to wait. `readMs`: how long the body took to arrive; `size`: its characters.
  */
 
 /**
@@ -34,6 +35,7 @@ const graceMs = 4000;
  * @typedef {object} Question
  * @property {string} url
  * @property {string} etag of the state that is known; empty for none
+ * @property {string | number | undefined} version of the state that is known
  * @property {number} waitSeconds how long the server may hold the question; 0 for an answer at once
  * @property {(body: any) => body is State} isState tells the service's JSON from that of others
  * @property {AbortSignal} [signal] takes the question back
@@ -44,7 +46,7 @@ const graceMs = 4000;
  * @param {Question<State>} question
  * @returns {Promise<Reply<State>>}
  */
-export async function ask({ url, etag, waitSeconds, isState, signal }) {
+export async function ask({ url, etag, version, waitSeconds, isState, signal }) {
   const headers = {
     accept: 'application/json',
     ...(etag && { 'if-none-match': etag }),
@@ -52,12 +54,23 @@ export async function ask({ url, etag, waitSeconds, isState, signal }) {
   };
   try {
     const limitMs = waitSeconds > 0 ? waitSeconds * 1000 + graceMs : answerMs;
-    const response = await request(url, headers, { limitMs, signal });
-    return await replyOf(response, isState);
+    // Plain questions are the same for all, so that a cache may answer them.
+    const asked = waitSeconds > 0 && version !== undefined ? after(url, version) : url;
+    const response = await request(asked, headers, { limitMs, signal });
+    return await replyOf(response, { version, isState });
   } catch {
     // No network, no answer in time, or no JSON.
     return { kind: signal?.aborted ? 'interrupted' : 'lost', retryAfterMs: 0 };
   }
+}
+
+/**
+ * A held question names the version that is known beside its tag: proxies that compress drop tags, or alter them.
+ * @param {string} url
+ * @param {string | number} version
+ */
+function after(url, version) {
+  return `${url}${url.includes('?') ? '&' : '?'}after=${encodeURIComponent(version)}`;
 }
 
 /**
@@ -78,16 +91,17 @@ export function request(url, headers, { limitMs = answerMs, signal } = {}) {
 /**
  * @template State
  * @param {Response} response
- * @param {(body: any) => body is State} isState
+ * @param {Pick<Question<State>, 'version' | 'isState'>} question
  * @returns {Promise<Reply<State>>}
  */
-async function replyOf(response, isState) {
+async function replyOf(response, { version, isState }) {
+  const etag = response.headers.get('etag') ?? '';
   const retryAfterMs = 1000 * (Number(response.headers.get('retry-after')) || 0);
   const wasHeld = response.headers.has('preference-applied');
   const ageMs = staleMs(response.headers);
   if (response.status === 304) {
     return ageMs === undefined
-      ? { kind: 'unchanged', wasHeld, retryAfterMs }
+      ? { kind: 'unchanged', etag, wasHeld, readMs: 0, size: 0, retryAfterMs }
       : { kind: 'unavailable', retryAfterMs, ageMs };
   }
   if (response.status === 401) return { kind: 'signed-out', retryAfterMs };
@@ -96,20 +110,25 @@ async function replyOf(response, isState) {
   const readMs = performance.now() - startedAtMs;
   const body = parse(text);
   if (response.ok && isState(body)) {
-    const etag = response.headers.get('etag') ?? '';
-    if (ageMs !== undefined)
-      return { kind: 'unavailable', retryAfterMs, ageMs, remembered: { state: body, etag } };
-    return {
-      kind: 'changed',
-      state: body,
-      etag,
-      wasHeld,
-      readMs,
-      size: text.length,
-      retryAfterMs,
-    };
+    const isKnown = version !== undefined && versionOf(body) === version;
+    if (ageMs !== undefined) {
+      const remembered = isKnown ? {} : { remembered: { state: body, etag } };
+      return { kind: 'unavailable', retryAfterMs, ageMs, ...remembered };
+    }
+    const answer = { etag, wasHeld, readMs, size: text.length, retryAfterMs };
+    return isKnown ? { kind: 'unchanged', ...answer } : { kind: 'changed', state: body, ...answer };
   }
   return { kind: refusalOf(response.status, String(body?.type)), retryAfterMs };
+}
+
+/**
+ * Which of its versions a state is; undefined where it does not say.
+ * @param {any} state
+ * @returns {string | number | undefined}
+ */
+export function versionOf(state) {
+  const { version } = state;
+  return typeof version === 'number' || typeof version === 'string' ? version : undefined;
 }
 
 /**
@@ -125,12 +144,17 @@ function parse(text) {
 }
 
 /**
- * How old an answer is that the service itself calls stale (RFC 7234, section 5.5.1); undefined for any other.
+ * How old an answer is that the service itself calls stale, whatever caches on the way say of theirs: in
+ * `Cache-Status` (RFC 9211) its time to live is below zero. Undefined for any other answer.
  * @param {Headers} headers
  */
 function staleMs(headers) {
-  const isStale = headers.get('warning')?.startsWith('110 ') ?? false;
-  return isStale ? 1000 * (Number(headers.get('age')) || 0) : undefined;
+  const own = headers
+    .get('cache-status')
+    ?.split(',')
+    .find((cache) => /^\s*headway\s*;/.test(cache));
+  const seconds = /;\s*ttl=-(\d+)/.exec(own ?? '')?.[1];
+  return seconds === undefined ? undefined : 1000 * Number(seconds);
 }
 
 /**

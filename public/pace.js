@@ -78,7 +78,7 @@ export class Pace {
     if (document.hidden) return Math.max(hiddenMs, Math.min(reply.retryAfterMs, longestRetryAfterMs));
     const isWorthWaiting =
       asked === 'to wait' ? wasWorthWaiting(reply, tookMs) : asked === 'plainly' && !this.#isPlain;
-    const leastMs = reply.kind === 'changed' ? restOf(reply) : 0;
+    const leastMs = restOf(reply);
     if (isWorthWaiting) return leastMs;
     return Math.max(leastMs, Math.min(Math.max(reply.retryAfterMs, shortestPlainMs), longestPlainMs));
   }

@@ -5,7 +5,7 @@
  *
  * @import { Question, Reply } from './ask.js'
  */
-import { ask } from './ask.js';
+import { ask, versionOf } from './ask.js';
 import { isUnclear, Pace, waitSeconds } from './pace.js';
 import { inSlot } from './wait-slots.js';
 import { pause, watchForWake } from './wake.js';
@@ -34,15 +34,21 @@ import { pause, watchForWake } from './wake.js';
 export async function* poll(url, { isState, isFinished, spacingMs }) {
   const pace = new Pace();
   let etag = '';
+  /** @type {string | number | undefined} */
+  let version;
   let isOver = false;
 
   while (true) {
     const askedAtMs = performance.now();
-    const { reply, asked } = await askOnce({ url, etag, isState, waitSeconds: 0 }, pace.mayHold && !isOver);
+    const question = { url, etag, version, isState, waitSeconds: 0 };
+    const { reply, asked } = await askOnce(question, pace.mayHold && !isOver);
     const news = newsIn(reply);
     if (news) {
       etag = news.etag;
+      version = versionOf(news.state);
       isOver = isFinished(news.state);
+    } else if (reply.kind === 'unchanged' && reply.etag) {
+      etag = reply.etag;
     }
     const restMs = pace.restAfter(reply, { asked, tookMs: performance.now() - askedAtMs, isOver });
 

@@ -6,7 +6,7 @@ import { baseName, parseContentDisposition } from '../src/api/content-dispositio
 import { boundaryOf } from '../src/api/multipart.ts';
 import { representationFor } from '../src/api/negotiation.ts';
 import { isLoopbackHost } from '../src/api/origin.ts';
-import { matchesEtag, versionIn } from '../src/api/reading/etag.ts';
+import { matchesEtag, versionsIn } from '../src/api/reading/etag.ts';
 import { waitSeconds } from '../src/api/reading/prefer.ts';
 import { localPath } from '../src/api/session.ts';
 import { withKeyHeader } from '../src/api/submission.ts';
@@ -30,8 +30,8 @@ const readers: Readonly<Record<string, readonly [read: (text: string) => unknown
   'the boundary of a form': [boundaryOf, 'multipart/form-data; boundary="', 'multipart/form-data'],
   Accept: [representationFor, '', 'text/', 'text/html;q='],
   Host: [isLoopbackHost, '', '127.', 'a.'],
-  'If-None-Match': [(text) => matchesEtag(text, '"x"'), '', 'W/"', '"json-'],
-  'the version in If-None-Match': [versionIn, '', '"json-', 'W/"json-'],
+  'If-None-Match': [(text) => matchesEtag(text, 'W/"x"'), '', 'W/"', '"json-', '"x-gzip'],
+  'the versions in If-None-Match': [versionsIn, '', '"json-', 'W/"json-', `json-${'a'.repeat(16)}-1`],
   Prefer: [waitSeconds, '', 'wait=', 'wait="', 'wait = 1', 'a="'],
   Authorization: [(authorization) => check({ authorization }), 'Bearer ', 'Bearer a'],
   Cookie: [(cookie) => check({ cookie }), '', 'headway_session=', 'headway_session=1.'],

@@ -88,9 +88,11 @@ async function watchByLongPoll(url: string): Promise<void> {
 }
 
 function longPoll(url: string, etag: string): Promise<{ text: string; etag: string }> {
-  const headers = { prefer: 'wait=60', 'if-none-match': etag === '' ? '"none"' : etag };
+  // After no version at all: the first answer comes at once.
+  const asked = etag === '' ? `${url}?after=0` : url;
+  const headers = { prefer: 'wait=60', ...(etag !== '' && { 'if-none-match': etag }) };
   return new Promise((resolve, reject) => {
-    const sent = request(url, { agent, headers }, async (response: IncomingMessage) => {
+    const sent = request(asked, { agent, headers }, async (response: IncomingMessage) => {
       response.setEncoding('utf8');
       let text = '';
       for await (const chunk of response) text += chunk;

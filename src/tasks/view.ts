@@ -7,6 +7,8 @@ import { isTerminal, mayRetry, type TaskStatus } from './state-machine.ts';
 
 export interface TaskView {
   id: string;
+  /** Rises with every visible change. */
+  version: number;
   type: string;
   title: string;
   key: string | null;
@@ -61,6 +63,7 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
   const result = row.status === 'succeeded' ? resultLink(row.type, row.result) : undefined;
   return {
     id: row.id,
+    version: row.version,
     type: row.type,
     title: row.title,
     key: row.key,

@@ -23,6 +23,7 @@ afterAll(() => api.close());
 
 interface GroupBody {
   readonly group: string;
+  readonly version: string;
   readonly counts: Record<string, number>;
   readonly tasks: { id: string; status: string }[];
   readonly links: { self: string; events: string; all?: string };
@@ -240,6 +241,56 @@ describe('a long poll of a group', () => {
       expect(response.headers.get('etag')).not.toBe(etag);
       expect(response.headers.get('cache-control')).toBe('no-store');
     }
+  });
+
+  test('whose tags are lost goes on after the version of its last answer', async () => {
+    const group = newGroup();
+    const id = await join(group);
+    const changes = [
+      () => bump(api.store, id),
+      () => insertTask(api.store.db.pool, group),
+      () => remove(api.store, id),
+    ];
+    let { version } = await bodyOf(group);
+
+    for (const change of changes) {
+      const held = fetch(`${urlOf(group)}?after=${version}`, { headers: { prefer: 'wait=30' } });
+      await eventually(() => api.reading.watchers.count === 1);
+      await change();
+      const body = (await (await held).json()) as GroupBody;
+      expect(body.version).not.toBe(version);
+      version = body.version;
+    }
+  });
+
+  test('whose tag was made by another build, and altered, is held', async () => {
+    const group = newGroup();
+    await join(group);
+    const etag = etagAt((await bodyOf(group)).version).replace(/"$/, '-br"');
+    const held = get(group, { prefer: 'wait=30', 'if-none-match': etag });
+    await eventually(() => api.reading.watchers.count === 1);
+
+    await join(group);
+
+    expect(((await (await held).json()) as GroupBody).tasks).toHaveLength(2);
+  });
+
+  test('after no version is answered at once', async () => {
+    using held = vi.spyOn(api.reading.watchers, 'enter');
+
+    const response = await fetch(`${urlOf(newGroup())}?after=0`, { headers: { prefer: 'wait=30' } });
+
+    expect(response.status).toBe(200);
+    expect(held).not.toHaveBeenCalled();
+  });
+
+  test('is refused after what is no version', async () => {
+    const response = await fetch(`${urlOf(newGroup())}?after=17`, { headers: { prefer: 'wait=30' } });
+
+    expect(response.status).toBe(400);
+    expect((await problemOf(response)).errors).toEqual([
+      { path: 'after', message: 'must be the version of an answer to this URL, or 0 for none' },
+    ]);
   });
 
   test('without a version waits until all are finished', async () => {

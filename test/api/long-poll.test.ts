@@ -4,7 +4,7 @@ import { problemOf, startApi, type TestApi } from '../support/api.ts';
 import { type Clock, startClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { areHeld, connected, etagOf, startPoll } from '../support/held-polls.ts';
-import { bump, newTask, otherEtag, remove, succeed } from '../support/polls.ts';
+import { bump, etagAt, newTask, otherEtag, remove, succeed } from '../support/polls.ts';
 
 let api: TestApi;
 let clock: Clock;
@@ -53,24 +53,105 @@ describe('a poll that waits', () => {
   });
 
   test.each([
-    ['another version', otherEtag],
-    ['garbage', 'nonsense'],
-    ['a list without it', '"a", "b"'],
-  ])('is answered at once to a client that has %s', async (_what, etag) => {
+    ['another version', '', { 'if-none-match': otherEtag }],
+    ['a list of others', '', { 'if-none-match': `"a", ${etagAt(7)}, ${etagAt(3)}` }],
+    ['no version', '?after=0', {}],
+    ['another version, as its URL says', '?after=7', {}],
+    ['one of which only the URL says which it is', '?after=7', { 'if-none-match': '"foreign"' }],
+  ])('is answered at once to a client that has %s', async (_what, query, headers) => {
     const id = await newTask(api);
     using held = countHeld();
 
-    const { response } = startPoll(api, id, { prefer: 'wait=30', 'if-none-match': etag });
+    const { response } = startPoll(api, `${id}${query}`, { prefer: 'wait=30', ...headers });
 
     expect((await response).status).toBe(200);
     expect(held).not.toHaveBeenCalled();
   });
 
+  test.each<[string, string, (etag: string) => string | undefined]>([
+    ['the URL, as tags are lost', '?after=1', () => undefined],
+    ['the URL beside a tag that is foreign', '?after=1', () => '"foreign"'],
+    ['the URL beside the tag of an older version', '?after=1', () => otherEtag],
+    ['a tag beside a URL that is older', '?after=0', (etag) => etag],
+    ['a tag of another build', '', () => etagAt(1)],
+    ['a tag of another build, with a coding', '', () => etagAt(1).replace(/"$/, '-gzip"')],
+    ['a tag with a coding', '', (etag) => etag.replace(/"$/, '-gzip"')],
+    ['a tag with what nobody knows behind it', '', (etag) => etag.replace(/"$/, '+what"')],
+    ['a tag with a coding behind the quotes', '', (etag) => `${etag}-gzip`],
+    ['a tag without quotes', '', (etag) => etag.replaceAll('"', '')],
+    ['a tag in a list', '', (etag) => `"a", "b", ${etag}`],
+  ])('is held where the version that there is is named by %s', async (_what, query, header) => {
+    const id = await newTask(api);
+    const etag = header(await etagOf(api, id));
+    const headers = { prefer: 'wait=30', ...(etag !== undefined && { 'if-none-match': etag }) };
+    const held = startPoll(api, `${id}${query}`, headers);
+    await areHeld(api, 1);
+
+    await bump(api.store, id, 'news');
+
+    expect(await (await held.response).json()).toMatchObject({ version: 2, message: 'news' });
+  });
+
+  test.each([
+    ['garbage', 'nonsense'],
+    ['tags of others', '"a", W/"b"'],
+  ])('with %s waits for the end, as one without a version', async (_what, etag) => {
+    const id = await newTask(api);
+    const held = startPoll(api, id, { prefer: 'wait=30', 'if-none-match': etag });
+    const other = startPoll(api, `${id}?after=1`, { prefer: 'wait=30' });
+    await areHeld(api, 2);
+    await bump(api.store, id);
+    await other.response;
+    expect(api.reading.watchers.count).toBe(1);
+
+    await succeed(api.store, id);
+
+    expect(await (await held.response).json()).toMatchObject({ status: 'succeeded' });
+  });
+
+  test('whose tags are lost is answered with the state when its time is up', async () => {
+    const id = await newTask(api);
+    const held = startPoll(api, `${id}?after=1`, { prefer: 'wait=30' });
+    await areHeld(api, 1);
+
+    clock.pass(30_000);
+
+    const response = await held.response;
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ version: 1 });
+  });
+
+  test('after a version that only another process knows is answered from the database', async () => {
+    const id = await newTask(api);
+    await etagOf(api, id);
+    const version = await bump(api.store, id);
+    const held = startPoll(api, `${id}?after=${version}`, { prefer: 'wait=30' });
+    await areHeld(api, 1);
+
+    await bump(api.store, id, 'news');
+
+    expect(await (await held.response).json()).toMatchObject({ version: version + 1, message: 'news' });
+  });
+
+  test.each(['', '-1', '1.5', 'x', '99999999999', '1.AAAAAAAAAAAA', '1&after=1', '%00'])(
+    'is refused after what is no version: %j',
+    async (after) => {
+      const id = await newTask(api);
+
+      const { response } = startPoll(api, `${id}?after=${after}`, { prefer: 'wait=30' });
+
+      expect((await response).status).toBe(400);
+      expect((await problemOf(await response)).errors).toEqual([
+        { path: 'after', message: "must be a task's version: a whole number, 0 for none" },
+      ]);
+    },
+  );
+
   test('is answered with 304 when its time is up', async () => {
     const id = await newTask(api);
     const etag = await etagOf(api, id);
 
-    const held = startPoll(api, id, { prefer: 'wait=1', 'if-none-match': `"x", W/${etag}` });
+    const held = startPoll(api, id, { prefer: 'wait=1', 'if-none-match': `"x", ${etag}` });
     const response = await held.response;
 
     expect(response.status).toBe(304);

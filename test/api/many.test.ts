@@ -14,6 +14,7 @@ afterEach(() => eventually(() => api.reading.watchers.count === 0));
 afterAll(() => api.close());
 
 interface ManyBody {
+  readonly version: string;
   readonly tasks: { id: string; status: string }[];
   readonly unknown: string[];
 }
@@ -139,6 +140,16 @@ describe('what cannot be asked for', () => {
     expect(response.status).toBe(400);
     expect((await problemOf(response)).errors?.[0]?.path).toBe('status');
   });
+
+  test.each(['', '3', '3.short', 'x', '0&after=0'])(
+    'what comes after %j, which is no version',
+    async (after) => {
+      const response = await fetch(`${api.url}/tasks?ids=${newId()}&after=${after}`);
+
+      expect(response.status).toBe(400);
+      expect((await problemOf(response)).errors?.[0]?.path).toBe('after');
+    },
+  );
 });
 
 describe('a long poll of many', () => {
@@ -164,6 +175,46 @@ describe('a long poll of many', () => {
     await remove(api.store, ids[0] ?? '');
 
     expect(await (await held).json()).toMatchObject({ tasks: [{ id: ids[1] }], unknown: [ids[0]] });
+  });
+
+  test('whose tags are lost goes on after the version of its last answer', async () => {
+    const ids = await newTasks(3);
+    const { version } = (await (await get(ids)).json()) as ManyBody;
+    const url = `${api.url}/tasks?ids=${ids.join(',')}&after=${version}`;
+    const held = fetch(url, { headers: { prefer: 'wait=30' } });
+    await eventually(() => api.reading.watchers.count === 1);
+
+    await bump(api.store, ids[0] ?? '', 'news');
+
+    const body = (await (await held).json()) as ManyBody;
+    expect(body.tasks[0]).toMatchObject({ message: 'news' });
+    expect(body.version).not.toBe(version);
+  });
+
+  test('whose tag was made by another build, and altered, is held', async () => {
+    const ids = await newTasks(3);
+    const { version } = (await (await get(ids)).json()) as ManyBody;
+    const etag = etagAt(version).replace(/"$/, '-gzip"');
+    const held = get(ids, { prefer: 'wait=30', 'if-none-match': etag });
+    await eventually(() => api.reading.watchers.count === 1);
+
+    await bump(api.store, ids[0] ?? '', 'news');
+
+    expect((await held).status).toBe(200);
+  });
+
+  test('is answered at once where the versions add up to the same, but are others', async () => {
+    const [a = '', b = ''] = await newTasks(2);
+    await bump(api.store, a);
+    const { version } = (await (await get([a, b])).json()) as ManyBody;
+    await remove(api.store, b);
+    await bump(api.store, a);
+    await eventually(async () => ((await (await get([a, b])).json()) as ManyBody).version.startsWith('3.'));
+
+    const held = fetch(`${api.url}/tasks?ids=${a},${b}&after=${version}`, { headers: { prefer: 'wait=30' } });
+
+    expect(version).toMatch(/^3\./);
+    expect(await (await held).json()).toMatchObject({ tasks: [{ id: a, version: 3 }], unknown: [b] });
   });
 
   test('without a version waits until the last is finished', async () => {

@@ -1,6 +1,7 @@
 /** GET and HEAD /tasks/:id */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { postJson, problemOf, startApi, type TestApi, taskOf } from '../support/api.ts';
+import { etagAt, otherEtag } from '../support/polls.ts';
 
 let api: TestApi;
 let url: string;
@@ -19,7 +20,7 @@ describe('as JSON', () => {
 
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toMatch(/^application\/json/);
-    expect(response.headers.get('etag')).toMatch(/^"json-[\w-]{16}-1"$/);
+    expect(response.headers.get('etag')).toMatch(/^W\/"json-[\w-]{16}-1"$/);
     expect(response.headers.get('cache-control')).toBe('no-cache');
     expect(response.headers.get('vary')).toBe('Accept, Prefer');
     expect(response.headers.get('retry-after')).toBe('1');
@@ -28,8 +29,14 @@ describe('as JSON', () => {
 
   test.each([
     ['the same tag', (etag: string) => etag],
-    ['a weak tag', (etag: string) => `W/${etag}`],
+    ['a strong tag', (etag: string) => etag.replace('W/', '')],
     ['a list', (etag: string) => `"other", W/"another" ,${etag}`],
+    ['Apache’s', (etag: string) => etag.replace(/"$/, '-gzip"')],
+    ['a strong one of Apache’s', (etag: string) => etag.replace('W/', '').replace(/"$/, '-br"')],
+    ['Jetty’s', (etag: string) => etag.replace(/"$/, '--gzip"')],
+    ['an older Jetty’s', (etag: string) => etag.replace(/"$/, ';gzip"')],
+    ['Caddy’s in a list', (etag: string) => `"other", ${etag.replace(/"$/, '-zstd"')}`],
+    ['that of two proxies in a row', (etag: string) => etag.replace(/"$/, '-br-gzip"')],
     ['anything', () => '*'],
   ])('is not sent again to a client that has it: %s', async (_what, header) => {
     const etag = (await get()).headers.get('etag') ?? '';
@@ -42,8 +49,19 @@ describe('as JSON', () => {
     expect(await response.text()).toBe('');
   });
 
-  test.each(['"json-0.0.0-1"', 'nonsense', '"', ''])('is sent to a client that has %j', async (header) => {
-    const response = await get({ 'if-none-match': header });
+  test.each([
+    ['another tag', () => otherEtag],
+    ['another build’s tag of this version', () => etagAt(1)],
+    ['the tag of a later version', (etag: string) => etag.replace(/"$/, '2"')],
+    ['the tag with something else behind it', (etag: string) => etag.replace(/"$/, '-other"')],
+    ['the tag with no end of codings', (etag: string) => etag.replace(/"$/, `${'-gzip'.repeat(50)}"`)],
+    ['nonsense', () => 'nonsense'],
+    ['a quote', () => '"'],
+    ['nothing', () => ''],
+  ])('is sent to a client that has %s', async (_what, header) => {
+    const etag = (await get()).headers.get('etag') ?? '';
+
+    const response = await get({ 'if-none-match': header(etag) });
 
     expect(response.status).toBe(200);
   });

@@ -8,6 +8,7 @@ export const now = new Date('2026-03-01T12:00:30Z');
 
 const queuedTask: TaskView = {
   id: taskId,
+  version: 1,
   type: 'csv-import',
   title: 'Import people.csv',
   key: null,

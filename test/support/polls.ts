@@ -66,7 +66,7 @@ export async function succeedWith(store: Store, id: string, resultBytes: number)
 }
 
 /** A validator of tasks whose versions add up to this, as another process may have sent it. */
-export const etagAt = (versions: number) => `"json-AAAAAAAAAAAAAAAA-${versions}"`;
+export const etagAt = (versions: number | string) => `W/"json-AAAAAAAAAAAAAAAA-${versions}"`;
 
 /** A validator that names no version which a task ever has. */
-export const otherEtag = '"json-0.0.0-0"';
+export const otherEtag = etagAt(0);

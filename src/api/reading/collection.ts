@@ -1,6 +1,6 @@
 /** Many tasks in one answer: their JSON side by side, under one validator. */
 import type { QueuePlaces } from '../../tasks/snapshots/queue-places.ts';
-import { collectionEtag } from './etag.ts';
+import { digest, entityTag } from './etag.ts';
 import { type TaskSnapshot, whenToAskAgain } from './task-answer.ts';
 
 /** `[{…},{…}]`, of bytes that are there already. */
@@ -16,16 +16,30 @@ export function jsonArray(tasks: readonly TaskSnapshot[]): Buffer {
 const comma = Buffer.from(',');
 
 /**
- * Over the tasks in the order in which they are sent.
- * @param unknown ids that are told of as well
+ * The version of all of them together: the sum of theirs, which rises with every change of one, and which of them
+ * there are in which version, as of two that differ by a deletion the later one may have the same sum. It is opaque
+ * to clients, who compare it with others of the same URL.
  */
-export function etagOf(tasks: readonly TaskSnapshot[], unknown: readonly string[] = []): string {
-  const parts = tasks.map(({ id, answer }) => `${id} ${answer.etag}`);
-  return collectionEtag([...parts, ...unknown], versionsOf(tasks));
+export function versionOf(tasks: readonly TaskSnapshot[]): string {
+  const parts = tasks.map(({ id, version }) => `${id} ${version}`);
+  return `${sumOfVersions(tasks)}.${digest(parts.join('\n'), 12)}`;
 }
 
-/** Their sum: it rises with every change. */
-export function versionsOf(tasks: readonly TaskSnapshot[]): number {
+/**
+ * Over the tasks in the order in which they are sent.
+ * @param version theirs
+ * @param unknown ids that are told of as well
+ */
+export function etagOf(
+  tasks: readonly TaskSnapshot[],
+  version: string,
+  unknown: readonly string[] = [],
+): string {
+  const parts = tasks.map(({ id, answer }) => `${id} ${answer.etag}`);
+  return entityTag([...parts, ...unknown].join('\n'), version);
+}
+
+export function sumOfVersions(tasks: readonly TaskSnapshot[]): number {
   return tasks.reduce((sum, { version }) => sum + version, 0);
 }
 

@@ -8,11 +8,11 @@ import { requireRepresentation } from '../negotiation.ts';
 import { renderGroupPage } from '../pages/index.ts';
 import { groupFrom } from '../params.ts';
 import { sendPage } from '../replies.ts';
-import { areFinished, etagOf, jsonArray, soonestNews } from './collection.ts';
-import { versionIn } from './etag.ts';
+import { areFinished, etagOf, jsonArray, soonestNews, versionOf } from './collection.ts';
 import { groupEventRoutes } from './group-events.ts';
 import { answerPoll, type Pollable, type State } from './pollable.ts';
 import type { Reading } from './reading.ts';
+import { groupAfterIn, seenBy } from './seen.ts';
 import { type TaskAnswer, type TaskSnapshot, viewOf } from './task-answer.ts';
 
 /** A group in which nothing runs may be joined at any time. */
@@ -23,9 +23,10 @@ export function groupRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get('/groups/:group', { config: { isPolled: true } }, async (request, reply) => {
     const name = groupFrom(request.params);
     const representation = requireRepresentation(request.headers.accept);
-    const atLeast = versionIn(request.headers['if-none-match']);
-    const group = await withinAnswerTime(reading.groups.find(name, atLeast));
-    if (representation === 'json') return answerPoll(reading, request, reply, pollableGroup(reading, group));
+    const seen = seenBy(request.headers['if-none-match'], groupAfterIn(request.query));
+    const group = await withinAnswerTime(reading.groups.find(name, seen.atLeast));
+    if (representation === 'json')
+      return answerPoll(reading, request, reply, pollableGroup(reading, group), seen);
 
     reading.groups.keep(group, 0);
     reply.header('vary', 'Accept, Prefer');
@@ -43,9 +44,10 @@ function pollableGroup(reading: Reading, group: Group<TaskAnswer>): Pollable {
       const contents = contentsOf(group);
       return {
         get json() {
-          contents.json ??= groupJson(group, contents.tasks);
+          contents.json ??= groupJson(group, contents);
           return contents.json;
         },
+        version: contents.version,
         etag: contents.etag,
         isFinished: contents.isFinished,
         get retryAfterSeconds() {
@@ -66,6 +68,7 @@ function pollableGroup(reading: Reading, group: Group<TaskAnswer>): Pollable {
 interface Contents {
   readonly generation: number;
   readonly tasks: readonly TaskSnapshot[];
+  readonly version: string;
   readonly etag: string;
   readonly isFinished: boolean;
   /** Made when the first client asks. */
@@ -79,10 +82,12 @@ function contentsOf(group: Group<TaskAnswer>): Contents {
   const known = latestContents.get(group);
   if (known?.generation === group.generation) return known;
   const { tasks, generation } = group;
+  const version = versionOf(tasks);
   const contents = {
     generation,
     tasks,
-    etag: etagOf(tasks),
+    version,
+    etag: etagOf(tasks, version),
     isFinished: tasks.length > 0 && areFinished(tasks),
     json: undefined,
   };
@@ -90,10 +95,10 @@ function contentsOf(group: Group<TaskAnswer>): Contents {
   return contents;
 }
 
-function groupJson(group: Group<TaskAnswer>, tasks: readonly TaskSnapshot[]): Buffer {
-  const counts = JSON.stringify(countsOf(tasks));
+function groupJson(group: Group<TaskAnswer>, { tasks, version }: Contents): Buffer {
+  const head = JSON.stringify({ group: group.name, version, counts: countsOf(tasks) });
   return Buffer.concat([
-    Buffer.from(`{"group":${JSON.stringify(group.name)},"counts":${counts},"tasks":`),
+    Buffer.from(`${head.slice(0, -1)},"tasks":`),
     jsonArray(tasks),
     Buffer.from(`,"links":${JSON.stringify(linksOf(group))}}`),
   ]);

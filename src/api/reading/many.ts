@@ -5,9 +5,9 @@ import type { ApiContext } from '../context.ts';
 import { withinAnswerTime } from '../deadline.ts';
 import { requireJson } from '../negotiation.ts';
 import { invalidInput } from '../problems.ts';
-import { areFinished, etagOf, jsonArray, soonestNews, versionsOf } from './collection.ts';
-import { versionIn } from './etag.ts';
+import { areFinished, etagOf, jsonArray, soonestNews, sumOfVersions, versionOf } from './collection.ts';
 import { answerPoll, type Pollable } from './pollable.ts';
+import { afterCollection, seenBy } from './seen.ts';
 import { briefOf, cacheControl, type TaskSnapshot } from './task-answer.ts';
 
 const maxIds = 100;
@@ -17,6 +17,7 @@ const query = z.strictObject({
     .string('one list of ids, separated by commas')
     .transform((list) => [...new Set(list.split(',').map((id) => id.trim().toLowerCase()))])
     .pipe(z.array(z.guid('not a UUID')).max(maxIds, `at most ${maxIds} ids`)),
+  after: afterCollection,
 });
 
 /** @throws {HttpProblem} 400 for ids that are none, 406 for a client that takes no JSON */
@@ -29,7 +30,8 @@ export async function readMany(
   const asked = query.safeParse(request.query);
   if (!asked.success) throw invalidInput(asked.error);
   const { snapshots } = context.reading;
-  const { ids } = asked.data;
+  const { ids, after } = asked.data;
+  const seen = seenBy(request.headers['if-none-match'], after);
   // First reads that are asked for together share a statement.
   const all = async (find: (id: string) => Promise<TaskSnapshot | undefined>) => {
     const found = await withinAnswerTime(Promise.all(ids.map(find)));
@@ -37,9 +39,8 @@ export async function readMany(
   };
   let tasks = await all((id) => snapshots.find(id));
   // Another process has told the client of newer versions.
-  if (versionIn(request.headers['if-none-match']) > versionsOf(tasks))
-    tasks = await all((id) => snapshots.read(id));
-  await answerPoll(context.reading, request, reply, pollableTasks(context, ids, tasks));
+  if (seen.atLeast > sumOfVersions(tasks)) tasks = await all((id) => snapshots.read(id));
+  await answerPoll(context.reading, request, reply, pollableTasks(context, ids, tasks), seen);
 }
 
 /** In the order of `ids`; those that there are not, or not any more, are named. */
@@ -54,16 +55,18 @@ function pollableTasks(
     state() {
       const tasks = ids.flatMap((id) => latest.get(id) ?? []);
       const unknown = ids.filter((id) => !latest.has(id));
+      const version = versionOf(tasks);
       return {
         get json() {
           return Buffer.concat([
-            Buffer.from('{"tasks":'),
+            Buffer.from(`{"version":"${version}","tasks":`),
             jsonArray(tasks),
             Buffer.from(`,"unknown":${JSON.stringify(unknown)}}`),
           ]);
         },
+        version,
         get etag() {
-          return etagOf(tasks, unknown);
+          return etagOf(tasks, version, unknown);
         },
         isFinished: areFinished(tasks),
         get retryAfterSeconds() {

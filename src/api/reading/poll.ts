@@ -7,10 +7,11 @@ import { renderTaskPage } from '../pages/index.ts';
 import { idFrom } from '../params.ts';
 import { unknownTask } from '../problems.ts';
 import { sendPage } from '../replies.ts';
-import { matchesEtag, versionIn } from './etag.ts';
+import { matchesEtag } from './etag.ts';
 import { answerPoll, type Pollable, write } from './pollable.ts';
 import { waitSeconds } from './prefer.ts';
 import { sendRemembered } from './remembered.ts';
+import { seenBy, taskAfterIn } from './seen.ts';
 import { cacheControl, pollHeaders, type TaskSnapshot, viewOf, whenToAskAgain } from './task-answer.ts';
 
 export function pollRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -26,11 +27,12 @@ export function pollRoutes(app: FastifyInstance, context: ApiContext): void {
 function inMemory({ reading }: ApiContext, request: FastifyRequest): TaskSnapshot | undefined {
   const { prefer, accept, 'if-none-match': ifNoneMatch } = request.headers;
   if (prefer !== undefined || representationFor(accept) !== 'json') return undefined;
+  if ((request.query as { after?: unknown }).after !== undefined) return undefined;
   const snapshot = reading.snapshots.current((request.params as { id: string }).id);
   if (snapshot === undefined || ifNoneMatch === undefined || ifNoneMatch === snapshot.answer.etag)
     return snapshot;
   // Another process has told the client of a newer version.
-  return versionIn(ifNoneMatch) > snapshot.version ? undefined : snapshot;
+  return seenBy(ifNoneMatch, undefined).atLeast > snapshot.version ? undefined : snapshot;
 }
 
 function sendAtOnce(
@@ -60,7 +62,8 @@ async function findAndSend(
   const { snapshots } = context.reading;
   const id = idFrom(request.params);
   const representation = requireRepresentation(request.headers.accept);
-  const atLeast = versionIn(request.headers['if-none-match']);
+  const seen = seenBy(request.headers['if-none-match'], taskAfterIn(request.query));
+  const { atLeast } = seen;
   const known = snapshots.current(id, atLeast);
   const isPlain = representation === 'json' && waitSeconds(request.headers.prefer?.toString()) === undefined;
   const remembered = known === undefined && isPlain ? snapshots.remembered(id, atLeast) : undefined;
@@ -68,7 +71,7 @@ async function findAndSend(
   const snapshot = known ?? (await withinAnswerTime(snapshots.read(id)));
   if (!snapshot) throw unknownTask();
   if (representation === 'html') return sendTaskPage(context, reply, snapshot);
-  await answerPoll(context.reading, request, reply, pollableTask(context, snapshot));
+  await answerPoll(context.reading, request, reply, pollableTask(context, snapshot), seen);
   return undefined;
 }
 
@@ -83,6 +86,7 @@ function pollableTask({ config, reading }: ApiContext, found: TaskSnapshot): Pol
       return {
         json: answer.json,
         body: answer.body,
+        version: String(latest.version),
         etag: answer.etag,
         isFinished: answer.isFinished,
         get retryAfterSeconds() {

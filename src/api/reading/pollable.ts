@@ -5,6 +5,7 @@ import { matchesEtag } from './etag.ts';
 import { hold } from './hold.ts';
 import { waitSeconds } from './prefer.ts';
 import type { Reading } from './reading.ts';
+import type { Seen } from './seen.ts';
 import { foundHead, headOf } from './task-answer.ts';
 
 /** What is sent at one moment. What takes time to make may be a getter: not all of it is always asked for. */
@@ -12,6 +13,8 @@ export interface State {
   readonly json: Buffer;
   /** The same, where there is a form that is sent faster. */
   readonly body?: Buffer | string;
+  /** Tells it from all other states, whatever build sends it. */
+  readonly version: string;
   readonly etag: string;
   /** Nothing more will happen by itself. */
   readonly isFinished: boolean;
@@ -37,14 +40,16 @@ const maxLooks = 8;
 const lookSeconds = 0.2;
 
 /**
- * Answers a poll of JSON: at once, or with `Prefer: wait=N` when its state differs from what the client
- * has (If-None-Match), or is final where the client has named nothing, or the time is up.
+ * Answers a poll of JSON: at once, or with `Prefer: wait=N` when its version is none that the client
+ * has, or its state is final where the client has named nothing, or the time is up. So what is answered at once is
+ * news, or the end.
  */
 export async function answerPoll(
   reading: Reading,
   request: FastifyRequest,
   reply: FastifyReply,
   pollable: Pollable,
+  seen: Seen,
 ): Promise<void> {
   const { prefer, 'if-none-match': ifNoneMatch } = request.headers;
   const seconds = waitSeconds(prefer?.toString());
@@ -56,7 +61,7 @@ export async function answerPoll(
   }
   const hasNews = () => {
     const state = pollable.state();
-    return ifNoneMatch === undefined ? state.isFinished : !matchesEtag(ifNoneMatch, state.etag);
+    return seen.isNothing ? state.isFinished : !seen.has(state.version);
   };
   if (!hasNews() && seconds > 0) {
     const wait = (forSeconds: number) =>

@@ -7,7 +7,7 @@ import { write } from './pollable.ts';
 import type { Reading } from './reading.ts';
 import { foundHead, headOf, type TaskAnswer } from './task-answer.ts';
 
-/** Answers a plain poll of JSON: 200 or 304 with `Age` and `Warning`, never to be kept by a cache. */
+/** Answers a plain poll of JSON: 200 or 304 with its age, never to be kept by a cache. */
 export function sendRemembered(
   { snapshots }: Reading,
   request: FastifyRequest,
@@ -18,7 +18,8 @@ export function sendRemembered(
   snapshots.keep(snapshot, 2000 * retryAfterTroubleSeconds);
   const head = headOf(etag, retryAfterTroubleSeconds, [
     ...['age', String(ageSeconds)],
-    ...['warning', '110 - "Response is Stale"'],
+    // A hit that is stale (RFC 9211): memory counts as fresh for no longer than a refresh, so it has been for all of its age.
+    ...['cache-status', `headway; hit; ttl=-${ageSeconds}`],
     ...['cache-control', 'no-store'],
   ]);
   if (matchesEtag(request.headers['if-none-match'], etag)) write(reply, 304, head);

@@ -4,7 +4,7 @@ import type { QueuePlaces } from '../../tasks/snapshots/queue-places.ts';
 import type { Snapshot, Snapshots } from '../../tasks/snapshots/snapshots.ts';
 import { isTerminal } from '../../tasks/state-machine.ts';
 import { type ResultLink, type TaskView, viewTask } from '../../tasks/view.ts';
-import { taskEtag } from './etag.ts';
+import { entityTag } from './etag.ts';
 import { type Prospect, retryAfterSeconds } from './retry-after.ts';
 
 /** Everything but the headers is a function of the row. */
@@ -59,7 +59,7 @@ export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
     json,
     body: json.length <= maxStringBytes ? text : json,
     brief: brief === view ? json : Buffer.from(JSON.stringify(brief)),
-    etag: taskEtag(row.version, text),
+    etag: entityTag(text, row.version),
     isFinished: isTerminal(row.status),
     status: row.status,
     type: row.type,

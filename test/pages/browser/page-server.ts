@@ -157,8 +157,10 @@ export class PageServer {
 
   #answerWithNews(request: IncomingMessage, response: ServerResponse, asked: Asked): void {
     response.setHeader('preference-applied', request.headers.prefer ?? '');
-    const hasNews = request.headers['if-none-match'] !== this.#etag;
-    if (hasNews || this.holding === 'release') {
+    const { searchParams } = new URL(request.url ?? '/', this.origin);
+    const isKnown =
+      request.headers['if-none-match'] === this.#etag || searchParams.get('after') === `${this.#version}`;
+    if (!isKnown || this.holding === 'release') {
       this.#answerNow(request, response, 'json');
       return;
     }
@@ -177,14 +179,18 @@ export class PageServer {
   }
 
   get #etag(): string {
-    return `"json-${this.#version}"`;
+    return `W/"json-${this.#version}"`;
+  }
+
+  get #json(): string {
+    return JSON.stringify({ ...this.#view.task, version: this.#version });
   }
 
   #sendJson(request: IncomingMessage, response: ServerResponse): void {
     response.setHeader('etag', this.#etag);
     response.setHeader('retry-after', String(this.retryAfterSeconds));
     if (request.headers['if-none-match'] === this.#etag) response.writeHead(304).end();
-    else send(response, 200, 'application/json', JSON.stringify(this.#view.task));
+    else send(response, 200, 'application/json', this.#json);
   }
 
   #sendRemembered(request: IncomingMessage, response: ServerResponse, accept: 'json' | 'html'): void {
@@ -192,8 +198,9 @@ export class PageServer {
       sendProblem(response, 503, 'unavailable');
       return;
     }
-    response.setHeader('age', String(Math.floor((Date.now() - this.rememberedAtMs) / 1000)));
-    response.setHeader('warning', '110 - "Response is Stale"');
+    const ageSeconds = Math.floor((Date.now() - this.rememberedAtMs) / 1000);
+    response.setHeader('age', String(ageSeconds));
+    response.setHeader('cache-status', `headway; hit; ttl=-${ageSeconds}`);
     this.#sendJson(request, response);
   }
 
