@@ -12,8 +12,10 @@ export class Fields {
   private readonly values = new Map<string, string>();
 
   /** @throws {HttpProblem} 400 for a field that comes twice or is too long */
-  add(name: string, value: string): void {
-    if (name.length > 200) throw invalidFields([fieldError([name], 'is not a known field')]);
+  add(givenName: string, value: string): void {
+    const name = cleanseText(givenName);
+    if (name.length > 200 || name === '__proto__')
+      throw invalidFields([fieldError([name], 'is not a known field')]);
     if (value.length > maxFieldLength)
       throw invalidFields([fieldError([name], `is longer than ${maxFieldLength} characters`)]);
     if (this.values.has(name)) throw invalidFields([fieldError([name], 'is given more than once')]);

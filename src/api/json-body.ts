@@ -1,4 +1,5 @@
 /** JSON bodies: parsed strictly, and refused where they hold what no honest client means. */
+import { cleanseText } from '../tasks/text.ts';
 import { fieldError, HttpProblem, invalidFields } from './problems.ts';
 
 const maxDepth = 64;
@@ -39,7 +40,10 @@ function checkValues(value: unknown, path: Path = []): void {
     return;
   }
   for (const [key, item] of Object.entries(value)) {
-    if (key === '__proto__') throw refusal([...path, key], 'is not a known field');
+    // Also in disguise: it is stored without what PostgreSQL refuses.
+    if (key === '__proto__' || (key.includes('\0') && cleanseText(key) === '__proto__')) {
+      throw refusal([...path, key], 'is not a known field');
+    }
     checkItem(item, key, path);
   }
 }

@@ -128,6 +128,7 @@ describe('a submit is refused', () => {
     ['a file that must be sent', { type: 'csv-import', input: { file: 'x', dataset: 'y' } }, 'input.file'],
     ['a body that is no object', [1, 2], ''],
     ['a prototype', '{"type":"noop","input":{"__proto__":{"admin":true}}}', 'input.__proto__'],
+    ['a prototype in disguise', '{"type":"noop","input":{"__pro\\u0000to__":{}}}', 'input.__proto__'],
     ['a number that is none', '{"type":"noop","input":[1e999]}', 'input.0'],
   ])('for %s, with its path', async (_what, body, path) => {
     const response = await submit(body);

@@ -112,6 +112,8 @@ describe('a file as the body', () => {
     ['no bytes', '', '', 'file'],
     ['an unknown field', '?bogus=1', csv, 'bogus'],
     ['a field twice', '?dataset=a&dataset=b', csv, 'dataset'],
+    ['a field twice, once in disguise', '?dataset=a&data%00set=b', csv, 'dataset'],
+    ['a prototype', '?__pro%00to__=1', csv, '__proto__'],
     ['a name that is too long', `?dataset=${'d'.repeat(101)}`, csv, 'dataset'],
     ['a file as text', '?file=abc', csv, 'file'],
     ['a file and the sample', '?sample=1', csv, 'sample'],
