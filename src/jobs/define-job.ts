@@ -44,11 +44,13 @@ export interface JobUpload {
 }
 
 /** A value as it comes back from JSON: what has a `toJSON`, such as a Date, is what that said. */
-export type Kept<T> = T extends { toJSON(): infer Json }
-  ? Json
-  : T extends object
-    ? { [Key in keyof T]: Kept<T[Key]> }
-    : T;
+export type Kept<T> = T extends string | number | boolean | null | undefined
+  ? T
+  : T extends { toJSON(): infer Json }
+    ? Json
+    : T extends object
+      ? { [Key in keyof T]: Kept<T[Key]> }
+      : T;
 
 /** Declares a job. It exists to infer the types of `run` from the schemas. */
 export function defineJob<Input extends z.ZodType, Result extends z.ZodType>(

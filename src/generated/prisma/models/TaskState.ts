@@ -1374,6 +1374,9 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
     group: string | null
     title: string
     status: $Enums.TaskStatus
+    /**
+     * As it was sent: the job's schema parses it in each attempt. In rows with a digest, as that returned it.
+     */
     input: runtime.JsonValue
     /**
      * sha256 (hex) of the validated input, files by content, in rows of before 0.2; NULL since.
