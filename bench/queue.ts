@@ -74,7 +74,6 @@ async function drainHeadway(
       type,
       title: type,
       input: {},
-      inputDigest: '',
       maxAttempts: 1,
     })),
   });
