@@ -67,7 +67,8 @@ async function serve({ role }: { role?: Role }): Promise<void> {
 async function migrateOnly(): Promise<void> {
   const config = loadConfig(process.env);
   await withDatabase(config, async (url) => {
-    const { applied } = await migrate(url);
+    const onWait = (message: string) => process.stderr.write(`headway: ${message}\n`);
+    const { applied } = await migrate(url, { onWait });
     say(applied.length === 0 ? 'The database is up to date.' : `Applied: ${applied.join(', ')}`);
   });
 }

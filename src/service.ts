@@ -7,9 +7,11 @@ import { type AppOptions, buildApp, buildHealthApp } from './api/app.ts';
 import { Drain } from './api/drain.ts';
 import { Reading } from './api/reading/reading.ts';
 import type { Config } from './config.ts';
+import { checkForService } from './database/check.ts';
 import { type Database, openDatabase } from './database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded/postgres.ts';
 import { migrate } from './database/migrate.ts';
+import { mendable } from './database/setup-error.ts';
 import { type WaitOptions, waitForDatabase } from './database/wait.ts';
 import { loadRegistry, ownJobsFolder, resultLinkOf, retentionDaysByType } from './jobs/registry.ts';
 import { Supervisor } from './jobs/supervisor.ts';
@@ -66,15 +68,19 @@ export class Service {
       calledOff.throwIfAborted();
       postgres?.keepRunning();
       const databaseUrl = postgres?.url ?? config.databaseUrl ?? '';
-      if (!postgres) await orAborted(waitForDatabase(databaseUrl, waitOptions(config, log)), calledOff);
+      if (!postgres) await orAborted(reachDatabase(databaseUrl, config, log), calledOff);
+      const locks = { onWait: (message: string) => log.warn(message), signal: calledOff };
       const jobFolders = [ownJobsFolder, ...(config.jobsDir === undefined ? [] : [config.jobsDir])];
-      const prepared = Promise.all([loadRegistry(jobFolders), migrate(databaseUrl)]);
+      const prepared = Promise.all([loadRegistry(jobFolders), migrate(databaseUrl, locks)]);
       const [registry, { applied }] = await orAborted(prepared, calledOff);
       if (applied.length > 0) log.info({ applied }, 'database migrated');
 
       const db = openDatabase(databaseUrl, { name: 'headway' });
       started.push(() => db.close());
-      const queue = await TaskQueue.openAndMaintain(db, registry.types, queueTrouble(log));
+      const opening = TaskQueue.openAndMaintain(db, registry.types, queueTrouble(log), locks);
+      const queue = await opening.catch((error) => {
+        throw mendable(error, databaseUrl);
+      });
       started.push(() => queue.close());
       calledOff.throwIfAborted();
       const { retentionDays, leaseSeconds, runners, slots, logLevel } = config;
@@ -187,8 +193,11 @@ function startPostgres(config: Config, log: Logger): Promise<EmbeddedPostgres> {
   return startEmbeddedPostgres({ dataDir: config.dataDir, log: (level, message) => log[level](message) });
 }
 
-function waitOptions(config: Config, log: Logger): WaitOptions {
-  return { seconds: config.databaseWaitSeconds, log: (level, message) => log[level](message) };
+/** Waits for a database that was not started by us, and sees that it can be used. */
+async function reachDatabase(url: string, config: Config, log: Logger): Promise<void> {
+  const say: WaitOptions['log'] = (level, message) => log[level](message);
+  await waitForDatabase(url, { seconds: config.databaseWaitSeconds, log: say });
+  await checkForService(url, { runners: config.runners, log: say });
 }
 
 function addressOf(app: FastifyInstance, config: Config): string {

@@ -1,16 +1,23 @@
 /** The database that a command of the command line works on: the one at DATABASE_URL, or the embedded one. */
 import type pg from 'pg';
 import type { Config } from '../config.ts';
+import { checkForCommand } from '../database/check.ts';
 import { openPool } from '../database/database.ts';
 import { startEmbeddedPostgres } from '../database/embedded/postgres.ts';
-import { isConnectionError } from '../database/errors.ts';
 import { pendingMigrations } from '../database/migrate.ts';
-import { toSetupError } from '../database/setup-error.ts';
+import { mendable } from '../database/setup-error.ts';
 import { CommandError } from './errors.ts';
 
-/** Joins the embedded server where it runs, else starts it and stops it afterwards. */
+/**
+ * The database at DATABASE_URL, once it is seen that it can be used. Else joins the embedded server where it runs,
+ * or starts it and stops it afterwards.
+ * @throws {DatabaseSetupError} that says what to do
+ */
 export async function withDatabase<T>(config: Config, work: (url: string) => Promise<T>): Promise<T> {
-  if (config.databaseUrl !== undefined) return work(config.databaseUrl);
+  if (config.databaseUrl !== undefined) {
+    await checkForCommand(config.databaseUrl);
+    return work(config.databaseUrl);
+  }
   const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log: () => undefined });
   try {
     return await work(postgres.url);
@@ -36,7 +43,7 @@ export function withConnection<T>(
         throw new CommandError(`The database waits for migrations (headway migrate): ${pending.join(', ')}`);
       return await work(pool);
     } catch (error) {
-      throw isConnectionError(error) ? toSetupError(error, url) : error;
+      throw mendable(error, url);
     } finally {
       await pool.end();
     }

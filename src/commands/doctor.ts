@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { EmbeddedPostgresError } from '../database/embedded/postgres.ts';
+import { DatabaseSetupError } from '../database/setup-error.ts';
 import { type Diagnosis, examine, type Facts, unreachable } from '../doctor/doctor.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { withDatabase } from './database.ts';
@@ -34,7 +35,7 @@ async function diagnose({ thorough, json }: { thorough?: true; json?: true }): P
   const config = loadConfig(process.env);
   const options = { leaseSeconds: config.leaseSeconds, finished: thorough ? 'always' : 'auto' } as const;
   const diagnosis = await withDatabase(config, (url) => examine(url, options)).catch((error) => {
-    if (!(error instanceof EmbeddedPostgresError)) throw error;
+    if (!(error instanceof EmbeddedPostgresError || error instanceof DatabaseSetupError)) throw error;
     return unreachable(error.message);
   });
   if (json) say(JSON.stringify(diagnosis, null, 2));

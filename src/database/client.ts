@@ -1,5 +1,6 @@
 /** A connection of a pool that knows for how long it has waited for an answer, and can be dropped. */
-import pg from 'pg';
+import type pg from 'pg';
+import { SessionClient, type SessionConfig } from './session.ts';
 
 /** A statement that is given up, with its connection, when it has no answer after so long; shorter than its pool's limit. */
 export function limited(text: string, limitMs: number): pg.QueryConfig {
@@ -11,14 +12,14 @@ export function limited(text: string, limitMs: number): pg.QueryConfig {
  * node-postgres reports a statement that timed out and goes on using its connection, on which the
  * next statement would wait behind the hung one, or join its transaction. This one closes it.
  */
-export class PooledClient extends pg.Client {
+export class PooledClient extends SessionClient {
   /** Told when a statement got no answer within its limit. */
   onStatementTimeout: () => unknown = () => undefined;
   private unanswered = 0;
   private lastNewsMs = 0;
   private lastBytes = 0;
 
-  constructor(config?: string | pg.ClientConfig) {
+  constructor(config?: SessionConfig) {
     super(config);
     // While a client is out of its pool, nobody else listens: without this, a connection that breaks in a
     // transaction ends the process. The statement under way, or the next, reports it.

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { PrismaClient } from '../generated/prisma/client.ts';
 import { PooledClient } from './client.ts';
 import { isConnectionError } from './errors.ts';
-import { connectTimeoutMs, keepAlive, sessionUrl } from './session.ts';
+import { connectTimeoutMs, keepAlive, type SessionConfig, type Settings } from './session.ts';
 import { watch } from './watchdog.ts';
 
 export interface Database {
@@ -23,8 +23,8 @@ export interface DatabaseOptions {
   readonly connections?: number;
   /** A statement without an answer for so long is given up and its connection dropped (default 30,000). */
   readonly statementTimeoutMs?: number;
-  /** Further settings of each session, as `-c name=value`. */
-  readonly sessionOptions?: string;
+  /** Further settings of each session. */
+  readonly settings?: Settings;
 }
 
 /** Opens the pool; connections are made when they are first needed. */
@@ -46,8 +46,9 @@ export function openDatabase(url: string, options: DatabaseOptions): Database {
 
 /** A pool of its own, for statements that need other settings of their session. */
 export function openPool(url: string, options: DatabaseOptions): pg.Pool {
-  const pool = new pg.Pool({
-    connectionString: sessionUrl(url, options.sessionOptions),
+  const config: pg.PoolConfig & SessionConfig = {
+    connectionString: url,
+    settings: options.settings,
     application_name: options.name,
     max: options.connections ?? 3,
     connectionTimeoutMillis: connectTimeoutMs,
@@ -55,7 +56,8 @@ export function openPool(url: string, options: DatabaseOptions): pg.Pool {
     ...keepAlive,
     query_timeout: options.statementTimeoutMs ?? 30_000,
     Client: PooledClient,
-  });
+  };
+  const pool = new pg.Pool(config);
   // A connection that breaks while idle is replaced on the next use; the statement that needs it reports.
   pool.on('error', () => undefined);
   watch(pool, url);

@@ -4,8 +4,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
+import { connectPlainly } from './connect.ts';
 import { codeOf, messageOf } from './error-text.ts';
+import { isWaitedOut, type LockOptions, throughLocks } from './locks.ts';
 import {
   type Migration,
   migrationsFolder,
@@ -18,16 +20,12 @@ import { addressOf, DatabaseSetupError, toSetupError } from './setup-error.ts';
 export { pendingMigrations } from './migrations.ts';
 export { DatabaseSetupError } from './setup-error.ts';
 
-export interface MigrateOptions {
+export interface MigrateOptions extends LockOptions {
   /** Where the migrations lie, for tests. */
   readonly folder?: string;
-  /** How long one attempt to connect may take (default 5,000). */
-  readonly connectTimeoutMs?: number;
   /** How long a server that is starting up is waited for (default 15,000). */
   readonly startupTimeoutMs?: number;
 }
-
-const oldestVersion = 14;
 
 /** The key that Prisma takes: our migrations and its own exclude each other. */
 const advisoryLockKey = 72707369;
@@ -48,38 +46,39 @@ const insertApplied = `
   INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
   VALUES ($1, $2, $3, now(), clock_timestamp(), 1)`;
 
-/** Applies what is missing and answers the names. Throws a DatabaseSetupError that says what to do. */
+/**
+ * Applies what is missing and answers the names. Where others hold the locks that it takes, it says so and tries again.
+ * @throws {DatabaseSetupError} that says what to do
+ */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(options.folder ?? migrationsFolder);
+  const applied: string[] = [];
   try {
-    const client = await connect(url, options);
-    try {
-      const pending = planMigrations(migrations, await readApplied(client));
-      if (pending.length === 0) return { applied: [] };
-      await checkVersion(client, url);
-      return { applied: await applyAll(client, migrations) };
-    } finally {
-      await client.end().catch(() => undefined);
-    }
+    await waitForStartup(url, options);
+    await throughLocks(
+      url,
+      'The migration',
+      async (client) => {
+        if (planMigrations(migrations, await readApplied(client)).length === 0) return;
+        await applyAll(client, migrations, applied);
+      },
+      options,
+    );
+    return { applied };
   } catch (error) {
     throw toSetupError(error, url);
   }
 }
 
-async function connect(url: string, options: MigrateOptions): Promise<pg.Client> {
+/** A server that has just been started lets nobody in for a moment. */
+async function waitForStartup(url: string, options: MigrateOptions): Promise<void> {
   const deadline = performance.now() + (options.startupTimeoutMs ?? 15_000);
   // Says what is wrong with a URL that cannot be parsed, before pg does so in worse words.
   addressOf(url);
   for (;;) {
-    const client = new pg.Client({
-      connectionString: url,
-      connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
-      application_name: 'headway migrate',
-    });
-    client.on('error', () => undefined);
     try {
-      await client.connect();
-      return client;
+      const client = await connectPlainly(url, options);
+      return void client.end().catch(() => undefined);
     } catch (error) {
       const cannotConnectNow = '57P03';
       if (codeOf(error) !== cannotConnectNow || performance.now() > deadline) throw error;
@@ -88,20 +87,15 @@ async function connect(url: string, options: MigrateOptions): Promise<pg.Client>
   }
 }
 
-async function checkVersion(client: pg.Client, url: string): Promise<void> {
-  const { rows } = await client.query<{ server_version_num: string }>('SHOW server_version_num');
-  const major = Math.floor(Number(rows[0]?.server_version_num) / 10_000);
-  if (major >= oldestVersion) return;
-  throw new DatabaseSetupError(
-    `${addressOf(url)}: this is PostgreSQL ${major}, and Headway needs ${oldestVersion} or later: upgrade the server.`,
-  );
-}
-
-async function applyAll(client: pg.Client, migrations: readonly Migration[]): Promise<string[]> {
-  const applied: string[] = [];
+/** @param applied gets the names; it may hold those of a try before */
+async function applyAll(
+  client: pg.Client,
+  migrations: readonly Migration[],
+  applied: string[],
+): Promise<void> {
   for (;;) {
     const name = await applyNext(client, migrations);
-    if (name === null) return applied;
+    if (name === null) return;
     applied.push(name);
   }
 }
@@ -130,10 +124,10 @@ async function applyNext(client: pg.Client, migrations: readonly Migration[]): P
   }
 }
 
-/** A lack of rights keeps its own explanation; anything else is the migration's. */
+/** A lack of rights keeps its own explanation, and a lock is waited for; anything else is the migration's. */
 function failureOf(migration: Migration, error: unknown): unknown {
   const insufficientPrivilege = '42501';
-  if (codeOf(error) === insufficientPrivilege) return error;
+  if (codeOf(error) === insufficientPrivilege || isWaitedOut(error)) return error;
   return new DatabaseSetupError(
     `The migration ${migration.name} failed and was rolled back: ${messageOf(error)}`,
     {

@@ -1,10 +1,7 @@
 /** Waits for a database that is not there yet, as where a machine or a set of containers starts all at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
-import { codeOf } from './error-text.ts';
-import { isConnectionError } from './errors.ts';
-import { connectTimeoutMs } from './session.ts';
-import { addressOf, toSetupError } from './setup-error.ts';
+import { connectPlainly } from './connect.ts';
+import { addressOf, mayPass, toSetupError } from './setup-error.ts';
 
 export interface WaitOptions {
   /** How long; 0 for one try. */
@@ -44,26 +41,13 @@ export async function waitForDatabase(url: string, { seconds, log }: WaitOptions
   }
 }
 
-/** Not where a server that is there refuses for good: by its rules, or for want of the database. */
-function mayPass(error: unknown): boolean {
-  const code = codeOf(error) ?? '';
-  return isConnectionError(error) && !code.startsWith('28') && code !== '3D000';
-}
-
 /** @returns what kept it from connecting */
 async function tryConnect(url: string): Promise<unknown> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: connectTimeoutMs,
-    application_name: 'headway start',
-  });
-  client.on('error', () => undefined);
   try {
-    await client.connect();
+    const client = await connectPlainly(url);
+    client.end().catch(() => undefined);
     return undefined;
   } catch (error) {
     return error;
-  } finally {
-    client.end().catch(() => undefined);
   }
 }

@@ -53,7 +53,7 @@ export async function examine(url: string, options: DoctorOptions): Promise<Diag
       name: 'headway doctor',
       connections: 1,
       statementTimeoutMs: 600_000,
-      sessionOptions: '-c default_transaction_read_only=on',
+      settings: { default_transaction_read_only: 'on' },
     });
     const connection = await pool.connect();
     try {

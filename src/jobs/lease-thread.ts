@@ -8,8 +8,7 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import pg from 'pg';
-import { keepAlive, sessionUrl } from '../database/session.ts';
+import { keepAlive, SessionClient } from '../database/session.ts';
 import { monotonicMs } from '../monotonic.ts';
 import { renewalSeconds, renewLeaseSql } from '../tasks/lease.ts';
 import {
@@ -69,7 +68,7 @@ function loopAgeMs(): number {
 }
 
 async function holdLease(): Promise<never> {
-  let client: pg.Client | undefined;
+  let client: SessionClient | undefined;
   for (;;) {
     const startedMs = monotonicMs();
     try {
@@ -92,9 +91,9 @@ async function holdLease(): Promise<never> {
   }
 }
 
-async function connect(): Promise<pg.Client> {
-  const client = new pg.Client({
-    connectionString: sessionUrl(databaseUrl),
+async function connect(): Promise<SessionClient> {
+  const client = new SessionClient({
+    connectionString: databaseUrl,
     application_name: 'headway lease',
     connectionTimeoutMillis: answerMs,
     query_timeout: answerMs,
@@ -111,7 +110,7 @@ async function connect(): Promise<pg.Client> {
   }
 }
 
-function discard(client: pg.Client | undefined): void {
+function discard(client: SessionClient | undefined): void {
   client?.end().catch(() => undefined);
 }
 

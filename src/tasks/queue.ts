@@ -6,6 +6,7 @@
 import type pg from 'pg';
 import { type ConstructorOptions, type Db, PgBoss } from 'pg-boss';
 import { type Connection, type Database, inTransaction, openPool } from '../database/database.ts';
+import { type LockOptions, throughLocks } from '../database/locks.ts';
 
 export interface Entry {
   /** The pg-boss job's id: `task_state.entry_id`. */
@@ -72,6 +73,8 @@ const queueOptions = {
 export class TaskQueue {
   private readonly db: Database;
   private readonly boss: PgBoss;
+  /** What pg-boss works on: the pool, and while it installs or migrates its schema a connection that waits for no lock for long. */
+  private bossDb: Db;
   /** Those that this process has code for, in a parent. */
   private types: readonly string[] = [];
   /** By the connection of a transaction, the types of the entries that it has sent. */
@@ -82,17 +85,46 @@ export class TaskQueue {
   private constructor(db: Database, options: Partial<ConstructorOptions>, onError: (error: Error) => void) {
     this.db = db;
     this.claimPool = openPool(db.url, { name: 'headway claim', connections: maxClaims });
-    this.boss = new PgBoss({ db: asBossDb(db.pool), schedule: false, registerInstance: false, ...options });
+    this.bossDb = asBossDb(db.pool);
+    const bossDb: Db = { executeSql: (text, values) => this.bossDb.executeSql(text, values) };
+    this.boss = new PgBoss({ db: bossDb, schedule: false, registerInstance: false, ...options });
     this.boss.on('error', onError);
   }
 
-  /** For a parent: installs or migrates pg-boss's schema and lets it delete its settled entries. */
-  static async openAndMaintain(db: Database, types: readonly string[], onError: (error: Error) => void) {
+  /**
+   * For a parent: installs or migrates pg-boss's schema and lets it delete its settled entries. Where others hold
+   * the locks that this takes, it says so and tries again.
+   */
+  static async openAndMaintain(
+    db: Database,
+    types: readonly string[],
+    onError: (error: Error) => void,
+    locks: LockOptions = {},
+  ) {
     const queue = new TaskQueue(db, { migrate: true, supervise: true }, onError);
-    await queue.boss.start();
     queue.types = types;
-    await queue.ensureQueues();
-    return queue;
+    try {
+      await throughLocks(
+        db.url,
+        "The migration of pg-boss's schema",
+        (client) => queue.install(client),
+        locks,
+      );
+      return queue;
+    } catch (error) {
+      await queue.close();
+      throw error;
+    }
+  }
+
+  private async install(client: pg.Client): Promise<void> {
+    this.bossDb = asInstallingDb(client);
+    try {
+      await this.boss.start();
+      await this.ensureQueues();
+    } finally {
+      this.bossDb = asBossDb(this.db.pool);
+    }
   }
 
   /** For a runner: the parent has installed everything. */
@@ -200,6 +232,22 @@ export class TaskQueue {
 function isMissingQueue(error: unknown): boolean {
   const { code, constraint } = error as { code?: unknown; constraint?: unknown };
   return code === 'PGBOSS_QUEUE_NOT_FOUND' || (code === '23503' && constraint === 'q_fkey');
+}
+
+/**
+ * pg-boss would wait for 30 s for each lock, and everybody who comes after behind it: here the connection's own limit
+ * holds. What it does meanwhile beside its start waits for its turn.
+ */
+function asInstallingDb(client: pg.Client): Db {
+  let turn: Promise<unknown> = Promise.resolve();
+  const ownLimit = /SET LOCAL lock_timeout = \d+;/g;
+  return {
+    executeSql(text, values) {
+      const answer = turn.then(() => client.query(text.replace(ownLimit, ''), values));
+      turn = answer.catch(() => undefined);
+      return answer;
+    },
+  };
 }
 
 function asBossDb(connection: { query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> }): Db {

@@ -8,6 +8,7 @@ import {
   isPassingError,
   isStatementLimit,
 } from '../../src/database/errors.ts';
+import type { Settings } from '../../src/database/session.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { startRefusingPostgres } from '../support/fake-postgres.ts';
@@ -47,23 +48,23 @@ describe('what PostgreSQL refuses', () => {
     });
   }
 
-  it.each([
+  it.each<[string, string, Settings, string]>([
     [
       'writes while it is read-only',
       'UPDATE thing SET value = 1',
-      '-c default_transaction_read_only=on',
+      { default_transaction_read_only: 'on' },
       'The database is read-only.',
     ],
     [
       'writes while its disk is full',
       `DO $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$`,
-      '',
+      {},
       'The disk of the database is full.',
     ],
     [
       'a statement over its time',
       'SELECT pg_sleep(5)',
-      '-c statement_timeout=50',
+      { statement_timeout: '50' },
       'The database could not do it now.',
     ],
   ])('%s: passes, and is told to people', async (_what, statement, settings, told) => {
@@ -86,7 +87,7 @@ describe('what PostgreSQL refuses', () => {
   });
 
   it('a statement over its time: is a limit that it has met', async () => {
-    for (const error of await refusals(url, 'SELECT pg_sleep(5)', '-c statement_timeout=50'))
+    for (const error of await refusals(url, 'SELECT pg_sleep(5)', { statement_timeout: '50' }))
       expect(isStatementLimit(error)).toBe(true);
   });
 
@@ -102,7 +103,7 @@ describe('what PostgreSQL refuses', () => {
     await using holder = await lend(db);
     await holder.client.query('BEGIN; LOCK TABLE thing');
 
-    const errors = await refusals(url, 'UPDATE thing SET value = 1', '-c lock_timeout=50');
+    const errors = await refusals(url, 'UPDATE thing SET value = 1', { lock_timeout: '50' });
 
     for (const error of errors)
       expect([isPassingError(error), isConnectionError(error)]).toEqual([true, false]);
@@ -138,11 +139,11 @@ describe('what PostgreSQL refuses', () => {
   });
 
   it.each([
-    ['that idles in its transaction', 'BEGIN', '-c idle_in_transaction_session_timeout=50', true],
-    ['that idles', 'SELECT 1', '-c idle_session_timeout=50', false],
-    ['whose transaction takes too long', 'BEGIN', '-c transaction_timeout=50', true],
+    ['that idles in its transaction', 'BEGIN', { idle_in_transaction_session_timeout: '50' }, true],
+    ['that idles', 'SELECT 1', { idle_session_timeout: '50' }, false],
+    ['whose transaction takes too long', 'BEGIN', { transaction_timeout: '50' }, true],
   ])('a session %s: has lost its connection', async (_what, statement, settings, isLimit) => {
-    const other = openDatabase(url, { name: 'errors', sessionOptions: settings });
+    const other = openDatabase(url, { name: 'errors', settings });
     const client = await other.pool.connect();
     const ended = new Promise<unknown>((resolve) => client.once('error', resolve));
 

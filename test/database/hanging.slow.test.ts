@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/database/database.ts';
 import { isConnectionError } from '../../src/database/errors.ts';
+import type { Settings } from '../../src/database/session.ts';
 import { within } from '../support/calibration.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ForgetfulProxy } from '../support/forgetful-proxy.ts';
@@ -13,15 +14,15 @@ class Network implements AsyncDisposable {
   readonly db: Database;
   private readonly database: TestDatabase;
 
-  private constructor(database: TestDatabase, proxy: ForgetfulProxy, sessionOptions: string) {
+  private constructor(database: TestDatabase, proxy: ForgetfulProxy, settings: Settings) {
     this.database = database;
     this.proxy = proxy;
-    this.db = openDatabase(proxy.url, { name: 'hanging', sessionOptions });
+    this.db = openDatabase(proxy.url, { name: 'hanging', settings });
   }
 
-  static async create(sessionOptions = ''): Promise<Network> {
+  static async create(settings: Settings = {}): Promise<Network> {
     const database = await createTestDatabase();
-    return new Network(database, await ForgetfulProxy.start(database.url), sessionOptions);
+    return new Network(database, await ForgetfulProxy.start(database.url), settings);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,7 +97,7 @@ describe.concurrent('connections that a firewall has forgotten', () => {
   });
 
   it('are told from statements that wait for a lock', async () => {
-    await using network = await Network.create('-c lock_timeout=60000');
+    await using network = await Network.create({ lock_timeout: '60000' });
     const { db } = network;
     const first = await db.pool.connect();
     await first.query('BEGIN; SELECT pg_advisory_xact_lock(7)');

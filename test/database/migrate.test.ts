@@ -7,7 +7,7 @@ import { migrate, pendingMigrations } from '../../src/database/migrate.ts';
 import { migrationsFolder } from '../../src/database/migrations.ts';
 import { createEmptyDatabase, createTestDatabase } from '../support/database.ts';
 import { query } from '../support/embedded.ts';
-import { startMutePostgres, startOldPostgres, startRefusingPostgres } from '../support/fake-postgres.ts';
+import { startMutePostgres, startRefusingPostgres } from '../support/fake-postgres.ts';
 import { conditionLimitMs } from '../support/patience.ts';
 import { administer, withName } from '../support/server.ts';
 
@@ -167,11 +167,6 @@ describe('a database that cannot be used is explained in a line without the pass
   test('too many connections', async () => {
     await using server = await startRefusingPostgres('53300', 'sorry, too many clients already');
     await expectRefusal(server.url, /has no connection to spare/);
-  });
-
-  test('a server that is too old', async () => {
-    await using server = await startOldPostgres('130014');
-    await expectRefusal(server.url, /this is PostgreSQL 13, and Headway needs 14 or later/);
   });
 
   test('no such database', async () => {

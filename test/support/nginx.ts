@@ -3,22 +3,15 @@
  * Where none is installed, the tests that need one are skipped and say so.
  */
 import type { ChildProcess } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { eventually } from './eventually.ts';
 import { launch } from './launch.ts';
+import { freePort } from './ports.ts';
+import { findProgram } from './programs.ts';
 
-const candidates = ['/usr/sbin', '/usr/local/sbin', ...(process.env.PATH ?? '').split(path.delimiter)];
-const nginxPath = candidates.map((folder) => path.join(folder, 'nginx')).find(isExecutable);
-
-if (nginxPath === undefined) {
-  process.stderr.write(
-    'Tests with nginx are skipped: it is not installed (Debian: apt-get install nginx-light).\n',
-  );
-}
+const nginxPath = findProgram('nginx', 'nginx-light');
 
 /** `describe.skipIf(!hasNginx)` */
 export const hasNginx = nginxPath !== undefined;
@@ -82,21 +75,4 @@ async function recommendedConfig(): Promise<string> {
   const [, config] = /^```nginx\n(.*?)^```$/ms.exec(readme) ?? [];
   if (config === undefined) throw new Error('the README recommends no nginx configuration');
   return config;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

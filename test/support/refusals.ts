@@ -1,10 +1,11 @@
 /** What a statement throws, through each of our ways to ask PostgreSQL. */
 import { type Database, openDatabase } from '../../src/database/database.ts';
+import type { Settings } from '../../src/database/session.ts';
 import { eventually } from './eventually.ts';
 
 /** Of node-postgres, and of Prisma. */
-export async function refusals(url: string, statement: string, settings = ''): Promise<unknown[]> {
-  const db = openDatabase(url, { name: 'errors', sessionOptions: settings });
+export async function refusals(url: string, statement: string, settings: Settings = {}): Promise<unknown[]> {
+  const db = openDatabase(url, { name: 'errors', settings });
   await connect(db);
   const errors = await errorsOf(db, statement);
   await db.close();

@@ -18,7 +18,7 @@ export const jobFolders = [ownJobsFolder, testJobsFolder];
 /** A store on a database; `close` it before the database is dropped. */
 export async function openStore(
   url: string,
-  options: Pick<DatabaseOptions, 'sessionOptions'> = {},
+  options: Pick<DatabaseOptions, 'settings'> = {},
 ): Promise<Store & { close(): Promise<void> }> {
   const registry = await loadRegistry(jobFolders);
   const db = openDatabase(url, { name: 'headway test', ...options });
@@ -102,7 +102,14 @@ export async function submit(
   input: unknown,
   options: Partial<SubmitRequest> = {},
 ) {
-  const request = { type, input, oldDigest: () => digestInput(input), title: type, maxAttempts: 3, ...options };
+  const request = {
+    type,
+    input,
+    oldDigest: () => digestInput(input),
+    title: type,
+    maxAttempts: 3,
+    ...options,
+  };
   return (await submitTask(store, request)).task;
 }
 

@@ -1,6 +1,7 @@
 /** The task domain without runners: a store that starts each test empty, and steps in the life of a task. */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
+import type { Settings } from '../../src/database/session.ts';
 import type { TaskState } from '../../src/generated/prisma/client.ts';
 import { type ClaimedAttempt, claimTasks } from '../../src/tasks/claim.ts';
 import { newId } from '../../src/tasks/ids.ts';
@@ -19,7 +20,10 @@ export interface TestStore extends Store {
 }
 
 /** Locks are waited for, and transactions stay open, for as long as a busy machine takes: the limits have tests of their own. */
-export const patient = `-c lock_timeout=${conditionLimitMs} -c idle_in_transaction_session_timeout=${conditionLimitMs}`;
+export const patient: Settings = {
+  lock_timeout: `${conditionLimitMs}`,
+  idle_in_transaction_session_timeout: `${conditionLimitMs}`,
+};
 
 /** Deletes all tasks, workers and files. Not TRUNCATE, which takes fifty times as long where there are few. */
 export async function clear({ db }: Pick<Store, 'db'>): Promise<void> {
@@ -33,7 +37,7 @@ export function useStore(): TestStore {
   let store: Awaited<ReturnType<typeof openStore>>;
   beforeAll(async () => {
     database = await createTestDatabase();
-    store = await openStore(database.url, { sessionOptions: patient });
+    store = await openStore(database.url, { settings: patient });
     // Where many ask at once, the last of them has a connection when the machine comes to it.
     Object.assign(store.db.pool.options, { connectionTimeoutMillis: conditionLimitMs });
   });

@@ -35,7 +35,7 @@ describe('an answer that was lost', () => {
     await store.db.prisma.$executeRaw`DROP TABLE IF EXISTS effect`;
     await createEffectTable(store);
     proxy = await FlakyProxy.start(store.url);
-    shaky = await openStore(proxy.url, { sessionOptions: patient });
+    shaky = await openStore(proxy.url, { settings: patient });
   });
   afterEach(async () => {
     await shaky.close();
@@ -75,7 +75,7 @@ describe('an answer that was lost', () => {
   it('of a checkpoint whose COMMIT never came: it is written again, once', async () => {
     const task = await runTask(store);
     const hasty = await openStore(proxy.url, {
-      sessionOptions: '-c idle_in_transaction_session_timeout=500',
+      settings: { idle_in_transaction_session_timeout: '500' },
     });
     const held = proxy.holdBack(checkpointCommit);
 

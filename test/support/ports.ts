@@ -1,0 +1,11 @@
+/** TCP ports for programs that cannot choose one themselves. */
+import { createServer } from 'node:net';
+
+/** One of this machine's that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
