@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import { createEmptyDatabase, createTestDatabase } from '../support/database.ts';
+import { query } from '../support/embedded.ts';
 import { runHeadway } from '../support/process.ts';
+import { withName } from '../support/server.ts';
 
 describe('what keeps Headway from starting is said in one line', () => {
   const bad: [string, Record<string, string>, RegExp][] = [
@@ -39,6 +41,67 @@ describe('what keeps Headway from starting is said in one line', () => {
     await database.drop();
     expect(stderr.trim()).toMatch(/^headway: .*PORT/);
     expect(code).toBe(1);
+  });
+
+  it.each([
+    ['a schema', 'GRANT CREATE ON SCHEMA public TO', /permission denied for database/],
+    [
+      'a table',
+      'REVOKE CREATE ON SCHEMA public FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM',
+      /for schema public/,
+    ],
+  ])('a role that may not make %s', async (_what, grant, message) => {
+    const { url, drop } = await createEmptyDatabase();
+    const role = `${new URL(url).pathname.slice(1)}_role`;
+    await query(url, `CREATE ROLE ${role} LOGIN; ${grant} ${role}`);
+    const restricted = new URL(url);
+    restricted.username = role;
+
+    const { code, stderr } = await runHeadway([], { DATABASE_URL: restricted.href, PORT: '0' });
+
+    expect(stderr).toMatch(/^headway: .* lacks a right in .*GRANT CREATE.*\n$/);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(1);
+    await drop();
+    await query(inject('serverUrl'), `DROP ROLE ${role}`);
+  });
+
+  it('a role that may have too few connections', async () => {
+    const { url, drop } = await createEmptyDatabase();
+    const role = `${new URL(url).pathname.slice(1)}_role`;
+    await query(url, `CREATE ROLE ${role} LOGIN CONNECTION LIMIT 5`);
+    const limited = new URL(url);
+    limited.username = role;
+
+    const { code, stderr } = await runHeadway([], { DATABASE_URL: limited.href, PORT: '0' });
+
+    expect(stderr).toMatch(
+      /^headway: .* allows 5 connections, .* up to 22: raise the limit of the role.*\n$/,
+    );
+    expect(code).toBe(1);
+    await drop();
+    await query(inject('serverUrl'), `DROP ROLE ${role}`);
+  });
+
+  it('a database that may only be read, and one in another encoding', async () => {
+    const name = `${inject('databasePrefix')}_ascii`;
+    await query(
+      inject('serverUrl'),
+      `CREATE DATABASE ${name} TEMPLATE template0 ENCODING SQL_ASCII LOCALE 'C'`,
+    );
+    const ascii = withName(inject('serverUrl'), name);
+    const readOnly = new URL(inject('serverUrl'));
+    readOnly.searchParams.set('options', '-c default_transaction_read_only=on');
+
+    const exits = await Promise.all(
+      [readOnly.href, ascii].map((url) => runHeadway([], { DATABASE_URL: url, PORT: '0' })),
+    );
+
+    expect(exits.map(({ code }) => code)).toEqual([1, 1]);
+    expect(exits.map(({ stderr }) => stderr)).toEqual([
+      expect.stringMatching(/^headway: .* is read-only for .*\n$/),
+      expect.stringMatching(/^headway: .* its encoding is SQL_ASCII, and Headway needs UTF8.*\n$/),
+    ]);
   });
 
   it('a job file without a job', async () => {
