@@ -166,3 +166,28 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
     expect([response.status, response.headers.get('cache-control')]).toEqual([404, 'no-store']);
   });
 });
+
+test.skipIf(!hasNginx)('behind nginx that compresses, who waits asks once for each change', async () => {
+  await using api = await startApi({ config: { apiKeys: ['0123456789abcdef'], publicCacheSeconds: 1 } });
+  await using nginx = await Nginx.startCompressing(api.port);
+  const submitted = await fetch(`${nginx.url}/tasks`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer 0123456789abcdef', 'content-type': 'application/json' },
+    body: '{"type":"noop"}',
+  });
+  const { id } = (await submitted.json()) as { id: string };
+  const url = `${nginx.url}/tasks/${id}`;
+  const known = await fetch(url);
+  let etag = known.headers.get('etag') ?? '';
+
+  expect(known.headers.get('content-encoding')).toBe('gzip');
+  expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(304);
+  for (const change of ['one', 'two', 'three']) {
+    const held = fetch(url, { headers: { prefer: 'wait=60', 'if-none-match': etag } });
+    await eventually(() => api.reading.watchers.count === 1);
+    await bump(api.store, id, change);
+    const response = await held;
+    expect(await response.json()).toMatchObject({ message: change });
+    etag = response.headers.get('etag') ?? '';
+  }
+});

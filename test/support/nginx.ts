@@ -28,7 +28,19 @@ export class Nginx implements AsyncDisposable {
   }
 
   /** In front of the services at these ports of this machine. */
-  static async start(...ports: number[]): Promise<Nginx> {
+  static start(...ports: number[]): Promise<Nginx> {
+    return Nginx.startWith('', ports);
+  }
+
+  /** The same, which compresses all that it passes on. */
+  static startCompressing(...ports: number[]): Promise<Nginx> {
+    return Nginx.startWith(
+      'gzip on; gzip_proxied any; gzip_min_length 0; gzip_types application/json;',
+      ports,
+    );
+  }
+
+  private static async startWith(settings: string, ports: readonly number[]): Promise<Nginx> {
     if (nginxPath === undefined) throw new Error('nginx is not installed');
     const folder = await mkdtemp(path.join(os.tmpdir(), 'headway-nginx-'));
     const listenPort = await freePort();
@@ -45,7 +57,7 @@ export class Nginx implements AsyncDisposable {
       path.join(folder, 'nginx.conf'),
       `daemon off; master_process off; pid ${folder}/pid; error_log stderr;
        events { worker_connections 1024; }
-       http { access_log off; ${temporary}\n${recommended} }`,
+       http { access_log off; ${settings} ${temporary}\n${recommended} }`,
     );
     const child = launch(nginxPath, ['-p', folder, '-e', 'stderr', '-c', path.join(folder, 'nginx.conf')]);
     let complaints = '';
