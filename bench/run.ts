@@ -1,5 +1,6 @@
 /** `npm run bench` runs all benchmarks, `npm run bench -- queue` one of them. */
 import * as blocked from './blocked.ts';
+import * as floods from './floods.ts';
 import * as lists from './lists.ts';
 import * as pages from './pages.ts';
 import * as progress from './progress.ts';
@@ -23,6 +24,7 @@ const benchmarks = {
   prune,
   promises,
   pages,
+  floods,
 };
 
 const wanted = process.argv.slice(2);

@@ -33,6 +33,10 @@ export class Server {
     return new Server(child, listening.url);
   }
 
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
   /** What `bare` answers from now on. */
   async answer(body: string, headers: Record<string, string>): Promise<void> {
     await this.ask({ kind: 'answer', body, headers });

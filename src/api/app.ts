@@ -25,6 +25,7 @@ import { taskEventRoutes } from './reading/task-events.ts';
 import { answerBrokenRequest, answerExpectation } from './replies.ts';
 import { logRequests } from './request-log.ts';
 import { retryRoutes } from './retry.ts';
+import { createHttpServer, listenOnAllOf } from './server.ts';
 import { sessionRoutes } from './session.ts';
 import { taskRoutes } from './tasks.ts';
 import { uploadRoutes } from './uploads.ts';
@@ -43,12 +44,7 @@ export interface AppOptions {
 }
 
 const serverOptions = {
-  // A connection on which nothing moves for so long is closed, an upload among them.
-  connectionTimeout: 120_000,
-  // A whole upload of a gigabyte over a slow line.
-  requestTimeout: 3600_000,
-  keepAliveTimeout: 72_000,
-  http: { maxHeaderSize: 16 * 1024, headersTimeout: 30_000 },
+  serverFactory: createHttpServer,
   bodyLimit: 1024 * 1024,
   // The longest group, percent-encoded.
   routerOptions: { maxParamLength: 2_000 },
@@ -58,13 +54,13 @@ const serverOptions = {
   return503OnClosing: false,
   trustProxy: false,
   exposeHeadRoutes: true,
-} satisfies FastifyServerOptions & { http: object };
+} satisfies FastifyServerOptions;
 
 /** Builds the server; the caller listens and closes. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, store, reading, registry, metrics, log, drain = new Drain() } = options;
   const wrongKeys = new WrongKeys(log);
-  const app = createServer(log, drain, wrongKeys);
+  const app = createServer(log, drain, wrongKeys, config.host);
   const access = new Access(config);
   const context: ApiContext = {
     config,
@@ -112,7 +108,7 @@ export async function buildHealthApp({
   log,
   drain,
 }: Required<Omit<AppOptions, 'reading' | 'registry'>>): Promise<FastifyInstance> {
-  const app = createServer(log, drain, new WrongKeys(log));
+  const app = createServer(log, drain, new WrongKeys(log), config.host);
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff');
     done();
@@ -124,7 +120,7 @@ export async function buildHealthApp({
 }
 
 /** A server that answers whatever is wrong with a request, and logs what has a route. */
-function createServer(log: Logger, drain: Drain, wrongKeys: WrongKeys): FastifyInstance {
+function createServer(log: Logger, drain: Drain, wrongKeys: WrongKeys, host: string): FastifyInstance {
   const handleError = answerError(log, wrongKeys);
   const app = Fastify({
     ...serverOptions,
@@ -133,6 +129,7 @@ function createServer(log: Logger, drain: Drain, wrongKeys: WrongKeys): FastifyI
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: handleError,
   });
+  listenOnAllOf(app, host);
   drain.follow(app.server);
   app.server.on('checkExpectation', answerExpectation);
   app.setErrorHandler(handleError);

@@ -19,10 +19,7 @@ export class Drain {
     return this.hasBegun;
   }
 
-  /**
-   * Follows the connections of a server; call before it listens. Where `localhost` has a second address, Fastify
-   * serves that by a server of its own, whose connections are cut when this one has closed.
-   */
+  /** Follows the connections of a server; call before it listens. */
   follow(server: Server): void {
     this.server = server;
     server.on('connection', (connection: Connection) => {

@@ -323,6 +323,7 @@ test('requests on one connection are answered in order, held ones too', async ()
   await bump(api.store, id);
 
   await eventually(() => answer.match(/HTTP\/1\.1 \d+/g)?.length === 2);
-  expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 304']);
+  // The second is worked on after the first, and knows as much.
+  expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
   socket.destroy();
 });

@@ -1,0 +1,36 @@
+/** The HTTP server below Fastify: its limits, and where it listens. */
+import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createNetServer, type Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { Turns } from './turns.ts';
+
+export function createHttpServer(handle: RequestListener): Server {
+  const server = createServer({ maxHeaderSize: 16 * 1024, headersTimeout: 30_000 });
+  new Turns(handle).follow(server);
+  // A connection on which nothing moves for so long is closed, an upload among them, and one that is not read.
+  server.setTimeout(120_000);
+  // A whole upload of a gigabyte over a slow line.
+  server.requestTimeout = 3600_000;
+  server.keepAliveTimeout = 72_000;
+  return server;
+}
+
+/** `localhost` may have two addresses: Fastify listens on the first one, and from then on the server does on both. */
+export function listenOnAllOf(app: FastifyInstance, host: string): void {
+  if (host !== 'localhost') return;
+  app.addHook('onListen', async () => {
+    for (const { address } of await lookup(host, { all: true })) await listenAlso(app.server, address);
+  });
+}
+
+/** Where the address cannot be had, as one of IPv6 on many machines, the first one serves. */
+async function listenAlso(server: Server, host: string): Promise<void> {
+  const first = server.address();
+  if (typeof first !== 'object' || first === null || first.address === host) return;
+  const other = createNetServer((socket: Socket) => server.emit('connection', socket));
+  server.once('close', () => other.close());
+  other.listen({ host, port: first.port });
+  await once(other, 'listening').catch(() => undefined);
+}
