@@ -21,7 +21,10 @@ const longestRetryAfterMs = 30_000;
 /** A large answer, as of a group of hundreds, comes with each change of any task: it is paid for by a rest. */
 const charactersPerMs = 50;
 const longestSizeMs = 10_000;
-/** For how long nothing is held where too many wait, or where something between cuts held questions off. */
+/**
+ * For how long nothing is held where too many wait, or where something between cuts held questions off, or takes
+ * from them what the page has.
+ */
 const plainMs = 30_000;
 
 export class Pace {
@@ -29,6 +32,7 @@ export class Pace {
   #isSure = false;
   #failuresInARow = 0;
   #heldInVain = 0;
+  #lateInARow = 0;
   #plainUntilMs = 0;
 
   /** Whether the next question may be held. */
@@ -74,6 +78,10 @@ export class Pace {
     this.#isSure = true;
     this.#failuresInARow = 0;
     if (reply.wasHeld) this.#heldInVain = 0;
+    if (asked === 'to wait') {
+      this.#lateInARow = isLate(reply, tookMs) ? this.#lateInARow + 1 : 0;
+      if (this.#lateInARow > 1) this.#holdNothing();
+    }
     if (isOver) return document.hidden ? Number.POSITIVE_INFINITY : overMs;
     if (document.hidden) return Math.max(hiddenMs, Math.min(reply.retryAfterMs, longestRetryAfterMs));
     const isWorthWaiting =
@@ -102,6 +110,16 @@ export class Pace {
  */
 export function isUnclear(reply, { asked }) {
   return (reply.kind === 'lost' || reply.kind === 'unavailable') && asked === 'to wait';
+}
+
+/**
+ * News that comes when the time is up was there before, or came at that very moment: more than once in a row, the
+ * service was not told what the page has.
+ * @param {Reply<unknown>} reply
+ * @param {number} tookMs
+ */
+function isLate(reply, tookMs) {
+  return reply.kind === 'changed' && tookMs >= 1000 * waitSeconds;
 }
 
 /**

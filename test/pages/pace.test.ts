@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Pace } from '../../public/pace.js';
+import { stopClock } from '../support/clock.ts';
 
 beforeEach(() => {
   vi.stubGlobal('document', { hidden: false });
@@ -33,6 +34,34 @@ describe('after news', () => {
 
   test('of very many it waits for 10 s', () => {
     expect(restAfter(900_000)).toBe(10_000);
+  });
+});
+
+describe('where news comes only when the time of a question is up', () => {
+  const answered = (pace: Pace, ...tookMs: number[]) => {
+    for (const ms of tookMs)
+      pace.restAfter({ ...news, size: 900 }, { asked: 'to wait', tookMs: ms, isOver: false });
+    return pace;
+  };
+
+  test('twice in a row, nothing is held any more: the service does not know what the page has', () => {
+    expect(answered(new Pace(), 10_050, 10_050).mayHold).toBe(false);
+  });
+
+  test('is asked plainly for a minute at most, and then it is tried again', () => {
+    using clock = stopClock();
+    const pace = answered(new Pace(), 10_050, 10_050);
+
+    clock.pass(60_000);
+    pace.restAfter({ ...news, size: 900 }, { asked: 'plainly', tookMs: 50, isOver: false });
+
+    expect(pace.mayHold).toBe(true);
+    expect(answered(pace, 10_050).mayHold).toBe(false);
+  });
+
+  test('by chance, the next question is held', () => {
+    expect(answered(new Pace(), 10_050).mayHold).toBe(true);
+    expect(answered(new Pace(), 10_050, 5_000, 10_050).mayHold).toBe(true);
   });
 });
 
