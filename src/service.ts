@@ -196,8 +196,8 @@ function startPostgres(config: Config, log: Logger): Promise<EmbeddedPostgres> {
 /** Waits for a database that was not started by us, and sees that it can be used. */
 async function reachDatabase(url: string, config: Config, log: Logger): Promise<void> {
   const say: WaitOptions['log'] = (level, message) => log[level](message);
-  await waitForDatabase(url, { seconds: config.databaseWaitSeconds, log: say });
-  await checkForService(url, { runners: config.runners, log: say });
+  const check = () => checkForService(url, { runners: config.runners, log: say });
+  await waitForDatabase(url, { seconds: config.databaseWaitSeconds, log: say, check });
 }
 
 function addressOf(app: FastifyInstance, config: Config): string {

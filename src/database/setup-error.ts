@@ -41,8 +41,9 @@ function meaningOf(error: unknown): string | undefined {
 
 /** Whether waiting may help: not where a server that is there refuses for good. */
 export function mayPass(error: unknown): boolean {
-  const meaning = meaningOf(error) ?? '';
-  return isConnectionError(error) && !/^(28...|3D000|options)$/.test(meaning);
+  const reason = error instanceof DatabaseSetupError ? error.cause : error;
+  const meaning = meaningOf(reason) ?? '';
+  return isConnectionError(reason) && !/^(28...|3D000|options)$/.test(meaning);
 }
 
 /** Of errors in the midst of a start: those that a person can mend become a DatabaseSetupError, others stay. */

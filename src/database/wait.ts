@@ -7,6 +7,8 @@ export interface WaitOptions {
   /** How long; 0 for one try. */
   readonly seconds: number;
   readonly log: (level: 'info' | 'warn', message: string) => void;
+  /** What else must go well: repeated, too, where what it meets may pass, as when others have all connections. */
+  readonly check?: (url: string) => Promise<void>;
 }
 
 const pauseMs = 500;
@@ -17,14 +19,14 @@ const repeatMs = 10_000;
  * @throws {DatabaseSetupError} when it has not in time, and at once for what does not pass: a wrong password,
  *   a database that does not exist
  */
-export async function waitForDatabase(url: string, { seconds, log }: WaitOptions): Promise<void> {
+export async function waitForDatabase(url: string, { seconds, log, check }: WaitOptions): Promise<void> {
   const beganMs = performance.now();
   const untilMs = beganMs + 1000 * seconds;
   let saidMs = Number.NEGATIVE_INFINITY;
   // Says what is wrong with a URL that cannot be parsed.
   addressOf(url);
   for (;;) {
-    const error = await tryConnect(url);
+    const error = await tryToUse(url, check);
     const nowMs = performance.now();
     if (error === undefined) {
       if (saidMs > 0) log('info', `PostgreSQL is there, after ${Math.round((nowMs - beganMs) / 1000)} s.`);
@@ -41,11 +43,12 @@ export async function waitForDatabase(url: string, { seconds, log }: WaitOptions
   }
 }
 
-/** @returns what kept it from connecting */
-async function tryConnect(url: string): Promise<unknown> {
+/** @returns what kept it from being used */
+async function tryToUse(url: string, check: WaitOptions['check']): Promise<unknown> {
   try {
     const client = await connectPlainly(url);
-    client.end().catch(() => undefined);
+    await client.end().catch(() => undefined);
+    await check?.(url);
     return undefined;
   } catch (error) {
     return error;

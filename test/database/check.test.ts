@@ -1,8 +1,12 @@
 /** What is seen of a database before it is used. */
+import pg from 'pg';
 import { describe, expect, inject, it } from 'vitest';
 import { checkForCommand, checkForService } from '../../src/database/check.ts';
+import { mayPass } from '../../src/database/setup-error.ts';
+import { waitForDatabase } from '../../src/database/wait.ts';
 import { createEmptyDatabase } from '../support/database.ts';
-import { startOldPostgres } from '../support/fake-postgres.ts';
+import { eventually } from '../support/eventually.ts';
+import { startOldPostgres, startRefusingPostgres } from '../support/fake-postgres.ts';
 import { administer, withName } from '../support/server.ts';
 
 const told = () => {
@@ -71,6 +75,29 @@ describe('a role', () => {
     await administer(inject('serverUrl'), (client) => client.query(`DROP ROLE ${role}`));
   });
 
+  it('whose connections others have for the moment is waited for', async () => {
+    const { url, drop } = await createEmptyDatabase();
+    const role = `${new URL(url).pathname.slice(1)}_role`;
+    await administer(url, (client) => client.query(`CREATE ROLE ${role} LOGIN CONNECTION LIMIT 22`));
+    const limited = new URL(url);
+    limited.username = role;
+    const others = Array.from({ length: 21 }, () => new pg.Client({ connectionString: limited.href }));
+    for (const other of others) await other.connect();
+    const lines: string[] = [];
+    const log = (_level: string, message: string) => void lines.push(message);
+    const check = () => checkForService(limited.href, { runners: 1, log });
+    const waiting = waitForDatabase(limited.href, { seconds: 600, log, check });
+
+    await eventually(() => lines.length > 0);
+    for (const other of others) await other.end();
+    await waiting;
+
+    expect(lines[0]).toMatch(/^Waiting up to .*too many connections for role .* CONNECTION LIMIT/);
+    expect(lines.at(-1)).toMatch(/^PostgreSQL is there/);
+    await drop();
+    await administer(inject('serverUrl'), (client) => client.query(`DROP ROLE ${role}`));
+  });
+
   it('with connections enough is not spoken of', async () => {
     const { url, drop } = await createEmptyDatabase();
     const { lines, log } = told();
@@ -79,5 +106,37 @@ describe('a role', () => {
 
     expect(lines).toEqual([]);
     await drop();
+  });
+});
+
+describe('what poolers say is understood:', () => {
+  const log = () => undefined;
+  const startup = /takes no such startup parameter \(.*\): leave it out of DATABASE_URL/;
+
+  it.each([
+    ['08P01', 'unsupported startup parameter: options', startup],
+    ['08P01', 'unsupported startup parameter in options: lock_timeout', startup],
+    ['0A000', 'Feature not supported: RDS Proxy currently doesn’t support command-line options.', startup],
+    ['08P01', 'no such user: headway', /does not let headway in \(no such user/],
+    ['XX000', 'Tenant or user not found', /does not let headway in/],
+    ['08P01', 'no such database: app', /^There is no database app on/],
+    ['08P01', 'SSL required', /lets nobody in without TLS/],
+  ])('%s %s, which is not waited for', async (code, message, said) => {
+    await using pooler = await startRefusingPostgres(code, message);
+
+    await expect(waitForDatabase(pooler.url, { seconds: 600, log })).rejects.toThrow(said);
+  });
+
+  it.each([
+    ['no more connections allowed (max_client_conn)', /raise the pooler's max_client_conn/],
+    ['query_wait_timeout', /raise the size of the pooler's pool/],
+    ['server login has been failing, try again later (server_login_retry)', /is not ready/],
+  ])('08P01 %s, which may pass', async (message, said) => {
+    await using pooler = await startRefusingPostgres('08P01', message);
+
+    const refusal = await waitForDatabase(pooler.url, { seconds: 0, log }).catch((error: Error) => error);
+
+    expect(String(refusal)).toMatch(said);
+    expect(mayPass(refusal)).toBe(true);
   });
 });
