@@ -82,7 +82,7 @@ describe.skipIf(!hasBrowser)("a task's page that stays open", () => {
     expect(history).toEqual([
       'Finished',
       'Started again',
-      expect.stringContaining('the task goes on from where it was saved'),
+      expect.stringContaining('The task goes on from where it was saved'),
       'Started',
       'Submitted',
     ]);
