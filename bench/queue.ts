@@ -4,7 +4,7 @@
  * in one loop and in two.
  */
 import { PgBoss } from 'pg-boss';
-import { newId } from '../src/tasks/ids.ts';
+import { newId } from '../src/tasks/model/ids.ts';
 import { median } from './quantile.ts';
 import { GraphileQueue } from './queue/graphile.ts';
 import { type Bench, print, withService, withServiceOn } from './support.ts';

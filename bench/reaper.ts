@@ -1,7 +1,7 @@
 /** One pass of all of the reaper's checks over a million finished tasks and ten thousand healthy unfinished ones. */
 import { pino } from 'pino';
 import { type Database, openDatabase } from '../src/database/database.ts';
-import { TaskQueue } from '../src/tasks/queue.ts';
+import { TaskQueue } from '../src/tasks/queue/queue.ts';
 import { Reaper } from '../src/tasks/reaper/reaper.ts';
 import { addFinished } from '../test/support/finished.ts';
 import { addUnfinished } from '../test/support/unfinished.ts';

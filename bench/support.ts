@@ -5,8 +5,8 @@ import path from 'node:path';
 import { loadConfig } from '../src/config.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { startEmbeddedPostgres } from '../src/database/embedded/postgres.ts';
-import { migrate } from '../src/database/migrate.ts';
-import { createLog } from '../src/log.ts';
+import { migrate } from '../src/database/migrations/migrate.ts';
+import { createLog } from '../src/logging/log.ts';
 import { Service } from '../src/service.ts';
 
 export interface Bench {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { migrate } from '../src/database/migrate.ts';
+import { migrate } from '../src/database/migrations/migrate.ts';
 import { diffToSchema } from './schema-engine.ts';
 import { withScratch } from './scratch.ts';
 

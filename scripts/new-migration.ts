@@ -1,8 +1,8 @@
 /** `npm run migrate:new -- <name>`: writes the migration that brings the database to what schema.prisma says. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { migrate } from '../src/database/migrate.ts';
-import { migrationsFolder } from '../src/database/migrations.ts';
+import { migrate } from '../src/database/migrations/migrate.ts';
+import { migrationsFolder } from '../src/database/migrations/migrations.ts';
 import { diffToSchema } from './schema-engine.ts';
 import { withScratch } from './scratch.ts';
 

@@ -13,9 +13,9 @@ import { registerPrune } from './commands/prune.ts';
 import { say } from './commands/terminal.ts';
 import { ConfigError, loadConfig, projectDir, type Role, roles } from './config.ts';
 import { EmbeddedPostgresError } from './database/embedded/postgres.ts';
-import { DatabaseSetupError, migrate } from './database/migrate.ts';
+import { DatabaseSetupError, migrate } from './database/migrations/migrate.ts';
 import { JobFileError } from './jobs/registry.ts';
-import { createLog } from './log.ts';
+import { createLog } from './logging/log.ts';
 import { startUntilSignal } from './shutdown.ts';
 
 const { version } = JSON.parse(readFileSync(path.join(projectDir, 'package.json'), 'utf8')) as {

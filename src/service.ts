@@ -2,26 +2,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { orAborted } from './abort.ts';
 import { type AppOptions, buildApp, buildHealthApp } from './api/app.ts';
-import { Drain } from './api/drain.ts';
+import { Drain } from './api/http/drain.ts';
 import { Reading } from './api/reading/reading.ts';
 import type { Config } from './config.ts';
-import { checkForService } from './database/check.ts';
 import { type Database, openDatabase } from './database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded/postgres.ts';
-import { migrate } from './database/migrate.ts';
-import { mendable } from './database/setup-error.ts';
-import { type WaitOptions, waitForDatabase } from './database/wait.ts';
+import { migrate } from './database/migrations/migrate.ts';
+import { checkForService } from './database/startup/check.ts';
+import { mendable } from './database/startup/setup-error.ts';
+import { type WaitOptions, waitForDatabase } from './database/startup/wait.ts';
 import { loadRegistry, ownJobsFolder, resultLinkOf, retentionDaysByType } from './jobs/registry.ts';
-import { Supervisor } from './jobs/supervisor.ts';
-import { createMetrics, type MetricSources } from './metrics.ts';
-import { monotonicMs } from './monotonic.ts';
-import { queueTrouble } from './outage-log.ts';
+import { Supervisor } from './jobs/supervisor/supervisor.ts';
+import { queueTrouble } from './logging/outage-log.ts';
+import { createMetrics, type MetricSources } from './metrics/metrics.ts';
+import { orAborted } from './scheduling/abort.ts';
+import { monotonicMs } from './scheduling/monotonic.ts';
 import type { StopOptions } from './shutdown.ts';
-import { Sweeper } from './sweeper.ts';
-import { TaskQueue } from './tasks/queue.ts';
+import { TaskQueue } from './tasks/queue/queue.ts';
 import { Reaper } from './tasks/reaper/reaper.ts';
+import { Sweeper } from './tasks/upkeep/sweeper.ts';
 
 export class Service {
   /** Where it listens: `http://host:port`. */

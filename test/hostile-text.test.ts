@@ -1,19 +1,19 @@
 /** Whatever text comes from outside is read in linear time: no regular expression may be led astray by it. */
 import type { FastifyRequest } from 'fastify';
 import { describe, expect, it } from 'vitest';
-import { Access } from '../src/api/access.ts';
-import { baseName, parseContentDisposition } from '../src/api/content-disposition.ts';
-import { boundaryOf } from '../src/api/multipart.ts';
-import { representationFor } from '../src/api/negotiation.ts';
-import { isLoopbackHost } from '../src/api/origin.ts';
-import { matchesEtag, versionsIn } from '../src/api/reading/etag.ts';
-import { waitSeconds } from '../src/api/reading/prefer.ts';
-import { localPath } from '../src/api/session.ts';
-import { withKeyHeader } from '../src/api/submission.ts';
+import { Access } from '../src/api/access/access.ts';
+import { isLoopbackHost } from '../src/api/access/origin.ts';
+import { localPath } from '../src/api/access/session.ts';
+import { baseName, parseContentDisposition } from '../src/api/http/content-disposition.ts';
+import { boundaryOf } from '../src/api/http/multipart.ts';
+import { representationFor } from '../src/api/http/negotiation.ts';
+import { matchesEtag, versionsIn } from '../src/api/reading/polls/etag.ts';
+import { waitSeconds } from '../src/api/reading/polls/prefer.ts';
+import { withKeyHeader } from '../src/api/submitting/submission.ts';
+import { parseDuration } from '../src/commands/duration.ts';
 import { messageOf } from '../src/database/error-text.ts';
-import { parseDuration } from '../src/duration.ts';
-import { describeExit } from '../src/jobs/exit.ts';
-import { describeThrown } from '../src/jobs/thrown.ts';
+import { describeThrown } from '../src/jobs/attempt/thrown.ts';
+import { describeExit } from '../src/jobs/supervisor/exit.ts';
 
 const access = new Access({ apiKeys: ['a key of sixteen'], adminToken: undefined, host: '127.0.0.1' });
 const check = (headers: Record<string, string>) => access.check({ headers } as unknown as FastifyRequest);

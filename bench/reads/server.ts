@@ -7,7 +7,7 @@ import path from 'node:path';
 import Fastify from 'fastify';
 import { loadConfig } from '../../src/config.ts';
 import { openDatabase } from '../../src/database/database.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/logging/log.ts';
 import { Service } from '../../src/service.ts';
 
 export type ServerKind = 'bare' | 'textbook' | 'headway' | 'headway-with-runner';

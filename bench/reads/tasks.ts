@@ -1,6 +1,6 @@
 /** Running tasks to poll, and a writer that moves them as a runner does. */
 import type pg from 'pg';
-import { newId } from '../../src/tasks/ids.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
 
 /** Rows that run under a worker with a long lease, so that nobody takes them for lost. */
 export async function createRunningTasks(pool: pg.Pool, count: number): Promise<string[]> {

@@ -3,9 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
+import type { ResultLink } from '../tasks/model/view.ts';
 import type { Store } from '../tasks/store.ts';
-import type { ResultLink } from '../tasks/view.ts';
-import type { Drain } from './drain.ts';
+import type { Drain } from './http/drain.ts';
 import type { Reading } from './reading/reading.ts';
 
 export interface ApiContext {

@@ -1,11 +1,11 @@
 /** The database that a command of the command line works on: the one at DATABASE_URL, or the embedded one. */
 import type pg from 'pg';
 import type { Config } from '../config.ts';
-import { checkForCommand } from '../database/check.ts';
 import { openPool } from '../database/database.ts';
 import { startEmbeddedPostgres } from '../database/embedded/postgres.ts';
-import { pendingMigrations } from '../database/migrate.ts';
-import { mendable } from '../database/setup-error.ts';
+import { pendingMigrations } from '../database/migrations/migrate.ts';
+import { checkForCommand } from '../database/startup/check.ts';
+import { mendable } from '../database/startup/setup-error.ts';
 import { CommandError } from './errors.ts';
 
 /**

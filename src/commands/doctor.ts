@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { EmbeddedPostgresError } from '../database/embedded/postgres.ts';
-import { DatabaseSetupError } from '../database/setup-error.ts';
+import { DatabaseSetupError } from '../database/startup/setup-error.ts';
 import { type Diagnosis, examine, type Facts, unreachable } from '../doctor/doctor.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { withDatabase } from './database.ts';

@@ -3,12 +3,12 @@ import type { Command } from 'commander';
 import type pg from 'pg';
 import { z } from 'zod';
 import { loadConfig } from '../config.ts';
-import { DurationError, durationExamples, parseDuration } from '../duration.ts';
-import { sweepFiles } from '../tasks/file-sweep.ts';
-import { type PruneFilter, type PruneSurvey, prune, surveyPrune, timeAgo } from '../tasks/prune.ts';
-import { terminalStatuses } from '../tasks/state-machine.ts';
-import { typePattern } from '../tasks/type.ts';
+import { terminalStatuses } from '../tasks/model/state-machine.ts';
+import { typePattern } from '../tasks/model/type.ts';
+import { sweepFiles } from '../tasks/upkeep/file-sweep.ts';
+import { type PruneFilter, type PruneSurvey, prune, surveyPrune, timeAgo } from '../tasks/upkeep/prune.ts';
 import { withConnection } from './database.ts';
+import { DurationError, durationExamples, parseDuration } from './duration.ts';
 import { CommandError, UsageError } from './errors.ts';
 import { confirm, countOf, formatBytes, isInteractive, plain, say } from './terminal.ts';
 

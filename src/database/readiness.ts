@@ -1,7 +1,7 @@
 /** Whether the database can be worked with: one question at a time, and at most one a second. */
 import { limited } from './client.ts';
 import type { Database } from './database.ts';
-import { pendingMigrations } from './migrations.ts';
+import { pendingMigrations } from './migrations/migrations.ts';
 
 /** Within this it answers, or it is not ready. */
 const limitMs = 2_000;

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { type Connection, openPool } from '../database/database.ts';
 import { isConnectionError } from '../database/errors.ts';
-import { addressOf, DatabaseSetupError, toSetupError } from '../database/setup-error.ts';
+import { addressOf, DatabaseSetupError, toSetupError } from '../database/startup/setup-error.ts';
 import type { Finding } from './finding.ts';
 import { examineReadiness } from './readiness.ts';
 import {

@@ -1,7 +1,7 @@
 /** Whether the database can be used at all: its tables, and the queue's. */
 import type { Connection } from '../database/database.ts';
-import { planMigrations, readApplied, readMigrations } from '../database/migrations.ts';
-import { DatabaseSetupError } from '../database/setup-error.ts';
+import { planMigrations, readApplied, readMigrations } from '../database/migrations/migrations.ts';
+import { DatabaseSetupError } from '../database/startup/setup-error.ts';
 import type { Finding } from './finding.ts';
 
 /** Nothing else can be examined where there is one. */

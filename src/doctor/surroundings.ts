@@ -1,6 +1,6 @@
 /** What the tasks depend on: workers, a parent that repairs, retention, and the database itself. */
 import type { Connection } from '../database/database.ts';
-import { isFinishedSql } from '../tasks/deletion.ts';
+import { isFinishedSql } from '../tasks/upkeep/deletion.ts';
 import type { Finding } from './finding.ts';
 
 const startService = 'headway serve starts a parent, and with it runners.';

@@ -1,6 +1,6 @@
 /** The invariants, run against a live database, and what it means where one does not hold. */
 import type { Connection } from '../database/database.ts';
-import { readInvariants } from '../tasks/invariants.ts';
+import { readInvariants } from '../tasks/invariants/invariants.ts';
 import { explanations } from './explanations.ts';
 import type { Finding } from './finding.ts';
 

@@ -1,6 +1,6 @@
 /** What a schema has against a value, in words that name the fields. */
 import type { z } from 'zod';
-import { pathText } from '../tasks/json.ts';
+import { pathText } from '../tasks/model/json.ts';
 
 const toldIssues = 5;
 

@@ -1,7 +1,7 @@
 /** What a job hands over to be kept, its checkpoints and its result, as JSON. */
-import { jsonCopy, NotJson } from '../tasks/json.ts';
+import { jsonCopy, NotJson } from '../tasks/model/json.ts';
+import { describeThrown } from './attempt/thrown.ts';
 import { PermanentError } from './errors.ts';
-import { describeThrown } from './thrown.ts';
 
 export interface KeptAs {
   /** What it is called where it begins a sentence. */

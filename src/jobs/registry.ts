@@ -5,10 +5,10 @@ import { pathToFileURL } from 'node:url';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { messageOf } from '../database/error-text.ts';
-import { seldom } from '../seldom.ts';
-import { safeLink } from '../tasks/link.ts';
-import { typePattern } from '../tasks/type.ts';
-import type { ResultLink } from '../tasks/view.ts';
+import { seldom } from '../logging/seldom.ts';
+import { safeLink } from '../tasks/model/link.ts';
+import { typePattern } from '../tasks/model/type.ts';
+import type { ResultLink } from '../tasks/model/view.ts';
 import type { JobDefinition } from './define-job.ts';
 import { looksLike, unfitInput, unfitResult } from './schemas.ts';
 

@@ -1,6 +1,6 @@
 /** What can be told from a job's schemas without parsing: what JSON cannot carry, and what a stored result looks like. */
 import type { z } from 'zod';
-import { pathText } from '../tasks/json.ts';
+import { pathText } from '../tasks/model/json.ts';
 
 type Schema = z.core.$ZodType;
 type Step = readonly [steps: readonly PropertyKey[], part: Schema];

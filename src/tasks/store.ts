@@ -1,6 +1,6 @@
 /** What the functions that read and change tasks work on. */
 import type { Database } from '../database/database.ts';
-import type { TaskQueue } from './queue.ts';
+import type { TaskQueue } from './queue/queue.ts';
 
 export interface Store {
   readonly db: Database;

@@ -1,7 +1,7 @@
 /** Uploads that end before their end: never a submit, and soon nothing is left of them. */
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { IncomingFile } from '../../src/api/incoming-file.ts';
+import { IncomingFile } from '../../src/api/submitting/incoming-file.ts';
 import { startApi, storedFiles, type TestApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { readBody } from '../../src/api/body.ts';
+import { readBody } from '../../src/api/http/body.ts';
 
 /** A request whose client sends `sentBytes` of `announcedBytes`, and hangs up. */
 async function requestWith(sentBytes: number, announcedBytes: number) {

@@ -1,11 +1,11 @@
 /** Cursors of GET /tasks: what is taken, and how everything else is refused. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Access } from '../../src/api/access.ts';
-import { Cursors } from '../../src/api/cursor.ts';
+import { Access } from '../../src/api/access/access.ts';
+import { Cursors } from '../../src/api/reading/lists/cursor.ts';
 import { loadConfig } from '../../src/config.ts';
-import { newId } from '../../src/tasks/ids.ts';
-import type { TaskFilter } from '../../src/tasks/list.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
+import type { TaskFilter } from '../../src/tasks/queries/list.ts';
 import { problemOf, startApi, type TestApi } from '../support/api.ts';
 import { submit } from '../support/service.ts';
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect, test, vi } from 'vitest';
-import { monotonicMs } from '../../src/monotonic.ts';
+import { monotonicMs } from '../../src/scheduling/monotonic.ts';
 import { postJson, startApi, storedFiles, type TestApi, taskOf } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 

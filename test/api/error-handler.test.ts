@@ -1,9 +1,9 @@
 import fastify from 'fastify';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { answerError } from '../../src/api/error-handler.ts';
-import { unavailable } from '../../src/api/problems.ts';
-import { WrongKeys } from '../../src/api/wrong-keys.ts';
+import { WrongKeys } from '../../src/api/access/wrong-keys.ts';
+import { answerError } from '../../src/api/http/error-handler.ts';
+import { unavailable } from '../../src/api/http/problems.ts';
 
 const log = pino({ enabled: false });
 

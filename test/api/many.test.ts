@@ -1,6 +1,6 @@
 /** GET /tasks?ids= */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { newId } from '../../src/tasks/ids.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
 import { problemOf, startApi, type TestApi } from '../support/api.ts';
 import { startClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,9 +1,9 @@
 /** The parser of forms, on every way in which a body may be cut into chunks. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { baseName, parseContentDisposition } from '../../src/api/content-disposition.ts';
-import { boundaryOf, readParts } from '../../src/api/multipart.ts';
-import { HttpProblem } from '../../src/api/problems.ts';
+import { baseName, parseContentDisposition } from '../../src/api/http/content-disposition.ts';
+import { boundaryOf, readParts } from '../../src/api/http/multipart.ts';
+import { HttpProblem } from '../../src/api/http/problems.ts';
 
 async function partsOf(body: Buffer, sizes: readonly number[], boundary: string) {
   async function* source() {

@@ -1,8 +1,8 @@
 /** Accept headers, and the two pure functions beside them. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { representationFor } from '../../src/api/negotiation.ts';
-import { matchesEtag } from '../../src/api/reading/etag.ts';
+import { representationFor } from '../../src/api/http/negotiation.ts';
+import { matchesEtag } from '../../src/api/reading/polls/etag.ts';
 import { type Prospect, retryAfterSeconds } from '../../src/api/reading/retry-after.ts';
 
 test.each([

@@ -1,6 +1,6 @@
 /** Without API keys: this machine only, and no other site's pages. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isLoopbackHost } from '../../src/api/origin.ts';
+import { isLoopbackHost } from '../../src/api/access/origin.ts';
 import { exchange, problemOf, startApi, type TestApi } from '../support/api.ts';
 
 let api: TestApi;

@@ -1,6 +1,6 @@
 /** The Prefer header, as clients write it (RFC 7240). */
 import { describe, expect, test } from 'vitest';
-import { waitSeconds } from '../../src/api/reading/prefer.ts';
+import { waitSeconds } from '../../src/api/reading/polls/prefer.ts';
 
 describe('how long a client is willing to wait', () => {
   test.each([

@@ -1,7 +1,7 @@
 /** POST /tasks/:id/retry */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { newId } from '../../src/tasks/ids.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
 import { postJson, problemOf, startApi, type TestApi, taskOf } from '../support/api.ts';
 
 let api: TestApi;

@@ -1,7 +1,7 @@
 /** Which submits under one key are the same request: those that sent the same JSON, and the same bytes. */
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { digestInput } from '../../src/tasks/digest.ts';
+import { digestInput } from '../../src/tasks/life/digest.ts';
 import { postCsv, postForm, postJson, problemOf, startApi, type TestApi, taskOf } from '../support/api.ts';
 
 let api: TestApi;

@@ -1,8 +1,8 @@
 /** The checks of an input, without a server: schemas that never answer, and what is strict. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { checkInput } from '../../src/api/submission.ts';
-import { checkUploadInput, fileToCome } from '../../src/api/upload-fields.ts';
+import { checkInput } from '../../src/api/submitting/submission.ts';
+import { checkUploadInput, fileToCome } from '../../src/api/submitting/upload-fields.ts';
 import { defineJob, type JobDefinition, type JobUpload } from '../../src/jobs/define-job.ts';
 
 afterEach(() => {

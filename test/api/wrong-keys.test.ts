@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest';
-import { WrongKeys } from '../../src/api/wrong-keys.ts';
+import { WrongKeys } from '../../src/api/access/wrong-keys.ts';
 import { startApi, type TestApi } from '../support/api.ts';
 
 describe('the answers to wrong keys', () => {

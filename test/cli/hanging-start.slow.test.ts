@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { clusterProcesses } from '../../src/database/embedded/processes.ts';
-import { newId } from '../../src/tasks/ids.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { clusterOf, copyDataDir } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';

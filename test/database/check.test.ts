@@ -1,9 +1,9 @@
 /** What is seen of a database before it is used. */
 import pg from 'pg';
 import { describe, expect, inject, it } from 'vitest';
-import { checkForCommand, checkForService } from '../../src/database/check.ts';
-import { mayPass } from '../../src/database/setup-error.ts';
-import { waitForDatabase } from '../../src/database/wait.ts';
+import { checkForCommand, checkForService } from '../../src/database/startup/check.ts';
+import { mayPass } from '../../src/database/startup/setup-error.ts';
+import { waitForDatabase } from '../../src/database/startup/wait.ts';
 import { createEmptyDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { startOldPostgres, startRefusingPostgres } from '../support/fake-postgres.ts';

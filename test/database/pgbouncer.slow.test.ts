@@ -1,9 +1,9 @@
 /** Connections through a pooler. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkForCommand, checkForService } from '../../src/database/check.ts';
 import { openDatabase } from '../../src/database/database.ts';
 import { Listener } from '../../src/database/listener.ts';
+import { checkForCommand, checkForService } from '../../src/database/startup/check.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { hasPgBouncer, PgBouncer, type PoolMode } from '../support/pgbouncer.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { migrate } from '../../src/database/migrate.ts';
+import { migrate } from '../../src/database/migrations/migrate.ts';
 import { hasDebian15, makeDataDir, query, startDebian15 } from '../support/embedded.ts';
 
 test.skipIf(!hasDebian15)('PostgreSQL 15 is migrated too (needs its Debian package)', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readHistory, readTask } from '../../src/tasks/read.ts';
+import { readHistory, readTask } from '../../src/tasks/queries/read.ts';
 import { readRows } from '../../src/tasks/snapshots/rows.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { type Diagnosis, examine } from '../../src/doctor/doctor.ts';
 import { explanations } from '../../src/doctor/explanations.ts';
 import { examineTransactions } from '../../src/doctor/surroundings.ts';
-import { newId } from '../../src/tasks/ids.ts';
-import { readInvariants } from '../../src/tasks/invariants.ts';
+import { readInvariants } from '../../src/tasks/invariants/invariants.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
 import { createEmptyDatabase } from '../support/database.ts';
 import { addFinished } from '../support/finished.ts';
 import { type Plan, scansOf } from '../support/plans.ts';
@@ -197,7 +197,10 @@ describe('the doctor', () => {
   });
 
   it('explains each violation that there can be, under a name of its own', async () => {
-    const text = await readFile(new URL('../../src/tasks/invariants.sql', import.meta.url), 'utf8');
+    const text = await readFile(
+      new URL('../../src/tasks/invariants/invariants.sql', import.meta.url),
+      'utf8',
+    );
     const rules = text.matchAll(/(?:SELECT |THEN |^ {2}\()'([^']{10,})'/gm);
 
     expect(new Set(Object.keys(explanations))).toEqual(new Set([...rules].map(([, rule]) => rule)));

@@ -2,11 +2,11 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { Attempt } from '../../src/jobs/attempt.ts';
-import { DatabaseContact } from '../../src/jobs/contact.ts';
+import { Attempt } from '../../src/jobs/attempt/attempt.ts';
+import { EndWriter } from '../../src/jobs/attempt/end-writer.ts';
 import { defineJob, type JobDefinition } from '../../src/jobs/define-job.ts';
-import { EndWriter } from '../../src/jobs/end-writer.ts';
-import { cancelTask } from '../../src/tasks/cancel.ts';
+import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { ProgressWriter } from '../../src/tasks/progress/writer.ts';
 import { kindsOf, type RunningTask, rowOf, runTask, useStore } from '../support/tasks.ts';
 

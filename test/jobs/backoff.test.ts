@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { backoffSeconds } from '../../src/jobs/backoff.ts';
+import { backoffSeconds } from '../../src/jobs/attempt/backoff.ts';
 
 const middle = () => 0.5;
 

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isPassingError } from '../../src/database/errors.ts';
 import { PrismaClient } from '../../src/generated/prisma/client.ts';
-import { DatabaseContact } from '../../src/jobs/contact.ts';
+import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const hourMs = 3_600_000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Member, planCrew } from '../../src/jobs/crew.ts';
+import { type Member, planCrew } from '../../src/jobs/supervisor/crew.ts';
 
 const taking = {
   kind: 'shared',

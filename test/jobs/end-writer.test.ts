@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
-import { DatabaseContact } from '../../src/jobs/contact.ts';
-import { EndWriter } from '../../src/jobs/end-writer.ts';
+import { EndWriter } from '../../src/jobs/attempt/end-writer.ts';
+import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
 import { handBack, success } from '../support/ends.ts';
 import {
   emptyReport,

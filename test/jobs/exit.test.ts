@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeExit } from '../../src/jobs/exit.ts';
+import { describeExit } from '../../src/jobs/supervisor/exit.ts';
 
 const heap =
   'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n 1: 0x931db0\n';

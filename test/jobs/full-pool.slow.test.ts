@@ -2,10 +2,10 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { DatabaseContact } from '../../src/jobs/contact.ts';
 import { defineJob } from '../../src/jobs/define-job.ts';
-import { Runner } from '../../src/jobs/runner.ts';
-import { giveUp } from '../../src/tasks/workers.ts';
+import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
+import { Runner } from '../../src/jobs/runner/runner.ts';
+import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStore, submit, type Task, waitFor } from '../support/service.ts';
 import { startWorker, useStore } from '../support/tasks.ts';

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { encodeMessage, readMessages, supervisorMessage } from '../../src/jobs/lease-messages.ts';
+import { encodeMessage, readMessages, supervisorMessage } from '../../src/jobs/runner/lease-messages.ts';
 
 describe('messages between a runner and its supervisor', () => {
   it('are read a line each, torn and foreign ones passed over', async () => {

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/tasks/store.ts';
-import { giveUp } from '../../src/tasks/workers.ts';
+import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStore, TestService } from '../support/service.ts';

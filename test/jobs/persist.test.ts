@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { persist } from '../../src/jobs/persist.ts';
+import { persist } from '../../src/jobs/attempt/persist.ts';
 
 const lostAnswer = () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 const deadlock = () => Object.assign(new Error('deadlock detected'), { code: '40P01' });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { RestartDelay } from '../../src/jobs/restart-delay.ts';
+import { RestartDelay } from '../../src/jobs/supervisor/restart-delay.ts';
 
 const hourMs = 3_600_000;
 const onOver = vi.fn();

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { encodeResult, maxResultBytes } from '../../src/jobs/attempt/result.ts';
 import { defineJob } from '../../src/jobs/define-job.ts';
 import { PermanentError } from '../../src/jobs/errors.ts';
-import { encodeResult, maxResultBytes } from '../../src/jobs/result.ts';
-import { cleanseJson } from '../../src/tasks/text.ts';
+import { cleanseJson } from '../../src/tasks/model/text.ts';
 
 function jobReturning(result: z.ZodType) {
   return defineJob({ type: 'job', input: z.null(), result, run: () => null });

@@ -1,12 +1,12 @@
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { DatabaseContact } from '../../src/jobs/contact.ts';
 import { defineJob, type JobDefinition } from '../../src/jobs/define-job.ts';
-import { Runner } from '../../src/jobs/runner.ts';
+import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
+import { Runner } from '../../src/jobs/runner/runner.ts';
 import type { TaskContext } from '../../src/jobs/task-context.ts';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { readHistory } from '../../src/tasks/read.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { readHistory } from '../../src/tasks/queries/read.ts';
 import { eventually } from '../support/eventually.ts';
 import reports from '../support/jobs/reports.job.ts';
 import { submit, type Task, waitFor } from '../support/service.ts';

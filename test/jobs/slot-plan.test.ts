@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SlotPlan } from '../../src/jobs/slot-plan.ts';
+import { SlotPlan } from '../../src/jobs/runner/slot-plan.ts';
 
 const unlimited = () => Number.POSITIVE_INFINITY;
 

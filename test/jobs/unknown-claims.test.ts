@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UnknownClaims } from '../../src/jobs/unknown-claims.ts';
+import { UnknownClaims } from '../../src/jobs/runner/unknown-claims.ts';
 
 const row = { taskId: 'a', attempt: 2 };
 const isKnown = () => true;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { describeGroup, hasUnfinished } from '../../public/group-words.js';
-import type { TaskView } from '../../src/tasks/view.ts';
+import type { TaskView } from '../../src/tasks/model/view.ts';
 import { cancelled, failed, queued, running, succeeded } from './views.ts';
 
 const group = 'order 4711';

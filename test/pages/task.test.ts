@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { renderTaskPage } from '../../src/api/pages/index.ts';
-import type { TaskView } from '../../src/tasks/view.ts';
+import type { TaskView } from '../../src/tasks/model/view.ts';
 import { cancelled, event, failed, pageOf, queued, running, succeeded, taskId } from './views.ts';
 
 describe('the task page', () => {

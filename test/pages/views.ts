@@ -1,7 +1,7 @@
 /** Tasks in every state, for the tests of the pages. */
 import type { TaskPageView } from '../../src/api/pages/index.ts';
-import type { HistoryEntry } from '../../src/tasks/read.ts';
-import type { TaskView } from '../../src/tasks/view.ts';
+import type { TaskView } from '../../src/tasks/model/view.ts';
+import type { HistoryEntry } from '../../src/tasks/queries/read.ts';
 
 export const taskId = '0198c0de-0000-7000-8000-00000000c0de';
 export const now = new Date('2026-03-01T12:00:30Z');

@@ -1,6 +1,6 @@
 /** What a job is given, without the job, and a write that it would do. */
-import { AttemptContext } from '../../src/jobs/attempt-context.ts';
-import { DatabaseContact } from '../../src/jobs/contact.ts';
+import { AttemptContext } from '../../src/jobs/attempt/attempt-context.ts';
+import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
 import { ProgressCounter } from '../../src/tasks/progress/counter.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import type { RunningTask } from './tasks.ts';

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
 import { clusterProcesses, readPidFile } from '../../src/database/embedded/processes.ts';
-import { migrate } from '../../src/database/migrate.ts';
+import { migrate } from '../../src/database/migrations/migrate.ts';
 import { eventually } from './eventually.ts';
 import { launch } from './launch.ts';
 import { openStore } from './service.ts';

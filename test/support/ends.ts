@@ -1,5 +1,5 @@
 /** Ends of attempts, as a runner writes them. */
-import type { Failure, Success } from '../../src/tasks/end.ts';
+import type { Failure, Success } from '../../src/tasks/life/end.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { emptyReport, type RunningTask } from './tasks.ts';
 

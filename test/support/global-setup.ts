@@ -8,7 +8,7 @@ import path from 'node:path';
 import { PgBoss } from 'pg-boss';
 import type { TestProject } from 'vitest/node';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
-import { migrate } from '../../src/database/migrate.ts';
+import { migrate } from '../../src/database/migrations/migrate.ts';
 import { reportMissingChromium } from './chromium.ts';
 import { Run } from './run/run.ts';
 import { createDatabase, dropDatabases, withName } from './server.ts';

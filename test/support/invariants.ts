@@ -1,5 +1,5 @@
 /** What must hold of the database after anything: see `src/tasks/invariants.sql`. */
-import { readInvariants } from '../../src/tasks/invariants.ts';
+import { readInvariants } from '../../src/tasks/invariants/invariants.ts';
 import type { Store } from '../../src/tasks/store.ts';
 
 export interface Violation {

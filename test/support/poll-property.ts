@@ -1,7 +1,7 @@
 /** What every client may rely on, whatever happens at the same time: nothing stale, nothing undone. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { readTask } from '../../src/tasks/read.ts';
+import { readTask } from '../../src/tasks/queries/read.ts';
 import { submit } from './service.ts';
 import { startSnapshots, type TestSnapshots } from './snapshots.ts';
 import { rowOf, type TestStore } from './tasks.ts';

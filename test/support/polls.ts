@@ -1,5 +1,5 @@
 /** Clients that poll, and what changes behind the service's back. */
-import { newId } from '../../src/tasks/ids.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { postJson, type TestApi, taskOf } from './api.ts';
 

@@ -3,13 +3,13 @@ import path from 'node:path';
 import { type Logger, pino } from 'pino';
 import { type DatabaseOptions, openDatabase } from '../../src/database/database.ts';
 import { type JobRegistry, loadRegistry, ownJobsFolder } from '../../src/jobs/registry.ts';
-import { Supervisor } from '../../src/jobs/supervisor.ts';
-import { digestInput } from '../../src/tasks/digest.ts';
-import { TaskQueue } from '../../src/tasks/queue.ts';
-import { type HistoryEntry, readHistory, readTask } from '../../src/tasks/read.ts';
+import { Supervisor } from '../../src/jobs/supervisor/supervisor.ts';
+import { digestInput } from '../../src/tasks/life/digest.ts';
+import { type SubmitRequest, submitTask } from '../../src/tasks/life/submit.ts';
+import { type HistoryEntry, readHistory, readTask } from '../../src/tasks/queries/read.ts';
+import { TaskQueue } from '../../src/tasks/queue/queue.ts';
 import { Reaper } from '../../src/tasks/reaper/reaper.ts';
 import type { Store } from '../../src/tasks/store.ts';
-import { type SubmitRequest, submitTask } from '../../src/tasks/submit.ts';
 import { eventually } from './eventually.ts';
 
 export const testJobsFolder = path.join(import.meta.dirname, 'jobs');

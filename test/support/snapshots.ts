@@ -1,9 +1,9 @@
 /** Snapshots on a database without HTTP: what they answer is the task's view itself. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach } from 'vitest';
+import { type TaskView, viewTask } from '../../src/tasks/model/view.ts';
 import { Snapshots } from '../../src/tasks/snapshots/snapshots.ts';
 import type { Store } from '../../src/tasks/store.ts';
-import { type TaskView, viewTask } from '../../src/tasks/view.ts';
 import { type StoppedClock, stopClock } from './clock.ts';
 import { eventually } from './eventually.ts';
 import { GatedPool } from './gated-pool.ts';

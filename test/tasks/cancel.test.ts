@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { fail, succeedAlone } from '../../src/tasks/end.ts';
-import { newId } from '../../src/tasks/ids.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
 import { eventually } from '../support/eventually.ts';
 import { submit } from '../support/service.ts';
 import {

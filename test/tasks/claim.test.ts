@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { claimTasks } from '../../src/tasks/claim.ts';
-import { fail } from '../../src/tasks/end.ts';
-import { newId } from '../../src/tasks/ids.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { claimTasks } from '../../src/tasks/life/claim.ts';
+import { fail } from '../../src/tasks/life/end.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
 import { flushProgress } from '../../src/tasks/progress/flush.ts';
-import { giveUp } from '../../src/tasks/workers.ts';
+import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { eventually } from '../support/eventually.ts';
 import { submit } from '../support/service.ts';
 import {

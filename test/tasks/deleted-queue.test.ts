@@ -1,10 +1,10 @@
 /** What somebody does with pg-boss's own tools must not cost a task its tries, nor a submitter the answer. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { type Failure, fail } from '../../src/tasks/end.ts';
-import { TaskQueue } from '../../src/tasks/queue.ts';
-import { retryTask } from '../../src/tasks/retry.ts';
-import { giveUp } from '../../src/tasks/workers.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { type Failure, fail } from '../../src/tasks/life/end.ts';
+import { retryTask } from '../../src/tasks/life/retry.ts';
+import { TaskQueue } from '../../src/tasks/queue/queue.ts';
+import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { submit } from '../support/service.ts';
 import {
   emptyReport,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { digestInput } from '../../src/tasks/digest.ts';
-import { newId } from '../../src/tasks/ids.ts';
+import { digestInput } from '../../src/tasks/life/digest.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
 
 const sha = (byte: string) => byte.repeat(64);
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { fail, succeedAlone } from '../../src/tasks/end.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
 import { failure, handBack, jobError, setCounters, success } from '../support/ends.ts';
 import { liveEntries, type RunningTask, rowOf, runMany, runTasks, useStore } from '../support/tasks.ts';
 

@@ -1,8 +1,8 @@
 /** When an end happened, where its transaction began long before. */
 import { expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { fail, succeedAlone, succeedWithin } from '../../src/tasks/end.ts';
-import { readHistory } from '../../src/tasks/read.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { fail, succeedAlone, succeedWithin } from '../../src/tasks/life/end.ts';
+import { readHistory } from '../../src/tasks/queries/read.ts';
 import { failure, success } from '../support/ends.ts';
 import { submit } from '../support/service.ts';
 import { openRaw, rowOf, runTask, useStore } from '../support/tasks.ts';

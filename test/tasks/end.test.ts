@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { fail, stillRunning, succeedAlone } from '../../src/tasks/end.ts';
-import { readHistory } from '../../src/tasks/read.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { fail, stillRunning, succeedAlone } from '../../src/tasks/life/end.ts';
+import { readHistory } from '../../src/tasks/queries/read.ts';
 import { failure, handBack, jobError, setCounters, success } from '../support/ends.ts';
 import {
   emptyReport,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { fail, succeedAlone } from '../../src/tasks/end.ts';
-import { giveUp } from '../../src/tasks/workers.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
+import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { submit } from '../support/service.ts';
 import { emptyReport, rowOf, runTask, useStore } from '../support/tasks.ts';
 

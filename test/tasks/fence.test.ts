@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fail, succeedAlone } from '../../src/tasks/end.ts';
-import { newId } from '../../src/tasks/ids.ts';
-import { giveUp } from '../../src/tasks/workers.ts';
+import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
+import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { failure, handBack, success } from '../support/ends.ts';
 import {
   emptyReport,

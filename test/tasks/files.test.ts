@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { inTransaction } from '../../src/database/database.ts';
-import { sweepFiles } from '../../src/tasks/file-sweep.ts';
-import { chunkBytes, completeFile, findFile, readChunk, Upload } from '../../src/tasks/files.ts';
-import { newId } from '../../src/tasks/ids.ts';
+import { chunkBytes, completeFile, findFile, readChunk, Upload } from '../../src/tasks/files/files.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
+import { sweepFiles } from '../../src/tasks/upkeep/file-sweep.ts';
 import { openRaw, useStore } from '../support/tasks.ts';
 
 const store = useStore();

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { fail, succeedAlone } from '../../src/tasks/end.ts';
-import { newId } from '../../src/tasks/ids.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
 import { type FlushItem, flushProgress, progressChannel } from '../../src/tasks/progress/flush.ts';
 import type { ProgressReport } from '../../src/tasks/progress/report.ts';
-import { readHistory } from '../../src/tasks/read.ts';
-import { giveUp } from '../../src/tasks/workers.ts';
+import { readHistory } from '../../src/tasks/queries/read.ts';
+import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   emptyReport,

@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { writeCheckpoint } from '../../src/tasks/checkpoint.ts';
-import { soloQueue } from '../../src/tasks/queue.ts';
-import { readHistory } from '../../src/tasks/read.ts';
-import { giveUp, type LostReason, lostAmong, lostWithRunningRows, moveOn } from '../../src/tasks/workers.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { writeCheckpoint } from '../../src/tasks/life/checkpoint.ts';
+import { readHistory } from '../../src/tasks/queries/read.ts';
+import { soloQueue } from '../../src/tasks/queue/queue.ts';
+import {
+  giveUp,
+  type LostReason,
+  lostAmong,
+  lostWithRunningRows,
+  moveOn,
+} from '../../src/tasks/workers/workers.ts';
 import { eventually } from '../support/eventually.ts';
 import { submit } from '../support/service.ts';
 import {

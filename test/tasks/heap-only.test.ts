@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
-import { migrate } from '../../src/database/migrate.ts';
+import { migrate } from '../../src/database/migrations/migrate.ts';
 import { flushProgress } from '../../src/tasks/progress/flush.ts';
 import { makeDataDir, startHere } from '../support/embedded.ts';
 import { openStore } from '../support/service.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { succeedAlone } from '../../src/tasks/end.ts';
-import { readInvariants } from '../../src/tasks/invariants.ts';
-import { queueSql } from '../../src/tasks/queue.ts';
+import { readInvariants } from '../../src/tasks/invariants/invariants.ts';
+import { succeedAlone } from '../../src/tasks/life/end.ts';
+import { queueSql } from '../../src/tasks/queue/queue.ts';
 import { type Violation, violations } from '../support/invariants.ts';
 import { submit } from '../support/service.ts';
 import { emptyReport, runTask, useStore } from '../support/tasks.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { renewalSeconds } from '../../src/tasks/lease.ts';
+import { renewalSeconds } from '../../src/tasks/workers/lease.ts';
 
 it.each([
   [3, 1],

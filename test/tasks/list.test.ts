@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newId } from '../../src/tasks/ids.ts';
-import { type ListPosition, listTasks, type TaskFilter } from '../../src/tasks/list.ts';
-import { terminalStatuses } from '../../src/tasks/state-machine.ts';
-import { viewTask } from '../../src/tasks/view.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
+import { terminalStatuses } from '../../src/tasks/model/state-machine.ts';
+import { viewTask } from '../../src/tasks/model/view.ts';
+import { type ListPosition, listTasks, type TaskFilter } from '../../src/tasks/queries/list.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { addFinished } from '../support/finished.ts';
 import { plansOf, recordPlans, scansOf } from '../support/plans.ts';

@@ -1,12 +1,12 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { DatabaseContact } from '../../src/jobs/contact.ts';
-import { EndWriter } from '../../src/jobs/end-writer.ts';
-import { queuesFor } from '../../src/jobs/queues.ts';
+import { EndWriter } from '../../src/jobs/attempt/end-writer.ts';
 import { loadRegistry } from '../../src/jobs/registry.ts';
-import { Runner } from '../../src/jobs/runner.ts';
+import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
+import { queuesFor } from '../../src/jobs/runner/queues.ts';
+import { Runner } from '../../src/jobs/runner/runner.ts';
+import { submitTask } from '../../src/tasks/life/submit.ts';
 import type { Store } from '../../src/tasks/store.ts';
-import { submitTask } from '../../src/tasks/submit.ts';
 import { contextOf, leaveEffect } from '../support/attempt-context.ts';
 import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { parseDuration } from '../../src/duration.ts';
-import { chunkBytes, Upload } from '../../src/tasks/files.ts';
-import { type PruneFilter, prune, surveyPrune, timeAgo } from '../../src/tasks/prune.ts';
-import { retryTask } from '../../src/tasks/retry.ts';
+import { parseDuration } from '../../src/commands/duration.ts';
+import { chunkBytes, Upload } from '../../src/tasks/files/files.ts';
+import { retryTask } from '../../src/tasks/life/retry.ts';
+import { type PruneFilter, prune, surveyPrune, timeAgo } from '../../src/tasks/upkeep/prune.ts';
 import { addFinished } from '../support/finished.ts';
 import { violations } from '../support/invariants.ts';
 import { submit } from '../support/service.ts';

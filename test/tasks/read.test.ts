@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { newId } from '../../src/tasks/ids.ts';
-import { readHistory, readTask } from '../../src/tasks/read.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
+import { readHistory, readTask } from '../../src/tasks/queries/read.ts';
 import { Surroundings } from '../../src/tasks/snapshots/surroundings.ts';
 import { submit } from '../support/service.ts';
 import { rowOf, runTask, useStore } from '../support/tasks.ts';

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import { Sweeper } from '../../src/sweeper.ts';
-import { sweepFiles } from '../../src/tasks/file-sweep.ts';
-import { chunkBytes, Upload } from '../../src/tasks/files.ts';
-import { deleteExpired } from '../../src/tasks/retention.ts';
+import { chunkBytes, Upload } from '../../src/tasks/files/files.ts';
+import { sweepFiles } from '../../src/tasks/upkeep/file-sweep.ts';
+import { deleteExpired } from '../../src/tasks/upkeep/retention.ts';
+import { Sweeper } from '../../src/tasks/upkeep/sweeper.ts';
 import { eventually } from '../support/eventually.ts';
 import { addFinished } from '../support/finished.ts';
 import { violations } from '../support/invariants.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { writeCheckpoint } from '../../src/tasks/checkpoint.ts';
-import { fail, succeedAlone } from '../../src/tasks/end.ts';
-import { newId } from '../../src/tasks/ids.ts';
-import { readHistory } from '../../src/tasks/read.ts';
-import { retryTask } from '../../src/tasks/retry.ts';
-import { giveUp } from '../../src/tasks/workers.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { writeCheckpoint } from '../../src/tasks/life/checkpoint.ts';
+import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
+import { retryTask } from '../../src/tasks/life/retry.ts';
+import { newId } from '../../src/tasks/model/ids.ts';
+import { readHistory } from '../../src/tasks/queries/read.ts';
+import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { eventually } from '../support/eventually.ts';
 import { violations } from '../support/invariants.ts';
 import { submit } from '../support/service.ts';

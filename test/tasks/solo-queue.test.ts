@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/cancel.ts';
-import { fail } from '../../src/tasks/end.ts';
-import { queueOf, queueSql, soloQueue, typeOfQueue } from '../../src/tasks/queue.ts';
-import { giveUp } from '../../src/tasks/workers.ts';
+import { cancelTask } from '../../src/tasks/life/cancel.ts';
+import { fail } from '../../src/tasks/life/end.ts';
+import { queueOf, queueSql, soloQueue, typeOfQueue } from '../../src/tasks/queue/queue.ts';
+import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { violations } from '../support/invariants.ts';
 import { submit } from '../support/service.ts';
 import {

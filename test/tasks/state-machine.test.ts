@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isTerminal, mayMove, type TaskStatus, terminalStatuses } from '../../src/tasks/state-machine.ts';
+import {
+  isTerminal,
+  mayMove,
+  type TaskStatus,
+  terminalStatuses,
+} from '../../src/tasks/model/state-machine.ts';
 
 const statuses = [
   'queued',

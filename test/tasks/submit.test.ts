@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import { digestInput } from '../../src/tasks/digest.ts';
-import { succeedAlone } from '../../src/tasks/end.ts';
-import { findFile, readChunk, Upload } from '../../src/tasks/files.ts';
-import { KeyConflictError, type SubmitRequest, submitTask } from '../../src/tasks/submit.ts';
+import { findFile, readChunk, Upload } from '../../src/tasks/files/files.ts';
+import { digestInput } from '../../src/tasks/life/digest.ts';
+import { succeedAlone } from '../../src/tasks/life/end.ts';
+import { KeyConflictError, type SubmitRequest, submitTask } from '../../src/tasks/life/submit.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   emptyReport,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { cleanseAndCut, cleanseJson, cleanseText } from '../../src/tasks/text.ts';
+import { cleanseAndCut, cleanseJson, cleanseText } from '../../src/tasks/model/text.ts';
 import { useStore } from '../support/tasks.ts';
 
 /** Strings of arbitrary UTF-16 units, with many NULs and lone surrogates among them. */

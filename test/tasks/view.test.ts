@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TaskState } from '../../src/generated/prisma/client.ts';
-import { viewTask } from '../../src/tasks/view.ts';
+import { viewTask } from '../../src/tasks/model/view.ts';
 
 const at = new Date('2026-01-02T03:04:05.678Z');
 

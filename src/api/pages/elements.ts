@@ -2,7 +2,7 @@
 import { html } from 'ghtml';
 import { formatUtc } from '../../../public/format.js';
 import { describeRow } from '../../../public/task-words.js';
-import type { TaskView } from '../../tasks/view.ts';
+import type { TaskView } from '../../tasks/model/view.ts';
 
 /** In UTC; the page's script turns it into the reader's time. */
 export function time(at: Date): string {

@@ -1,7 +1,7 @@
 /** The page of a group: all its tasks, newest first. */
 import { html } from 'ghtml';
 import { describeGroup, hasUnfinished } from '../../../public/group-words.js';
-import type { TaskView } from '../../tasks/view.ts';
+import type { TaskView } from '../../tasks/model/view.ts';
 import { taskList } from './elements.ts';
 import { renderDocument } from './layout.ts';
 

@@ -1,8 +1,8 @@
 /** What has happened to a task, as sentences. */
 import { html } from 'ghtml';
 import { formatNumber } from '../../../public/format.js';
-import type { HistoryEntry } from '../../tasks/read.ts';
-import type { Blame } from '../../tasks/workers.ts';
+import type { HistoryEntry } from '../../tasks/queries/read.ts';
+import type { Blame } from '../../tasks/workers/workers.ts';
 import { time } from './elements.ts';
 
 /** More than this and the older ones are folded away. */

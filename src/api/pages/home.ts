@@ -1,7 +1,7 @@
 /** The start: hand in a file, or see what is going on. */
 import { html } from 'ghtml';
 import { formatLimit } from '../../../public/format.js';
-import type { TaskView } from '../../tasks/view.ts';
+import type { TaskView } from '../../tasks/model/view.ts';
 import { taskList } from './elements.ts';
 import { renderDocument } from './layout.ts';
 

@@ -1,8 +1,8 @@
 /** The page of a list of tasks: a form of its filters, one page of tasks, and the ways on. */
 import { html } from 'ghtml';
-import type { TaskFilter } from '../../tasks/list.ts';
-import type { TaskStatus } from '../../tasks/state-machine.ts';
-import type { TaskView } from '../../tasks/view.ts';
+import type { TaskStatus } from '../../tasks/model/state-machine.ts';
+import type { TaskView } from '../../tasks/model/view.ts';
+import type { TaskFilter } from '../../tasks/queries/list.ts';
 import { taskList } from './elements.ts';
 import { renderDocument } from './layout.ts';
 

@@ -1,8 +1,8 @@
 /** What a person should know about an unfinished task before anything else. */
 import { html } from 'ghtml';
 import { formatNumber } from '../../../public/format.js';
-import type { HistoryEntry, SignsOfLife } from '../../tasks/read.ts';
-import type { TaskView } from '../../tasks/view.ts';
+import type { TaskView } from '../../tasks/model/view.ts';
+import type { HistoryEntry, SignsOfLife } from '../../tasks/queries/read.ts';
 import { time } from './elements.ts';
 import { lossWords, wayOn } from './history.ts';
 

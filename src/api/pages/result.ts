@@ -1,7 +1,7 @@
 /** How a task ended: what it returned, or what went wrong. */
 import { html } from 'ghtml';
 import { formatCount, formatNumber } from '../../../public/format.js';
-import type { TaskView } from '../../tasks/view.ts';
+import type { TaskView } from '../../tasks/model/view.ts';
 import { json, shortened } from './elements.ts';
 
 export function renderOutcome(task: TaskView, resultLink: string | undefined): string {

@@ -5,8 +5,8 @@
 import { html } from 'ghtml';
 import { patienceMs, withoutMeasures } from '../../../public/reports.js';
 import { describeTask, isFinished, stateKey } from '../../../public/task-words.js';
-import type { HistoryEntry, SignsOfLife } from '../../tasks/read.ts';
-import type { TaskView } from '../../tasks/view.ts';
+import type { TaskView } from '../../tasks/model/view.ts';
+import type { HistoryEntry, SignsOfLife } from '../../tasks/queries/read.ts';
 import { bar, time } from './elements.ts';
 import { renderHistory } from './history.ts';
 import { renderDocument } from './layout.ts';

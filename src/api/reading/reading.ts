@@ -3,13 +3,13 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import { openPool } from '../../database/database.ts';
 import { Listener } from '../../database/listener.ts';
-import { Deadlines } from '../../deadlines.ts';
+import { Deadlines } from '../../scheduling/deadlines.ts';
+import type { ResultLink } from '../../tasks/model/view.ts';
 import { progressChannel } from '../../tasks/progress/flush.ts';
 import { Groups } from '../../tasks/snapshots/groups.ts';
 import { Snapshots } from '../../tasks/snapshots/snapshots.ts';
 import { Surroundings } from '../../tasks/snapshots/surroundings.ts';
 import type { Store } from '../../tasks/store.ts';
-import type { ResultLink } from '../../tasks/view.ts';
 import { answerOf, briefOf, bytesOf, type TaskAnswer, type TaskSnapshots } from './task-answer.ts';
 import { Watchers } from './watchers.ts';
 

@@ -1,5 +1,5 @@
 /** When to ask again: soon near the end, seldom while there is long to go. */
-import { isTerminal, type TaskStatus } from '../../tasks/state-machine.ts';
+import { isTerminal, type TaskStatus } from '../../tasks/model/state-machine.ts';
 
 const longestSeconds = 30;
 /** The part of the time to go, or gone by, after which a look is worth it. */

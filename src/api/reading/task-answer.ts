@@ -1,10 +1,10 @@
 /** A version of a task as it is sent: its bytes, its validator, and the headers of a poll. */
-import type { TaskRow } from '../../tasks/row.ts';
+import type { TaskRow } from '../../tasks/model/row.ts';
+import { isTerminal } from '../../tasks/model/state-machine.ts';
+import { type ResultLink, type TaskView, viewTask } from '../../tasks/model/view.ts';
 import type { QueuePlaces } from '../../tasks/snapshots/queue-places.ts';
 import type { Snapshot, Snapshots } from '../../tasks/snapshots/snapshots.ts';
-import { isTerminal } from '../../tasks/state-machine.ts';
-import { type ResultLink, type TaskView, viewTask } from '../../tasks/view.ts';
-import { entityTag } from './etag.ts';
+import { entityTag } from './polls/etag.ts';
 import { type Prospect, retryAfterSeconds } from './retry-after.ts';
 
 /** Everything but the headers is a function of the row. */

@@ -1,6 +1,6 @@
 /** The clients that wait: how many there may be, and how all of them are let go. */
-import type { Deadline, Deadlines } from '../../deadlines.ts';
-import { HttpProblem } from '../problems.ts';
+import type { Deadline, Deadlines } from '../../scheduling/deadlines.ts';
+import { HttpProblem } from '../http/problems.ts';
 
 /** What the wait of a client has ended with. `stopping`: the process is about to. */
 export type WaitEnd = 'news' | 'time' | 'left' | 'stopping';

@@ -1,6 +1,7 @@
 /** Starts a server again that has ended although it is in use: killed, out of memory, or stopped by hand. */
-import { Loop } from '../../loop.ts';
-import { seldom } from '../../seldom.ts';
+
+import { seldom } from '../../logging/seldom.ts';
+import { Loop } from '../../scheduling/loop.ts';
 import { messageOf } from '../error-text.ts';
 import type { Layout } from './layout.ts';
 import { tryLock } from './lock.ts';

@@ -2,7 +2,7 @@
  * What one attempt reports, in memory. A job may call `progress()` for every row: a call costs
  * nanoseconds, never waits and never throws. The writer takes what has changed twice a second.
  */
-import { cleanseAndCut } from '../text.ts';
+import { cleanseAndCut } from '../model/text.ts';
 import { RateEstimator } from './rate.ts';
 import type { ProgressReport } from './report.ts';
 

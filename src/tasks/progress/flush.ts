@@ -1,6 +1,6 @@
 /** The statement that writes a runner's progress, and learns in the same answer what it still owns. */
-import type { AttemptRef } from '../end.ts';
-import { fence, lockOwned } from '../fence.ts';
+import type { AttemptRef } from '../life/end.ts';
+import { fence, lockOwned } from '../life/fence.ts';
 import type { Store } from '../store.ts';
 import type { ProgressReport } from './report.ts';
 

@@ -4,7 +4,7 @@
  * job never waits for it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AttemptRef } from '../end.ts';
+import type { AttemptRef } from '../life/end.ts';
 import type { Store } from '../store.ts';
 import type { ProgressCounter } from './counter.ts';
 import { type FlushItem, flushProgress } from './flush.ts';

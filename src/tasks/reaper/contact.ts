@@ -3,9 +3,9 @@
  * of unbroken contact with the database, so that the living have had time to renew their leases.
  */
 import { limited } from '../../database/client.ts';
-import { monotonicMs } from '../../monotonic.ts';
-import { renewalSeconds } from '../lease.ts';
+import { monotonicMs } from '../../scheduling/monotonic.ts';
 import type { Store } from '../store.ts';
+import { renewalSeconds } from '../workers/lease.ts';
 
 /** Slower than this, an answer counts as none, and a pause of the loop as an outage. */
 const answerLimitMs = 2_000;

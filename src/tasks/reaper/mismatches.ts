@@ -2,7 +2,7 @@
  * Where tasks and queue entries do not agree: queued tasks without an entry that will wake a runner for
  * them, and entries whose task does not wait for them. One look at both sides finds both.
  */
-import { queueSql } from '../queue.ts';
+import { queueSql } from '../queue/queue.ts';
 import type { Store } from '../store.ts';
 import { inTurn } from './turn.ts';
 

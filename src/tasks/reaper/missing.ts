@@ -1,6 +1,6 @@
 /** Running tasks whose worker has no row: it was deleted by hand, or restored without it. */
 import type { Connection } from '../../database/database.ts';
-import { newId } from '../ids.ts';
+import { newId } from '../model/ids.ts';
 import type { Store } from '../store.ts';
 import { inTurn } from './turn.ts';
 

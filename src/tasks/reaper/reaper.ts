@@ -3,14 +3,14 @@
  * Every parent has one; one of them at a time acts, and only where its `Contact` says that it may.
  */
 import type { Logger } from 'pino';
-import { Counts } from '../../counts.ts';
 import { isConnectionError, isPassingError } from '../../database/errors.ts';
-import { Loop } from '../../loop.ts';
-import { monotonicMs } from '../../monotonic.ts';
-import { OutageLog } from '../../outage-log.ts';
-import { seldom } from '../../seldom.ts';
+import { OutageLog } from '../../logging/outage-log.ts';
+import { seldom } from '../../logging/seldom.ts';
+import { Counts } from '../../metrics/counts.ts';
+import { Loop } from '../../scheduling/loop.ts';
+import { monotonicMs } from '../../scheduling/monotonic.ts';
 import type { Store } from '../store.ts';
-import { lostWithRunningRows, moveOn } from '../workers.ts';
+import { lostWithRunningRows, moveOn } from '../workers/workers.ts';
 import { Contact } from './contact.ts';
 import { repairEntries } from './entries.ts';
 import { forgetWorkers } from './forget.ts';

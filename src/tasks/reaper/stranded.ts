@@ -2,7 +2,7 @@
  * Queued tasks that nothing waits for: their entry was fetched by a runner that died before its claim, or
  * was expired, cancelled, deleted or changed by somebody. The task is the truth: it is given a new entry.
  */
-import { type Entry, queueSql, typeOfQueue } from '../queue.ts';
+import { type Entry, queueSql, typeOfQueue } from '../queue/queue.ts';
 import type { Store } from '../store.ts';
 import type { Mismatch } from './mismatches.ts';
 import { inTurn } from './turn.ts';

@@ -2,7 +2,7 @@
  * Queue entries whose task does not wait for them: it is gone, does not wait, or waits for another entry.
  * A runner that fetched one would claim nothing; left alone, it would be shown as work that waits.
  */
-import { entryTaskSql, queueSql } from '../queue.ts';
+import { entryTaskSql, queueSql } from '../queue/queue.ts';
 import type { Store } from '../store.ts';
 import type { Mismatch } from './mismatches.ts';
 import { inTurn } from './turn.ts';

@@ -2,8 +2,8 @@
  * Reads that memory cannot answer. They go at once, one statement in flight; ids that are asked for
  * meanwhile share the next one, which begins after they came: nobody gets an answer from before the question.
  */
-import { Slice } from '../../slice.ts';
-import type { TaskRow } from '../row.ts';
+import { Slice } from '../../scheduling/slice.ts';
+import type { TaskRow } from '../model/row.ts';
 import type { RowsRead } from './rows.ts';
 
 export type ReadRows = (ids: readonly string[]) => Promise<RowsRead>;

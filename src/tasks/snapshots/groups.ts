@@ -3,8 +3,8 @@
  * snapshots like all others; only the membership is read here, once a second for all groups.
  */
 import type pg from 'pg';
-import { Loop } from '../../loop.ts';
-import type { TaskRow } from '../row.ts';
+import { Loop } from '../../scheduling/loop.ts';
+import type { TaskRow } from '../model/row.ts';
 import { Freshness } from './freshness.ts';
 import type { Snapshot, Snapshots, Watcher } from './snapshots.ts';
 

@@ -1,5 +1,5 @@
 /** Values that many ask for: loaded once at a time, kept for a while, a bounded number of them. */
-import { monotonicMs } from '../../monotonic.ts';
+import { monotonicMs } from '../../scheduling/monotonic.ts';
 
 interface Kept<Value> {
   readonly value: Promise<Value>;

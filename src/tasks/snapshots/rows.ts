@@ -1,6 +1,6 @@
 /** The statements of the snapshots: rows by id, and those of many ids that have changed. */
 import type pg from 'pg';
-import { type TaskRow, taskColumns } from '../row.ts';
+import { type TaskRow, taskColumns } from '../model/row.ts';
 
 /** Results of one statement, as they are stored: what is read at once holds up everything else. */
 const maxResultBytes = 4 * 1024 * 1024;

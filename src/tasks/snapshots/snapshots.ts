@@ -3,10 +3,10 @@
  * news, in one statement that returns only what has changed. Between ticks memory answers.
  */
 import type pg from 'pg';
-import { Counts } from '../../counts.ts';
-import { Slice } from '../../slice.ts';
-import type { TaskRow } from '../row.ts';
-import { isTerminal } from '../state-machine.ts';
+import { Counts } from '../../metrics/counts.ts';
+import { Slice } from '../../scheduling/slice.ts';
+import type { TaskRow } from '../model/row.ts';
+import { isTerminal } from '../model/state-machine.ts';
 import { type Entry, newEntry } from './entry.ts';
 import { FirstReads } from './first-reads.ts';
 import { Freshness } from './freshness.ts';

@@ -2,8 +2,9 @@
  * What a task's page says beyond the row: its history, its place in the queue, and when its worker was
  * last heard from. Read at most once a version or once a second, however many look.
  */
-import { type HistoryEntry, readHistory, readSignsOfLife, type SignsOfLife } from '../read.ts';
-import type { TaskRow } from '../row.ts';
+
+import type { TaskRow } from '../model/row.ts';
+import { type HistoryEntry, readHistory, readSignsOfLife, type SignsOfLife } from '../queries/read.ts';
 import type { Store } from '../store.ts';
 import { Memo } from './memo.ts';
 import { type QueuedTask, QueuePlaces } from './queue-places.ts';

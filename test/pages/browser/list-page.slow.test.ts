@@ -1,7 +1,7 @@
 /** The list of tasks on a page whose clock the tests move, on the API without runners. */
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
-import { cancelTask } from '../../../src/tasks/cancel.ts';
-import { retryTask } from '../../../src/tasks/retry.ts';
+import { cancelTask } from '../../../src/tasks/life/cancel.ts';
+import { retryTask } from '../../../src/tasks/life/retry.ts';
 import { startApi, type TestApi } from '../../support/api.ts';
 import { hasBrowser, openPage } from '../../support/browser.ts';
 import { eventually } from '../../support/eventually.ts';

@@ -1,6 +1,6 @@
 /** The tasks that are attacked, and one that others poll. */
 import type pg from 'pg';
-import { newId } from '../../../src/tasks/ids.ts';
+import { newId } from '../../../src/tasks/model/ids.ts';
 
 export interface FloodTasks {
   readonly polled: string;

@@ -2,9 +2,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { cancelTask } from '../../../src/tasks/cancel.ts';
-import { type AttemptRef, fail, stillRunning, succeedAlone } from '../../../src/tasks/end.ts';
-import { retryTask } from '../../../src/tasks/retry.ts';
+import { cancelTask } from '../../../src/tasks/life/cancel.ts';
+import { type AttemptRef, fail, stillRunning, succeedAlone } from '../../../src/tasks/life/end.ts';
+import { retryTask } from '../../../src/tasks/life/retry.ts';
 import type { Store } from '../../../src/tasks/store.ts';
 import { emptyReport } from '../tasks.ts';
 import { actualRow, type Command, command, expectedRow, idAt, maxTasks, move, taskAt } from './command.ts';

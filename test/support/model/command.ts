@@ -2,7 +2,7 @@
 import type fc from 'fast-check';
 import { expect } from 'vitest';
 import type { TaskState } from '../../../src/generated/prisma/client.ts';
-import { mayMove } from '../../../src/tasks/state-machine.ts';
+import { mayMove } from '../../../src/tasks/model/state-machine.ts';
 import type { Store } from '../../../src/tasks/store.ts';
 import { rowOf } from '../tasks.ts';
 import type { Model, ModelTask } from './model.ts';

@@ -2,7 +2,7 @@
  * The state machine, as a model that is small enough to be right by inspection: what the design says of a few
  * tasks, their queue entries and their workers.
  */
-import { isTerminal, type TaskStatus } from '../../../src/tasks/state-machine.ts';
+import { isTerminal, type TaskStatus } from '../../../src/tasks/model/state-machine.ts';
 
 export interface ModelTask {
   readonly maxAttempts: number;

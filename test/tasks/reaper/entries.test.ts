@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { soloQueue } from '../../../src/tasks/queue.ts';
-import { readHistory } from '../../../src/tasks/read.ts';
+import { readHistory } from '../../../src/tasks/queries/read.ts';
+import { soloQueue } from '../../../src/tasks/queue/queue.ts';
 import { repairEntries } from '../../../src/tasks/reaper/entries.ts';
 import { violations } from '../../support/invariants.ts';
 import { submit } from '../../support/service.ts';

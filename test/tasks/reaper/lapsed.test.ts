@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { renewLeaseSql } from '../../../src/tasks/lease.ts';
 import { reapLapsed } from '../../../src/tasks/reaper/lapsed.ts';
-import { giveUp } from '../../../src/tasks/workers.ts';
+import { renewLeaseSql } from '../../../src/tasks/workers/lease.ts';
+import { giveUp } from '../../../src/tasks/workers/workers.ts';
 import { eventually } from '../../support/eventually.ts';
 import { databaseTime, freshTime, lapse, workerRow } from '../../support/leases.ts';
 import { submit } from '../../support/service.ts';

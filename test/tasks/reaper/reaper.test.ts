@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { cancelTask } from '../../../src/tasks/cancel.ts';
-import { renewLeaseSql } from '../../../src/tasks/lease.ts';
-import { readHistory } from '../../../src/tasks/read.ts';
+import { cancelTask } from '../../../src/tasks/life/cancel.ts';
+import { readHistory } from '../../../src/tasks/queries/read.ts';
 import { Reaper } from '../../../src/tasks/reaper/reaper.ts';
+import { renewLeaseSql } from '../../../src/tasks/workers/lease.ts';
 import { eventually } from '../../support/eventually.ts';
 import { violations } from '../../support/invariants.ts';
 import { freshTime, lapse } from '../../support/leases.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../../src/tasks/cancel.ts';
-import { newId } from '../../../src/tasks/ids.ts';
-import { readHistory } from '../../../src/tasks/read.ts';
+import { cancelTask } from '../../../src/tasks/life/cancel.ts';
+import { newId } from '../../../src/tasks/model/ids.ts';
+import { readHistory } from '../../../src/tasks/queries/read.ts';
 import { repairEntries } from '../../../src/tasks/reaper/entries.ts';
 import { violations } from '../../support/invariants.ts';
 import { submit } from '../../support/service.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { newId } from '../../../src/tasks/ids.ts';
+import { newId } from '../../../src/tasks/model/ids.ts';
 import { eventually } from '../../support/eventually.ts';
 import { addFinished } from '../../support/finished.ts';
 import { bump, newTask, newTasks, useSnapshots } from '../../support/snapshots.ts';

@@ -1,7 +1,7 @@
 /** How many tasks of groups are kept in memory. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { TaskView } from '../../../src/tasks/model/view.ts';
 import { Groups } from '../../../src/tasks/snapshots/groups.ts';
-import type { TaskView } from '../../../src/tasks/view.ts';
 import { eventually } from '../../support/eventually.ts';
 import { insertTasks } from '../../support/polls.ts';
 import { startSnapshots, type TestSnapshots, Told } from '../../support/snapshots.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { newId } from '../../../src/tasks/ids.ts';
+import { newId } from '../../../src/tasks/model/ids.ts';
 import { eventually } from '../../support/eventually.ts';
 import { addFinished } from '../../support/finished.ts';
 import { bump, newTask, newTasks, remove, tickMs, useSnapshots } from '../../support/snapshots.ts';

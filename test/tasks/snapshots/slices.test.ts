@@ -1,6 +1,6 @@
 /** Many answers that take long to make, as those with results of megabytes do: others have turns in between. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { TaskView } from '../../../src/tasks/view.ts';
+import type { TaskView } from '../../../src/tasks/model/view.ts';
 import { eventually } from '../../support/eventually.ts';
 import { submit } from '../../support/service.ts';
 import { startSnapshots, type TestSnapshots, Told } from '../../support/snapshots.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../../src/tasks/cancel.ts';
-import { readTask } from '../../../src/tasks/read.ts';
+import { cancelTask } from '../../../src/tasks/life/cancel.ts';
+import { readTask } from '../../../src/tasks/queries/read.ts';
 import { eventually } from '../../support/eventually.ts';
 import { bump, newTask, newTasks, Told, useSnapshots } from '../../support/snapshots.ts';
 import { rowOf, useStore } from '../../support/tasks.ts';

@@ -1,0 +1,59 @@
+/** What every request passes before its route. */
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
+import { HttpProblem } from '../http/problems.ts';
+import type { Access } from './access.ts';
+import { refuseCrossSite, refuseNonLocal } from './origin.ts';
+
+const maxUrlLength = 8 * 1024;
+
+/** Call before the routes are registered. */
+export function guard(app: FastifyInstance, access: Access): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-content-type-options', 'nosniff');
+    if (access.isOpen) refuseNonLocal(request);
+    refuseCrossSite(request);
+    refuseUnreadable(request);
+    done();
+  });
+  // Told apart once a route, not once a request. What does not exist is no secret.
+  app.addHook('onRoute', (route) => {
+    if (!isPublic(route)) route.onRequest = [...[route.onRequest ?? []].flat(), checkAccess(access)];
+  });
+}
+
+function checkAccess(access: Access): onRequestHookHandler {
+  return (request, _reply, done) => {
+    access.check(request);
+    done();
+  };
+}
+
+/** A route is a secret unless it says otherwise. */
+function isPublic({ config }: RouteOptions): boolean {
+  return config?.isPublic === true;
+}
+
+function refuseUnreadable(request: FastifyRequest): void {
+  if (request.url.length > maxUrlLength) {
+    throw new HttpProblem('url-too-long', `A URL may have at most ${maxUrlLength} characters.`);
+  }
+  if (hasTwoHosts(request.raw.rawHeaders)) {
+    throw new HttpProblem('invalid-request', 'The request names more than one Host.');
+  }
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new HttpProblem('unsupported-media-type', 'Send the body uncompressed, without Content-Encoding.', {
+      headers: { 'accept-encoding': 'identity' },
+    });
+  }
+}
+
+/** Who stands in front may have gone by the other one (RFC 9112, section 3.2). */
+function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts > 1;
+}

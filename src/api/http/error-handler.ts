@@ -1,0 +1,49 @@
+/** The one place where whatever was thrown becomes an answer. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { seldom } from '../../logging/seldom.ts';
+import { WrongKey } from '../access/access.ts';
+import { askForKey, type WayOn } from '../access/session.ts';
+import type { WrongKeys } from '../access/wrong-keys.ts';
+import { discardBody } from './body.ts';
+import { prefersHtml } from './negotiation.ts';
+import { problemFrom } from './problems.ts';
+import { sendProblem } from './replies.ts';
+
+export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+
+export function answerError(log: Logger, wrongKeys: WrongKeys): ErrorHandler {
+  // An outage meets every request.
+  const sayUnavailable = seldom((error: unknown) =>
+    log.warn({ err: error }, 'requests are answered with 503'),
+  );
+  const answer: ErrorHandler = (error, request, reply) => {
+    const problem = problemFrom(error);
+    const { status } = problem.body;
+    if (status === 500) {
+      // The route, not the URL: that of a task is a capability.
+      const { method, routeOptions } = request;
+      log.error({ err: error, method, route: routeOptions.url }, 'request failed');
+    }
+    if (status === 503) sayUnavailable(problem.cause ?? problem);
+    if (status === 401 && prefersHtml(request.headers.accept)) {
+      discardBody(request.raw);
+      askForKey(reply.code(401).headers(problem.headers), whereNext(request));
+      return;
+    }
+    sendProblem(request, reply, problem);
+  };
+  return (error, request, reply) => {
+    if (!(error instanceof WrongKey)) return answer(error, request, reply);
+    wrongKeys.turn().then(
+      () => answer(error, request, reply),
+      (tooMany) => answer(tooMany, request, reply),
+    );
+  };
+}
+
+/** What was sent is not sent again: after signing in, people press the button again, on its page. */
+function whereNext({ method, url }: FastifyRequest): WayOn {
+  if (method === 'GET') return { next: url, isUndone: false };
+  return { next: /^(\/tasks\/[0-9a-f-]{36})\/(?:cancel|retry)$/i.exec(url)?.[1] ?? '/', isUndone: true };
+}

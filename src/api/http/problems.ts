@@ -1,0 +1,178 @@
+/** Everything that can be wrong with a request, as problem details (RFC 9457): the one table of types. */
+import type { FastifyError } from 'fastify';
+import type { z } from 'zod';
+import { describeTrouble, isPassingError } from '../../database/errors.ts';
+import { KeyConflictError } from '../../tasks/life/submit.ts';
+import { cleanseAndCut } from '../../tasks/model/text.ts';
+
+/** Kind → status and title. A problem's `type` is `/problems/<kind>`; kinds are never renamed. */
+const kinds = {
+  'invalid-request': [400, 'The request is not valid'],
+  'invalid-input': [400, 'The input is not valid'],
+  'sign-in-required': [401, 'An API key is needed'],
+  'not-local': [403, 'Only this machine is served'],
+  'admin-only': [403, 'This is for operators'],
+  'cross-site': [403, 'The request comes from another site'],
+  'not-found': [404, 'There is nothing here'],
+  'unknown-task': [404, 'There is no such task'],
+  'unknown-type': [404, 'There is no such job'],
+  'unknown-dataset': [404, 'There is no such dataset'],
+  'method-not-allowed': [405, 'This method is not allowed here'],
+  'not-acceptable': [406, 'Only JSON and HTML can be had'],
+  'request-timeout': [408, 'The request took too long to arrive'],
+  'key-conflict': [409, 'The key belongs to another request'],
+  'already-finished': [409, 'The task is finished'],
+  'cannot-retry': [409, 'The task cannot be retried'],
+  'too-large': [413, 'The request is too large'],
+  'url-too-long': [414, 'The URL is too long'],
+  'unsupported-media-type': [415, 'The body is of a type that is not taken here'],
+  'expectation-failed': [417, 'This expectation cannot be met'],
+  'too-many-wrong-keys': [429, 'Too many wrong keys'],
+  'headers-too-large': [431, 'The headers are too large'],
+  'too-many-watchers': [503, 'Too many clients are waiting'],
+  'job-fault': [500, 'The job has a fault'],
+  'internal-error': [500, 'Something went wrong in the service'],
+  unavailable: [503, 'The service is not available right now'],
+} as const satisfies Record<string, readonly [status: number, title: string]>;
+
+export type ProblemKind = keyof typeof kinds;
+
+export interface FieldError {
+  /** Names joined by dots, such as `input.dataset`. */
+  path: string;
+  message: string;
+}
+
+/** The body of a problem. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  errors?: FieldError[];
+  /** The URL of the task that stands in the way. */
+  existingTask?: string;
+}
+
+export interface ProblemOptions {
+  readonly errors?: FieldError[];
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly existingTask?: string;
+  readonly cause?: unknown;
+}
+
+/** Thrown by anything that refuses a request; `detail` says what to do. */
+export class HttpProblem extends Error {
+  override name = 'HttpProblem';
+  readonly body: Problem;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(kind: ProblemKind, detail: string, options: ProblemOptions = {}) {
+    super(detail, { cause: options.cause });
+    const [status, title] = kinds[kind];
+    const { errors, existingTask, headers = {} } = options;
+    this.body = {
+      type: `/problems/${kind}`,
+      title,
+      status,
+      detail,
+      ...(errors && { errors }),
+      ...(existingTask !== undefined && { existingTask }),
+    };
+    this.headers = headers;
+  }
+}
+
+export function unknownTask(): HttpProblem {
+  return new HttpProblem('unknown-task', 'No task has this id; a finished task is deleted after a while.');
+}
+
+/** When to come back while the database is away. */
+export const retryAfterTroubleSeconds = 5;
+
+/** The database could not be asked in time; whether a write happened is not known. */
+export function unavailable(detail: string, cause?: unknown): HttpProblem {
+  return new HttpProblem('unavailable', detail, {
+    headers: { 'retry-after': String(retryAfterTroubleSeconds) },
+    cause,
+  });
+}
+
+/** Said of whatever the database did not do. */
+export const tryAgain = 'Try again in a few seconds; a submit with a key may be repeated safely.';
+
+/** What Fastify itself refuses, by its code. */
+const frameworkProblems: Readonly<Record<string, readonly [ProblemKind, string]>> = {
+  FST_ERR_BAD_URL: ['invalid-request', 'The URL is not well-formed: its percent-encoding cannot be read.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['url-too-long', 'A part of the URL is longer than any id.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'unsupported-media-type',
+    'Send the body as application/json, with that Content-Type.',
+  ],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['too-large', 'The body is larger than is allowed here.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'invalid-request',
+    'The body is shorter or longer than its Content-Length.',
+  ],
+};
+
+/** Whatever was thrown, as the problem that the client is told. */
+export function problemFrom(error: unknown): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof KeyConflictError) {
+    return new HttpProblem(
+      'key-conflict',
+      'A task with this key exists, and its input is different. Use another key, or ask for that task.',
+      { existingTask: `/tasks/${error.existingId}`, cause: error },
+    );
+  }
+  const { code, statusCode } = error as Partial<FastifyError>;
+  const known = code === undefined ? undefined : frameworkProblems[code];
+  if (known) return new HttpProblem(...known, { cause: error });
+  // Before the database: a client that hangs up in its body is a broken connection too, but its own.
+  const isCutOff = code === 'ECONNRESET' && error instanceof Error && error.message === 'aborted';
+  if (isCutOff || code === 'ERR_STREAM_PREMATURE_CLOSE') {
+    return new HttpProblem('invalid-request', 'The connection ended in the middle of the body.', {
+      cause: error,
+    });
+  }
+  if (isPassingError(error)) return unavailable(`${describeTrouble(error)} ${tryAgain}`, error);
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new HttpProblem('invalid-request', 'The request cannot be understood.', { cause: error });
+  }
+  return new HttpProblem('internal-error', 'The fault is on our side; it has been logged.', { cause: error });
+}
+
+const maxErrors = 20;
+const maxPathLength = 200;
+
+/** Refuses a value with the paths of its faults, below `prefix`. */
+export function invalidInput(error: z.ZodError, prefix: readonly string[] = []): HttpProblem {
+  return invalidFields(faultsOf(error, prefix));
+}
+
+/** One by one, as nobody is told of more than a few: a megabyte of unknown fields has 60,000. */
+function* faultsOf(error: z.ZodError, prefix: readonly string[]): Generator<FieldError> {
+  for (const issue of error.issues) {
+    const path = [...prefix, ...issue.path.map(String)];
+    if (issue.code !== 'unrecognized_keys') yield fieldError(path, issue.message);
+    else for (const key of issue.keys) yield fieldError([...path, key], 'is not a known field');
+  }
+}
+
+/** Refuses a value for the first of these faults; the rest is not even asked for. */
+export function invalidFields(faults: Iterable<FieldError>): HttpProblem {
+  const errors: FieldError[] = [];
+  for (const fault of faults) {
+    errors.push(fault);
+    if (errors.length === maxErrors) break;
+  }
+  const words = errors
+    .slice(0, 3)
+    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  return new HttpProblem('invalid-input', `${words.join('; ')}${errors.length > 3 ? '; …' : ''}`, { errors });
+}
+
+export function fieldError(path: readonly (string | number)[], message: string): FieldError {
+  return { path: cleanseAndCut(path.join('.'), maxPathLength), message: cleanseAndCut(message, 500) };
+}

@@ -1,0 +1,38 @@
+/** The start: a page for people, links for programs. */
+import type { FastifyInstance } from 'fastify';
+import { viewTask } from '../../tasks/model/view.ts';
+import { listTasks } from '../../tasks/queries/list.ts';
+import type { ApiContext } from '../context.ts';
+import { withinAnswerTime } from '../http/deadline.ts';
+import { requireRepresentation } from '../http/negotiation.ts';
+import { sendPage } from '../http/replies.ts';
+import { renderHome } from './index.ts';
+
+const recentTasks = 20;
+
+export function homeRoutes(app: FastifyInstance, { config, store, registry, resultLink }: ApiContext): void {
+  app.get('/', async (request, reply) => {
+    const representation = requireRepresentation(request.headers.accept);
+    reply.header('vary', 'Accept');
+    if (representation === 'json') {
+      return reply.header('cache-control', 'no-cache').send({
+        types: registry.types,
+        links: {
+          submit: '/tasks',
+          submitFile: '/tasks/{type}',
+          task: '/tasks/{id}',
+          list: '/tasks{?status,type,group,limit,cursor}',
+          dataset: '/datasets/{id}',
+        },
+      });
+    }
+    const recent = await withinAnswerTime(listTasks(store, {}, recentTasks));
+    const page = renderHome({
+      recent: recent.tasks.map((row) => viewTask(row, resultLink)),
+      maxUploadBytes: config.maxUploadBytes,
+      types: [...registry.types],
+      open: config.apiKeys.length === 0,
+    });
+    return sendPage(reply, page);
+  });
+}

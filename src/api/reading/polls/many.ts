@@ -1,0 +1,101 @@
+/** GET /tasks?ids=a,b,…: the states of many tasks in one poll. Each id is a capability, so no key is needed. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { ApiContext } from '../../context.ts';
+import { withinAnswerTime } from '../../http/deadline.ts';
+import { requireJson } from '../../http/negotiation.ts';
+import { invalidInput } from '../../http/problems.ts';
+import { briefOf, cacheControl, type TaskSnapshot } from '../task-answer.ts';
+import { areFinished, etagOf, jsonArray, soonestNews, sumOfVersions, versionOf } from './collection.ts';
+import { answerPoll, type Pollable } from './pollable.ts';
+import { afterCollection, seenBy } from './seen.ts';
+
+const maxIds = 100;
+
+const query = z.strictObject({
+  ids: z
+    .string('one list of ids, separated by commas')
+    .transform((list) => [...new Set(list.split(',').map((id) => id.trim().toLowerCase()))])
+    .pipe(z.array(z.guid('not a UUID')).max(maxIds, `at most ${maxIds} ids`)),
+  after: afterCollection,
+});
+
+/** @throws {HttpProblem} 400 for ids that are none, 406 for a client that takes no JSON */
+export async function readMany(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  requireJson(request.headers.accept);
+  const asked = query.safeParse(request.query);
+  if (!asked.success) throw invalidInput(asked.error);
+  const { snapshots } = context.reading;
+  const { ids, after } = asked.data;
+  const seen = seenBy(request.headers['if-none-match'], after);
+  // First reads that are asked for together share a statement.
+  const all = async (find: (id: string) => Promise<TaskSnapshot | undefined>) => {
+    const found = await withinAnswerTime(Promise.all(ids.map(find)));
+    return found.filter((snapshot) => snapshot !== undefined);
+  };
+  let tasks = await all((id) => snapshots.find(id));
+  // Another process has told the client of newer versions.
+  if (seen.atLeast > sumOfVersions(tasks)) tasks = await all((id) => snapshots.read(id));
+  await answerPoll(context.reading, request, reply, pollableTasks(context, ids, tasks), seen);
+}
+
+/** In the order of `ids`; those that there are not, or not any more, are named. */
+function pollableTasks(
+  { config, reading }: ApiContext,
+  ids: readonly string[],
+  found: TaskSnapshot[],
+): Pollable {
+  const latest = new Map(found.map((snapshot) => [snapshot.id, briefOf(snapshot)]));
+  const { snapshots, surroundings } = reading;
+  return {
+    state() {
+      const tasks = ids.flatMap((id) => latest.get(id) ?? []);
+      const unknown = ids.filter((id) => !latest.has(id));
+      const version = versionOf(tasks);
+      return {
+        get json() {
+          return Buffer.concat([
+            Buffer.from(`{"version":"${version}","tasks":`),
+            jsonArray(tasks),
+            Buffer.from(`,"unknown":${JSON.stringify(unknown)}}`),
+          ]);
+        },
+        version,
+        get etag() {
+          return etagOf(tasks, version, unknown);
+        },
+        isFinished: areFinished(tasks),
+        get retryAfterSeconds() {
+          return soonestNews(tasks, surroundings.places);
+        },
+      };
+    },
+    watch(onChange) {
+      const watcher = {
+        changed(snapshot: TaskSnapshot) {
+          latest.set(snapshot.id, briefOf(snapshot));
+          onChange();
+        },
+        gone(id: string) {
+          latest.delete(id);
+          onChange();
+        },
+      };
+      const unwatch = [...latest.values()].map((snapshot) => snapshots.watch(snapshot, watcher));
+      return () => {
+        for (const stop of unwatch) stop();
+      };
+    },
+    get isFresh() {
+      return snapshots.isFresh;
+    },
+    keep(ms) {
+      for (const snapshot of latest.values()) snapshots.keep(snapshot, ms);
+    },
+    cacheControl: cacheControl(config.publicCacheSeconds),
+  };
+}

@@ -1,0 +1,134 @@
+/** GET /tasks/:id: from memory wherever that knows, as JSON or as a page. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiContext } from '../../context.ts';
+import { withinAnswerTime } from '../../http/deadline.ts';
+import { representationFor, requireRepresentation } from '../../http/negotiation.ts';
+import { idFrom } from '../../http/params.ts';
+import { unknownTask } from '../../http/problems.ts';
+import { sendPage } from '../../http/replies.ts';
+import { renderTaskPage } from '../../pages/index.ts';
+import { cacheControl, pollHeaders, type TaskSnapshot, viewOf, whenToAskAgain } from '../task-answer.ts';
+import { matchesEtag } from './etag.ts';
+import { answerPoll, type Pollable, write } from './pollable.ts';
+import { waitSeconds } from './prefer.ts';
+import { sendRemembered } from './remembered.ts';
+import { seenBy, taskAfterIn } from './seen.ts';
+
+export function pollRoutes(app: FastifyInstance, context: ApiContext): void {
+  app.get('/tasks/:id', { config: { isPublic: true, isPolled: true } }, (request, reply) => {
+    const snapshot = inMemory(context, request);
+    if (snapshot === undefined) return findAndSend(context, request, reply);
+    // Nothing is returned: a reply would be waited for like a promise.
+    sendAtOnce(context, request, reply, snapshot);
+  });
+}
+
+/** What answers a plain poll of JSON without a question to anybody: nearly every request that there is. */
+function inMemory({ reading }: ApiContext, request: FastifyRequest): TaskSnapshot | undefined {
+  const { prefer, accept, 'if-none-match': ifNoneMatch } = request.headers;
+  if (prefer !== undefined || representationFor(accept) !== 'json') return undefined;
+  if ((request.query as { after?: unknown }).after !== undefined) return undefined;
+  const snapshot = reading.snapshots.current((request.params as { id: string }).id);
+  if (snapshot === undefined || ifNoneMatch === undefined || ifNoneMatch === snapshot.answer.etag)
+    return snapshot;
+  // Another process has told the client of a newer version.
+  return seenBy(ifNoneMatch, undefined).atLeast > snapshot.version ? undefined : snapshot;
+}
+
+function sendAtOnce(
+  { config, reading }: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  snapshot: TaskSnapshot,
+): void {
+  const { answer } = snapshot;
+  const nowMs = performance.now();
+  let headers = answer.poll;
+  if (headers === undefined || headers.untilMs < nowMs) {
+    headers = pollHeaders(answer, nowMs, reading.surroundings.places, config.publicCacheSeconds);
+    answer.poll = headers;
+    // Once for all polls of a second: it stays in memory for longer than that.
+    reading.snapshots.keep(snapshot, 2000 * (headers.retryAfterSeconds ?? 0));
+  }
+  if (matchesEtag(request.headers['if-none-match'], answer.etag)) write(reply, 304, headers.notModified);
+  else write(reply, 200, headers.found, answer.body);
+}
+
+async function findAndSend(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
+  const { snapshots } = context.reading;
+  const id = idFrom(request.params);
+  const representation = requireRepresentation(request.headers.accept);
+  const seen = seenBy(request.headers['if-none-match'], taskAfterIn(request.query));
+  const { atLeast } = seen;
+  const known = snapshots.current(id, atLeast);
+  const isPlain = representation === 'json' && waitSeconds(request.headers.prefer?.toString()) === undefined;
+  const remembered = known === undefined && isPlain ? snapshots.remembered(id, atLeast) : undefined;
+  if (remembered) return sendRemembered(context.reading, request, reply, remembered);
+  const snapshot = known ?? (await withinAnswerTime(snapshots.read(id)));
+  if (!snapshot) throw unknownTask();
+  if (representation === 'html') return sendTaskPage(context, reply, snapshot);
+  await answerPoll(context.reading, request, reply, pollableTask(context, snapshot), seen);
+  return undefined;
+}
+
+/** A task that is followed from a snapshot on. */
+function pollableTask({ config, reading }: ApiContext, found: TaskSnapshot): Pollable {
+  let latest = found;
+  let isGone = false;
+  return {
+    state() {
+      if (isGone) throw unknownTask();
+      const { answer } = latest;
+      return {
+        json: answer.json,
+        body: answer.body,
+        version: String(latest.version),
+        etag: answer.etag,
+        isFinished: answer.isFinished,
+        get retryAfterSeconds() {
+          return whenToAskAgain(answer, reading.surroundings.places);
+        },
+      };
+    },
+    watch(onChange) {
+      return reading.snapshots.watch(latest, {
+        changed(snapshot) {
+          latest = snapshot;
+          onChange();
+        },
+        gone() {
+          isGone = true;
+          onChange();
+        },
+      });
+    },
+    get isFresh() {
+      return reading.snapshots.isFresh;
+    },
+    keep: (ms) => reading.snapshots.keep(latest, ms),
+    cacheControl: cacheControl(config.publicCacheSeconds),
+  };
+}
+
+async function sendTaskPage(
+  { reading }: ApiContext,
+  reply: FastifyReply,
+  snapshot: TaskSnapshot,
+): Promise<FastifyReply> {
+  reading.snapshots.keep(snapshot, 0);
+  const { surroundings } = reading;
+  const [history, waiting] = await withinAnswerTime(
+    Promise.all([surroundings.history(snapshot.id, snapshot.version), surroundings.waiting(snapshot.answer)]),
+  );
+  const task = viewOf(snapshot.answer);
+  const { hasCheckpoint } = snapshot.answer;
+  reply.header('vary', 'Accept, Prefer');
+  return sendPage(
+    reply,
+    renderTaskPage({ task, history, hasCheckpoint, ...waiting, resultLink: task.links.result }),
+  );
+}

@@ -1,0 +1,234 @@
+/** One execution of a task in this runner, from its claim to its end. */
+import type { Logger } from 'pino';
+import { isConnectionError } from '../../database/errors.ts';
+import { monotonicMs } from '../../scheduling/monotonic.ts';
+import type { ClaimedAttempt } from '../../tasks/life/claim.ts';
+import type { Failure } from '../../tasks/life/end.ts';
+import { ProgressCounter } from '../../tasks/progress/counter.ts';
+import type { ProgressWriter, ReportingAttempt } from '../../tasks/progress/writer.ts';
+import type { Store } from '../../tasks/store.ts';
+import type { JobDefinition } from '../define-job.ts';
+import { AttemptAborted, LostAttempt, PermanentError } from '../errors.ts';
+import { describeIssues } from '../issues.ts';
+import type { DatabaseContact } from '../runner/contact.ts';
+import { AttemptContext } from './attempt-context.ts';
+import { backoffSeconds } from './backoff.ts';
+import type { EndWriter } from './end-writer.ts';
+import { encodeResult } from './result.ts';
+import { describeThrown } from './thrown.ts';
+
+const defaultTimeoutSeconds = 3600;
+
+/**
+ * How long after its deadline, or after it was asked to stop, an attempt may take to notice before it
+ * is overdue: 10 s beside a lease of 15 s.
+ */
+export function overdueGraceMs(leaseMs: number): number {
+  return (leaseMs * 2) / 3;
+}
+
+export interface AttemptOptions {
+  readonly claimed: ClaimedAttempt;
+  readonly definition: JobDefinition;
+  readonly store: Store;
+  readonly writer: ProgressWriter;
+  readonly ends: EndWriter;
+  readonly contact: DatabaseContact;
+  readonly leaseMs: number;
+  readonly log: Logger;
+  /** It should stop earlier than was said. */
+  onDeadline(): void;
+}
+
+/** Told before the end is written. */
+export interface AttemptWatcher {
+  /** The job has stopped: its slot is free. */
+  onReturned(): void;
+  /** It has not, and its code goes on beside whatever runs here. */
+  onOverdue(): void;
+}
+
+type Outcome = Pick<Failure, 'outcome' | 'error' | 'delaySeconds'>;
+
+export class Attempt implements ReportingAttempt {
+  readonly taskId: string;
+  readonly type: string;
+  readonly attempt: number;
+  readonly counter = new ProgressCounter();
+  /** Monotonic milliseconds: from here on it should have stopped. Comes nearer when it is asked to. */
+  deadlineMs: number;
+  isEnding = false;
+  private readonly options: AttemptOptions;
+  private readonly abortion = new AbortController();
+  /** Nothing that the job writes counts any more. */
+  private readonly over = new AbortController();
+  private readonly overdue = Promise.withResolvers<'overdue'>();
+  private readonly timers: NodeJS.Timeout[] = [];
+
+  constructor(options: AttemptOptions) {
+    const { claimed, definition } = options;
+    this.options = options;
+    this.taskId = claimed.taskId;
+    this.type = claimed.type;
+    this.attempt = claimed.attempt;
+    this.deadlineMs = monotonicMs() + timeoutMs(definition);
+  }
+
+  /** Runs the job to its end and writes it down; an overdue one is ended while its code still runs. */
+  async run({ onReturned, onOverdue }: AttemptWatcher): Promise<void> {
+    const { writer, claimed } = this.options;
+    this.timers.push(setTimeout(() => this.onTimeout(), timeoutMs(this.options.definition)));
+    if (claimed.cancelRequested) this.onCancelRequested();
+    writer.add(this);
+    try {
+      const ending = await Promise.race([this.execute(), this.overdue.promise]);
+      if (ending === 'overdue') onOverdue();
+      else onReturned();
+      await this.end(ending === 'overdue' ? this.overdueOutcome() : ending);
+    } finally {
+      for (const timer of this.timers) clearTimeout(timer);
+      await writer.release(this);
+    }
+  }
+
+  onLost(): void {
+    this.over.abort(new LostAttempt());
+    this.askToStop(new LostAttempt());
+  }
+
+  onCancelRequested(): void {
+    this.askToStop(new AttemptAborted('cancel', 'The task was cancelled'));
+  }
+
+  /** The runner stops: the attempt goes back to the queue, unless it ends by itself first. */
+  onShutdown(): void {
+    this.abortion.abort(new AttemptAborted('shutdown', 'The runner is shutting down'));
+  }
+
+  /** Ends the attempt as handed back, whatever its code does. */
+  handBack(): void {
+    this.onShutdown();
+    this.endWithoutIt();
+  }
+
+  /** The attempt is ended while its code may still run. */
+  private endWithoutIt(): void {
+    this.overdue.resolve('overdue');
+    this.over.abort(new LostAttempt());
+  }
+
+  private onTimeout(): void {
+    const seconds = timeoutMs(this.options.definition) / 1000;
+    this.askToStop(new AttemptAborted('timeout', `It took longer than ${seconds} seconds`));
+  }
+
+  /** Aborts the job's signal; a job that goes on all the same is overdue after the grace. */
+  private askToStop(reason: Error): void {
+    const { leaseMs, onDeadline } = this.options;
+    if (this.abortion.signal.aborted) return;
+    this.abortion.abort(reason);
+    this.timers.push(setTimeout(() => this.endWithoutIt(), overdueGraceMs(leaseMs)));
+    this.deadlineMs = Math.min(this.deadlineMs, monotonicMs());
+    onDeadline();
+  }
+
+  private async execute(): Promise<Outcome | { result: string } | 'finished' | 'lost'> {
+    const { definition } = this.options;
+    try {
+      const input = await this.parseInput();
+      const context = this.context();
+      const value = await definition.run(input, context);
+      await context.settled();
+      if (context.hasFinished) return 'finished';
+      return { result: await encodeResult(definition, value) };
+    } catch (error) {
+      return this.judge(readable(error));
+    }
+  }
+
+  /** What was sent, as the job's schema returns it. */
+  private async parseInput(): Promise<unknown> {
+    const { claimed, definition } = this.options;
+    const input = await definition.input.safeParseAsync(claimed.input);
+    // A schema may take its time: the job does not begin where it should already have stopped.
+    this.abortion.signal.throwIfAborted();
+    if (input.success) return input.data;
+    const issues = describeIssues(input.error, 'input');
+    throw new PermanentError(`The task's input no longer fits its job: ${issues}`, { code: 'invalid_input' });
+  }
+
+  private context(): AttemptContext {
+    const { claimed, definition, store, contact, writer } = this.options;
+    return new AttemptContext({
+      claimed,
+      store,
+      contact,
+      counter: this.counter,
+      signal: this.abortion.signal,
+      over: this.over.signal,
+      encodeResult: (result) => encodeResult(definition, result),
+      onFinishing: () => this.stopReporting(writer),
+      onFinishRefused: () => this.resumeReporting(writer),
+    });
+  }
+
+  /** What a throw means: once the signal was aborted, its reason decides. */
+  private judge(error: unknown): Outcome | 'lost' {
+    const { claimed, definition, contact, leaseMs } = this.options;
+    const { reason } = this.abortion.signal;
+    if (reason instanceof LostAttempt) return 'lost';
+    const delaySeconds = backoffSeconds(definition.backoff, claimed.failures);
+    if (reason instanceof AttemptAborted) {
+      if (reason.why === 'shutdown') return { outcome: 'handed_back', delaySeconds: 0 };
+      const outcome = reason.why === 'timeout' ? 'timed_out' : 'failed';
+      return { outcome, error: { code: reason.why, message: reason.message }, delaySeconds };
+    }
+    if (error instanceof PermanentError) {
+      return { outcome: 'permanent', error: describeThrown(error), delaySeconds };
+    }
+    // The job's own statements met the outage that ours wait out: not its failure.
+    if (isConnectionError(error) && contact.hadTroubleWithin(leaseMs)) {
+      return { outcome: 'handed_back', delaySeconds: 1 };
+    }
+    return { outcome: 'failed', error: describeThrown(error), delaySeconds };
+  }
+
+  private overdueOutcome(): Outcome | 'lost' {
+    return this.judge(this.abortion.signal.reason);
+  }
+
+  private async end(outcome: Outcome | { result: string } | 'finished' | 'lost'): Promise<void> {
+    const { ends, writer, log } = this.options;
+    const ref = { taskId: this.taskId, attempt: this.attempt };
+    if (outcome === 'lost') return log.warn({ task: this.taskId, attempt: this.attempt }, 'attempt lost');
+    if (outcome === 'finished') return;
+    await this.stopReporting(writer);
+    const report = this.counter.take(performance.now());
+    if ('result' in outcome) return ends.succeed({ ...ref, report, result: outcome.result });
+    return ends.fail({ ...ref, report, ...outcome });
+  }
+
+  private async stopReporting(writer: ProgressWriter): Promise<void> {
+    this.isEnding = true;
+    await writer.release(this);
+  }
+
+  private resumeReporting(writer: ProgressWriter): void {
+    this.isEnding = false;
+    writer.add(this);
+  }
+}
+
+function timeoutMs(definition: JobDefinition): number {
+  return (definition.timeoutSeconds ?? defaultTimeoutSeconds) * 1000;
+}
+
+/** A thrown value that `instanceof` can be asked about: a proxy may throw at that question or at any other. */
+function readable(thrown: unknown): unknown {
+  try {
+    void (thrown instanceof Error);
+    return thrown;
+  } catch {
+    return new Error('The job threw a value that cannot be read');
+  }
+}

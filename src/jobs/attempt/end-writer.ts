@@ -1,0 +1,81 @@
+/** Writes the ends of attempts, and for those that PostgreSQL refuses, that it did. */
+import type { Logger } from 'pino';
+import {
+  type AttemptRef,
+  type Failure,
+  fail,
+  type Success,
+  stillRunning,
+  succeedAlone,
+} from '../../tasks/life/end.ts';
+import { emptyReport } from '../../tasks/progress/report.ts';
+import type { Store } from '../../tasks/store.ts';
+import type { DatabaseContact } from '../runner/contact.ts';
+import { EndBatcher } from './end-batcher.ts';
+
+export interface EndWriterOptions {
+  readonly store: Store;
+  readonly contact: DatabaseContact;
+  readonly log: Logger;
+}
+
+export class EndWriter {
+  private readonly store: Store;
+  private readonly log: Logger;
+  private readonly successes: EndBatcher<Success>;
+  private readonly failures: EndBatcher<Failure>;
+
+  constructor({ store, contact, log }: EndWriterOptions) {
+    this.store = store;
+    this.log = log;
+    const onTrouble = (error: unknown) => contact.note(error);
+    this.successes = new EndBatcher({
+      write: (ends) => this.writeOwned(ends, succeedAlone),
+      onTrouble,
+      onUnwritable: (end, error) => this.failInstead(end, error),
+    });
+    this.failures = new EndBatcher({
+      write: (ends) => this.writeOwned(ends, fail),
+      onTrouble,
+      onUnwritable: (end, error) => this.failInstead(end, error),
+    });
+  }
+
+  /** Resolves when the end is written, or belongs to somebody else by now. */
+  succeed(end: Success): Promise<void> {
+    return this.successes.add(end);
+  }
+
+  fail(end: Failure): Promise<void> {
+    return this.failures.add(end);
+  }
+
+  /** @returns those that their runner still owns and that were not written: somebody else holds their rows */
+  private async writeOwned<End extends AttemptRef>(
+    ends: readonly End[],
+    statement: (store: Store, ends: readonly End[]) => Promise<AttemptRef[]>,
+  ): Promise<End[]> {
+    const written = new Set((await statement(this.store, ends)).map(({ taskId }) => taskId));
+    const unwritten = ends.filter(({ taskId }) => !written.has(taskId));
+    if (unwritten.length === 0) return [];
+    // Also after a try whose answer was lost: what it wrote is not found to run any more.
+    const running = new Set((await stillRunning(this.store, unwritten)).map(({ taskId }) => taskId));
+    return unwritten.filter(({ taskId }) => running.has(taskId));
+  }
+
+  private async failInstead(end: Success | Failure, error: unknown): Promise<void> {
+    const { taskId, attempt } = end;
+    const isFailure = 'outcome' in end;
+    const isPlain = isFailure && end.error === notWritten && end.report === emptyReport;
+    this.log.error({ task: taskId, attempt, err: error }, isPlain ? 'end given up' : 'end not written');
+    if (isPlain) return;
+    // Of a success the report may be kept; a failure is told without anything of the job's own.
+    const report = isFailure ? emptyReport : end.report;
+    await this.fail({ taskId, attempt, outcome: 'permanent', error: notWritten, delaySeconds: 0, report });
+  }
+}
+
+const notWritten = {
+  code: 'end_not_written',
+  message: 'It ended, but PostgreSQL refused to store how: its result or its last report cannot be kept',
+};

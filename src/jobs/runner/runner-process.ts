@@ -1,0 +1,136 @@
+/** Entry of a runner child: its parent starts it, see `RunnerChild`. */
+import os from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { openDatabase } from '../../database/database.ts';
+import { createLog } from '../../logging/log.ts';
+import { monotonicMs } from '../../scheduling/monotonic.ts';
+import { TaskQueue } from '../../tasks/queue/queue.ts';
+import { registerWorker } from '../../tasks/workers/workers.ts';
+import { persist } from '../attempt/persist.ts';
+import { loadRegistry, retentionDaysByType } from '../registry.ts';
+import { DatabaseContact } from './contact.ts';
+import type { FromLeaseThread, LeaseThreadData, SupervisorMessage, ToLeaseThread } from './lease-messages.ts';
+import { Runner } from './runner.ts';
+
+/** Passed in the environment variable `HEADWAY_RUNNER`, as JSON. */
+const runnerSettings = z.object({
+  workerId: z.uuid(),
+  databaseUrl: z.string(),
+  kind: z.enum(['shared', 'solo']),
+  slots: z.int(),
+  leaseSeconds: z.number(),
+  retentionDays: z.int(),
+  jobFolders: z.array(z.string()),
+  logLevel: z.string(),
+});
+
+export type RunnerSettings = z.infer<typeof runnerSettings>;
+
+const turnMs = 100;
+
+if (import.meta.main) {
+  const settings = runnerSettings.parse(JSON.parse(process.env.HEADWAY_RUNNER ?? '{}'));
+  // What jobs start inherits the environment.
+  delete process.env.HEADWAY_RUNNER;
+  await main(settings);
+}
+
+async function main(settings: RunnerSettings): Promise<void> {
+  // A terminal and systemd send these to the whole group; the parent says when to stop.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  const { workerId, kind, slots, leaseSeconds, retentionDays } = settings;
+  const log = createLog(settings.logLevel, 'runner').child({ worker: workerId });
+  // A promise that one job forgot must not take its neighbours along.
+  process.on('unhandledRejection', (error) =>
+    log.error({ err: error }, 'a job left a rejected promise behind'),
+  );
+  const contact = new DatabaseContact(log);
+  // First of all: it ends this process when the parent is gone, also while the database is.
+  const thread = startLeaseThread({
+    databaseUrl: settings.databaseUrl,
+    workerId,
+    leaseSeconds,
+    lastTurn: publishTurns(),
+  });
+  const listening = Promise.withResolvers<void>();
+  let obey: (order: SupervisorMessage) => void = leave;
+  // Before anything that takes time: an order that nobody hears is lost, and a runner that was to stop would begin.
+  thread.on('message', (message: FromLeaseThread) => {
+    if (message.kind === 'trouble') contact.noteTrouble();
+    else if (message.kind === 'contact') contact.noteContact();
+    else if (message.kind === 'listening') listening.resolve();
+    else obey(message);
+  });
+
+  const db = openDatabase(settings.databaseUrl, { name: 'headway runner' });
+  const patiently = patienceOf(log);
+  const [registry, queue] = await Promise.all([
+    loadRegistry(settings.jobFolders),
+    patiently(() => TaskQueue.open(db, (error) => contact.note(error))),
+    listening.promise,
+  ]);
+  const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
+  const { types } = registry;
+  const worker = { id: workerId, host: os.hostname(), pid: process.pid, slots, types, leaseSeconds };
+  await patiently(() => registerWorker(store, worker));
+
+  const tellThread = (message: ToLeaseThread) => thread.postMessage(message);
+  const runner = new Runner({
+    store,
+    registry,
+    workerId,
+    kind,
+    slots,
+    leaseSeconds,
+    contact,
+    log,
+    onChange: ({ attempts, ...status }) =>
+      tellThread({
+        kind: 'attempts',
+        attempts: attempts.map(({ taskId, deadlineMs }) => ({ taskId, deadlineMs })),
+        ...status,
+      }),
+  });
+  obey = (order) => {
+    if (order.kind === 'retire') runner.drain();
+    else void runner.stop(order.graceMs).then(leave);
+  };
+  runner.start();
+  tellThread({ kind: 'ready' });
+}
+
+/** Whatever it was told to do: nothing runs here, or not any more. */
+function leave(): void {
+  process.exit(0);
+}
+
+/** Repeats what the database does not let happen, so that a runner that starts during an outage begins right after it. */
+function patienceOf(log: Logger) {
+  let isTold = false;
+  const onTrouble = (error: unknown) => {
+    if (!isTold) log.warn({ err: error }, 'cannot reach PostgreSQL; starting when it answers');
+    isTold = true;
+  };
+  return <T>(write: () => Promise<T>) => persist(write, async () => undefined, { onTrouble });
+}
+
+/** Shared memory that says when the main loop last turned. */
+function publishTurns(): SharedArrayBuffer {
+  const lastTurn = new SharedArrayBuffer(8);
+  const turns = new BigInt64Array(lastTurn);
+  const turn = () => Atomics.store(turns, 0, BigInt(monotonicMs()));
+  turn();
+  setInterval(turn, turnMs);
+  return lastTurn;
+}
+
+function startLeaseThread(workerData: LeaseThreadData): Worker {
+  const thread = new Worker(new URL('./lease-thread.ts', import.meta.url), { workerData });
+  // Without its lease a runner must not go on.
+  const endProcess = () => process.kill(process.pid, 'SIGKILL');
+  thread.on('error', endProcess);
+  thread.on('exit', endProcess);
+  return thread;
+}

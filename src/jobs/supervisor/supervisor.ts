@@ -1,0 +1,299 @@
+/** The part of the parent that starts, watches and replaces runners. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { seldom } from '../../logging/seldom.ts';
+import { Counts } from '../../metrics/counts.ts';
+import { Loop } from '../../scheduling/loop.ts';
+import { monotonicMs } from '../../scheduling/monotonic.ts';
+import { newId } from '../../tasks/model/ids.ts';
+import type { Store } from '../../tasks/store.ts';
+import { giveUp, ignoringCancel, type LostReason, lostAmong } from '../../tasks/workers/workers.ts';
+import { overdueGraceMs } from '../attempt/attempt.ts';
+import { persist } from '../attempt/persist.ts';
+import type { JobRegistry } from '../registry.ts';
+import { queuesFor, type RunnerKind, runnerKinds } from '../runner/queues.ts';
+import { planCrew } from './crew.ts';
+import { describeExit, type RunnerExit } from './exit.ts';
+import { longestDelayMs, RestartDelay } from './restart-delay.ts';
+import { RunnerChild } from './runner-child.ts';
+
+export interface SupervisorOptions {
+  readonly store: Store;
+  readonly registry: JobRegistry;
+  readonly runners: number;
+  readonly slots: number;
+  readonly leaseSeconds: number;
+  readonly jobFolders: readonly string[];
+  readonly logLevel: string;
+  readonly log: Logger;
+}
+
+const watchMs = 500;
+/** How long after its grace a runner may take to hand its work back. */
+const handBackMs = 1_500;
+/** How long a stop waits for the database to take back what runners have left. */
+const takeBackMs = 1_000;
+/** A child that was given up ends itself when it notices; past this it cannot. */
+const lostGraceMs = 60_000;
+/** A runner that is free would have taken what is due within this time. */
+const waitingMs = 300;
+
+/** What each kind of end counts. */
+export const runnerEnds = {
+  wanted: 'it was not needed any more, or the service stopped',
+  died: 'it crashed or was killed',
+  given_up: 'it was given up: its lease had lapsed, or a task blocked it past its deadline',
+} as const;
+
+export type RunnerEnd = keyof typeof runnerEnds;
+
+export class Supervisor {
+  /** Of the runners that have ended since the start, how. */
+  readonly exits = new Counts<RunnerEnd>();
+  private readonly options: SupervisorOptions;
+  private readonly children = new Set<RunnerChild>();
+  private readonly sayHeldUp: () => void;
+  private readonly endings = new Set<Promise<unknown>>();
+  private readonly watcher: Loop;
+  private readonly queues: Readonly<Record<RunnerKind, readonly string[]>>;
+  /** Of the runners that have ended. */
+  private handedBackBefore = 0;
+  private isStopping = false;
+  private readonly restarts: Readonly<Record<RunnerKind, RestartDelay>> = {
+    shared: new RestartDelay(),
+    solo: new RestartDelay(),
+  };
+  private lastStillMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: SupervisorOptions) {
+    this.options = options;
+    this.sayHeldUp = seldom(() =>
+      options.log.warn('tasks wait: too many runners hold a job that ignores its deadline, beside others'),
+    );
+    this.queues = {
+      shared: queuesFor('shared', options.registry),
+      solo: queuesFor('solo', options.registry),
+    };
+    this.watcher = new Loop({
+      intervalMs: watchMs,
+      run: () => this.watch(),
+      // The next turn asks again; the reaper acts meanwhile.
+      onError: () => undefined,
+    });
+  }
+
+  /** How many runners of a kind there are, and how many attempts run in them. */
+  census(kind: RunnerKind): { runners: number; attempts: number } {
+    const children = [...this.children].filter((child) => child.kind === kind);
+    const attempts = children.reduce((sum, { beat }) => sum + (beat?.attempts.length ?? 0), 0);
+    return { runners: children.length, attempts };
+  }
+
+  /** Since the start: claims whose answer was lost, so that the runner handed them back. */
+  get handedBackClaims(): number {
+    return [...this.children].reduce((sum, child) => sum + child.handedBackClaims, this.handedBackBefore);
+  }
+
+  /** Resolves when the first runners take tasks. */
+  async start(): Promise<void> {
+    if (this.options.runners === 0) return;
+    this.fillUp(new Set());
+    this.watcher.start();
+    await Promise.all([...this.children].map((child) => child.ready));
+  }
+
+  /**
+   * Asks all runners to stop, takes back what they have not handed back in time, and resolves when
+   * all of them are gone and their work is back in the queue.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.isStopping = true;
+    for (const child of this.children) {
+      if (child.isReady) child.stop(graceMs);
+      // One that is still starting may never hear it. What little it has taken is taken back.
+      else child.kill();
+    }
+    const timers = [
+      // Nothing that a blocked loop is told reaches it.
+      setTimeout(() => this.killBlocked(), graceMs),
+      setTimeout(() => this.killAll(), graceMs + handBackMs),
+    ];
+    await Promise.all([...this.children].map((child) => child.exited));
+    for (const timer of timers) clearTimeout(timer);
+    // Without the database nothing can be taken back; the leases lapse, and others do it.
+    await Promise.race([
+      Promise.all([this.watcher.stop(), ...this.endings]),
+      sleep(takeBackMs, undefined, { ref: false }),
+    ]);
+  }
+
+  /** Ends all runners at once; their work goes back to the queue as they exit. */
+  killAll(): void {
+    this.isStopping = true;
+    for (const child of this.children) child.kill();
+  }
+
+  private killBlocked(): void {
+    for (const child of this.children) if (child.isBlocked) child.kill();
+  }
+
+  /** Starts the runners that are missing, and retires those that are not needed. */
+  private fillUp(waiting: ReadonlySet<RunnerKind>): void {
+    if (this.isStopping) return;
+    const calmMs = monotonicMs() - this.lastStillMs;
+    const { start, retire, isHeldUp } = planCrew([...this.children], {
+      runners: this.options.runners,
+      waiting,
+      calmMs,
+    });
+    for (const child of retire) child.retire();
+    if (isHeldUp) this.sayHeldUp();
+    for (const kind of start) {
+      if (this.restarts[kind].isOver)
+        this.startRunner({ kind, slots: kind === 'solo' ? 1 : this.options.slots });
+    }
+  }
+
+  private startRunner({ kind, slots }: { kind: RunnerKind; slots: number }): void {
+    const { store, leaseSeconds, jobFolders, logLevel, log } = this.options;
+    const child = new RunnerChild({
+      workerId: newId(),
+      databaseUrl: store.db.url,
+      kind,
+      slots,
+      leaseSeconds,
+      retentionDays: store.retentionDays,
+      jobFolders: [...jobFolders],
+      logLevel,
+    });
+    this.children.add(child);
+    log.info({ worker: child.workerId, runnerPid: child.pid, kind }, 'runner started');
+    const ending = child.exited.then((exit) => this.onExit(child, exit));
+    this.endings.add(ending);
+    void ending.finally(() => this.endings.delete(ending));
+  }
+
+  private async onExit(child: RunnerChild, exit: RunnerExit): Promise<void> {
+    const { log } = this.options;
+    this.children.delete(child);
+    const how = describeExit(exit);
+    const isWanted = this.isStopping || child.isRetired;
+    const end = isWanted ? 'wanted' : child.lostSinceMs === undefined ? 'died' : 'given_up';
+    this.handedBackBefore += child.handedBackClaims;
+    this.exits.add(end);
+    if (end === 'died') this.delayRestart(child, exit, how);
+    this.fillUp(new Set());
+    const reason = this.isStopping ? 'handed_back' : child.isRetired ? 'stopped' : 'exited';
+    const moved = await this.takeBack(child, reason, how);
+    // However soon it ended with its work: that is bounded by the tries of the tasks.
+    if (end === 'died' && moved > 0) this.restarts[child.kind].forget(() => this.fillUp(new Set()));
+    const level = isWanted || exit.code === 0 ? 'info' : 'warn';
+    log[level]({ worker: child.workerId, how, tasks: moved }, 'runner ended');
+  }
+
+  /** One that was killed says nothing of how the next will live. */
+  private delayRestart(child: RunnerChild, { signal }: RunnerExit, how: string): void {
+    const livedMs = child.isReady ? (signal === 'SIGKILL' ? Number.POSITIVE_INFINITY : child.ageMs) : 0;
+    const delayMs = this.restarts[child.kind].died(livedMs, () => this.fillUp(new Set()));
+    if (delayMs < longestDelayMs) return;
+    const details = { kind: child.kind, how, nextInSeconds: delayMs / 1000 };
+    this.options.log.error(details, 'runners do not stay alive: their tasks wait');
+  }
+
+  /** @returns how many tasks went on; what cannot be taken back now is the reaper's */
+  private async takeBack(
+    child: RunnerChild,
+    reason: LostReason,
+    detail: string,
+    overdueIds: readonly string[] = [],
+  ): Promise<number> {
+    const { store, log } = this.options;
+    let isTold = false;
+    const onTrouble = (error: unknown) => {
+      if (!isTold)
+        log.warn({ err: error, worker: child.workerId }, 'cannot give the runner up yet; trying on');
+      isTold = true;
+    };
+    try {
+      const moved = await persist(
+        () => giveUp(store, child.workerId, reason, detail, overdueIds),
+        async () => undefined,
+        { onTrouble },
+      );
+      return moved.length;
+    } catch (error) {
+      log.error({ err: error, worker: child.workerId }, 'runner not given up: the reaper will do it');
+      return 0;
+    }
+  }
+
+  private async watch(): Promise<void> {
+    const { store, leaseSeconds } = this.options;
+    const children = [...this.children];
+    const blocked = children.filter((child) => child.isBlocked);
+    const [lost, ignoring, waiting] = await Promise.all([
+      lostAmong(store, idsOf(children)),
+      blocked.length > 0 ? ignoringCancel(store, idsOf(blocked), overdueGraceMs(leaseSeconds * 1000)) : [],
+      this.askWaiting(children),
+    ]);
+    for (const child of children) {
+      if (!child.isRunning) continue;
+      if (lost.includes(child.workerId)) this.onLost(child);
+      else if (child.beat?.state === 'drained') this.endDrained(child);
+      else this.endOverdue(child, ignoring);
+    }
+    if (standsStill(children)) this.lastStillMs = monotonicMs();
+    this.fillUp(new Set(waiting));
+  }
+
+  /** For which kinds of runner work waits. Shared queues wait for nobody while the shared runners turn. */
+  private async askWaiting(children: readonly RunnerChild[]): Promise<RunnerKind[]> {
+    const { shared, solo } = this.queues;
+    const queues = standsStill(children) ? [...shared, ...solo] : solo;
+    // Where no runner is free, there is nothing to wait for.
+    const isOneFree = children.some((child) => child.isTaking && !child.isBusy);
+    const due = await this.options.store.queue.due(queues, { forMs: isOneFree ? waitingMs : 0 });
+    return runnerKinds.filter((kind) => this.queues[kind].some((queue) => due.includes(queue)));
+  }
+
+  /** Somebody gave it up, for its lease lapsed: it ends itself as soon as it runs again. */
+  private onLost(child: RunnerChild): void {
+    if (child.lostSinceMs === undefined) {
+      child.lostSinceMs = monotonicMs();
+      this.options.log.warn({ worker: child.workerId }, 'runner was given up: starting another');
+    } else if (monotonicMs() - child.lostSinceMs > lostGraceMs) {
+      child.kill();
+    }
+  }
+
+  /** Nothing runs in it that could be lost; code that ignored its deadline may still. */
+  private endDrained(child: RunnerChild): void {
+    child.isRetired = true;
+    child.kill();
+  }
+
+  /** Where its loop stands still, an attempt that is overdue can only be ended with it. */
+  private endOverdue(child: RunnerChild, ignoring: readonly { taskId: string; workerId: string }[]): void {
+    if (!child.isBlocked || !child.beat) return;
+    const graceMs = overdueGraceMs(this.options.leaseSeconds * 1000);
+    const isOverdue = ({ deadlineMs }: { deadlineMs: number }) => monotonicMs() > deadlineMs + graceMs;
+    const overdueIds = child.beat.attempts.filter(isOverdue).map(({ taskId }) => taskId);
+    const isIgnoring = ignoring.some(({ workerId }) => workerId === child.workerId);
+    // Code that was overdue while the loop turned, and has stopped it since.
+    const isRunaway = child.beat.state === 'draining' && child.beat.loopAgeMs > graceMs;
+    if (overdueIds.length === 0 && !isIgnoring && !isRunaway) return;
+    child.lostSinceMs = monotonicMs();
+    this.options.log.warn({ worker: child.workerId }, 'runner is blocked past a deadline: ending it');
+    void this.takeBack(child, 'blocked', 'a task blocked it past its deadline', overdueIds).then(() =>
+      child.kill(),
+    );
+  }
+}
+
+function standsStill(children: readonly RunnerChild[]): boolean {
+  return children.some((child) => child.kind === 'shared' && child.isStandingStill);
+}
+
+function idsOf(children: readonly RunnerChild[]): string[] {
+  return children.map((child) => child.workerId);
+}

@@ -1,0 +1,138 @@
+/**
+ * Files in PostgreSQL, in chunks: no process needs another's disk. An upload commits chunk by chunk,
+ * so that no transaction is open while a client is waited for; it counts only once it is complete.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import type { Connection, Database } from '../../database/database.ts';
+import { newId } from '../model/ids.ts';
+import { cleanseAndCut } from '../model/text.ts';
+import type { Store } from '../store.ts';
+
+/** Every chunk but a file's last has this length, in bytes. */
+export const chunkBytes = 256 * 1024;
+
+export interface FinishedUpload {
+  readonly id: string;
+  /** Hex. */
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** An upload on its way to the task whose input names it. */
+export interface TaskUpload extends FinishedUpload {
+  /** The field of the input, at its top, that holds the file's id. */
+  readonly field: string;
+}
+
+export interface StoredFile {
+  readonly id: string;
+  readonly name: string;
+  readonly contentType: string;
+  readonly size: number;
+}
+
+/** A file on its way in. Nothing sees it before the submit that it belongs to has committed. */
+export class Upload {
+  readonly id: string;
+  private readonly db: Database;
+  private readonly hash: Hash = createHash('sha256');
+  private pending: Buffer[] = [];
+  private pendingBytes = 0;
+  private chunks = 0;
+  private size = 0;
+
+  private constructor(db: Database, id: string) {
+    this.db = db;
+    this.id = id;
+  }
+
+  static async begin(store: Store, file: { name: string; contentType: string }): Promise<Upload> {
+    const id = newId();
+    await store.db.prisma.file.create({
+      data: { id, name: cleanseAndCut(file.name, 200), contentType: cleanseAndCut(file.contentType, 200) },
+    });
+    return new Upload(store.db, id);
+  }
+
+  /** Resolves when memory holds less than a chunk again. */
+  async write(bytes: Buffer): Promise<void> {
+    this.hash.update(bytes);
+    this.size += bytes.length;
+    this.pending.push(bytes);
+    this.pendingBytes += bytes.length;
+    if (this.pendingBytes < chunkBytes) return;
+    const whole = Buffer.concat(this.pending);
+    let from = 0;
+    for (; whole.length - from >= chunkBytes; from += chunkBytes) {
+      await this.writeChunk(whole.subarray(from, from + chunkBytes));
+    }
+    this.pending = [Buffer.from(whole.subarray(from))];
+    this.pendingBytes = whole.length - from;
+  }
+
+  /** Writes the last chunk. The file is complete when its submit commits. */
+  async finish(): Promise<FinishedUpload> {
+    if (this.pendingBytes > 0) await this.writeChunk(Buffer.concat(this.pending));
+    this.pending = [];
+    return { id: this.id, sha256: this.hash.digest('hex'), size: this.size };
+  }
+
+  /** Deletes what was written, unless a submit has taken it. */
+  async abort(): Promise<void> {
+    await deleteIncomplete(this.db, this.id);
+  }
+
+  private async writeChunk(data: Buffer): Promise<void> {
+    // One statement, one transaction; the touch tells the sweep that somebody is still sending.
+    await this.db.pool.query({
+      name: 'write-chunk',
+      text: `WITH touched AS (UPDATE file SET touched_at = now() WHERE id = $1 AND completed_at IS NULL RETURNING id)
+             INSERT INTO file_chunk (file_id, number, data) SELECT id, $2, $3 FROM touched`,
+      values: [this.id, this.chunks, data],
+    });
+    this.chunks += 1;
+  }
+}
+
+/** Marks an upload complete and gives it to its task, in the submit's transaction. */
+export async function completeFile(
+  connection: Connection,
+  upload: FinishedUpload,
+  taskId: string,
+): Promise<void> {
+  const { rowCount } = await connection.query({
+    name: 'complete-file',
+    text: `UPDATE file SET task_id = $2, size = $3, sha256 = $4, touched_at = now(), completed_at = now()
+           WHERE id = $1 AND completed_at IS NULL`,
+    values: [upload.id, taskId, upload.size, upload.sha256],
+  });
+  if (rowCount !== 1) throw new Error(`The upload ${upload.id} is gone`);
+}
+
+/** Deletes an upload that is not complete, in one statement: chunks without a row would be found by nobody. */
+async function deleteIncomplete(db: Database, id: string): Promise<void> {
+  await db.pool.query(
+    `WITH incomplete AS MATERIALIZED (SELECT id FROM file WHERE id = $1 AND completed_at IS NULL FOR UPDATE),
+     chunks AS (DELETE FROM file_chunk USING incomplete WHERE file_chunk.file_id = incomplete.id)
+     DELETE FROM file USING incomplete WHERE file.id = incomplete.id`,
+    [id],
+  );
+}
+
+/** A complete file, or null. */
+export async function findFile(db: Database, id: string): Promise<StoredFile | null> {
+  const file = await db.prisma.file.findFirst({ where: { id, completedAt: { not: null } } });
+  return file && { id: file.id, name: file.name, contentType: file.contentType, size: Number(file.size) };
+}
+
+/** The bytes from an offset to the end of its chunk, by key; null at the end of the file. */
+export async function readChunk(db: Database, id: string, fromByte: number): Promise<Buffer | null> {
+  const { rows } = await db.pool.query<{ data: Buffer }>({
+    name: 'read-chunk',
+    text: 'SELECT data FROM file_chunk WHERE file_id = $1 AND number = $2',
+    values: [id, Math.floor(fromByte / chunkBytes)],
+  });
+  const rest = rows[0]?.data.subarray(fromByte % chunkBytes);
+  return rest && rest.length > 0 ? rest : null;
+}

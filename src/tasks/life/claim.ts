@@ -1,0 +1,113 @@
+/** Claiming: how queue entries that are due become running attempts of a worker. */
+
+import { transitions } from '../model/state-machine.ts';
+import { entryTaskSql, queueSql } from '../queue/queue.ts';
+import type { Store } from '../store.ts';
+import { hasCheckpointSql } from './checkpoint.ts';
+
+/** An attempt as its runner knows it. */
+export interface ClaimedAttempt {
+  readonly taskId: string;
+  readonly type: string;
+  readonly attempt: number;
+  /** Before this attempt. */
+  readonly failures: number;
+  readonly maxAttempts: number;
+  readonly input: unknown;
+  readonly checkpoint: unknown;
+  readonly checkpointNo: number;
+  readonly cancelRequested: boolean;
+}
+
+export interface Claim {
+  readonly attempts: ClaimedAttempt[];
+  /** There may be more to claim right away. */
+  readonly hasMore: boolean;
+}
+
+/** Whether the row `task` waits for the entry, in the queue $2: where its type was changed by hand, nobody there has code for it. */
+const waitsSql = (entryId: string) =>
+  `task.entry_id = ${entryId} AND task.status = '${transitions.claim.from[0]}' AND ${queueSql('task')} = $2`;
+
+// One statement, so that it happens or not: no entry is gone whose task has not begun. The worker's row is locked
+// first (a giving-up waits, or was first). Neither an entry nor a task that somebody else holds is waited for: it is
+// being claimed, cancelled or repaired, and who waits for tasks while holding entries would deadlock with a cancel.
+// Entries are found by pg-boss's fetch index, in its order; each task by its primary key: as a join the planner may
+// read the whole queue instead.
+const claimSql = `
+  WITH me AS MATERIALIZED (
+    SELECT id FROM worker WHERE id = $1 AND lost_at IS NULL FOR SHARE
+  ), due AS MATERIALIZED (
+    SELECT entry.*
+    FROM me
+    CROSS JOIN LATERAL (
+      SELECT id, ${entryTaskSql('job')} AS task_id FROM pgboss.job
+      -- Naming the worker puts its lock first, whatever the plan.
+      WHERE me.id IS NOT NULL AND name = $2 AND state < 'active' AND NOT blocked AND start_after <= now()
+      ORDER BY priority DESC, created_on
+      LIMIT $3
+      FOR UPDATE SKIP LOCKED
+    ) AS entry
+  ), wanted AS MATERIALIZED (
+    SELECT task.id, entry.id AS entry_id
+    FROM (SELECT * FROM due ORDER BY task_id) AS entry
+    CROSS JOIN LATERAL (
+      SELECT id FROM task_state AS task
+      WHERE task.id = entry.task_id AND ${waitsSql('entry.id')}
+      FOR NO KEY UPDATE SKIP LOCKED
+    ) AS task
+  ), settled AS (
+    -- Those of the tasks that are claimed, and those that no task waits for.
+    DELETE FROM pgboss.job
+    USING due
+    WHERE job.name = $2 AND job.id = due.id
+      AND (EXISTS (SELECT FROM wanted WHERE wanted.entry_id = due.id)
+           OR NOT EXISTS (SELECT FROM task_state AS task
+                          WHERE task.id = due.task_id AND ${waitsSql('due.id')}))
+    RETURNING job.id
+  ), claimed AS (
+    UPDATE task_state AS task
+    SET status = '${transitions.claim.to[0]}', attempt = attempt + 1, worker_id = $1, entry_id = NULL,
+        started_at = now(), next_attempt_at = NULL,
+        -- What was saved is done: the attempt's own counters begin anew, and pass the percentage when they come to it.
+        percent_done = CASE WHEN ${hasCheckpointSql('task')} THEN percent_done ELSE 0 END,
+        done = NULL, total = NULL, unit = NULL, rate_per_second = NULL, message = NULL,
+        version = version + 1, updated_at = now()
+    FROM wanted
+    WHERE task.id = wanted.id
+    RETURNING task.*
+  ), started AS (
+    INSERT INTO task_event (task_id, attempt, kind) SELECT id, attempt, 'started' FROM claimed
+  )
+  SELECT seen.entries, seen.settled, claimed.id AS "taskId", type, attempt, failures,
+         max_attempts AS "maxAttempts", input, checkpoint, checkpoint_no AS "checkpointNo",
+         cancel_requested_at IS NOT NULL AS "cancelRequested"
+  FROM (SELECT (SELECT count(*) FROM due)::int AS entries, (SELECT count(*) FROM settled)::int AS settled) AS seen
+  LEFT JOIN claimed ON TRUE`;
+
+interface ClaimRow extends ClaimedAttempt {
+  readonly entries: number;
+  readonly settled: number;
+}
+
+/**
+ * Begins attempts for up to `limit` tasks that are due in `queue`, and settles their entries. A worker that
+ * was given up claims nothing.
+ */
+export async function claimTasks(
+  store: Store,
+  workerId: string,
+  queue: string,
+  limit: number,
+): Promise<Claim> {
+  const { rows } = await store.queue.claimPool.query<ClaimRow>({
+    name: 'claim',
+    text: claimSql,
+    values: [workerId, queue, limit],
+  });
+  const { entries = 0, settled = 0 } = rows[0] ?? {};
+  const attempts = rows
+    .filter((row) => row.taskId !== null)
+    .map(({ entries, settled, ...attempt }) => attempt);
+  return { attempts, hasMore: entries === limit && settled > 0 };
+}

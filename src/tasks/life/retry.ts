@@ -1,0 +1,85 @@
+/** Retrying by a person: a task that failed or was cancelled is queued once more, with all of its tries. */
+import type { TaskState } from '../../generated/prisma/client.ts';
+import { newId } from '../model/ids.ts';
+import { mayRetry, transitions } from '../model/state-machine.ts';
+import type { Store } from '../store.ts';
+
+/** Where the next attempt begins: at the last checkpoint, or as if there had been none. */
+export type RetryFrom = 'checkpoint' | 'start';
+
+export interface Retried {
+  /**
+   * `unfinished`: it is queued or runs. `succeeded`: there is nothing to retry. `external`: only its worker,
+   * outside, can do it again. `replaced`: another task has its key, `task.replacedBy`.
+   */
+  readonly outcome: 'queued' | 'unfinished' | 'succeeded' | 'external' | 'replaced';
+  /** As it is now. */
+  readonly task: TaskState;
+}
+
+const retriedStatuses = transitions.retry.from.map((status) => `'${status}'`).join(', ');
+
+// The row's lock is taken first, so that what is decided is decided about its newest version: a prune, a
+// submit that takes its key and a second retry wait, or came before. The attempt's number goes on: it is the
+// fence against whoever still works on an old one. From the start, the checkpoints are counted anew.
+const retrySql = `
+  WITH task AS MATERIALIZED (
+    SELECT id FROM task_state
+    WHERE id = $1 AND status IN (${retriedStatuses}) AND report_token_hash IS NULL AND replaced_by IS NULL
+    FOR NO KEY UPDATE
+  ), changed AS (
+    UPDATE task_state
+    SET status = '${transitions.retry.to[0]}', entry_id = $2, failures = 0, losses = 0,
+        error = NULL, result = NULL, cancel_requested_at = NULL, finished_at = NULL, expires_at = NULL,
+        next_attempt_at = NULL, rate_per_second = NULL,
+        checkpoint = CASE WHEN $3 = 'start' THEN NULL ELSE checkpoint END,
+        checkpoint_no = CASE WHEN $3 = 'start' THEN 0 ELSE checkpoint_no END,
+        percent_done = CASE WHEN $3 = 'start' THEN 0 ELSE percent_done END,
+        done = CASE WHEN $3 = 'start' THEN NULL ELSE done END,
+        total = CASE WHEN $3 = 'start' THEN NULL ELSE total END,
+        unit = CASE WHEN $3 = 'start' THEN NULL ELSE unit END,
+        message = CASE WHEN $3 = 'start' THEN NULL ELSE message END,
+        version = version + 1, updated_at = now()
+    FROM task
+    WHERE task_state.id = task.id
+    RETURNING task_state.id, type, attempt
+  ), told AS (
+    INSERT INTO task_event (task_id, attempt, kind, detail)
+    SELECT id, attempt, 'retried', jsonb_build_object('from', $3::text) FROM changed
+  )
+  SELECT type FROM changed`;
+
+/** Null for an unknown task. */
+export async function retryTask(store: Store, id: string, from: RetryFrom): Promise<Retried | null> {
+  for (;;) {
+    const isQueued = await queueAnew(store, id, from);
+    const task = await store.db.prisma.taskState.findUnique({ where: { id } });
+    if (!task) return null;
+    if (isQueued) return { outcome: 'queued', task };
+    // It has ended between the two: what was refused would not be refused now.
+    if (!mayRetry(task)) return { outcome: refusal(task), task };
+  }
+}
+
+function queueAnew(store: Store, id: string, from: RetryFrom): Promise<boolean> {
+  return store.queue.inTransaction(async (connection) => {
+    const entryId = newId();
+    const { rows } = await connection.query<{ type: string }>({
+      name: 'retry',
+      text: retrySql,
+      values: [id, entryId, from],
+    });
+    for (const { type } of rows) {
+      await store.queue.send([{ id: entryId, taskId: id, type, losses: 0 }], connection);
+    }
+    return rows.length > 0;
+  });
+}
+
+function refusal(task: TaskState): Exclude<Retried['outcome'], 'queued'> {
+  if (task.reportTokenHash !== null) return 'external';
+  if (task.status === 'succeeded') return 'succeeded';
+  if (task.replacedBy !== null) return 'replaced';
+  // Retried by somebody else a moment before, perhaps.
+  return 'unfinished';
+}

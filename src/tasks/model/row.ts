@@ -1,0 +1,82 @@
+/** A task's row as our own SQL reads it: what anybody may be told, and nothing that is kept from readers. */
+import type { TaskState } from '../../generated/prisma/client.ts';
+
+/** The columns of which `viewTask` makes the public view. */
+export type TaskRow = Pick<
+  TaskState,
+  | 'id'
+  | 'type'
+  | 'key'
+  | 'group'
+  | 'title'
+  | 'status'
+  | 'percentDone'
+  | 'done'
+  | 'total'
+  | 'unit'
+  | 'ratePerSecond'
+  | 'message'
+  | 'attempt'
+  | 'failures'
+  | 'losses'
+  | 'maxAttempts'
+  | 'nextAttemptAt'
+  | 'workerId'
+  | 'checkpointNo'
+  | 'result'
+  | 'error'
+  | 'cancelRequestedAt'
+  | 'replacedBy'
+  | 'reportTokenHash'
+  | 'version'
+  | 'createdAt'
+  | 'startedAt'
+  | 'updatedAt'
+  | 'finishedAt'
+  | 'expiresAt'
+>;
+
+const columns: Readonly<Record<keyof TaskRow, string>> = {
+  id: 'id',
+  type: 'type',
+  key: 'key',
+  group: 'group_label',
+  title: 'title',
+  status: 'status',
+  percentDone: 'percent_done',
+  done: 'done',
+  total: 'total',
+  unit: 'unit',
+  ratePerSecond: 'rate_per_second',
+  message: 'message',
+  attempt: 'attempt',
+  failures: 'failures',
+  losses: 'losses',
+  maxAttempts: 'max_attempts',
+  nextAttemptAt: 'next_attempt_at',
+  workerId: 'worker_id',
+  checkpointNo: 'checkpoint_no',
+  result: 'result',
+  error: 'error',
+  cancelRequestedAt: 'cancel_requested_at',
+  replacedBy: 'replaced_by',
+  reportTokenHash: 'report_token_hash',
+  version: 'version',
+  createdAt: 'created_at',
+  startedAt: 'started_at',
+  updatedAt: 'updated_at',
+  finishedAt: 'finished_at',
+  expiresAt: 'expires_at',
+};
+
+/** The select list of a `TaskRow`, from the table (or alias) `task`. */
+export const taskColumns = selectList(Object.keys(columns) as (keyof TaskRow)[]);
+
+/** The same without the result. */
+export const columnsButResult = selectList(
+  (Object.keys(columns) as (keyof TaskRow)[]).filter((field) => field !== 'result'),
+);
+
+function selectList(fields: readonly (keyof TaskRow)[]): string {
+  return fields.map((field) => `task.${columns[field]} AS "${field}"`).join(', ');
+}

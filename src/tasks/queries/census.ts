@@ -1,0 +1,31 @@
+/** How much is unfinished: for whoever watches the service as a whole. */
+import { limited } from '../../database/client.ts';
+import type { Database } from '../../database/database.ts';
+
+export interface Census {
+  readonly queued: number;
+  readonly running: number;
+  /** For how long the task that has waited longest could have run already; 0 where none waits. */
+  readonly longestWaitSeconds: number;
+}
+
+/** Whoever asks has a time limit of their own, mostly of 10 s. */
+const limitMs = 2_000;
+
+// By the index on (status, created_at, id): finished tasks are not read. A queued row was last updated when
+// it became that.
+const censusSql = `
+  SELECT (count(*) FILTER (WHERE status = 'queued'))::int AS queued,
+         (count(*) FILTER (WHERE status = 'running'))::int AS running,
+         greatest(0, extract(epoch FROM now() - min(greatest(updated_at, next_attempt_at))
+           FILTER (WHERE status = 'queued')))::float8 AS "longestWaitSeconds"
+  FROM task_state
+  WHERE status IN ('queued', 'running')`;
+
+/** Rejects where the database does not answer within 2 s. */
+export async function countUnfinished({ pool }: Database): Promise<Census> {
+  const { rows } = await pool.query<Census>(limited(censusSql, limitMs));
+  const [census] = rows;
+  if (!census) throw new Error('the census returned nothing');
+  return census;
+}

@@ -1,0 +1,32 @@
+/** Deleting finished tasks with all that belongs to them: written once, for retention and for prune. */
+import { terminalStatuses } from '../model/state-machine.ts';
+
+/** SQL that holds while a row of `task_state` is finished, in the words of the partial index on `expires_at`. */
+export const isFinishedSql = `status IN (${terminalStatuses.map((status) => `'${status}'`).join(', ')})`;
+
+/**
+ * A statement that deletes tasks with their history, and leaves their files to the sweep: a file may be
+ * a gigabyte, and no transaction should take that long. A finished task has no queue entry: a constraint
+ * of the table says so.
+ *
+ * Whether a task goes is decided here and nowhere before: where a row was changed meanwhile, its lock is
+ * given only if its newest version still fits. One that was just retried stays; one that somebody else
+ * holds is left for another time, so that nobody waits and nothing can deadlock.
+ *
+ * @param doomed CTEs, the last of which is `doomed`: it locks finished rows (FOR UPDATE SKIP LOCKED) and
+ *   returns their ids
+ * @param answer what to select; `deleted` has the ids
+ */
+export function deleteSql(doomed: string, answer: string): string {
+  return `
+    WITH ${doomed}, deleted AS (
+      DELETE FROM task_state AS task USING doomed
+      WHERE task.id = doomed.id AND task.${isFinishedSql}
+      RETURNING task.id
+    ), events AS (
+      DELETE FROM task_event USING deleted WHERE task_event.task_id = deleted.id
+    ), files AS (
+      UPDATE file SET task_id = NULL, touched_at = now() FROM deleted WHERE file.task_id = deleted.id
+    )
+    SELECT ${answer}`;
+}
