@@ -12,7 +12,8 @@ import { migrate } from './database/migrations/migrate.ts';
 import { checkForService } from './database/startup/check.ts';
 import { mendable } from './database/startup/setup-error.ts';
 import { type WaitOptions, waitForDatabase } from './database/startup/wait.ts';
-import { loadRegistry, ownJobsFolder, resultLinkOf, retentionDaysByType } from './jobs/registry.ts';
+import { loadExtensions } from './extensions.ts';
+import { loadRegistry, ownJobFolders, resultLinkOf, retentionDaysByType } from './jobs/registry.ts';
 import { Supervisor } from './jobs/supervisor/supervisor.ts';
 import { queueTrouble } from './logging/outage-log.ts';
 import { createMetrics, type MetricSources } from './metrics/metrics.ts';
@@ -70,9 +71,12 @@ export class Service {
       const databaseUrl = postgres?.url ?? config.databaseUrl ?? '';
       if (!postgres) await orAborted(reachDatabase(databaseUrl, config, log), calledOff);
       const locks = { onWait: (message: string) => log.warn(message), signal: calledOff };
-      const jobFolders = [ownJobsFolder, ...(config.jobsDir === undefined ? [] : [config.jobsDir])];
-      const prepared = Promise.all([loadRegistry(jobFolders), migrate(databaseUrl, locks)]);
-      const [registry, { applied }] = await orAborted(prepared, calledOff);
+      const jobFolders = [
+        ...(await ownJobFolders()),
+        ...(config.jobsDir === undefined ? [] : [config.jobsDir]),
+      ];
+      const prepared = Promise.all([loadRegistry(jobFolders), loadExtensions(), migrate(databaseUrl, locks)]);
+      const [registry, extensions, { applied }] = await orAborted(prepared, calledOff);
       if (applied.length > 0) log.info({ applied }, 'database migrated');
 
       const db = openDatabase(databaseUrl, { name: 'headway' });
@@ -97,9 +101,9 @@ export class Service {
         log,
       });
       const reaper = new Reaper({ store, leaseSeconds, log });
-      const sweeper = new Sweeper({ db, log });
+      const sweeper = new Sweeper({ db, log, sweeps: extensions.flatMap(({ sweep }) => sweep ?? []) });
       const work = { supervisor, reaper, sweeper };
-      const { app, reading } = await buildServer({ config, store, registry, log, drain }, work);
+      const { app, reading } = await buildServer({ config, store, registry, extensions, log, drain }, work);
       started.push(async () => {
         await app.close();
         await reading?.stop();

@@ -3,7 +3,6 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
-import { datasetRoutes } from '../jobs/csv-import/routes.ts';
 import { type JobRegistry, resultLinkOf } from '../jobs/registry.ts';
 import type { Store } from '../tasks/store.ts';
 import { Access } from './access/access.ts';
@@ -12,6 +11,7 @@ import { sessionRoutes } from './access/session.ts';
 import { WrongKeys } from './access/wrong-keys.ts';
 import { retryRoutes } from './changing/retry.ts';
 import type { ApiContext } from './context.ts';
+import type { ApiExtension } from './extension.ts';
 import { assetRoutes } from './http/assets.ts';
 import { Drain } from './http/drain.ts';
 import { answerError } from './http/error-handler.ts';
@@ -37,6 +37,8 @@ export interface AppOptions {
   /** Started and stopped by the caller. */
   readonly reading: Reading;
   readonly registry: JobRegistry;
+  /** Of the jobs that come with Headway. */
+  readonly extensions: readonly ApiExtension[];
   readonly metrics: Registry;
   readonly log: Logger;
   /** Begun and finished by the caller, before it closes the server. */
@@ -58,7 +60,7 @@ const serverOptions = {
 
 /** Builds the server; the caller listens and closes. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { config, store, reading, registry, metrics, log, drain = new Drain() } = options;
+  const { config, store, reading, registry, extensions, metrics, log, drain = new Drain() } = options;
   const wrongKeys = new WrongKeys(log);
   const app = createServer(log, drain, wrongKeys, config.host);
   const access = new Access(config);
@@ -67,6 +69,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     store,
     reading,
     registry,
+    extensions: new Map(extensions.map((extension) => [extension.type, extension])),
     log,
     resultLink: resultLinkOf(registry, log),
     drain,
@@ -89,7 +92,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   taskEventRoutes(app, context);
   groupRoutes(app, context);
   uploadRoutes(app, context);
-  datasetRoutes(app, context);
+  for (const extension of context.extensions.values()) extension.addRoutes?.(app, context);
   healthRoutes(app, context);
   metricsRoutes(app, metrics, access);
   app.register((scope, _options, done) => {
@@ -107,7 +110,7 @@ export async function buildHealthApp({
   metrics,
   log,
   drain,
-}: Required<Omit<AppOptions, 'reading' | 'registry'>>): Promise<FastifyInstance> {
+}: Required<Omit<AppOptions, 'reading' | 'registry' | 'extensions'>>): Promise<FastifyInstance> {
   const app = createServer(log, drain, new WrongKeys(log), config.host);
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff');

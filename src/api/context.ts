@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { ResultLink } from '../tasks/model/view.ts';
 import type { Store } from '../tasks/store.ts';
+import type { ApiExtensions } from './extension.ts';
 import type { Drain } from './http/drain.ts';
 import type { Reading } from './reading/reading.ts';
 
@@ -12,6 +13,7 @@ export interface ApiContext {
   readonly config: Config;
   readonly store: Store;
   readonly registry: JobRegistry;
+  readonly extensions: ApiExtensions;
   readonly log: Logger;
   readonly reading: Reading;
   readonly resultLink: ResultLink;

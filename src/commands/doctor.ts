@@ -5,6 +5,7 @@ import { EmbeddedPostgresError } from '../database/embedded/postgres.ts';
 import { DatabaseSetupError } from '../database/startup/setup-error.ts';
 import { type Diagnosis, examine, type Facts, unreachable } from '../doctor/doctor.ts';
 import type { Finding } from '../doctor/finding.ts';
+import { loadExtensions } from '../extensions.ts';
 import { withDatabase } from './database.ts';
 import { countOf, plain, say } from './terminal.ts';
 
@@ -33,7 +34,9 @@ export function registerDoctor(program: Command): void {
 
 async function diagnose({ thorough, json }: { thorough?: true; json?: true }): Promise<void> {
   const config = loadConfig(process.env);
-  const options = { leaseSeconds: config.leaseSeconds, finished: thorough ? 'always' : 'auto' } as const;
+  const rules = (await loadExtensions()).flatMap(({ invariants }) => invariants ?? []);
+  const finished = thorough ? 'always' : 'auto';
+  const options = { leaseSeconds: config.leaseSeconds, finished, rules } as const;
   const diagnosis = await withDatabase(config, (url) => examine(url, options)).catch((error) => {
     if (!(error instanceof EmbeddedPostgresError || error instanceof DatabaseSetupError)) throw error;
     return unreachable(error.message);

@@ -33,7 +33,7 @@ const optionsShape = z.strictObject({
       }),
     )
     .default([...terminalStatuses]),
-  type: z.array(z.string().regex(typePattern, 'expected the type of a job, such as csv-import')).optional(),
+  type: z.array(z.string().regex(typePattern, 'expected the type of a job, such as send-report')).optional(),
   group: z.string().min(1, 'expected the name of a group').optional(),
   dryRun: z.literal(true).optional(),
   yes: z.literal(true).optional(),
@@ -47,11 +47,11 @@ from the end of each task; months and years are those of the calendar. 0s is all
 
 Prints first how many tasks that are, about how much they hold, and the oldest ten; then asks, and deletes them
 with their history and files, in batches. It may run beside the service, and be stopped and run again at any
-time. A task that somebody retries meanwhile stays, and so do the datasets that imports have made.
+time. A task that somebody retries meanwhile stays, and so does what tasks have made elsewhere.
 
 Exit codes: 0 done, 1 trouble, 2 bad usage.
 
-  headway prune --older-than 30d --status failed --type csv-import --dry-run
+  headway prune --older-than 30d --status failed --type send-report --dry-run
   headway prune --older-than 0s --group nightly --yes`;
 
 export function registerPrune(program: Command): void {

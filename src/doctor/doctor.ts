@@ -13,13 +13,15 @@ import {
   examineWork,
   type Work,
 } from './surroundings.ts';
-import { findViolations } from './violations.ts';
+import { type ExplainedRules, findViolations } from './violations.ts';
 
 export interface DoctorOptions {
   /** Of the processes on this database: what is younger than this and 7 s is given time. */
   readonly leaseSeconds: number;
   /** `auto`: finished tasks are read where there are fewer than 200,000, which takes less than a second. */
   readonly finished: 'auto' | 'always';
+  /** What must hold of the tables of jobs. */
+  readonly rules: readonly ExplainedRules[];
 }
 
 export interface Diagnosis {
@@ -86,7 +88,7 @@ export function unreachable(why: string): Diagnosis {
 
 async function examineAll(
   connection: Connection,
-  { leaseSeconds, finished }: DoctorOptions,
+  { leaseSeconds, finished, rules }: DoctorOptions,
 ): Promise<Omit<Diagnosis, 'database'>> {
   const notReady = await examineReadiness(connection);
   if (notReady.length > 0) return { isHealthy: false, findings: notReady };
@@ -96,9 +98,9 @@ async function examineAll(
   const { work, findings } = await examineWork(connection);
   findings.push(...(await examineTypes(connection)));
   const graceSeconds = leaseSeconds + reaperSeconds;
-  findings.push(...(await findViolations(connection, 'unfinished', graceSeconds)));
+  findings.push(...(await findViolations(connection, 'unfinished', graceSeconds, rules)));
   const hasReadFinished = finished === 'always' || estimatedTasks < fewTasks;
-  if (hasReadFinished) findings.push(...(await findViolations(connection, 'finished', graceSeconds)));
+  if (hasReadFinished) findings.push(...(await findViolations(connection, 'finished', graceSeconds, rules)));
   findings.push(...(await examineRetention(connection)));
   findings.push(...(await examineTransactions(connection)), ...clock.findings);
 

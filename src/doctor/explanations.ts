@@ -2,7 +2,7 @@
 import type { Explanation } from './finding.ts';
 
 const byReaper = 'The reaper of any running parent, within seconds of the end of a lease.';
-const byNobody = 'Nothing does: Headway never writes such a row.';
+export const byNobody = 'Nothing does: Headway never writes such a row.';
 const startOne = 'See that a parent runs on this database (headway serve) and look for "reaper" in its log.';
 const wasChanged =
   'Somebody or something changed it by hand, or restored a part of a backup, or this is a fault of Headway: please report it, with the rows of the task in task_state and task_event.';
@@ -148,13 +148,5 @@ export const explanations: Readonly<Record<string, Explanation>> = {
     meaning: 'Rows of the table file were deleted by hand in SQL, and the contents take up room.',
     repair: byNobody,
     otherwise: 'DELETE FROM file_chunk WHERE file_id = …, for each of the ids.',
-  },
-  'rows belong to an import that nothing knows of': {
-    check: 'rows-without-import',
-    meaning:
-      'Rows of the table dataset_import were deleted by hand in SQL, and what was imported takes up room.',
-    repair: byNobody,
-    otherwise:
-      'INSERT INTO dataset_import (id) VALUES (…), for each of the ids: the sweep of a running parent then takes them.',
   },
 };

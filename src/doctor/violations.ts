@@ -1,8 +1,14 @@
 /** The invariants, run against a live database, and what it means where one does not hold. */
 import type { Connection } from '../database/database.ts';
-import { readInvariants } from '../tasks/invariants/invariants.ts';
+import { type InvariantRules, readInvariants } from '../tasks/invariants/invariants.ts';
 import { explanations } from './explanations.ts';
-import type { Finding } from './finding.ts';
+import type { Explanation, Finding } from './finding.ts';
+
+/** What must hold of the tables of one job, and what it means where it does not. */
+export interface ExplainedRules extends InvariantRules {
+  /** By the words of the violation. */
+  readonly explanations: Readonly<Record<string, Explanation>>;
+}
 
 const examples = 5;
 
@@ -15,13 +21,16 @@ interface ViolationRow {
 /**
  * @param part `unfinished` reads no finished row; `finished` reads all of them, and their history
  * @param graceSeconds how long something must have been as it is
+ * @param rules those of jobs
  */
 export async function findViolations(
   connection: Connection,
   part: 'unfinished' | 'finished',
   graceSeconds: number,
+  rules: readonly ExplainedRules[],
 ): Promise<Finding[]> {
-  const invariants = await readInvariants();
+  const invariants = await readInvariants(rules);
+  const explained = Object.assign({}, explanations, ...rules.map((rule) => rule.explanations));
   await connection.query({
     // Where most tasks are unfinished the planner would read all of them, and what has finished with them.
     text: `SELECT set_config('headway.grace_seconds', $1, FALSE), set_config('enable_seqscan', $2, FALSE)`,
@@ -34,7 +43,7 @@ export async function findViolations(
      ORDER BY count(*) DESC, violation`,
   );
   return rows.map(({ violation, count, subjects }) => {
-    const explanation = explanations[violation];
+    const explanation: Explanation | undefined = explained[violation];
     if (!explanation) throw new Error(`Nothing explains the violation "${violation}"`);
     return { ...explanation, what: violation, count, examples: subjects };
   });

@@ -95,8 +95,12 @@ function placeOf(error: unknown): string {
   return /^(file:|\/).*:\d+$/.test(first) ? ` (${first})` : '';
 }
 
-/** The folder of the jobs that come with Headway. */
-export const ownJobsFolder = import.meta.dirname;
+/** The folders of the jobs that come with Headway: `src/jobs`, and one for each job that needs more than a file. */
+export async function ownJobFolders(): Promise<string[]> {
+  const entries = await readdir(import.meta.dirname, { withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  return [import.meta.dirname, ...folders.sort().map((name) => path.join(import.meta.dirname, name))];
+}
 
 /** For the types that say themselves how long their finished tasks are kept. */
 export function retentionDaysByType(registry: JobRegistry): Readonly<Record<string, number>> {

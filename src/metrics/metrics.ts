@@ -10,7 +10,7 @@ import { type Census, countUnfinished } from '../tasks/queries/census.ts';
 import type { Reaper } from '../tasks/reaper/reaper.ts';
 import { repairKinds } from '../tasks/reaper/repairs.ts';
 import type { Store } from '../tasks/store.ts';
-import { type Sweeper, sweptKinds } from '../tasks/upkeep/sweeper.ts';
+import type { Sweeper } from '../tasks/upkeep/sweeper.ts';
 import type { Counts } from './counts.ts';
 
 export interface MetricSources {
@@ -31,7 +31,7 @@ export function createMetrics(sources: MetricSources): Registry {
   addDatabase(registers, store);
 
   addCounter(registers, 'headway_repairs_total', 'Put right by the reaper', repairKinds, reaper.repairs);
-  addCounter(registers, 'headway_deleted_total', 'Deleted by the sweeper', sweptKinds, sweeper.swept);
+  addCounter(registers, 'headway_deleted_total', 'Deleted by the sweeper', sweeper.kinds, sweeper.swept);
   addCounter(registers, 'headway_runner_ends_total', 'Runners that ended', runnerEnds, supervisor.exits);
   new Counter({
     name: 'headway_claims_handed_back_total',

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Diagnosis, examine } from '../../src/doctor/doctor.ts';
 import { explanations } from '../../src/doctor/explanations.ts';
 import { examineTransactions } from '../../src/doctor/surroundings.ts';
+import { loadExtensions } from '../../src/extensions.ts';
 import { readInvariants } from '../../src/tasks/invariants/invariants.ts';
 import { newId } from '../../src/tasks/model/ids.ts';
 import { createEmptyDatabase } from '../support/database.ts';
@@ -12,7 +13,9 @@ import { submit } from '../support/service.ts';
 import { openRaw, runTask, startWorker, takeAll, useStore } from '../support/tasks.ts';
 
 const store = useStore();
-const look = () => examine(store.url, { leaseSeconds: 15, finished: 'auto' });
+const extensions = await loadExtensions();
+const rules = extensions.flatMap(({ invariants: own }) => own ?? []);
+const look = () => examine(store.url, { leaseSeconds: 15, finished: 'auto', rules });
 const checksOf = ({ findings }: Diagnosis) => findings.map((finding) => finding.check).sort();
 const sql = (text: string) => store.db.pool.query(text);
 
@@ -171,13 +174,13 @@ describe('the doctor', () => {
     expect((await look()).findings).toMatchObject([
       { check: 'success-without-result', count: 1, examples: [broken] },
     ]);
-    expect((await examine(store.url, { leaseSeconds: 15, finished: 'always' })).isHealthy).toBe(false);
+    expect((await examine(store.url, { leaseSeconds: 15, finished: 'always', rules })).isHealthy).toBe(false);
   });
 
   it('says of a database that was never migrated what it waits for', async () => {
     const database = await createEmptyDatabase();
 
-    const diagnosis = await examine(database.url, { leaseSeconds: 15, finished: 'auto' });
+    const diagnosis = await examine(database.url, { leaseSeconds: 15, finished: 'auto', rules });
     await database.drop();
 
     expect(diagnosis).toMatchObject({
@@ -190,6 +193,7 @@ describe('the doctor', () => {
     const diagnosis = await examine('postgresql://u:secret-word@localhost:1/none', {
       leaseSeconds: 15,
       finished: 'auto',
+      rules,
     });
 
     expect(checksOf(diagnosis)).toEqual(['database-unreachable']);
@@ -201,10 +205,12 @@ describe('the doctor', () => {
       new URL('../../src/tasks/invariants/invariants.sql', import.meta.url),
       'utf8',
     );
-    const rules = text.matchAll(/(?:SELECT |THEN |^ {2}\()'([^']{10,})'/gm);
+    const sql = [text, ...rules.map(({ finished }) => finished)].join('\n');
+    const words = sql.matchAll(/(?:SELECT |THEN |^ {2}\()'([^']{10,})'/gm);
 
-    expect(new Set(Object.keys(explanations))).toEqual(new Set([...rules].map(([, rule]) => rule)));
-    const checks = Object.values(explanations).map(({ check }) => check);
+    const explained = Object.assign({}, explanations, ...rules.map((rule) => rule.explanations));
+    expect(new Set(Object.keys(explained))).toEqual(new Set([...words].map(([, rule]) => rule)));
+    const checks = Object.values<{ check: string }>(explained).map(({ check }) => check);
     expect(new Set(checks).size).toBe(checks.length);
   });
 

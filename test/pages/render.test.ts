@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import {
-  renderDatasetPage,
   renderGroupPage,
   renderHome,
   renderListPage,
@@ -8,6 +7,8 @@ import {
   renderSignIn,
   renderTaskPage,
 } from '../../src/api/pages/index.ts';
+import { renderDatasetPage } from '../../src/jobs/csv-import/dataset-page.ts';
+import { renderForm } from '../../src/jobs/csv-import/form.ts';
 import { cancelled, event, failed, now, pageOf, queued, running, succeeded, taskId } from './views.ts';
 
 const hostile = `<script>alert("1")</script><img src=x onerror='alert(2)'>`;
@@ -26,7 +27,7 @@ const allPages = {
   ),
   home: renderHome({
     recent: Object.values(states),
-    maxUploadBytes: 100e6,
+    forms: [renderForm({ maxUploadBytes: 100e6 })],
     types: ['csv-import'],
     open: true,
   }),
@@ -130,7 +131,7 @@ describe('what people have written', () => {
         tasks: [running({ title: hostile })],
         all: `/tasks?group=${hostile}`,
       }),
-      renderHome({ recent: [running({ title: hostile })], maxUploadBytes: 1, types: [hostile], open: false }),
+      renderHome({ recent: [running({ title: hostile })], forms: [], types: [hostile], open: false }),
       renderDatasetPage({
         id: hostile,
         name: hostile,
@@ -197,7 +198,12 @@ describe('the page of a problem', () => {
 
 describe('the start page', () => {
   test('has forms that work without a script, and says the limit', () => {
-    const page = renderHome({ recent: [], maxUploadBytes: 100e6, types: ['csv-import'], open: true });
+    const page = renderHome({
+      recent: [],
+      forms: [renderForm({ maxUploadBytes: 100e6 })],
+      types: ['csv-import'],
+      open: true,
+    });
 
     expect(page).toContain('<form method="post" action="/tasks/csv-import" enctype="multipart/form-data"');
     expect(page).toContain('name="file"');
@@ -207,7 +213,7 @@ describe('the start page', () => {
   });
 
   test('has no import where the service runs none', () => {
-    expect(renderHome({ recent: [], maxUploadBytes: 1, types: ['report'], open: false })).not.toContain(
+    expect(renderHome({ recent: [], forms: [], types: ['report'], open: false })).not.toContain(
       'type="file"',
     );
   });

@@ -1,5 +1,6 @@
 /** Tasks in every state, for the tests of the pages. */
 import type { TaskPageView } from '../../src/api/pages/index.ts';
+import { renderResult } from '../../src/jobs/csv-import/result-view.ts';
 import type { TaskView } from '../../src/tasks/model/view.ts';
 import type { HistoryEntry } from '../../src/tasks/queries/read.ts';
 
@@ -129,6 +130,7 @@ export function pageOf(task: TaskView, changes: Partial<TaskPageView> = {}): Tas
     place: null,
     worker: { heardAt: now, leaseExpiresAt: now },
     resultLink: undefined,
+    renderResult,
     now,
     ...changes,
   };

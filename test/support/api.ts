@@ -6,6 +6,7 @@ import { buildApp } from '../../src/api/app.ts';
 import { Drain } from '../../src/api/http/drain.ts';
 import { Reading } from '../../src/api/reading/reading.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
+import { loadExtensions } from '../../src/extensions.ts';
 import { loadRegistry, resultLinkOf } from '../../src/jobs/registry.ts';
 import { Supervisor } from '../../src/jobs/supervisor/supervisor.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
@@ -63,12 +64,14 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
   const drain = new Drain();
   const reaper = new Reaper({ store, leaseSeconds: config.leaseSeconds, log });
   const supervisor = new Supervisor({ ...config, store, registry, jobFolders, log });
-  const sweeper = new Sweeper({ db: store.db, log });
+  const extensions = await loadExtensions();
+  const sweeper = new Sweeper({ db: store.db, log, sweeps: extensions.flatMap(({ sweep }) => sweep ?? []) });
   const app = await buildApp({
     config,
     store,
     reading,
     registry,
+    extensions,
     metrics: createMetrics({ store, reading, supervisor, reaper, sweeper }),
     log,
     drain,

@@ -1,4 +1,5 @@
-/** What must hold of the database after anything: see `src/tasks/invariants.sql`. */
+/** What must hold of the database after anything: see `src/tasks/invariants/invariants.sql`. */
+import { loadExtensions } from '../../src/extensions.ts';
 import { readInvariants } from '../../src/tasks/invariants/invariants.ts';
 import type { Store } from '../../src/tasks/store.ts';
 
@@ -10,7 +11,9 @@ export interface Violation {
 
 /** Empty where all is well. */
 export async function violations(store: Pick<Store, 'db'>): Promise<Violation[]> {
-  const { unfinished, finished } = await readInvariants();
+  const extensions = await loadExtensions();
+  const rules = extensions.flatMap(({ invariants }) => invariants ?? []);
+  const { unfinished, finished } = await readInvariants(rules);
   const found: Violation[] = [];
   for (const statement of [unfinished, finished]) {
     const { rows } = await store.db.pool.query<Violation>(statement);

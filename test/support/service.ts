@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { type Logger, pino } from 'pino';
 import { type DatabaseOptions, openDatabase } from '../../src/database/database.ts';
-import { type JobRegistry, loadRegistry, ownJobsFolder } from '../../src/jobs/registry.ts';
+import { type JobRegistry, loadRegistry, ownJobFolders } from '../../src/jobs/registry.ts';
 import { Supervisor } from '../../src/jobs/supervisor/supervisor.ts';
 import { digestInput } from '../../src/tasks/life/digest.ts';
 import { type SubmitRequest, submitTask } from '../../src/tasks/life/submit.ts';
@@ -13,7 +13,7 @@ import type { Store } from '../../src/tasks/store.ts';
 import { eventually } from './eventually.ts';
 
 export const testJobsFolder = path.join(import.meta.dirname, 'jobs');
-export const jobFolders = [ownJobsFolder, testJobsFolder];
+export const jobFolders = [...(await ownJobFolders()), testJobsFolder];
 
 /** A store on a database; `close` it before the database is dropped. */
 export async function openStore(

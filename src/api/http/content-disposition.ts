@@ -27,7 +27,7 @@ export function parseContentDisposition(header: string): ContentDisposition {
   };
 }
 
-/** `filename*=UTF-8''na%C3%AFve.csv` (RFC 8187). */
+/** `filename*=UTF-8''na%C3%AFve.txt` (RFC 8187). */
 function extended(value: string | undefined): string | undefined {
   const encoded = /^utf-8'[^']*'(.*)$/i.exec(value ?? '')?.[1];
   if (encoded === undefined) return undefined;

@@ -16,7 +16,6 @@ const kinds = {
   'not-found': [404, 'There is nothing here'],
   'unknown-task': [404, 'There is no such task'],
   'unknown-type': [404, 'There is no such job'],
-  'unknown-dataset': [404, 'There is no such dataset'],
   'method-not-allowed': [405, 'This method is not allowed here'],
   'not-acceptable': [406, 'Only JSON and HTML can be had'],
   'request-timeout': [408, 'The request took too long to arrive'],
@@ -37,10 +36,22 @@ const kinds = {
 
 export type ProblemKind = keyof typeof kinds;
 
+/** A kind that only the routes of one job know. */
+export interface OwnProblemKind {
+  readonly name: string;
+  readonly status: number;
+  readonly title: string;
+}
+
 export interface FieldError {
-  /** Names joined by dots, such as `input.dataset`. */
+  /** Names joined by dots, such as `input.recipient`. */
   path: string;
   message: string;
+}
+
+function kindOf(name: ProblemKind): OwnProblemKind {
+  const [status, title] = kinds[name];
+  return { name, status, title };
 }
 
 /** The body of a problem. */
@@ -66,13 +77,15 @@ export class HttpProblem extends Error {
   override name = 'HttpProblem';
   readonly body: Problem;
   readonly headers: Readonly<Record<string, string>>;
+  /** What the form that was sent calls its fields. */
+  fieldLabels: Readonly<Record<string, string>> | undefined;
 
-  constructor(kind: ProblemKind, detail: string, options: ProblemOptions = {}) {
+  constructor(kind: ProblemKind | OwnProblemKind, detail: string, options: ProblemOptions = {}) {
     super(detail, { cause: options.cause });
-    const [status, title] = kinds[kind];
+    const { name, status, title } = typeof kind === 'string' ? kindOf(kind) : kind;
     const { errors, existingTask, headers = {} } = options;
     this.body = {
-      type: `/problems/${kind}`,
+      type: `/problems/${name}`,
       title,
       status,
       detail,

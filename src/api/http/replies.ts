@@ -38,7 +38,10 @@ export function sendProblem(
   discardBody(request.raw);
   reply.code(problem.body.status).headers(problem.headers).header('vary', 'Accept');
   if (prefersHtml(request.headers.accept)) {
-    const page = renderProblemPage(problem.body, { retryAfterSeconds: whenToTryAgain(request, problem) });
+    const page = renderProblemPage(problem.body, {
+      retryAfterSeconds: whenToTryAgain(request, problem),
+      fieldLabels: problem.fieldLabels,
+    });
     return sendPage(reply, page).header('cache-control', 'no-store');
   }
   return reply

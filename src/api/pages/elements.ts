@@ -63,3 +63,8 @@ export function shortened(text: string): string {
   const longest = 20_000;
   return text.length > longest ? `${text.slice(0, longest)}\n… cut here` : text;
 }
+
+/** Whether a value has named fields. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -10,7 +10,10 @@ import { renderHome } from './index.ts';
 
 const recentTasks = 20;
 
-export function homeRoutes(app: FastifyInstance, { config, store, registry, resultLink }: ApiContext): void {
+export function homeRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { config, store, registry, resultLink } = context;
+  // A service may leave out a job that comes with Headway.
+  const extensions = [...context.extensions.values()].filter(({ type }) => registry.types.includes(type));
   app.get('/', async (request, reply) => {
     const representation = requireRepresentation(request.headers.accept);
     reply.header('vary', 'Accept');
@@ -22,14 +25,14 @@ export function homeRoutes(app: FastifyInstance, { config, store, registry, resu
           submitFile: '/tasks/{type}',
           task: '/tasks/{id}',
           list: '/tasks{?status,type,group,limit,cursor}',
-          dataset: '/datasets/{id}',
+          ...Object.assign({}, ...extensions.map(({ links }) => links)),
         },
       });
     }
     const recent = await withinAnswerTime(listTasks(store, {}, recentTasks));
     const page = renderHome({
       recent: recent.tasks.map((row) => viewTask(row, resultLink)),
-      maxUploadBytes: config.maxUploadBytes,
+      forms: extensions.flatMap(({ renderForm }) => renderForm?.(config) ?? []),
       types: [...registry.types],
       open: config.apiKeys.length === 0,
     });

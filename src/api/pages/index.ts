@@ -1,5 +1,4 @@
 /** The pages: pure functions from what is to be shown to a complete HTML document. */
-export { renderDatasetPage } from '../../jobs/csv-import/dataset-page.ts';
 export { type GroupPageView, renderGroupPage } from './group.ts';
 export { type HomeView, renderHome } from './home.ts';
 export { type ListPageView, renderListPage } from './list.ts';

@@ -13,17 +13,19 @@ export interface ProblemView {
 export interface ProblemPageOptions {
   /** The same URL may be asked again after so many seconds: the page does so by itself. */
   readonly retryAfterSeconds?: number | undefined;
+  /** What the form that was sent calls its fields. */
+  readonly fieldLabels?: Readonly<Record<string, string>> | undefined;
 }
 
 export function renderProblemPage(
   problem: ProblemView,
-  { retryAfterSeconds }: ProblemPageOptions = {},
+  { retryAfterSeconds, fieldLabels = {} }: ProblemPageOptions = {},
 ): string {
   const errors = problem.errors ?? [];
   const main = html`
 <div class="card">
 <h1>${problem.title}</h1>
-!${errors.length === 0 ? html`<p class="words" dir="auto">${problem.detail}</p>` : html`<ul>!${errors.map(fieldError)}</ul>`}
+!${errors.length === 0 ? html`<p class="words" dir="auto">${problem.detail}</p>` : html`<ul>!${errors.map((error) => fieldError(error, fieldLabels))}</ul>`}
 !${retryAfterSeconds === undefined ? '' : tryAgain}
 <p><a class="button" href="/">Back to the start</a></p>
 </div>
@@ -39,14 +41,11 @@ export function renderProblemPage(
 const tryAgain = `<p>This page tries again by itself.</p>
 <p><a class="button primary" href="">Try again</a></p>`;
 
-/** The fields of the form on the start page, as it calls them. */
-const labels = new Map([
-  ['file', 'CSV file'],
-  ['dataset', 'Dataset name'],
-]);
-
-function fieldError({ path, message }: { path: string; message: string }): string {
+function fieldError(
+  { path, message }: { path: string; message: string },
+  labels: Readonly<Record<string, string>>,
+): string {
   if (path === '') return html`<li>${message}</li>`;
-  const label = labels.get(path);
+  const label = Object.hasOwn(labels, path) ? labels[path] : undefined;
   return html`<li>!${label === undefined ? html`<code>${path}</code>` : html`${label}`}: ${message}</li>`;
 }

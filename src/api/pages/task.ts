@@ -11,7 +11,7 @@ import { bar, time } from './elements.ts';
 import { renderHistory } from './history.ts';
 import { renderDocument } from './layout.ts';
 import { renderNotices } from './notices.ts';
-import { renderOutcome } from './result.ts';
+import { type RenderResult, renderOutcome } from './result.ts';
 
 export interface TaskPageView {
   task: TaskView;
@@ -23,6 +23,8 @@ export interface TaskPageView {
   /** The last signs of life of the worker that runs it. */
   worker: SignsOfLife | null;
   resultLink: string | undefined;
+  /** Where the job shows its results in a way of its own. */
+  renderResult?: RenderResult | undefined;
   /** For tests; the present by default. */
   now?: Date;
 }
@@ -47,7 +49,7 @@ export function renderTaskPage(view: TaskPageView): string {
 !${section('notices', renderNotices({ ...view, now }))}
 !${section('actions', actions(task))}
 </div>
-!${section('outcome', renderOutcome(task, view.resultLink))}
+!${section('outcome', renderOutcome(task, view.resultLink, view.renderResult))}
 !${section('history', renderHistory(history, { hasCheckpoint }))}
 !${section('about', about(task))}`;
   return renderDocument({

@@ -3,10 +3,10 @@
 import { describeThrown } from '../../jobs/attempt/thrown.ts';
 import type { JobDefinition, JobUpload } from '../../jobs/define-job.ts';
 import { jsonCopy, NotJson } from '../../tasks/model/json.ts';
+import type { Sample } from '../extension.ts';
 import { baseName } from '../http/content-disposition.ts';
 import type { Fields } from '../http/forms.ts';
 import { fieldError, invalidFields, invalidInput } from '../http/problems.ts';
-import { type Sample, sampleFor } from './samples.ts';
 import { type CheckedInput, checkInput, jobFault, type SubmitOptions, submitOptions } from './submission.ts';
 
 export interface UploadFields {
@@ -19,8 +19,11 @@ export interface UploadFields {
   readonly sample: Sample | undefined;
 }
 
-/** @throws {HttpProblem} 400 with the path of what is wrong */
-export function readFields(fields: Fields, type: string): UploadFields {
+/**
+ * @param builtIn the sample of the job, where it has one
+ * @throws {HttpProblem} 400 with the path of what is wrong
+ */
+export function readFields(fields: Fields, builtIn: Sample | undefined): UploadFields {
   const { key, group, title, onConflict, filename, ...rest } = fields.toObject();
   const given = { key, group, title, onConflict };
   const options = submitOptions.safeParse(
@@ -28,7 +31,6 @@ export function readFields(fields: Fields, type: string): UploadFields {
   );
   if (!options.success) throw invalidInput(options.error);
   const common = { options: options.data, filename: filename === undefined ? undefined : baseName(filename) };
-  const builtIn = sampleFor(type);
   if (!builtIn) return { ...common, input: rest, sample: undefined };
 
   const { sample, ...input } = rest;

@@ -8,6 +8,7 @@ import { isPassingError } from '../../database/errors.ts';
 import type { JobDefinition, JobUpload } from '../../jobs/define-job.ts';
 import { type Submitted, submitTask } from '../../tasks/life/submit.ts';
 import type { ApiContext } from '../context.ts';
+import type { ApiExtension, Sample } from '../extension.ts';
 import { hasBody, readBody, readSmallBody } from '../http/body.ts';
 import { baseName, parseContentDisposition } from '../http/content-disposition.ts';
 import { withinAnswerTime } from '../http/deadline.ts';
@@ -15,7 +16,6 @@ import { Fields, maxFieldLength, parseForm, queryOf } from '../http/forms.ts';
 import { boundaryOf, type Part, readParts } from '../http/multipart.ts';
 import { fieldError, HttpProblem, invalidFields } from '../http/problems.ts';
 import { IncomingFile, tooLarge } from './incoming-file.ts';
-import type { Sample } from './samples.ts';
 import { definitionOf, submitRequest, withKeyHeader } from './submission.ts';
 import {
   checkUploadInput,
@@ -64,6 +64,7 @@ class UploadRequest {
   private readonly request: FastifyRequest;
   private readonly definition: JobDefinition;
   private readonly upload: JobUpload;
+  private readonly extension: ApiExtension | undefined;
   private readonly fields = new Fields();
   private readonly incoming: IncomingFile;
 
@@ -71,6 +72,7 @@ class UploadRequest {
     this.context = context;
     this.request = request;
     this.definition = definitionOf(context, type);
+    this.extension = context.extensions.get(type);
     this.incoming = new IncomingFile(context.store);
     const { upload } = this.definition;
     if (!upload) {
@@ -90,7 +92,9 @@ class UploadRequest {
     } catch (error) {
       // Where it is not known whether the submit has committed, the file may have an owner: if not, the sweep finds it.
       if (!(error instanceof UnknownOutcome)) await this.dropFile();
-      throw error instanceof UnknownOutcome ? error.cause : error;
+      const told = error instanceof UnknownOutcome ? error.cause : error;
+      if (told instanceof HttpProblem) told.fieldLabels = this.extension?.fieldLabels;
+      throw told;
     }
   }
 
@@ -132,7 +136,7 @@ class UploadRequest {
       throw invalidFields([fieldError([part.name], 'is given more than once; send one file a task')]);
     }
     // What is known by now is checked: a form may bring the rest after its file.
-    readFields(this.fields, this.definition.type);
+    readFields(this.fields, this.extension?.sample);
     const facts = { name: baseName(filename), contentType: part.contentType };
     await this.incoming.receive(facts, part.body, this.context.config.maxUploadBytes);
   }
@@ -149,7 +153,7 @@ class UploadRequest {
 
   private async submitReceived(): Promise<Submitted> {
     const { context, definition, upload, request, incoming } = this;
-    const fields = readFields(this.fields, definition.type);
+    const fields = readFields(this.fields, this.extension?.sample);
     const options = withKeyHeader(fields.options, request.raw.headersDistinct['idempotency-key']);
     if (fields.sample) await this.receiveSample(fields, fields.sample);
     if (!incoming.file) {
@@ -174,7 +178,7 @@ class UploadRequest {
 
   /** Everything but the file, before the file: nobody sends 100 MB to learn that a field is missing. */
   private async checkEarly(): Promise<UploadFields> {
-    const fields = readFields(this.fields, this.definition.type);
+    const fields = readFields(this.fields, this.extension?.sample);
     withKeyHeader(fields.options, this.request.raw.headersDistinct['idempotency-key']);
     const facts: FileFacts = { ...fileToCome, name: fields.filename ?? fileToCome.name };
     await checkUploadInput(this.definition, this.upload, fields, facts);

@@ -8,8 +8,10 @@ import { requireRepresentation } from '../../api/http/negotiation.ts';
 import { idFrom } from '../../api/http/params.ts';
 import { HttpProblem, invalidInput } from '../../api/http/problems.ts';
 import { sendPage } from '../../api/http/replies.ts';
-import { renderDatasetPage } from '../../api/pages/index.ts';
+import { renderDatasetPage } from './dataset-page.ts';
 import { readDataset } from './datasets.ts';
+
+const unknownDataset = { name: 'unknown-dataset', status: 404, title: 'There is no such dataset' };
 
 const shownRows = 50;
 const maxRows = 1000;
@@ -34,7 +36,7 @@ export function datasetRoutes(app: FastifyInstance, { store }: ApiContext): void
     const representation = requireRepresentation(request.headers.accept);
 
     const dataset = await withinAnswerTime(readDataset(store.db, id, asked.data.rows));
-    if (!dataset) throw new HttpProblem('unknown-dataset', 'No dataset has this id.');
+    if (!dataset) throw new HttpProblem(unknownDataset, 'No dataset has this id.');
     reply.header('vary', 'Accept');
     if (representation === 'html') return sendPage(reply, renderDatasetPage(dataset));
     return reply

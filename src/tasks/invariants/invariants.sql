@@ -95,12 +95,6 @@ WITH RECURSIVE history AS MATERIALIZED (
   SELECT (SELECT file_id FROM file_chunk WHERE file_id > chunked.file_id ORDER BY file_id LIMIT 1)
   FROM chunked
   WHERE chunked.file_id IS NOT NULL
-), imported AS (
-  (SELECT import_id FROM dataset_row ORDER BY import_id LIMIT 1)
-  UNION ALL
-  SELECT (SELECT import_id FROM dataset_row WHERE import_id > imported.import_id ORDER BY import_id LIMIT 1)
-  FROM imported
-  WHERE imported.import_id IS NOT NULL
 )
 SELECT violation, id AS subject
 FROM (
@@ -153,9 +147,4 @@ WHERE task_id IS NOT NULL AND NOT EXISTS (SELECT FROM task_state WHERE id = file
 UNION ALL
 SELECT 'a file is gone, and its contents are not', file_id
 FROM chunked
-WHERE file_id IS NOT NULL AND NOT EXISTS (SELECT FROM file WHERE id = file_id)
-
-UNION ALL
-SELECT 'rows belong to an import that nothing knows of', import_id
-FROM imported
-WHERE import_id IS NOT NULL AND NOT EXISTS (SELECT FROM dataset_import WHERE id = import_id);
+WHERE file_id IS NOT NULL AND NOT EXISTS (SELECT FROM file WHERE id = file_id);

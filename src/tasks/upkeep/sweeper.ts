@@ -1,8 +1,7 @@
-/** What a parent tidies up once a minute: expired tasks, files and imports that nobody owns. */
+/** What a parent tidies up once a minute: expired tasks, files that nobody owns, and what jobs have left behind. */
 import type { Logger } from 'pino';
 import type { Database } from '../../database/database.ts';
 import { isPassingError } from '../../database/errors.ts';
-import { sweepReplacedImports } from '../../jobs/csv-import/sweep.ts';
 import { seldom } from '../../logging/seldom.ts';
 import { Counts } from '../../metrics/counts.ts';
 import { Loop } from '../../scheduling/loop.ts';
@@ -12,29 +11,46 @@ import { deleteExpired } from './retention.ts';
 export interface SweeperOptions {
   readonly db: Database;
   readonly log: Logger;
+  /** Those of jobs that come with Headway. */
+  readonly sweeps?: readonly Sweep[];
   /** Default 60,000. */
   readonly intervalMs?: number;
 }
 
-/** What it deletes, and what each kind counts. */
-export const sweptKinds = {
-  task: 'finished tasks that had expired',
-  file: 'uploads that broke off, and files of deleted tasks',
-  import_row: 'rows of imports that no dataset shows and nobody goes on with',
-} as const;
+/** One kind of what is deleted. */
+export interface Sweep {
+  /** In the log and in metrics. */
+  readonly kind: string;
+  /** What it counts. */
+  readonly meaning: string;
+  /**
+   * Deletes what there is, in batches; `signal` ends it between two of them.
+   * @returns how many were deleted
+   */
+  run(db: Database, signal: AbortSignal): Promise<number>;
+}
 
-export type SweptKind = keyof typeof sweptKinds;
+const ownSweeps: readonly Sweep[] = [
+  {
+    kind: 'task',
+    meaning: 'finished tasks that had expired',
+    run: ({ pool }, signal) => deleteExpired(pool, signal),
+  },
+  {
+    // After the tasks, which leave their files to it.
+    kind: 'file',
+    meaning: 'uploads that broke off, and files of deleted tasks',
+    run: ({ pool }, signal) => sweepFiles(pool, signal),
+  },
+];
 
-interface Step {
-  readonly swept: SweptKind;
-  /** Answers how many it has deleted. */
-  run(): Promise<number>;
+interface Step extends Sweep {
   fail(error: unknown): void;
 }
 
 export class Sweeper {
   /** What it has deleted since the start. */
-  readonly swept = new Counts<SweptKind>();
+  readonly swept = new Counts<string>();
   private readonly options: SweeperOptions;
   private readonly stopping = new AbortController();
   private readonly loop: Loop;
@@ -42,14 +58,7 @@ export class Sweeper {
 
   constructor(options: SweeperOptions) {
     this.options = options;
-    const { db } = options;
-    const { signal } = this.stopping;
-    this.steps = [
-      this.step('task', () => deleteExpired(db.pool, signal)),
-      // After the tasks, as their files and imports are left to these two.
-      this.step('file', () => sweepFiles(db.pool, signal)),
-      this.step('import_row', () => sweepReplacedImports(db, signal)),
-    ];
+    this.steps = [...ownSweeps, ...(options.sweeps ?? [])].map((sweep) => this.step(sweep));
     this.loop = new Loop({
       intervalMs: options.intervalMs ?? 60_000,
       run: () => this.sweep(),
@@ -67,8 +76,14 @@ export class Sweeper {
     await this.loop.stop();
   }
 
-  private step(swept: SweptKind, run: () => Promise<number>): Step {
+  /** What is deleted, and what each kind counts. */
+  get kinds(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.steps.map(({ kind, meaning }) => [kind, meaning]));
+  }
+
+  private step(sweep: Sweep): Step {
     const { log } = this.options;
+    const swept = sweep.kind;
     const cannot = seldom((error: unknown) => log.error({ err: error, swept }, 'could not be deleted'));
     const fail = (error: unknown) => {
       // That the database is away is said by the reaper.
@@ -76,18 +91,19 @@ export class Sweeper {
         log.debug({ err: error, swept }, 'could not be deleted; the next sweep does');
       else cannot(error);
     };
-    return { swept, run, fail };
+    return { ...sweep, fail };
   }
 
   private async sweep(): Promise<void> {
-    for (const { swept, run, fail } of this.steps) {
-      if (this.stopping.signal.aborted) return;
+    const { signal } = this.stopping;
+    for (const { kind, run, fail } of this.steps) {
+      if (signal.aborted) return;
       // One kind that cannot be deleted keeps no other.
-      await run().then((count) => this.report(swept, count), fail);
+      await run(this.options.db, signal).then((count) => this.report(kind, count), fail);
     }
   }
 
-  private report(swept: SweptKind, count: number): void {
+  private report(swept: string, count: number): void {
     if (count === 0) return;
     this.swept.add(swept, count);
     this.options.log.info({ swept, count }, 'deleted');

@@ -1,7 +1,6 @@
 /** Every page in light and dark by axe, and at the width of a small phone. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
-  renderDatasetPage,
   renderGroupPage,
   renderHome,
   renderListPage,
@@ -9,6 +8,8 @@ import {
   renderSignIn,
   renderTaskPage,
 } from '../../../src/api/pages/index.ts';
+import { renderDatasetPage } from '../../../src/jobs/csv-import/dataset-page.ts';
+import { renderForm } from '../../../src/jobs/csv-import/form.ts';
 import { hasBrowser, openPage } from '../../support/browser.ts';
 import { cancelled, event, failed, now, pageOf, queued, running, succeeded, taskId } from '../views.ts';
 import { faultsOf } from './faults.ts';
@@ -50,7 +51,7 @@ const pages = {
   cancelled: renderTaskPage(pageOf(cancelled())),
   home: renderHome({
     recent: [queued({ title: longWord }), running(), succeeded(), failed(), cancelled()],
-    maxUploadBytes: 100e6,
+    forms: [renderForm({ maxUploadBytes: 100e6 })],
     types: ['csv-import'],
     open: true,
   }),

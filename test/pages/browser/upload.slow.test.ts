@@ -2,6 +2,7 @@
 import type { Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { renderHome } from '../../../src/api/pages/index.ts';
+import { renderForm } from '../../../src/jobs/csv-import/form.ts';
 import { hasBrowser, openPage } from '../../support/browser.ts';
 import { PageServer } from './page-server.ts';
 
@@ -15,7 +16,12 @@ describe.skipIf(!hasBrowser)('the start page in a browser', () => {
     await server.start();
     server.pages.set(
       '/',
-      renderHome({ recent: [], maxUploadBytes: 1000, types: ['csv-import'], open: true }),
+      renderHome({
+        recent: [],
+        forms: [renderForm({ maxUploadBytes: 1000 })],
+        types: ['csv-import'],
+        open: true,
+      }),
     );
   });
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { sampleCsv } from '../../../../src/jobs/csv-import/csv/sample.ts';
+import { sampleCsv } from '../../../../src/jobs/csv-import/sample.ts';
 import { readFile } from './support.ts';
 
 describe('sampleCsv', () => {

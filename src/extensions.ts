@@ -1,0 +1,28 @@
+/** Collects what the jobs that come with Headway add to the parent: each from the folder of its job. */
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { ApiExtension } from './api/extension.ts';
+import type { ExplainedRules } from './doctor/violations.ts';
+import { ownJobFolders } from './jobs/registry.ts';
+import type { Sweep } from './tasks/upkeep/sweeper.ts';
+
+/** The default export of `src/jobs/<job>/extension.ts`. */
+export interface Extension extends ApiExtension {
+  /** Deletes what the job has left behind and nobody needs. */
+  readonly sweep?: Sweep;
+  /** What must hold of the tables of the job. */
+  readonly invariants?: ExplainedRules;
+}
+
+/** Loads the extensions that there are. */
+export async function loadExtensions(): Promise<Extension[]> {
+  const extensions: Extension[] = [];
+  for (const folder of await ownJobFolders()) {
+    const name = (await readdir(folder)).find((file) => /^extension\.(ts|js)$/.test(file));
+    if (name === undefined) continue;
+    const module: { default: Extension } = await import(pathToFileURL(path.join(folder, name)).href);
+    extensions.push(module.default);
+  }
+  return extensions;
+}
