@@ -2,7 +2,10 @@
 import type pg from 'pg';
 import { type Connection, openPool } from '../database/database.ts';
 import { isConnectionError } from '../database/errors.ts';
+
+import { tables } from '../database/names.ts';
 import { addressOf, DatabaseSetupError, toSetupError } from '../database/startup/setup-error.ts';
+
 import type { Finding } from './finding.ts';
 import { examineReadiness } from './readiness.ts';
 import {
@@ -122,7 +125,7 @@ async function askServer(connection: Connection): Promise<{ serverVersion: strin
     `SELECT current_setting('server_version') AS "serverVersion",
             greatest(reltuples, pg_stat_get_live_tuples(oid), 0)::float8 AS "estimatedTasks"
      FROM pg_class
-     WHERE oid = 'task_state'::regclass`,
+     WHERE oid = '${tables.taskState}'::regclass`,
   );
   if (!rows[0]) throw new Error('The database did not describe itself');
   return rows[0];

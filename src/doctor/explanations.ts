@@ -1,4 +1,5 @@
 /** What each violation of the invariants means, what repairs it, and what to do otherwise. */
+import { tables } from '../database/names.ts';
 import type { Explanation } from './finding.ts';
 
 const byReaper = 'The reaper of any running parent, within seconds of the end of a lease.';
@@ -133,20 +134,18 @@ export const explanations: Readonly<Record<string, Explanation>> = {
     check: 'history-without-task',
     meaning: 'Tasks were deleted by hand in SQL, and their events take up room. Nobody can see them.',
     repair: 'Nothing does: retention and prune delete a task and its history together.',
-    otherwise:
-      'DELETE FROM task_event WHERE NOT EXISTS (SELECT FROM task_state WHERE id = task_id). To delete tasks, use headway prune.',
+    otherwise: `DELETE FROM ${tables.taskEvent} WHERE NOT EXISTS (SELECT FROM ${tables.taskState} WHERE id = task_id). To delete tasks, use headway prune.`,
   },
   'a file belongs to a task that is gone': {
     check: 'file-of-deleted-task',
     meaning: 'Tasks were deleted by hand in SQL, and their files take up room.',
     repair: 'Nothing does, until the files belong to nobody.',
-    otherwise:
-      'UPDATE file SET task_id = NULL WHERE NOT EXISTS (SELECT FROM task_state WHERE id = task_id): the sweep of a running parent then takes them. To delete tasks, use headway prune.',
+    otherwise: `UPDATE ${tables.file} SET task_id = NULL WHERE NOT EXISTS (SELECT FROM ${tables.taskState} WHERE id = task_id): the sweep of a running parent then takes them. To delete tasks, use headway prune.`,
   },
   'a file is gone, and its contents are not': {
     check: 'chunks-without-file',
     meaning: 'Rows of the table file were deleted by hand in SQL, and the contents take up room.',
     repair: byNobody,
-    otherwise: 'DELETE FROM file_chunk WHERE file_id = …, for each of the ids.',
+    otherwise: `DELETE FROM ${tables.fileChunk} WHERE file_id = …, for each of the ids.`,
   },
 };

@@ -1,7 +1,10 @@
 /** Whether the database can be used at all: its tables, and the queue's. */
 import type { Connection } from '../database/database.ts';
+
 import { planMigrations, readApplied, readMigrations } from '../database/migrations/migrations.ts';
 import { DatabaseSetupError } from '../database/startup/setup-error.ts';
+import { isInstalledSql } from '../tasks/queue/boss.ts';
+
 import type { Finding } from './finding.ts';
 
 /** Nothing else can be examined where there is one. */
@@ -41,9 +44,7 @@ async function examineMigrations(connection: Connection): Promise<Finding[] | un
 }
 
 async function examineQueue(connection: Connection): Promise<Finding[] | undefined> {
-  const { rows } = await connection.query<{ exists: boolean }>(
-    `SELECT to_regclass('pgboss.job') IS NOT NULL AS exists`,
-  );
+  const { rows } = await connection.query<{ exists: boolean }>(`SELECT ${isInstalledSql} AS exists`);
   if (rows[0]?.exists) return undefined;
   return [
     {
@@ -51,7 +52,7 @@ async function examineQueue(connection: Connection): Promise<Finding[] | undefin
       what: "the queue's tables are not there",
       count: 1,
       examples: [],
-      meaning: 'No parent has ever run on this database, or the schema pgboss was dropped.',
+      meaning: 'No parent has ever run on this database, or the schema of its queue was dropped.',
       repair: 'A parent does as it starts, and queues again what waits.',
       otherwise: 'headway serve',
     },

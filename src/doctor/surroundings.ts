@@ -1,5 +1,7 @@
 /** What the tasks depend on: workers, a parent that repairs, retention, and the database itself. */
+
 import type { Connection } from '../database/database.ts';
+import { tables } from '../database/names.ts';
 import { isFinishedSql } from '../tasks/upkeep/deletion.ts';
 import type { Finding } from './finding.ts';
 
@@ -35,7 +37,7 @@ export async function examineWork(connection: Connection): Promise<{ work: Work;
     text: `
       WITH task AS MATERIALIZED (
         SELECT status, greatest(updated_at, next_attempt_at) < now() - make_interval(secs => $1) AS is_due
-        FROM task_state
+        FROM ${tables.taskState}
         WHERE status IN ('queued', 'running')
       ), session AS MATERIALIZED (
         SELECT application_name, state_change, query = '<insufficient privilege>' AS is_hidden
@@ -46,8 +48,8 @@ export async function examineWork(connection: Connection): Promise<{ work: Work;
         (SELECT count(*)::int FROM task WHERE status = 'queued') AS queued,
         (SELECT count(*)::int FROM task WHERE status = 'queued' AND is_due) AS due,
         (SELECT count(*)::int FROM task WHERE status = 'running') AS running,
-        (SELECT count(*)::int FROM worker WHERE lost_at IS NULL AND lease_expires_at > now()) AS workers,
-        (SELECT coalesce(sum(slots), 0)::int FROM worker WHERE lost_at IS NULL AND lease_expires_at > now()) AS slots,
+        (SELECT count(*)::int FROM ${tables.worker} WHERE lost_at IS NULL AND lease_expires_at > now()) AS workers,
+        (SELECT coalesce(sum(slots), 0)::int FROM ${tables.worker} WHERE lost_at IS NULL AND lease_expires_at > now()) AS slots,
         (SELECT count(*)::int FROM session
          WHERE application_name = 'headway' AND state_change > now() - interval '5 seconds') AS "parentConnections",
         (SELECT count(*)::int FROM session WHERE is_hidden) AS hidden`,
@@ -89,10 +91,10 @@ export async function examineTypes(connection: Connection): Promise<Finding[]> {
   const { rows } = await connection.query<{ type: string; count: number }>({
     text: `
       WITH living AS MATERIALIZED (
-        SELECT types FROM worker WHERE lost_at IS NULL AND lease_expires_at > now()
+        SELECT types FROM ${tables.worker} WHERE lost_at IS NULL AND lease_expires_at > now()
       )
       SELECT type, count(*)::int AS count
-      FROM task_state
+      FROM ${tables.taskState}
       WHERE status = 'queued' AND report_token_hash IS NULL
         AND greatest(updated_at, next_attempt_at) < now() - make_interval(secs => $1)
         AND EXISTS (SELECT FROM living)
@@ -121,7 +123,7 @@ export async function examineTypes(connection: Connection): Promise<Finding[]> {
 export async function examineRetention(connection: Connection): Promise<Finding[]> {
   const { rows } = await connection.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM (
-       SELECT FROM task_state
+       SELECT FROM ${tables.taskState}
        WHERE ${isFinishedSql} AND expires_at < now() - interval '${expiredHours} hour'
        LIMIT ${expiredAtMost}) AS expired`,
   );
@@ -180,7 +182,7 @@ export async function examineClock(
   const [askedAt, askedMs] = [Date.now(), performance.now()];
   const { rows } = await connection.query<{ now: Date; future: string[] }>(
     `SELECT clock_timestamp() AS now, ARRAY(
-       SELECT id::text FROM worker WHERE lost_at IS NULL AND heard_at > clock_timestamp() + interval '5 seconds') AS future`,
+       SELECT id::text FROM ${tables.worker} WHERE lost_at IS NULL AND heard_at > clock_timestamp() + interval '5 seconds') AS future`,
   );
   const latencyMs = performance.now() - askedMs;
   const { now, future } = rows[0] ?? { now: new Date(), future: [] };
@@ -207,8 +209,7 @@ export async function examineClock(
       meaning:
         "The database's clock was set back. Until it has caught up, a worker that died about then is noticed too late, and pages name wrong times.",
       repair: 'Living workers renew their leases within seconds; for the rest, time does.',
-      otherwise:
-        'Keep the clock by NTP, which slews it. Of a worker that you know to be dead: UPDATE worker SET lease_expires_at = now() WHERE id = …',
+      otherwise: `Keep the clock by NTP, which slews it. Of a worker that you know to be dead: UPDATE ${tables.worker} SET lease_expires_at = now() WHERE id = …`,
     });
   }
   return { aheadSeconds, latencyMs, findings };

@@ -1,6 +1,6 @@
 /** The invariants, run against a live database, and what it means where one does not hold. */
 import type { Connection } from '../database/database.ts';
-import { type InvariantRules, readInvariants } from '../tasks/invariants/invariants.ts';
+import { type InvariantRules, invariantsWith } from '../tasks/invariants.ts';
 import { explanations } from './explanations.ts';
 import type { Explanation, Finding } from './finding.ts';
 
@@ -29,7 +29,7 @@ export async function findViolations(
   graceSeconds: number,
   rules: readonly ExplainedRules[],
 ): Promise<Finding[]> {
-  const invariants = await readInvariants(rules);
+  const invariants = invariantsWith(rules);
   const explained = Object.assign({}, explanations, ...rules.map((rule) => rule.explanations));
   await connection.query({
     // Where most tasks are unfinished the planner would read all of them, and what has finished with them.

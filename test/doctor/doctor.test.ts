@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { type Diagnosis, examine } from '../../src/doctor/doctor.ts';
 import { explanations } from '../../src/doctor/explanations.ts';
 import { examineTransactions } from '../../src/doctor/surroundings.ts';
 import { loadExtensions } from '../../src/extensions.ts';
-import { readInvariants } from '../../src/tasks/invariants/invariants.ts';
+import { invariantsWith } from '../../src/tasks/invariants.ts';
 import { newId } from '../../src/tasks/model/ids.ts';
 import { createEmptyDatabase } from '../support/database.ts';
 import { addFinished } from '../support/finished.ts';
@@ -201,11 +200,8 @@ describe('the doctor', () => {
   });
 
   it('explains each violation that there can be, under a name of its own', async () => {
-    const text = await readFile(
-      new URL('../../src/tasks/invariants/invariants.sql', import.meta.url),
-      'utf8',
-    );
-    const sql = [text, ...rules.map(({ finished }) => finished)].join('\n');
+    const { unfinished, finished } = invariantsWith(rules);
+    const sql = [unfinished, finished].join('\n');
     const words = sql.matchAll(/(?:SELECT |THEN |^ {2}\()'([^']{10,})'/gm);
 
     const explained = Object.assign({}, explanations, ...rules.map((rule) => rule.explanations));
@@ -218,7 +214,7 @@ describe('the doctor', () => {
     await addFinished(store.db.pool, { count: 2_000 });
     for (let task = 0; task < 5; task += 1) await submit(store, 'noop', null);
     await sql('ANALYZE task_state, task_event, file');
-    const { unfinished } = await readInvariants();
+    const { unfinished } = invariantsWith();
     await using client = await openRaw(store);
 
     await client.query('SET enable_seqscan = off');

@@ -1,6 +1,6 @@
 /** What must hold of the database after anything: see `src/tasks/invariants/invariants.sql`. */
 import { loadExtensions } from '../../src/extensions.ts';
-import { readInvariants } from '../../src/tasks/invariants/invariants.ts';
+import { invariantsWith } from '../../src/tasks/invariants.ts';
 import type { Store } from '../../src/tasks/store.ts';
 
 export interface Violation {
@@ -13,7 +13,7 @@ export interface Violation {
 export async function violations(store: Pick<Store, 'db'>): Promise<Violation[]> {
   const extensions = await loadExtensions();
   const rules = extensions.flatMap(({ invariants }) => invariants ?? []);
-  const { unfinished, finished } = await readInvariants(rules);
+  const { unfinished, finished } = invariantsWith(rules);
   const found: Violation[] = [];
   for (const statement of [unfinished, finished]) {
     const { rows } = await store.db.pool.query<Violation>(statement);

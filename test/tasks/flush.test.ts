@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { channels } from '../../src/database/names.ts';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
 import { newId } from '../../src/tasks/model/ids.ts';
-import { type FlushItem, flushProgress, progressChannel } from '../../src/tasks/progress/flush.ts';
+import { type FlushItem, flushProgress } from '../../src/tasks/progress/flush.ts';
 import type { ProgressReport } from '../../src/tasks/progress/report.ts';
 import { readHistory } from '../../src/tasks/queries/read.ts';
 import { giveUp } from '../../src/tasks/workers/workers.ts';
@@ -58,7 +59,7 @@ describe('a flush', () => {
     await using listener = await openRaw(store);
     const named: (string | undefined)[] = [];
     listener.on('notification', ({ payload }) => named.push(payload));
-    await listener.query(`LISTEN ${progressChannel}`);
+    await listener.query(`LISTEN ${channels.progress}`);
 
     await flush(moved.workerId, item(moved, { done: 1 }), item(silent));
 

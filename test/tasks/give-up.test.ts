@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { writeCheckpoint } from '../../src/tasks/life/checkpoint.ts';
 import { readHistory } from '../../src/tasks/queries/read.ts';
-import { soloQueue } from '../../src/tasks/queue/queue.ts';
+import { soloQueue } from '../../src/tasks/queue/names.ts';
 import {
   giveUp,
   type LostReason,

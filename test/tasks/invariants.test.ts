@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readInvariants } from '../../src/tasks/invariants/invariants.ts';
+import { invariantsWith } from '../../src/tasks/invariants.ts';
 import { succeedAlone } from '../../src/tasks/life/end.ts';
-import { queueSql } from '../../src/tasks/queue/queue.ts';
 import { type Violation, violations } from '../support/invariants.ts';
 import { submit } from '../support/service.ts';
 import { emptyReport, runTask, useStore } from '../support/tasks.ts';
@@ -117,19 +116,13 @@ describe('the invariants', () => {
     expect(await found()).toContain(violation);
   });
 
-  it('know the queue of a task as the code does', async () => {
-    const { unfinished } = await readInvariants();
-
-    expect(unfinished).toContain(queueSql('task_state').replaceAll('task_state.', ''));
-  });
-
   it('pass over what has lasted for less than the grace, where there is one', async () => {
     await makeTasks();
     await store.db.pool.query(
       `UPDATE pgboss.job SET state = 'active', started_on = now() WHERE state < 'active'`,
     );
     await store.db.pool.query('UPDATE worker SET lost_at = now()');
-    const { unfinished } = await readInvariants();
+    const { unfinished } = invariantsWith();
 
     const list = async (graceSeconds: number) => {
       const client = await store.db.pool.connect();

@@ -3,9 +3,9 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import { openPool } from '../../database/database.ts';
 import { Listener } from '../../database/listener.ts';
+import { channels } from '../../database/names.ts';
 import { Deadlines } from '../../scheduling/deadlines.ts';
 import type { ResultLink } from '../../tasks/model/view.ts';
-import { progressChannel } from '../../tasks/progress/flush.ts';
 import { Groups } from '../../tasks/snapshots/groups.ts';
 import { Snapshots } from '../../tasks/snapshots/snapshots.ts';
 import { Surroundings } from '../../tasks/snapshots/surroundings.ts';
@@ -56,7 +56,7 @@ export class Reading {
     });
     this.listener = new Listener({
       url: store.db.url,
-      channel: progressChannel,
+      channel: channels.progress,
       name: 'headway listener',
       onNotification: (id) => this.snapshots.hurry(id),
       onConnect: () => undefined,

@@ -2,11 +2,13 @@
  * Brings a database up to date, as `prisma migrate deploy` would and beside it: the same table, checksums and
  * advisory lock. It needs no download, and any number of processes may do it at once.
  */
+
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { connectPlainly } from '../connect.ts';
 import { codeOf, messageOf } from '../error-text.ts';
+import { advisoryLocks } from '../names.ts';
 import { addressOf, DatabaseSetupError, toSetupError } from '../startup/setup-error.ts';
 import { isWaitedOut, type LockOptions, throughLocks } from './locks.ts';
 import {
@@ -26,9 +28,6 @@ export interface MigrateOptions extends LockOptions {
   /** How long a server that is starting up is waited for (default 15,000). */
   readonly startupTimeoutMs?: number;
 }
-
-/** The key that Prisma takes: our migrations and its own exclude each other. */
-const advisoryLockKey = 72707369;
 
 const createTable = `
   CREATE TABLE IF NOT EXISTS _prisma_migrations (
@@ -107,7 +106,7 @@ async function applyAll(
 async function applyNext(client: pg.Client, migrations: readonly Migration[]): Promise<string | null> {
   await client.query('BEGIN');
   try {
-    await client.query(`SELECT pg_advisory_xact_lock(${advisoryLockKey})`);
+    await client.query(`SELECT pg_advisory_xact_lock(${advisoryLocks.migration})`);
     await client.query(createTable);
     const [next] = planMigrations(migrations, await readApplied(client));
     if (next !== undefined) {

@@ -2,10 +2,10 @@
 import type { Logger } from 'pino';
 import { isConnectionError } from '../../database/errors.ts';
 import { monotonicMs } from '../../scheduling/monotonic.ts';
-import type { ClaimedAttempt } from '../../tasks/life/claim.ts';
 import type { Failure } from '../../tasks/life/end.ts';
 import { ProgressCounter } from '../../tasks/progress/counter.ts';
 import type { ProgressWriter, ReportingAttempt } from '../../tasks/progress/writer.ts';
+import type { ClaimedAttempt } from '../../tasks/queue/claim.ts';
 import type { Store } from '../../tasks/store.ts';
 import type { JobDefinition } from '../define-job.ts';
 import { AttemptAborted, LostAttempt, PermanentError } from '../errors.ts';

@@ -1,7 +1,9 @@
 /** Datasets: imported tables under a name, whose rows are swapped whole when a new import succeeds. */
+
 import type { Database } from '../../database/database.ts';
 import type { Prisma } from '../../generated/prisma/client.ts';
 import { newId } from '../../tasks/model/ids.ts';
+import { tables } from './tables.ts';
 
 /** A dataset as the outside sees it. */
 export interface DatasetView {
@@ -47,9 +49,9 @@ export async function beginImport(tx: Prisma.TransactionClient, importId: string
   do {
     // Not all at once: a statement has a minute.
     deleted = await tx.$executeRaw`
-      DELETE FROM dataset_row
+      DELETE FROM ${tables.datasetRow}
       WHERE import_id = ${importId}::uuid AND number IN (
-        SELECT number FROM dataset_row WHERE import_id = ${importId}::uuid ORDER BY number LIMIT ${deleteBatch})`;
+        SELECT number FROM ${tables.datasetRow} WHERE import_id = ${importId}::uuid ORDER BY number LIMIT ${deleteBatch})`;
   } while (deleted === deleteBatch);
   await tx.datasetImport.createMany({ data: [{ id: importId }], skipDuplicates: true });
 }
@@ -70,7 +72,7 @@ export async function insertRows(
   const { importId, firstNumber, columns, rows } = batch;
   const objects = rows.map((values) => Object.fromEntries(columns.map((column, i) => [column, values[i]])));
   await tx.$executeRaw`
-    INSERT INTO dataset_row (import_id, number, data)
+    INSERT INTO ${tables.datasetRow} (import_id, number, data)
     SELECT ${importId}::uuid, ${firstNumber}::int + place - 1, data
     FROM jsonb_array_elements(${JSON.stringify(objects)}::text::jsonb) WITH ORDINALITY AS row (data, place)`;
 }
@@ -96,7 +98,7 @@ export async function publish(
 ): Promise<void> {
   const { id, name, columns, rowCount, importId } = dataset;
   const published = await tx.$executeRaw`
-    INSERT INTO dataset (id, name, columns, row_count, import_id)
+    INSERT INTO ${tables.dataset} AS dataset (id, name, columns, row_count, import_id)
     VALUES (${id}::uuid, ${name}, ${JSON.stringify(columns)}::text::jsonb, ${rowCount}, ${importId}::uuid)
     ON CONFLICT (name) DO UPDATE
     SET columns = excluded.columns, row_count = excluded.row_count, import_id = excluded.import_id, updated_at = now()

@@ -1,28 +1,31 @@
 /** What must hold of the rows that imports have written. */
+import { tableName } from '../../database/names.ts';
 import { byNobody } from '../../doctor/explanations.ts';
 import type { ExplainedRules } from '../../doctor/violations.ts';
+
+const rows = tableName('dataset_row');
+const imports = tableName('dataset_import');
 
 export const invariants: ExplainedRules = {
   // Each import that has rows, by the primary key: from one to the next, past all its rows.
   finished: `
     WITH RECURSIVE imported AS (
-      (SELECT import_id FROM dataset_row ORDER BY import_id LIMIT 1)
+      (SELECT import_id FROM ${rows} ORDER BY import_id LIMIT 1)
       UNION ALL
-      SELECT (SELECT import_id FROM dataset_row WHERE import_id > imported.import_id ORDER BY import_id LIMIT 1)
+      SELECT (SELECT import_id FROM ${rows} WHERE import_id > imported.import_id ORDER BY import_id LIMIT 1)
       FROM imported
       WHERE imported.import_id IS NOT NULL
     )
     SELECT 'rows belong to an import that nothing knows of' AS violation, import_id AS subject
     FROM imported
-    WHERE import_id IS NOT NULL AND NOT EXISTS (SELECT FROM dataset_import WHERE id = import_id)`,
+    WHERE import_id IS NOT NULL AND NOT EXISTS (SELECT FROM ${imports} WHERE id = import_id)`,
   explanations: {
     'rows belong to an import that nothing knows of': {
       check: 'rows-without-import',
       meaning:
         'Rows of the table dataset_import were deleted by hand in SQL, and what was imported takes up room.',
       repair: byNobody,
-      otherwise:
-        'INSERT INTO dataset_import (id) VALUES (…), for each of the ids: the sweep of a running parent then takes them.',
+      otherwise: `INSERT INTO ${imports} (id) VALUES (…), for each of the ids: the sweep of a running parent then takes them.`,
     },
   },
 };

@@ -1,5 +1,7 @@
 /** Deletes the rows of imports that no dataset shows any more and that nobody will go on with. */
+
 import type { Database } from '../../database/database.ts';
+import { tables } from './tables.ts';
 
 const batchRows = 5_000;
 
@@ -12,26 +14,26 @@ const batchRows = 5_000;
  */
 export async function sweepReplacedImports(db: Database, signal?: AbortSignal): Promise<number> {
   const replaced = await db.prisma.$queryRaw<{ id: string }[]>`
-    SELECT import.id FROM dataset_import AS import
-    LEFT JOIN dataset ON dataset.import_id = import.id
-    LEFT JOIN task_state AS task ON task.id = import.id
+    SELECT import.id FROM ${tables.datasetImport} AS import
+    LEFT JOIN ${tables.dataset} AS dataset ON dataset.import_id = import.id
+    LEFT JOIN ${tables.taskState} AS task ON task.id = import.id
     WHERE dataset.id IS NULL AND (task.id IS NULL OR task.status = 'succeeded' OR task.replaced_by IS NOT NULL)
     LIMIT 100`;
   let deleted = 0;
   for (const { id } of replaced) {
     for (;;) {
       const count = await db.prisma.$executeRaw`
-        DELETE FROM dataset_row
+        DELETE FROM ${tables.datasetRow}
         WHERE import_id = ${id}::uuid AND number IN (
-          SELECT number FROM dataset_row WHERE import_id = ${id}::uuid ORDER BY number LIMIT ${batchRows})`;
+          SELECT number FROM ${tables.datasetRow} WHERE import_id = ${id}::uuid ORDER BY number LIMIT ${batchRows})`;
       deleted += count;
       if (signal?.aborted) return deleted;
       if (count < batchRows) break;
     }
     // Another process may be at it: rows that it has not deleted yet would be found by nobody.
     await db.prisma.$executeRaw`
-      DELETE FROM dataset_import
-      WHERE id = ${id}::uuid AND NOT EXISTS (SELECT FROM dataset_row WHERE import_id = ${id}::uuid)`;
+      DELETE FROM ${tables.datasetImport}
+      WHERE id = ${id}::uuid AND NOT EXISTS (SELECT FROM ${tables.datasetRow} WHERE import_id = ${id}::uuid)`;
   }
   return deleted;
 }

@@ -1,5 +1,5 @@
 /** Which queues a runner takes work from. */
-import { soloQueue } from '../../tasks/queue/queue.ts';
+import { soloQueue } from '../../tasks/queue/names.ts';
 import type { JobRegistry } from '../registry.ts';
 
 /** `solo`: one slot, for what may not run beside others. */

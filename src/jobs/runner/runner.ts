@@ -2,17 +2,20 @@
  * A runner: takes queued tasks as slots are free, and runs them. It keeps a claim loop of its own:
  * a queue that has work is asked again the moment a slot is free, and a NOTIFY wakes it at once.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { isPassingError } from '../../database/errors.ts';
 import { Listener } from '../../database/listener.ts';
+import { channels } from '../../database/names.ts';
 import { seldom } from '../../logging/seldom.ts';
 import { Loop } from '../../scheduling/loop.ts';
-import { type Claim, type ClaimedAttempt, claimTasks } from '../../tasks/life/claim.ts';
 import type { AttemptRef } from '../../tasks/life/end.ts';
 import { emptyReport } from '../../tasks/progress/report.ts';
 import { ProgressWriter } from '../../tasks/progress/writer.ts';
-import { maxClaims, typeOfQueue, wakeUpChannel } from '../../tasks/queue/queue.ts';
+import { type Claim, type ClaimedAttempt, claimTasks } from '../../tasks/queue/claim.ts';
+import { typeOfQueue } from '../../tasks/queue/names.ts';
+import { maxClaims } from '../../tasks/queue/queue.ts';
 import type { Store } from '../../tasks/store.ts';
 import { Attempt } from '../attempt/attempt.ts';
 import { EndWriter } from '../attempt/end-writer.ts';
@@ -86,7 +89,7 @@ export class Runner {
     this.sayClaimFailed = seldom((queue, error) => log.error({ err: error, queue }, 'claim failed'));
     this.listener = new Listener({
       url: store.db.url,
-      channel: wakeUpChannel,
+      channel: channels.work,
       name: 'headway listener',
       onNotification: (queue) => this.wake([queue]),
       onConnect: () => this.wake(this.queues),

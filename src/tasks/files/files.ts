@@ -2,8 +2,10 @@
  * Files in PostgreSQL, in chunks: no process needs another's disk. An upload commits chunk by chunk,
  * so that no transaction is open while a client is waited for; it counts only once it is complete.
  */
+
 import { createHash, type Hash } from 'node:crypto';
 import type { Connection, Database } from '../../database/database.ts';
+import { tables } from '../../database/names.ts';
 import { newId } from '../model/ids.ts';
 import { cleanseAndCut } from '../model/text.ts';
 import type { Store } from '../store.ts';
@@ -87,8 +89,8 @@ export class Upload {
     // One statement, one transaction; the touch tells the sweep that somebody is still sending.
     await this.db.pool.query({
       name: 'write-chunk',
-      text: `WITH touched AS (UPDATE file SET touched_at = now() WHERE id = $1 AND completed_at IS NULL RETURNING id)
-             INSERT INTO file_chunk (file_id, number, data) SELECT id, $2, $3 FROM touched`,
+      text: `WITH touched AS (UPDATE ${tables.file} SET touched_at = now() WHERE id = $1 AND completed_at IS NULL RETURNING id)
+             INSERT INTO ${tables.fileChunk} (file_id, number, data) SELECT id, $2, $3 FROM touched`,
       values: [this.id, this.chunks, data],
     });
     this.chunks += 1;
@@ -103,7 +105,7 @@ export async function completeFile(
 ): Promise<void> {
   const { rowCount } = await connection.query({
     name: 'complete-file',
-    text: `UPDATE file SET task_id = $2, size = $3, sha256 = $4, touched_at = now(), completed_at = now()
+    text: `UPDATE ${tables.file} SET task_id = $2, size = $3, sha256 = $4, touched_at = now(), completed_at = now()
            WHERE id = $1 AND completed_at IS NULL`,
     values: [upload.id, taskId, upload.size, upload.sha256],
   });
@@ -113,9 +115,9 @@ export async function completeFile(
 /** Deletes an upload that is not complete, in one statement: chunks without a row would be found by nobody. */
 async function deleteIncomplete(db: Database, id: string): Promise<void> {
   await db.pool.query(
-    `WITH incomplete AS MATERIALIZED (SELECT id FROM file WHERE id = $1 AND completed_at IS NULL FOR UPDATE),
-     chunks AS (DELETE FROM file_chunk USING incomplete WHERE file_chunk.file_id = incomplete.id)
-     DELETE FROM file USING incomplete WHERE file.id = incomplete.id`,
+    `WITH incomplete AS MATERIALIZED (SELECT id FROM ${tables.file} WHERE id = $1 AND completed_at IS NULL FOR UPDATE),
+     chunks AS (DELETE FROM ${tables.fileChunk} USING incomplete WHERE file_chunk.file_id = incomplete.id)
+     DELETE FROM ${tables.file} USING incomplete WHERE file.id = incomplete.id`,
     [id],
   );
 }
@@ -130,7 +132,7 @@ export async function findFile(db: Database, id: string): Promise<StoredFile | n
 export async function readChunk(db: Database, id: string, fromByte: number): Promise<Buffer | null> {
   const { rows } = await db.pool.query<{ data: Buffer }>({
     name: 'read-chunk',
-    text: 'SELECT data FROM file_chunk WHERE file_id = $1 AND number = $2',
+    text: `SELECT data FROM ${tables.fileChunk} WHERE file_id = $1 AND number = $2`,
     values: [id, Math.floor(fromByte / chunkBytes)],
   });
   const rest = rows[0]?.data.subarray(fromByte % chunkBytes);

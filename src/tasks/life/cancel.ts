@@ -1,5 +1,7 @@
 /** Cancelling: a queued task at once, a running one through its attempt's signal. */
+
 import { inTransaction } from '../../database/database.ts';
+import { tables } from '../../database/names.ts';
 import type { TaskState } from '../../generated/prisma/client.ts';
 import { isTerminal } from '../model/state-machine.ts';
 import type { Store } from '../store.ts';
@@ -26,11 +28,11 @@ export async function cancelTask(store: Store, id: string): Promise<Cancelled | 
       // The row's lock is taken first, so that what is decided is decided about its newest version.
       text: `
         WITH task AS MATERIALIZED (
-          SELECT id, status, entry_id FROM task_state
+          SELECT id, status, entry_id FROM ${tables.taskState}
           WHERE id = $1 AND status IN ('queued', 'running') AND cancel_requested_at IS NULL
           FOR NO KEY UPDATE
         ), changed AS (
-          UPDATE task_state
+          UPDATE ${tables.taskState}
           SET cancel_requested_at = ${endTime},
               status = CASE WHEN task.status = 'queued' THEN 'cancelled' ELSE task.status END,
               error = CASE WHEN task.status = 'queued'
@@ -44,7 +46,7 @@ export async function cancelTask(store: Store, id: string): Promise<Cancelled | 
           WHERE task_state.id = task.id
           RETURNING task_state.id, task_state.status, type, losses, attempt, task.entry_id
         ), told AS (
-          INSERT INTO task_event (task_id, attempt, kind, at)
+          INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, at)
           SELECT id, attempt, CASE WHEN status = 'cancelled' THEN 'cancelled' ELSE 'cancel_requested' END, ${endTime}
           FROM changed
         )

@@ -1,5 +1,6 @@
 /** Checkpoints: durable, fenced, and numbered, so that a write whose answer was lost is recognised. */
 
+import { tables } from '../../database/names.ts';
 import type { TaskStatus } from '../model/state-machine.ts';
 import type { Store } from '../store.ts';
 import type { AttemptRef, RunSql } from './end.ts';
@@ -11,7 +12,7 @@ export function hasCheckpointSql(task: string): string {
 }
 
 const checkpointSql = `
-  UPDATE task_state AS task
+  UPDATE ${tables.taskState} AS task
   SET checkpoint = $3::jsonb, checkpoint_no = checkpoint_no + 1, checkpoint_attempt = attempt
   WHERE ${fence('task', '$1::uuid', '$2::int')} AND checkpoint_no = $4::int
   RETURNING id AS "taskId", attempt`;
@@ -49,7 +50,7 @@ interface AttemptRow {
 export async function readAttemptState(store: Store, { taskId, attempt }: AttemptRef): Promise<AttemptState> {
   const { rows } = await store.db.pool.query<AttemptRow>({
     name: 'attempt-state',
-    text: 'SELECT attempt, status, checkpoint_no AS "checkpointNo" FROM task_state WHERE id = $1',
+    text: `SELECT attempt, status, checkpoint_no AS "checkpointNo" FROM ${tables.taskState} WHERE id = $1`,
     values: [taskId],
   });
   const row = rows[0];

@@ -2,7 +2,9 @@
  * The end of an attempt, by its own runner: fenced, and many in one statement. A row that somebody else holds is
  * not waited for, as the others would wait with it: it is left out, and `stillRunning` tells of it.
  */
+
 import type { Connection } from '../../database/database.ts';
+import { tables } from '../../database/names.ts';
 import type { ProgressReport } from '../progress/report.ts';
 import type { Store } from '../store.ts';
 import { endTime, expiryParameter, expirySql } from './expiry.ts';
@@ -51,7 +53,7 @@ const succeedSql = (wait = '') => `
   ), locked AS MATERIALIZED (
     ${lockOwned('ending', 'ending.*', wait)}
   ), moved AS (
-    UPDATE task_state AS task
+    UPDATE ${tables.taskState} AS task
     SET status = 'succeeded', percent_done = 100, result = locked.result, error = NULL, losses = 0,
         done = coalesce(locked.done, task.done), total = coalesce(locked.total, task.total),
         unit = coalesce(locked.unit, task.unit), message = coalesce(locked.message, task.message),
@@ -61,7 +63,7 @@ const succeedSql = (wait = '') => `
     WHERE task.id = locked.id
     RETURNING task.id, task.attempt, task.cancel_requested_at
   ), told AS (
-    INSERT INTO task_event (task_id, attempt, kind, detail, at)
+    INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail, at)
     SELECT id, attempt, kind, detail, ${endTime} FROM (
       SELECT moved.id, moved.attempt, 'log' AS kind, jsonb_build_object('text', line.text) AS detail, line.place
       FROM moved JOIN unnest($9::uuid[], $10::text[]) WITH ORDINALITY AS line (id, text, place) ON line.id = moved.id
@@ -129,12 +131,12 @@ const lastReportSql = `
   ), locked AS MATERIALIZED (
     ${lockOwned('ending', 'ending.*', 'SKIP LOCKED')}
   ), told AS (
-    INSERT INTO task_event (task_id, attempt, kind, detail)
+    INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail)
     SELECT locked.id, locked.attempt, 'log', jsonb_build_object('text', line.text)
     FROM locked JOIN unnest($8::uuid[], $9::text[]) WITH ORDINALITY AS line (id, text, place) ON line.id = locked.id
     ORDER BY line.place
   )
-  UPDATE task_state AS task
+  UPDATE ${tables.taskState} AS task
   SET done = coalesce(locked.done, task.done), total = coalesce(locked.total, task.total),
       unit = coalesce(locked.unit, task.unit), message = coalesce(locked.message, task.message),
       percent_done = greatest(task.percent_done, locked.percent_done)
@@ -189,7 +191,7 @@ export async function stillRunning(store: Store, attempts: readonly AttemptRef[]
     name: 'still-running',
     text: `SELECT asked.id AS "taskId", asked.attempt
            FROM unnest($1::uuid[], $2::int[]) AS asked (id, attempt)
-           WHERE EXISTS (SELECT FROM task_state AS task WHERE ${fence('task', 'asked.id', 'asked.attempt')})`,
+           WHERE EXISTS (SELECT FROM ${tables.taskState} AS task WHERE ${fence('task', 'asked.id', 'asked.attempt')})`,
     values: [attempts.map(({ taskId }) => taskId), attempts.map(({ attempt }) => attempt)],
   });
   return rows;

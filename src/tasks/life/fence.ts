@@ -3,6 +3,7 @@
  * that was taken from its runner can change nothing: a row that was given up is no longer `running`
  * under that number. Nothing else is needed, and it is written nowhere else.
  */
+import { tables } from '../../database/names.ts';
 
 /**
  * SQL that holds while the row `task` still belongs to the attempt.
@@ -26,7 +27,7 @@ export function lockOwned(source: string, columns: string, wait = ''): string {
     SELECT ${columns}
     FROM (SELECT * FROM ${source} ORDER BY id) AS ${source}
     CROSS JOIN LATERAL (
-      SELECT * FROM task_state AS task
+      SELECT * FROM ${tables.taskState} AS task
       WHERE ${fence('task', `${source}.id`, `${source}.attempt`)}
       FOR NO KEY UPDATE ${wait}
     ) AS task`;

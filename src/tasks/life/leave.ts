@@ -2,7 +2,9 @@
  * How a running attempt leaves `running` in any way but success: to the queue again, to `failed` or
  * to `cancelled`. The row decides which, in SQL. Written once, for ends and for lost workers alike.
  */
+
 import type { Connection } from '../../database/database.ts';
+import { tables, taskStatusType } from '../../database/names.ts';
 import type { Store } from '../store.ts';
 import { endTime, expiryParameter, expirySql } from './expiry.ts';
 
@@ -28,7 +30,7 @@ export function leaveSql(source: string, leaving: string): string {
           WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
           WHEN NOT counts OR (NOT final AND failures + 1 < max_attempts) THEN 'queued'
           ELSE 'failed'
-        END::task_status AS status,
+        END::${taskStatusType} AS status,
         CASE
           WHEN cancel_requested_at IS NOT NULL THEN
             jsonb_build_object('code', 'cancelled', 'message', 'It was cancelled', 'attempt', attempt, 'at', ${endTime})
@@ -37,7 +39,7 @@ export function leaveSql(source: string, leaving: string): string {
         END AS error
       FROM leaving
     ), moved AS (
-      UPDATE task_state AS task
+      UPDATE ${tables.taskState} AS task
       SET status = fate.status,
           failures = task.failures + CASE WHEN fate.counts AND fate.status <> 'cancelled' THEN 1 ELSE 0 END,
           losses = CASE WHEN fate.loss IS NULL THEN 0 ELSE task.losses + fate.loss END,
@@ -55,7 +57,7 @@ export function leaveSql(source: string, leaving: string): string {
       RETURNING task.id, task.type, task.losses, task.status, task.attempt, task.entry_id, task.next_attempt_at,
                 task.failures, task.max_attempts, fate.kind, fate.code, fate.message, fate.blame
     ), told AS (
-      INSERT INTO task_event (task_id, attempt, kind, detail, at)
+      INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail, at)
       SELECT id, attempt, event_kind, jsonb_strip_nulls(jsonb_build_object(
                'code', code, 'message', message, 'nextAttemptAt', next_attempt_at,
                'failures', failures, 'maxAttempts', max_attempts,

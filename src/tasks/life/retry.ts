@@ -1,4 +1,5 @@
 /** Retrying by a person: a task that failed or was cancelled is queued once more, with all of its tries. */
+import { tables } from '../../database/names.ts';
 import type { TaskState } from '../../generated/prisma/client.ts';
 import { newId } from '../model/ids.ts';
 import { mayRetry, transitions } from '../model/state-machine.ts';
@@ -24,11 +25,11 @@ const retriedStatuses = transitions.retry.from.map((status) => `'${status}'`).jo
 // fence against whoever still works on an old one. From the start, the checkpoints are counted anew.
 const retrySql = `
   WITH task AS MATERIALIZED (
-    SELECT id FROM task_state
+    SELECT id FROM ${tables.taskState}
     WHERE id = $1 AND status IN (${retriedStatuses}) AND report_token_hash IS NULL AND replaced_by IS NULL
     FOR NO KEY UPDATE
   ), changed AS (
-    UPDATE task_state
+    UPDATE ${tables.taskState}
     SET status = '${transitions.retry.to[0]}', entry_id = $2, failures = 0, losses = 0,
         error = NULL, result = NULL, cancel_requested_at = NULL, finished_at = NULL, expires_at = NULL,
         next_attempt_at = NULL, rate_per_second = NULL,
@@ -44,7 +45,7 @@ const retrySql = `
     WHERE task_state.id = task.id
     RETURNING task_state.id, type, attempt
   ), told AS (
-    INSERT INTO task_event (task_id, attempt, kind, detail)
+    INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail)
     SELECT id, attempt, 'retried', jsonb_build_object('from', $3::text) FROM changed
   )
   SELECT type FROM changed`;

@@ -1,4 +1,5 @@
 /** What "the same request" means, for a submit with a key that a task has already. */
+import { tables } from '../../database/names.ts';
 import type { TaskState } from '../../generated/prisma/client.ts';
 import type { TaskUpload } from '../files/files.ts';
 import type { Store } from '../store.ts';
@@ -15,11 +16,11 @@ export interface SentRequest {
 // it is sent: compared is what was sent with the task's own file in its place, where that has the same bytes.
 const sameInputSql = `
   SELECT CASE WHEN $3::text IS NULL THEN task.input = $2::jsonb
-         ELSE EXISTS (SELECT FROM file
+         ELSE EXISTS (SELECT FROM ${tables.file} AS file
                       WHERE file.task_id = task.id AND file.sha256 = $4 AND file.size = $5
                         AND task.input = jsonb_set($2::jsonb, ARRAY[$3::text], to_jsonb(file.id)))
          END AS "isSame"
-  FROM task_state AS task
+  FROM ${tables.taskState} AS task
   WHERE task.id = $1`;
 
 /** Whether a task was made by the same request. Undefined where the task is gone. */

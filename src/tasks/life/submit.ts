@@ -1,6 +1,9 @@
 /** Submitting: the row and its queue entry in one transaction, once for each type and key. */
+
+import { tables } from '../../database/names.ts';
 import type { TaskState } from '../../generated/prisma/client.ts';
 import { completeFile, type TaskUpload } from '../files/files.ts';
+
 import { newId } from '../model/ids.ts';
 import { jsonCopy } from '../model/json.ts';
 import { cleanseAndCut, cleanseText } from '../model/text.ts';
@@ -83,7 +86,7 @@ async function create(
       if (request.key !== undefined && request.onConflict === 'replaceFinished') {
         const { rows } = await connection.query<{ id: string; version: number }>({
           name: 'give-up-key',
-          text: `UPDATE task_state SET key = NULL, replaced_by = $3, version = version + 1
+          text: `UPDATE ${tables.taskState} SET key = NULL, replaced_by = $3, version = version + 1
                  WHERE type = $1 AND key = $2 AND ${isFinishedSql}
                  RETURNING id, version`,
           values: [request.type, request.key, id],
@@ -93,11 +96,11 @@ async function create(
       const { rowCount } = await connection.query({
         name: 'insert-task',
         text: `WITH task AS (
-                 INSERT INTO task_state (id, type, key, group_label, title, input, max_attempts, entry_id)
+                 INSERT INTO ${tables.taskState} (id, type, key, group_label, title, input, max_attempts, entry_id)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                  ON CONFLICT (type, key) DO NOTHING
                  RETURNING id)
-               INSERT INTO task_event (task_id, attempt, kind) SELECT id, 0, 'submitted' FROM task`,
+               INSERT INTO ${tables.taskEvent} (task_id, attempt, kind) SELECT id, 0, 'submitted' FROM task`,
         values: [
           id,
           request.type,

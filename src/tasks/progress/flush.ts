@@ -1,4 +1,5 @@
 /** The statement that writes a runner's progress, and learns in the same answer what it still owns. */
+import { channels, tables } from '../../database/names.ts';
 import type { AttemptRef } from '../life/end.ts';
 import { fence, lockOwned } from '../life/fence.ts';
 import type { Store } from '../store.ts';
@@ -16,9 +17,6 @@ export interface FlushAnswer extends AttemptRef {
   readonly cancelRequested: boolean;
 }
 
-/** Where a flush names each task that it has written. */
-export const progressChannel = 'headway_progress';
-
 const flushSql = `
   WITH sent AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::boolean[], $4::float8[], $5::float8[], $6::float8[],
@@ -31,16 +29,16 @@ const flushSql = `
     ${lockOwned('changed', 'changed.*', 'SKIP LOCKED')}
   ), written AS (
     -- Heap-only: no index names a column that is set here.
-    UPDATE task_state AS task
+    UPDATE ${tables.taskState} AS task
     SET percent_done = greatest(task.percent_done, locked.percent_done), done = locked.done, total = locked.total,
         unit = locked.unit, rate_per_second = locked.rate_per_second, message = locked.message,
         version = version + 1, updated_at = now()
     FROM locked
     WHERE task.id = locked.id
     -- Delivered with the COMMIT, to the processes whose clients may wait for it.
-    RETURNING task.id, pg_notify('${progressChannel}', task.id::text)
+    RETURNING task.id, pg_notify('${channels.progress}', task.id::text)
   ), logged AS (
-    INSERT INTO task_event (task_id, attempt, kind, detail)
+    INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail)
     SELECT locked.id, locked.attempt, 'log', jsonb_build_object('text', line.text)
     FROM locked JOIN unnest($10::uuid[], $11::text[]) WITH ORDINALITY AS line (id, text, place) ON line.id = locked.id
     ORDER BY line.place
@@ -50,11 +48,11 @@ const flushSql = `
          written.id IS NOT NULL AS "wasWritten",
          task.cancel_requested_at IS NOT NULL AS "cancelRequested"
   FROM sent
-  CROSS JOIN LATERAL (SELECT * FROM task_state WHERE task_state.id = sent.id LIMIT 1) AS task
+  CROSS JOIN LATERAL (SELECT * FROM ${tables.taskState} WHERE task_state.id = sent.id LIMIT 1) AS task
   LEFT JOIN written ON written.id = sent.id
   UNION ALL
   SELECT id, attempt, 'unknown', FALSE, FALSE
-  FROM task_state
+  FROM ${tables.taskState}
   WHERE worker_id = $12 AND status = 'running' AND id <> ALL ($1::uuid[])`;
 
 /** Writes the reports that there are, and says of every attempt whether it is still owned. */

@@ -1,6 +1,8 @@
 /** How much is unfinished: for whoever watches the service as a whole. */
+
 import { limited } from '../../database/client.ts';
 import type { Database } from '../../database/database.ts';
+import { tables } from '../../database/names.ts';
 
 export interface Census {
   readonly queued: number;
@@ -19,7 +21,7 @@ const censusSql = `
          (count(*) FILTER (WHERE status = 'running'))::int AS running,
          greatest(0, extract(epoch FROM now() - min(greatest(updated_at, next_attempt_at))
            FILTER (WHERE status = 'queued')))::float8 AS "longestWaitSeconds"
-  FROM task_state
+  FROM ${tables.taskState}
   WHERE status IN ('queued', 'running')`;
 
 /** Rejects where the database does not answer within 2 s. */

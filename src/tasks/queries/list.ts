@@ -1,5 +1,7 @@
 /** Lists of tasks, newest first, a page at a time: each page begins where the one before it ended. */
+
 import type pg from 'pg';
+import { tables, taskStatusType } from '../../database/names.ts';
 import { columnsButResult, type TaskRow } from '../model/row.ts';
 import type { TaskStatus } from '../model/state-machine.ts';
 import type { Store } from '../store.ts';
@@ -70,7 +72,7 @@ function listStatement(filter: TaskFilter, limit: number, after?: ListPosition):
                   CASE WHEN ${isLong} THEN NULL ELSE task.result END AS "result"
            FROM (
              SELECT *
-             FROM task_state
+             FROM ${tables.taskState}
              WHERE ${where}
              ORDER BY ${orderBy}
              LIMIT $3) AS task
@@ -120,7 +122,7 @@ function shapeOf({ status, type, group }: TaskFilter): Shape {
   if (status !== undefined) {
     return {
       name: 'status',
-      where: `status = ANY (ARRAY[$4::task_status]) AND ${isAfter}`,
+      where: `status = ANY (ARRAY[$4::${taskStatusType}]) AND ${isAfter}`,
       values: [status],
       orderBy: `status DESC, ${newestFirst}`,
     };

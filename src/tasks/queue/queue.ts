@@ -3,10 +3,15 @@
  * as long as its task is queued. pg-boss's own retries, expiry and heartbeats are off, so that there
  * is one authority.
  */
+
 import type pg from 'pg';
 import { type ConstructorOptions, type Db, PgBoss } from 'pg-boss';
 import { type Connection, type Database, inTransaction, openPool } from '../../database/database.ts';
+
 import { type LockOptions, throughLocks } from '../../database/migrations/locks.ts';
+import { channels } from '../../database/names.ts';
+import { bossSchema, bossTables, isMissingQueue, waitsInQueueSql } from './boss.ts';
+import { queueOf, soloQueue, typeOfQueue } from './names.ts';
 
 export interface Entry {
   /** The pg-boss job's id: `task_state.entry_id`. */
@@ -18,45 +23,6 @@ export interface Entry {
   /** Absent: now. */
   readonly startAfter?: Date | undefined;
 }
-
-/** From so many losses in a row on, a task waits for a runner of its own. */
-const soloFromLosses = 2;
-const soloSuffix = '.solo';
-
-/** The queue of those tasks of a type that may only run alone. No type has a dot in its name. */
-export function soloQueue(type: string): string {
-  return type + soloSuffix;
-}
-
-/** The queue in which a task waits: its row decides, here and in `queueSql` alike. */
-export function queueOf({ type, losses }: { type: string; losses: number }): string {
-  return losses >= soloFromLosses ? soloQueue(type) : type;
-}
-
-/** The type whose tasks wait in a queue. */
-export function typeOfQueue(queue: string): string {
-  return queue.endsWith(soloSuffix) ? queue.slice(0, -soloSuffix.length) : queue;
-}
-
-/**
- * `queueOf` in SQL.
- * @param task alias of `task_state`
- */
-export function queueSql(task: string): string {
-  return `CASE WHEN ${task}.losses >= ${soloFromLosses} THEN ${task}.type || '${soloSuffix}' ELSE ${task}.type END`;
-}
-
-/**
- * The task that an entry names, in SQL: null where its data, which anybody may change, name none.
- * @param entry alias of `pgboss.job`
- */
-export function entryTaskSql(entry: string): string {
-  const taskId = `${entry}.data ->> 'taskId'`;
-  return `CASE WHEN ${taskId} ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN (${taskId})::uuid END`;
-}
-
-/** Where a submit says which queue has work: one NOTIFY in the transaction that made the entry. */
-export const wakeUpChannel = 'headway_queue';
 
 /** Claims under way at a time in one process. */
 export const maxClaims = 2;
@@ -87,7 +53,13 @@ export class TaskQueue {
     this.claimPool = openPool(db.url, { name: 'headway claim', connections: maxClaims });
     this.bossDb = asBossDb(db.pool);
     const bossDb: Db = { executeSql: (text, values) => this.bossDb.executeSql(text, values) };
-    this.boss = new PgBoss({ db: bossDb, schedule: false, registerInstance: false, ...options });
+    this.boss = new PgBoss({
+      db: bossDb,
+      schema: bossSchema,
+      schedule: false,
+      registerInstance: false,
+      ...options,
+    });
     this.boss.on('error', onError);
   }
 
@@ -180,7 +152,7 @@ export class TaskQueue {
       if (ids?.length !== jobs.length)
         throw new Error(`The queue "${queue}" did not take ${jobs.length} entries`);
       if (group.some((entry) => entry.startAfter === undefined)) {
-        await connection.query({ text: 'SELECT pg_notify($1, $2)', values: [wakeUpChannel, queue] });
+        await connection.query({ text: 'SELECT pg_notify($1, $2)', values: [channels.work, queue] });
       }
     }
   }
@@ -206,8 +178,8 @@ export class TaskQueue {
     const { rows } = await this.db.pool.query<{ queue: string }>({
       name: 'queues-due',
       text: `SELECT queue FROM unnest($1::text[]) AS queue
-             WHERE EXISTS (SELECT FROM pgboss.job
-                           WHERE name = queue AND state < 'active' AND NOT blocked
+             WHERE EXISTS (SELECT FROM ${bossTables.job}
+                           WHERE name = queue AND ${waitsInQueueSql}
                              AND start_after <= now() - make_interval(secs => $2::float8 / 1000))`,
       values: [queues, forMs],
     });
@@ -226,12 +198,6 @@ export class TaskQueue {
     for (const queue of missing) await this.boss.createQueue(queue, queueOptions);
     return missing;
   }
-}
-
-/** pg-boss says so where it does not know the queue; where it remembers one that is gone, the COMMIT does, by its foreign key. */
-function isMissingQueue(error: unknown): boolean {
-  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
-  return code === 'PGBOSS_QUEUE_NOT_FOUND' || (code === '23503' && constraint === 'q_fkey');
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Rows of workers that were lost long ago and have nothing left to say. */
+import { tables } from '../../database/names.ts';
+import { inTurn } from '../repair-turn.ts';
 import type { Store } from '../store.ts';
-import { inTurn } from './turn.ts';
 
 const keepDays = 1;
 const batch = 1_000;
@@ -8,13 +9,13 @@ const batch = 1_000;
 // The table holds a day's workers: it is read whole. One whose tasks have yet to move on stays.
 const forgetSql = `
   WITH old AS MATERIALIZED (
-    SELECT id FROM worker
+    SELECT id FROM ${tables.worker}
     WHERE lost_at < now() - make_interval(days => ${keepDays})
-      AND NOT EXISTS (SELECT FROM task_state WHERE worker_id = worker.id AND status = 'running')
+      AND NOT EXISTS (SELECT FROM ${tables.taskState} WHERE worker_id = worker.id AND status = 'running')
     LIMIT ${batch}
     FOR UPDATE SKIP LOCKED
   )
-  DELETE FROM worker USING old WHERE worker.id = old.id
+  DELETE FROM ${tables.worker} USING old WHERE worker.id = old.id
   RETURNING worker.id`;
 
 /** @returns the ids of up to 1,000 workers whose rows were deleted */

@@ -1,6 +1,7 @@
 /** Workers whose lease has lapsed: nobody has heard from them. */
+import { tables } from '../../database/names.ts';
+import { inTurn } from '../repair-turn.ts';
 import type { Store } from '../store.ts';
-import { inTurn } from './turn.ts';
 
 /**
  * Marks workers lost whose lease has lapsed, unless the statement comes later than 2 s after
@@ -12,7 +13,7 @@ export function reapLapsed(store: Store, databaseTime: Date): Promise<string[]> 
     // Locked first, counted in a statement of its own. A worker whose claim is under way is left to the next turn.
     const lapsed = await connection.query<{ id: string }>({
       name: 'lapsed-workers',
-      text: `SELECT id FROM worker
+      text: `SELECT id FROM ${tables.worker}
              WHERE lost_at IS NULL AND lease_expires_at < clock_timestamp()
                AND clock_timestamp() <= $1::timestamptz + interval '2 seconds'
              FOR NO KEY UPDATE SKIP LOCKED`,
@@ -21,9 +22,9 @@ export function reapLapsed(store: Store, databaseTime: Date): Promise<string[]> 
     if (lapsed.rows.length === 0) return [];
     const { rows } = await connection.query<{ id: string }>({
       name: 'reap-workers',
-      text: `UPDATE worker
+      text: `UPDATE ${tables.worker}
              SET lost_at = now(), lost_reason = 'lease_lapsed: it was not heard from',
-                 lost_with = (SELECT count(*) FROM task_state WHERE worker_id = worker.id AND status = 'running')
+                 lost_with = (SELECT count(*) FROM ${tables.taskState} WHERE worker_id = worker.id AND status = 'running')
              WHERE id = ANY ($1::uuid[]) AND lost_at IS NULL AND lease_expires_at < clock_timestamp()
                AND clock_timestamp() <= $2::timestamptz + interval '2 seconds'
              RETURNING id`,

@@ -1,21 +1,23 @@
 /** Running tasks whose worker has no row: it was deleted by hand, or restored without it. */
+
 import type { Connection } from '../../database/database.ts';
+import { tables } from '../../database/names.ts';
 import { newId } from '../model/ids.ts';
+import { inTurn } from '../repair-turn.ts';
 import type { Store } from '../store.ts';
-import { inTurn } from './turn.ts';
 
 // By the partial index on the worker of running rows. A worker without a row claims nothing more, so that the
 // number cannot grow meanwhile; its lease thread finds that it has been given up, and ends it.
 const findMissingSql = `
   SELECT worker_id AS id, count(*) AS tasks
-  FROM task_state
+  FROM ${tables.taskState}
   WHERE status = 'running' AND worker_id IS NOT NULL
-    AND NOT EXISTS (SELECT FROM worker WHERE worker.id = worker_id)
+    AND NOT EXISTS (SELECT FROM ${tables.worker} WHERE worker.id = worker_id)
   GROUP BY worker_id`;
 
 // Tasks that name no worker at all are put under one that never was. External ones have none by right.
 const findNamelessSql = `
-  SELECT id FROM task_state
+  SELECT id FROM ${tables.taskState}
   WHERE status = 'running' AND worker_id IS NULL AND report_token_hash IS NULL
   LIMIT 100
   FOR NO KEY UPDATE SKIP LOCKED`;
@@ -30,7 +32,7 @@ export function markMissing(store: Store): Promise<string[]> {
     await nameWorker(connection);
     const { rows } = await connection.query<{ id: string }>({
       name: 'mark-missing',
-      text: `INSERT INTO worker (id, host, pid, slots, lease_expires_at, lost_at, lost_reason, lost_with)
+      text: `INSERT INTO ${tables.worker} (id, host, pid, slots, lease_expires_at, lost_at, lost_reason, lost_with)
              SELECT id, 'unknown', 0, 0, now(), now(), 'missing: nothing is known of it any more', tasks
              FROM (${findMissingSql}) AS missing
              ON CONFLICT (id) DO NOTHING
@@ -44,7 +46,7 @@ async function nameWorker(connection: Connection): Promise<void> {
   await connection.query({
     name: 'name-worker',
     text: `WITH nameless AS MATERIALIZED (${findNamelessSql})
-           UPDATE task_state AS task SET worker_id = $1, version = version + 1
+           UPDATE ${tables.taskState} AS task SET worker_id = $1, version = version + 1
            FROM nameless
            WHERE task.id = nameless.id AND task.status = 'running'`,
     values: [newId()],

@@ -2,7 +2,9 @@
  * The groups that somebody polls or watches: their members in memory, and who joins. A group's tasks are
  * snapshots like all others; only the membership is read here, once a second for all groups.
  */
+
 import type pg from 'pg';
+import { tables } from '../../database/names.ts';
 import { Loop } from '../../scheduling/loop.ts';
 import type { TaskRow } from '../model/row.ts';
 import { Freshness } from './freshness.ts';
@@ -289,7 +291,7 @@ async function readMembers(
            FROM unnest($1::text[]) AS followed (name)
            CROSS JOIN LATERAL (
              SELECT id, created_at
-             FROM task_state
+             FROM ${tables.taskState}
              WHERE group_label = followed.name AND created_at > now() - make_interval(secs => $2)
              ORDER BY created_at DESC, id DESC
              LIMIT ${maxMembers}) AS task`,

@@ -1,8 +1,8 @@
 /** Where a queued task stands: from one look at each queue, for all who ask. */
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 import type { TaskRow } from '../model/row.ts';
-import { placeLimit, type QueueHead, readQueueHead } from '../queries/read.ts';
-import { queueOf } from '../queue/queue.ts';
+import { placeLimit, type QueueHead, readQueueHead } from '../queue/head.ts';
+import { queueOf } from '../queue/names.ts';
 import type { Store } from '../store.ts';
 import { Memo } from './memo.ts';
 

@@ -1,5 +1,7 @@
 /** The statements of the snapshots: rows by id, and those of many ids that have changed. */
+
 import type pg from 'pg';
+import { tables } from '../../database/names.ts';
 import { type TaskRow, taskColumns } from '../model/row.ts';
 
 /** Results of one statement, as they are stored: what is read at once holds up everything else. */
@@ -21,12 +23,12 @@ export async function readRows(pool: pg.Pool, ids: readonly string[]): Promise<R
              SELECT task.id, sum(coalesce(pg_column_size(task.result), 0)) OVER (ORDER BY wanted.place) AS bytes,
                     row_number() OVER (ORDER BY wanted.place) AS number
              FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (id, place)
-             CROSS JOIN LATERAL (SELECT id, result FROM task_state WHERE task_state.id = wanted.id LIMIT 1) AS task
+             CROSS JOIN LATERAL (SELECT id, result FROM ${tables.taskState} WHERE task_state.id = wanted.id LIMIT 1) AS task
            )
            SELECT sized.id AS "knownId", task.*
            FROM sized
            LEFT JOIN LATERAL (
-             SELECT ${taskColumns} FROM task_state AS task
+             SELECT ${taskColumns} FROM ${tables.taskState} AS task
              WHERE task.id = sized.id AND (sized.bytes <= ${maxResultBytes} OR sized.number = 1)
              LIMIT 1) AS task ON TRUE`,
     values: [literal(ids)],
@@ -62,7 +64,7 @@ export async function readChanges(
     // As above. What has not changed is dropped before its JSON is read from where long values lie.
     text: `SELECT known.id AS "knownId", task.*
            FROM unnest($1::uuid[], $2::int[]) AS known (id, version)
-           LEFT JOIN LATERAL (SELECT ${taskColumns} FROM task_state AS task WHERE task.id = known.id LIMIT 1) AS task ON TRUE
+           LEFT JOIN LATERAL (SELECT ${taskColumns} FROM ${tables.taskState} AS task WHERE task.id = known.id LIMIT 1) AS task ON TRUE
            WHERE task.version IS DISTINCT FROM known.version`,
     values: [literal(ids), literal(versions)],
   });

@@ -1,4 +1,5 @@
 /** Deleting finished tasks with all that belongs to them: written once, for retention and for prune. */
+import { tables } from '../../database/names.ts';
 import { terminalStatuses } from '../model/state-machine.ts';
 
 /** SQL that holds while a row of `task_state` is finished, in the words of the partial index on `expires_at`. */
@@ -20,13 +21,13 @@ export const isFinishedSql = `status IN (${terminalStatuses.map((status) => `'${
 export function deleteSql(doomed: string, answer: string): string {
   return `
     WITH ${doomed}, deleted AS (
-      DELETE FROM task_state AS task USING doomed
+      DELETE FROM ${tables.taskState} AS task USING doomed
       WHERE task.id = doomed.id AND task.${isFinishedSql}
       RETURNING task.id
     ), events AS (
-      DELETE FROM task_event USING deleted WHERE task_event.task_id = deleted.id
+      DELETE FROM ${tables.taskEvent} USING deleted WHERE task_event.task_id = deleted.id
     ), files AS (
-      UPDATE file SET task_id = NULL, touched_at = now() FROM deleted WHERE file.task_id = deleted.id
+      UPDATE ${tables.file} SET task_id = NULL, touched_at = now() FROM deleted WHERE file.task_id = deleted.id
     )
     SELECT ${answer}`;
 }

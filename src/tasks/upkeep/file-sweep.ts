@@ -3,7 +3,9 @@
  * small batches, as one file may have thousands of chunks; so a file that is to go is first closed to
  * writers. A complete file without a task is one that goes.
  */
+
 import type pg from 'pg';
+import { tables } from '../../database/names.ts';
 
 const abandonedAfterMinutes = 10;
 
@@ -15,32 +17,32 @@ const batchChunks = 64;
 // passed over. A chunk that comes after this finds no open file to belong to, and nor does the submit.
 const closeSql = `
   WITH abandoned AS MATERIALIZED (
-    SELECT id FROM file
+    SELECT id FROM ${tables.file}
     WHERE task_id IS NULL AND completed_at IS NULL AND touched_at < now() - make_interval(mins => $1)
     LIMIT ${batchFiles}
     FOR NO KEY UPDATE SKIP LOCKED
   )
-  UPDATE file SET completed_at = now() FROM abandoned WHERE file.id = abandoned.id`;
+  UPDATE ${tables.file} SET completed_at = now() FROM abandoned WHERE file.id = abandoned.id`;
 
 // The row goes once a statement before has deleted the last of its chunks: killed in between, the next sweep
 // goes on.
 const deleteFilesSql = `
   WITH closed AS MATERIALIZED (
-    SELECT id FROM file
+    SELECT id FROM ${tables.file}
     WHERE task_id IS NULL AND completed_at IS NOT NULL
     ORDER BY id
     LIMIT ${batchFiles}
     FOR UPDATE SKIP LOCKED
   ), doomed AS MATERIALIZED (
-    SELECT file_id, number FROM closed JOIN file_chunk ON file_id = closed.id
+    SELECT file_id, number FROM closed JOIN ${tables.fileChunk} ON file_id = closed.id
     LIMIT ${batchChunks}
   ), chunks AS (
-    DELETE FROM file_chunk AS chunk USING doomed
+    DELETE FROM ${tables.fileChunk} AS chunk USING doomed
     WHERE chunk.file_id = doomed.file_id AND chunk.number = doomed.number
     RETURNING chunk.file_id
   ), files AS (
-    DELETE FROM file USING closed
-    WHERE file.id = closed.id AND NOT EXISTS (SELECT FROM file_chunk WHERE file_id = file.id)
+    DELETE FROM ${tables.file} USING closed
+    WHERE file.id = closed.id AND NOT EXISTS (SELECT FROM ${tables.fileChunk} WHERE file_id = file.id)
     RETURNING file.id
   )
   SELECT (SELECT count(*)::int FROM chunks) AS chunks, (SELECT count(*)::int FROM files) AS files`;

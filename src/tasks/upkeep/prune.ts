@@ -2,9 +2,11 @@
  * Prune: deletes finished tasks that a person chose. It reads and deletes by index in batches that
  * each commit alone, so that neither a running task nor the clearing of dead rows waits for it.
  */
+
 import { setImmediate as turn } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Duration } from '../../commands/duration.ts';
+import { tables } from '../../database/names.ts';
 import type { terminalStatuses } from '../model/state-machine.ts';
 import { deleteSql } from './deletion.ts';
 
@@ -168,7 +170,7 @@ function sampleQuery(part: Part): { text: string; values: unknown[] } {
   const { conditions, values } = conditionsOf(part, start);
   const text = `
     SELECT id, type, status, title, created_at AS "createdAt", finished_at AS "finishedAt"
-    FROM task_state
+    FROM ${tables.taskState}
     WHERE ${conditions}
     ORDER BY created_at, id
     LIMIT ${sampleRows}`;
@@ -182,16 +184,16 @@ function surveySql(conditions: string, rows: number): string {
   return `
     WITH found AS MATERIALIZED (
       SELECT id, created_at, pg_column_size(task.*) AS bytes
-      FROM task_state AS task
+      FROM ${tables.taskState} AS task
       WHERE ${conditions}
       ORDER BY created_at, id
       LIMIT ${rows}
     ), history AS (
       SELECT sum(pg_column_size(event.*)) AS bytes
-      FROM found JOIN task_event AS event ON event.task_id = found.id
+      FROM found JOIN ${tables.taskEvent} AS event ON event.task_id = found.id
     ), files AS (
       SELECT count(*) AS count, sum(file.size) AS bytes
-      FROM found JOIN file ON file.task_id = found.id
+      FROM found JOIN ${tables.file} ON file.task_id = found.id
     ), total AS (
       SELECT count(*)::int AS tasks, sum(bytes)::float8 AS bytes FROM found
     )
@@ -205,7 +207,7 @@ function surveySql(conditions: string, rows: number): string {
 function deleteBatchSql(conditions: string, rows: number): string {
   return deleteSql(
     `doomed AS MATERIALIZED (
-       SELECT id, created_at FROM task_state
+       SELECT id, created_at FROM ${tables.taskState}
        WHERE ${conditions}
        ORDER BY created_at, id
        LIMIT ${rows}

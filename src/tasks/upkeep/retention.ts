@@ -1,20 +1,19 @@
 /** Deletes finished tasks that have expired. Every parent does it, one of them at a time. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { advisoryLocks, tables } from '../../database/names.ts';
 import { deleteSql, isFinishedSql } from './deletion.ts';
 
 const batchRows = 500;
-
-/** Any two numbers, the same in every process and other than the reaper's: the advisory lock of the turn. */
-const retentionLock = '1212503, 2';
 
 // By the partial index on expires_at, oldest first. The turn is held for this one statement: a process that
 // freezes in it is ended by the server with its connection, and one that comes meanwhile deletes nothing.
 const deleteExpiredSql = deleteSql(
   `turn AS MATERIALIZED (
-     SELECT pg_try_advisory_xact_lock(${retentionLock}) AS mine
+     SELECT pg_try_advisory_xact_lock(${advisoryLocks.retention.join(', ')}) AS mine
    ), doomed AS MATERIALIZED (
-     SELECT id FROM task_state
+     SELECT id FROM ${tables.taskState}
      WHERE ${isFinishedSql} AND expires_at < now() AND (SELECT mine FROM turn)
      ORDER BY expires_at
      LIMIT ${batchRows}

@@ -1,4 +1,5 @@
 /** The lease of a worker, as its lease thread renews it. */
+import { tables } from '../../database/names.ts';
 
 const longestRenewalSeconds = 5;
 
@@ -16,7 +17,7 @@ export function renewalSeconds(leaseSeconds: number): number {
  * Parameters: worker id, lease in seconds, milliseconds since the main loop last turned.
  */
 export const renewLeaseSql = `
-  UPDATE worker
+  UPDATE ${tables.worker}
   SET lease_expires_at = clock_timestamp() + make_interval(secs => $2),
       heard_at = greatest(heard_at, clock_timestamp() - make_interval(secs => $3::float8 / 1000))
   WHERE id = $1 AND lost_at IS NULL

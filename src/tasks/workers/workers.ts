@@ -1,5 +1,7 @@
 /** Workers: the runners' rows and leases, and how their work is taken from them when they are gone. */
+
 import type { Connection } from '../../database/database.ts';
+import { tables } from '../../database/names.ts';
 import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from '../life/leave.ts';
 import type { Store } from '../store.ts';
 
@@ -22,7 +24,7 @@ export interface NewWorker {
 /** Twice is once: the answer to the first may have been lost. */
 export async function registerWorker(store: Store, worker: NewWorker): Promise<void> {
   await store.db.pool.query(
-    `INSERT INTO worker (id, host, pid, slots, types, lease_expires_at)
+    `INSERT INTO ${tables.worker} (id, host, pid, slots, types, lease_expires_at)
      VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
      ON CONFLICT (id) DO NOTHING`,
     [worker.id, worker.host, worker.pid, worker.slots, worker.types, worker.leaseSeconds],
@@ -62,13 +64,13 @@ async function markLost(
   return store.queue.inTransaction(async (connection) => {
     // First the lock, then the count: a claim that was under way is waited for, and counted.
     const { rowCount } = await connection.query(
-      'SELECT FROM worker WHERE id = $1 AND lost_at IS NULL FOR NO KEY UPDATE',
+      `SELECT FROM ${tables.worker} WHERE id = $1 AND lost_at IS NULL FOR NO KEY UPDATE`,
       [workerId],
     );
     if (rowCount === 0) return [];
     await connection.query(
-      `UPDATE worker SET lost_at = now(), lost_reason = $2, lost_with = (
-         SELECT count(*) FROM task_state WHERE worker_id = $1 AND status = 'running')
+      `UPDATE ${tables.worker} SET lost_at = now(), lost_reason = $2, lost_with = (
+         SELECT count(*) FROM ${tables.taskState} WHERE worker_id = $1 AND status = 'running')
        WHERE id = $1`,
       [workerId, detail === '' ? reason : `${reason}: ${detail}`],
     );
@@ -109,7 +111,7 @@ const moveOnSql = leaveSql(
             lost_reason LIKE 'blocked%' AS has_culprit,
             lost_reason LIKE 'exited%' AS was_seen,
             substring(lost_reason FROM ': (.+)$') AS told
-     FROM worker WHERE id = $2 AND lost_at IS NOT NULL)`,
+     FROM ${tables.worker} WHERE id = $2 AND lost_at IS NOT NULL)`,
   // By the partial index on the worker of running rows. An overdue attempt has timed out, whatever ran beside it;
   // where one is known to have blocked the worker, the others have not even lost one to no known cause.
   `SELECT ${lockedColumns}, ${countsSql} AS counts, FALSE AS final,
@@ -126,7 +128,7 @@ const moveOnSql = leaveSql(
           CASE WHEN verdict.is NOT IN ('handed_back', 'overdue') THEN verdict.is END AS blame,
           CASE WHEN ${countsSql} THEN least(300, power(2, least(task.failures, 10))) * (0.75 + random() / 2)
                ELSE 0 END AS delay
-   FROM task_state AS task
+   FROM ${tables.taskState} AS task
    JOIN worker ON task.worker_id = worker.id
    CROSS JOIN LATERAL (SELECT ${verdictSql} AS is) AS verdict
    WHERE task.worker_id = $2 AND task.status = 'running'
@@ -165,7 +167,7 @@ export async function moveOn(store: Store, workerId: string): Promise<LeftAttemp
 export async function lostWithRunningRows(store: Store): Promise<string[]> {
   const { rows } = await store.db.pool.query<{ id: string }>({
     name: 'lost-with-rows',
-    text: `SELECT DISTINCT worker.id FROM task_state JOIN worker ON worker.id = task_state.worker_id
+    text: `SELECT DISTINCT worker.id FROM ${tables.taskState} JOIN ${tables.worker} ON worker.id = task_state.worker_id
            WHERE task_state.status = 'running' AND worker.lost_at IS NOT NULL`,
   });
   return rows.map((row) => row.id);
@@ -182,7 +184,7 @@ export async function ignoringCancel(
 ): Promise<{ taskId: string; workerId: string }[]> {
   const { rows } = await store.db.pool.query<{ taskId: string; workerId: string }>({
     name: 'ignoring-cancel',
-    text: `SELECT id AS "taskId", worker_id AS "workerId" FROM task_state
+    text: `SELECT id AS "taskId", worker_id AS "workerId" FROM ${tables.taskState}
            WHERE worker_id = ANY ($1::uuid[]) AND status = 'running'
              AND cancel_requested_at < now() - make_interval(secs => $2::float8 / 1000)`,
     values: [workerIds, graceMs],

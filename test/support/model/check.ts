@@ -1,7 +1,7 @@
 /** The property itself: scripts of what may happen to tasks and workers, run on the store and on the model. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { repairEntries } from '../../../src/tasks/reaper/entries.ts';
+import { repairEntries } from '../../../src/tasks/queue/repair.ts';
 import { violations } from '../invariants.ts';
 import { clear, startWorker } from '../tasks.ts';
 import { cancelCall, failCalls, races, retryCalls, single, succeedCall } from './calls.ts';

@@ -1,9 +1,8 @@
 /** The reaper's turn: of all the processes on a database, one at a time reaps and repairs. */
-import { type Connection, inTransaction } from '../../database/database.ts';
-import type { Store } from '../store.ts';
 
-/** Any two numbers, the same in every process: the advisory lock of the turn. */
-const reaperLock = [1_212_503, 1];
+import { type Connection, inTransaction } from '../database/database.ts';
+import { advisoryLocks } from '../database/names.ts';
+import type { Store } from './store.ts';
 
 /**
  * Runs `work` in a transaction that holds the turn; without it where the turn is another process's.
@@ -16,7 +15,7 @@ export function inTurn<T>(store: Store, work: (connection: Connection) => Promis
     const { rows } = await connection.query<{ mine: boolean }>({
       name: 'reaper-turn',
       text: `SELECT pg_try_advisory_xact_lock($1, $2) AS mine, set_config('enable_seqscan', 'off', TRUE)`,
-      values: reaperLock,
+      values: [...advisoryLocks.repair],
     });
     return rows[0]?.mine ? work(connection) : [];
   });

@@ -2,9 +2,12 @@
  * Where tasks and queue entries do not agree: queued tasks without an entry that will wake a runner for
  * them, and entries whose task does not wait for them. One look at both sides finds both.
  */
-import { queueSql } from '../queue/queue.ts';
+
+import { tables } from '../../database/names.ts';
+import { inTurn } from '../repair-turn.ts';
 import type { Store } from '../store.ts';
-import { inTurn } from './turn.ts';
+import { liveEntriesSql } from './boss.ts';
+import { queueSql } from './names.ts';
 
 /** A queued task, or an entry, that stands alone. */
 export interface Mismatch {
@@ -23,14 +26,11 @@ export const mismatchBatch = 100;
 // on, is as good as none.
 const mismatchesSql = `
   WITH entry AS (
-    SELECT id, name, data ->> 'taskId' AS task_id, blocked, start_after, greatest(created_on, started_on) AS since,
-           state = 'active' AND coalesce(started_on < now() - make_interval(secs => $1), TRUE) AS was_dropped
-    FROM pgboss.job
-    WHERE name = ANY (ARRAY(SELECT name FROM pgboss.queue WHERE name NOT LIKE '\\_\\_pgboss\\_\\_%'))
-      AND state IN ('created', 'retry', 'active') AND data ? 'taskId'
+    SELECT *, state = 'active' AND coalesce(started_on < now() - make_interval(secs => $1), TRUE) AS was_dropped
+    FROM (${liveEntriesSql}) AS entry
   ), task AS (
     SELECT id, ${queueSql('task_state')} AS queue, entry_id, next_attempt_at, updated_at AS since
-    FROM task_state
+    FROM ${tables.taskState}
     WHERE status = 'queued' AND report_token_hash IS NULL
   )
   SELECT task.id AS "taskId", coalesce(task.queue, entry.name) AS queue, coalesce(task.entry_id, entry.id) AS "entryId"

@@ -2,10 +2,14 @@
  * Queued tasks that nothing waits for: their entry was fetched by a runner that died before its claim, or
  * was expired, cancelled, deleted or changed by somebody. The task is the truth: it is given a new entry.
  */
-import { type Entry, queueSql, typeOfQueue } from '../queue/queue.ts';
+
+import { tables } from '../../database/names.ts';
+import { inTurn } from '../repair-turn.ts';
 import type { Store } from '../store.ts';
+import { bossTables } from './boss.ts';
 import type { Mismatch } from './mismatches.ts';
-import { inTurn } from './turn.ts';
+import { queueSql, typeOfQueue } from './names.ts';
+import type { Entry } from './queue.ts';
 
 // Each by its primary key. What has moved since it was found, or is held by somebody, is left alone.
 const requeueSql = `
@@ -15,18 +19,18 @@ const requeueSql = `
     SELECT task.id, task.entry_id, entry.state
     FROM asked
     CROSS JOIN LATERAL (
-      SELECT id, entry_id, ${queueSql('task')} AS queue FROM task_state AS task
+      SELECT id, entry_id, ${queueSql('task')} AS queue FROM ${tables.taskState} AS task
       WHERE task.id = asked.id AND task.entry_id = asked.entry_id AND task.status = 'queued'
       FOR NO KEY UPDATE SKIP LOCKED
     ) AS task
-    LEFT JOIN pgboss.job AS entry ON entry.name = task.queue AND entry.id = asked.entry_id
+    LEFT JOIN ${bossTables.job} AS entry ON entry.name = task.queue AND entry.id = asked.entry_id
   ), requeued AS (
-    UPDATE task_state AS task SET entry_id = gen_random_uuid(), version = version + 1, updated_at = now()
+    UPDATE ${tables.taskState} AS task SET entry_id = gen_random_uuid(), version = version + 1, updated_at = now()
     FROM stranded WHERE task.id = stranded.id AND task.status = 'queued'
     RETURNING task.id, task.type, task.losses, task.attempt, task.entry_id, task.next_attempt_at,
               stranded.entry_id AS old_entry_id, stranded.state
   ), told AS (
-    INSERT INTO task_event (task_id, attempt, kind, detail)
+    INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail)
     SELECT id, attempt, 'requeued', jsonb_build_object('message', CASE state
              WHEN 'active' THEN 'a worker took its queue entry and did not begin'
              WHEN 'completed' THEN 'its queue entry had been settled'

@@ -1,31 +1,35 @@
--- What must hold of tasks, their queue entries, workers and files. Lists what violates it, one row each:
--- the violation in words, and the id of the task, entry, worker or file.
---
--- True while a parent has run for a lease and 7 s. `headway.grace_seconds` (a setting of the session, 0 where it
--- is not set) is how long something must have been as it is before it is listed: on a living system, an entry
--- was fetched a moment ago and is being claimed, and a worker has just died.
---
--- There are two statements. The first looks at what is not finished, at workers and at files without a task, and
--- reads by index: no finished row, however many there are. The second reads all the rest once.
+/**
+ * What must hold of tasks, their queue entries, workers and files after anything. Two statements list what violates
+ * it, one row each: the violation in words, and the id of the task, entry, worker or file.
+ *
+ * True while a parent has run for a lease and 7 s. `headway.grace_seconds` (a setting of the session, 0 where it is
+ * not set) is how long something must have been as it is before it is listed: on a living system, an entry was fetched
+ * a moment ago and is being claimed, and a worker has just died.
+ */
+import { tables } from '../database/names.ts';
+import { liveEntriesSql } from './queue/boss.ts';
+import { queueSql } from './queue/names.ts';
 
--- Part 1: unfinished
+export interface Invariants {
+  /** Lists violations among what is not finished, workers, and files without a task: by index, however much has finished. */
+  readonly unfinished: string;
+  /** Lists the rest; reads finished tasks and their history once. */
+  readonly finished: string;
+}
+
+const unfinishedSql = `
 WITH asked AS MATERIALIZED (
   -- A second on top, as times are stored rounded to a millisecond.
   SELECT now() + interval '1 second' - make_interval(
     secs => coalesce(nullif(current_setting('headway.grace_seconds', TRUE), ''), '0')::float8) AS judged_before
 ), task AS MATERIALIZED (
   SELECT id, status, report_token_hash IS NOT NULL AS is_external, entry_id, worker_id, updated_at,
-         CASE WHEN losses >= 2 THEN type || '.solo' ELSE type END AS queue,
+         ${queueSql('task_state')} AS queue,
          next_attempt_at, lease_expires_at, cancel_requested_at, attempt, failures, max_attempts,
          finished_at IS NOT NULL OR expires_at IS NOT NULL OR result IS NOT NULL AS says_finished
-  FROM task_state
+  FROM ${tables.taskState}
   WHERE status IN ('queued', 'running')
-), entry AS MATERIALIZED (
-  SELECT id, name, data ->> 'taskId' AS task_id, blocked, start_after, state,
-         greatest(created_on, started_on) AS since
-  FROM pgboss.job
-  WHERE name = ANY (ARRAY(SELECT name FROM pgboss.queue WHERE name NOT LIKE '\_\_pgboss\_\_%'))
-    AND state IN ('created', 'retry', 'active') AND data ? 'taskId'
+), entry AS MATERIALIZED (${liveEntriesSql}
 ), pair AS MATERIALIZED (
   -- What will wake a runner: both name each other, and nothing holds the entry back for longer than its task waits.
   SELECT task.id AS task_id, task.next_attempt_at, entry.id AS entry_id, entry.state, entry.start_after, entry.since
@@ -50,13 +54,13 @@ WHERE state <> 'active' AND next_attempt_at IS NOT NULL AND start_after <> next_
 
 UNION ALL
 SELECT 'a running task has no worker, or a lost one', task.id
-FROM asked, task LEFT JOIN worker ON worker.id = task.worker_id
+FROM asked, task LEFT JOIN ${tables.worker} ON worker.id = task.worker_id
 WHERE task.status = 'running' AND NOT task.is_external
   AND CASE WHEN worker.id IS NULL THEN task.updated_at < judged_before ELSE worker.lost_at < judged_before END
 
 UNION ALL
 SELECT 'a worker is silent, and nobody has given it up', id
-FROM worker
+FROM ${tables.worker}
 -- After an outage, leases are given 7 s to be renewed.
 WHERE lost_at IS NULL AND lease_expires_at < now() - interval '10 seconds'
 
@@ -73,26 +77,26 @@ CROSS JOIN LATERAL (VALUES
   ('a task that has used up its tries goes on', failures >= max_attempts),
   ('more failures than attempts', failures > attempt),
   ('the history does not tell of each attempt once', NOT is_external
-    AND attempt <> (SELECT count(*) FROM task_event WHERE task_id = task.id AND kind = 'started'))
+    AND attempt <> (SELECT count(*) FROM ${tables.taskEvent} WHERE task_id = task.id AND kind = 'started'))
 ) AS rule (violation, is_broken)
 WHERE is_broken
 
 UNION ALL
 SELECT 'a file that nobody owns was left', id
-FROM file
+FROM ${tables.file}
 -- The sweep takes uploads that nobody has touched for 10 minutes, and files of deleted tasks within a minute.
-WHERE task_id IS NULL AND touched_at < now() - interval '15 minutes';
+WHERE task_id IS NULL AND touched_at < now() - interval '15 minutes'`;
 
--- Part 2: finished
+const finishedSql = `
 WITH RECURSIVE history AS MATERIALIZED (
   SELECT task_id, count(*) FILTER (WHERE kind = 'started') AS attempts, (array_agg(kind ORDER BY id))[count(*)] AS last_kind
-  FROM task_event
+  FROM ${tables.taskEvent}
   GROUP BY task_id
 ), chunked AS (
   -- Each file that has chunks, by the primary key: from one file to the next, past all its chunks.
-  (SELECT file_id FROM file_chunk ORDER BY file_id LIMIT 1)
+  (SELECT file_id FROM ${tables.fileChunk} ORDER BY file_id LIMIT 1)
   UNION ALL
-  SELECT (SELECT file_id FROM file_chunk WHERE file_id > chunked.file_id ORDER BY file_id LIMIT 1)
+  SELECT (SELECT file_id FROM ${tables.fileChunk} WHERE file_id > chunked.file_id ORDER BY file_id LIMIT 1)
   FROM chunked
   WHERE chunked.file_id IS NOT NULL
 )
@@ -115,7 +119,7 @@ FROM (
     WHEN failures > attempt
       THEN 'more failures than attempts'
   END AS violation
-  FROM task_state
+  FROM ${tables.taskState}
   WHERE status IN ('succeeded', 'failed', 'cancelled')
 ) AS task
 WHERE violation IS NOT NULL
@@ -129,7 +133,7 @@ FROM (
     WHEN last_kind IS DISTINCT FROM status::text
       THEN 'the history does not end with the end, or goes on after it'
   END AS violation
-  FROM task_state LEFT JOIN history ON task_id = id
+  FROM ${tables.taskState} LEFT JOIN history ON task_id = id
   WHERE status IN ('succeeded', 'failed', 'cancelled')
 ) AS task
 WHERE violation IS NOT NULL
@@ -137,14 +141,29 @@ WHERE violation IS NOT NULL
 UNION ALL
 SELECT 'a history has no task', task_id
 FROM history
-WHERE NOT EXISTS (SELECT FROM task_state WHERE id = task_id)
+WHERE NOT EXISTS (SELECT FROM ${tables.taskState} WHERE id = task_id)
 
 UNION ALL
 SELECT 'a file belongs to a task that is gone', id
-FROM file
-WHERE task_id IS NOT NULL AND NOT EXISTS (SELECT FROM task_state WHERE id = file.task_id)
+FROM ${tables.file}
+WHERE task_id IS NOT NULL AND NOT EXISTS (SELECT FROM ${tables.taskState} WHERE id = file.task_id)
 
 UNION ALL
 SELECT 'a file is gone, and its contents are not', file_id
 FROM chunked
-WHERE file_id IS NOT NULL AND NOT EXISTS (SELECT FROM file WHERE id = file_id);
+WHERE file_id IS NOT NULL AND NOT EXISTS (SELECT FROM ${tables.file} WHERE id = file_id)`;
+
+/** What must hold of the tables of one job. */
+export interface InvariantRules {
+  /** A SELECT that lists violations as the statements here do, among finished imports and the like. */
+  readonly finished: string;
+}
+
+/**
+ * The two statements. Each answers rows of `violation` (words) and `subject` (an id).
+ * @param rules those of jobs, which join the second statement
+ */
+export function invariantsWith(rules: readonly InvariantRules[] = []): Invariants {
+  const ofJobs = rules.map((rule) => `UNION ALL SELECT violation, subject FROM (${rule.finished}) AS listed`);
+  return { unfinished: unfinishedSql, finished: [finishedSql, ...ofJobs].join('\n') };
+}

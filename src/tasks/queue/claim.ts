@@ -1,9 +1,11 @@
 /** Claiming: how queue entries that are due become running attempts of a worker. */
 
+import { tables } from '../../database/names.ts';
+import { hasCheckpointSql } from '../life/checkpoint.ts';
 import { transitions } from '../model/state-machine.ts';
-import { entryTaskSql, queueSql } from '../queue/queue.ts';
 import type { Store } from '../store.ts';
-import { hasCheckpointSql } from './checkpoint.ts';
+import { bossTables, entryTaskSql, waitsInQueueSql } from './boss.ts';
+import { queueSql } from './names.ts';
 
 /** An attempt as its runner knows it. */
 export interface ClaimedAttempt {
@@ -36,14 +38,14 @@ const waitsSql = (entryId: string) =>
 // read the whole queue instead.
 const claimSql = `
   WITH me AS MATERIALIZED (
-    SELECT id FROM worker WHERE id = $1 AND lost_at IS NULL FOR SHARE
+    SELECT id FROM ${tables.worker} WHERE id = $1 AND lost_at IS NULL FOR SHARE
   ), due AS MATERIALIZED (
     SELECT entry.*
     FROM me
     CROSS JOIN LATERAL (
-      SELECT id, ${entryTaskSql('job')} AS task_id FROM pgboss.job
+      SELECT id, ${entryTaskSql('job')} AS task_id FROM ${bossTables.job} AS job
       -- Naming the worker puts its lock first, whatever the plan.
-      WHERE me.id IS NOT NULL AND name = $2 AND state < 'active' AND NOT blocked AND start_after <= now()
+      WHERE me.id IS NOT NULL AND name = $2 AND ${waitsInQueueSql} AND start_after <= now()
       ORDER BY priority DESC, created_on
       LIMIT $3
       FOR UPDATE SKIP LOCKED
@@ -52,21 +54,21 @@ const claimSql = `
     SELECT task.id, entry.id AS entry_id
     FROM (SELECT * FROM due ORDER BY task_id) AS entry
     CROSS JOIN LATERAL (
-      SELECT id FROM task_state AS task
+      SELECT id FROM ${tables.taskState} AS task
       WHERE task.id = entry.task_id AND ${waitsSql('entry.id')}
       FOR NO KEY UPDATE SKIP LOCKED
     ) AS task
   ), settled AS (
     -- Those of the tasks that are claimed, and those that no task waits for.
-    DELETE FROM pgboss.job
+    DELETE FROM ${bossTables.job} AS job
     USING due
     WHERE job.name = $2 AND job.id = due.id
       AND (EXISTS (SELECT FROM wanted WHERE wanted.entry_id = due.id)
-           OR NOT EXISTS (SELECT FROM task_state AS task
+           OR NOT EXISTS (SELECT FROM ${tables.taskState} AS task
                           WHERE task.id = due.task_id AND ${waitsSql('due.id')}))
     RETURNING job.id
   ), claimed AS (
-    UPDATE task_state AS task
+    UPDATE ${tables.taskState} AS task
     SET status = '${transitions.claim.to[0]}', attempt = attempt + 1, worker_id = $1, entry_id = NULL,
         started_at = now(), next_attempt_at = NULL,
         -- What was saved is done: the attempt's own counters begin anew, and pass the percentage when they come to it.
@@ -77,7 +79,7 @@ const claimSql = `
     WHERE task.id = wanted.id
     RETURNING task.*
   ), started AS (
-    INSERT INTO task_event (task_id, attempt, kind) SELECT id, attempt, 'started' FROM claimed
+    INSERT INTO ${tables.taskEvent} (task_id, attempt, kind) SELECT id, attempt, 'started' FROM claimed
   )
   SELECT seen.entries, seen.settled, claimed.id AS "taskId", type, attempt, failures,
          max_attempts AS "maxAttempts", input, checkpoint, checkpoint_no AS "checkpointNo",

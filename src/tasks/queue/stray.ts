@@ -2,37 +2,40 @@
  * Queue entries whose task does not wait for them: it is gone, does not wait, or waits for another entry.
  * A runner that fetched one would claim nothing; left alone, it would be shown as work that waits.
  */
-import { entryTaskSql, queueSql } from '../queue/queue.ts';
+
+import { tables } from '../../database/names.ts';
+import { inTurn } from '../repair-turn.ts';
 import type { Store } from '../store.ts';
+import { bossTables, entryTaskSql } from './boss.ts';
 import type { Mismatch } from './mismatches.ts';
-import { inTurn } from './turn.ts';
+import { queueSql } from './names.ts';
 
 // By the primary keys of both.
 const lockStraySql = `
   SELECT entry.id, entry.task_id AS "taskId"
   FROM (
     SELECT id, name, ${entryTaskSql('job')} AS task_id
-    FROM pgboss.job
+    FROM ${bossTables.job} AS job
     WHERE name = $1 AND id = ANY ($2::uuid[]) AND state IN ('created', 'retry', 'active')
     FOR NO KEY UPDATE SKIP LOCKED
   ) AS entry
-  LEFT JOIN task_state AS task ON task.id = entry.task_id AND task.status = 'queued'
+  LEFT JOIN ${tables.taskState} AS task ON task.id = entry.task_id AND task.status = 'queued'
     AND task.entry_id = entry.id AND ${queueSql('task')} = entry.name
   WHERE task.id IS NULL`;
 
 // A finished task's history has ended: there, the log alone tells of it.
 const tellSql = `
   WITH task AS MATERIALIZED (
-    SELECT id FROM task_state
+    SELECT id FROM ${tables.taskState}
     WHERE id = ANY ($1::uuid[]) AND status IN ('queued', 'running')
     FOR NO KEY UPDATE SKIP LOCKED
   ), changed AS (
-    UPDATE task_state SET version = version + 1, updated_at = now()
+    UPDATE ${tables.taskState} SET version = version + 1, updated_at = now()
     FROM task
     WHERE task_state.id = task.id AND status IN ('queued', 'running')
     RETURNING task_state.id, attempt
   )
-  INSERT INTO task_event (task_id, attempt, kind, detail)
+  INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail)
   SELECT id, attempt, 'entry_settled', jsonb_build_object('message', 'it waited for a task that did not wait for it')
   FROM changed`;
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/life/cancel.ts';
-import { fail } from '../../src/tasks/life/end.ts';
-import { queueOf, queueSql, soloQueue, typeOfQueue } from '../../src/tasks/queue/queue.ts';
-import { giveUp } from '../../src/tasks/workers/workers.ts';
-import { violations } from '../support/invariants.ts';
-import { submit } from '../support/service.ts';
+import { cancelTask } from '../../../src/tasks/life/cancel.ts';
+import { fail } from '../../../src/tasks/life/end.ts';
+import { queueOf, queueSql, soloQueue, typeOfQueue } from '../../../src/tasks/queue/names.ts';
+import { giveUp } from '../../../src/tasks/workers/workers.ts';
+import { violations } from '../../support/invariants.ts';
+import { submit } from '../../support/service.ts';
 import {
   emptyReport,
   entryState,
@@ -16,7 +16,7 @@ import {
   startWorker,
   takeAll,
   useStore,
-} from '../support/tasks.ts';
+} from '../../support/tasks.ts';
 
 const store = useStore();
 const solo = soloQueue('noop');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../../src/tasks/life/cancel.ts';
 import { newId } from '../../../src/tasks/model/ids.ts';
 import { readHistory } from '../../../src/tasks/queries/read.ts';
-import { repairEntries } from '../../../src/tasks/reaper/entries.ts';
+import { repairEntries } from '../../../src/tasks/queue/repair.ts';
 import { violations } from '../../support/invariants.ts';
 import { submit } from '../../support/service.ts';
 import {

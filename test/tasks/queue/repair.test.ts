@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readHistory } from '../../../src/tasks/queries/read.ts';
-import { soloQueue } from '../../../src/tasks/queue/queue.ts';
-import { repairEntries } from '../../../src/tasks/reaper/entries.ts';
+import { soloQueue } from '../../../src/tasks/queue/names.ts';
+import { repairEntries } from '../../../src/tasks/queue/repair.ts';
 import { violations } from '../../support/invariants.ts';
 import { submit } from '../../support/service.ts';
 import {

@@ -1,11 +1,11 @@
 /** What somebody does with pg-boss's own tools must not cost a task its tries, nor a submitter the answer. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/life/cancel.ts';
-import { type Failure, fail } from '../../src/tasks/life/end.ts';
-import { retryTask } from '../../src/tasks/life/retry.ts';
-import { TaskQueue } from '../../src/tasks/queue/queue.ts';
-import { giveUp } from '../../src/tasks/workers/workers.ts';
-import { submit } from '../support/service.ts';
+import { cancelTask } from '../../../src/tasks/life/cancel.ts';
+import { type Failure, fail } from '../../../src/tasks/life/end.ts';
+import { retryTask } from '../../../src/tasks/life/retry.ts';
+import { TaskQueue } from '../../../src/tasks/queue/queue.ts';
+import { giveUp } from '../../../src/tasks/workers/workers.ts';
+import { submit } from '../../support/service.ts';
 import {
   emptyReport,
   type RunningTask,
@@ -14,7 +14,7 @@ import {
   startWorker,
   takeAll,
   useStore,
-} from '../support/tasks.ts';
+} from '../../support/tasks.ts';
 
 const store = useStore();
 

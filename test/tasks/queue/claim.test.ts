@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { cancelTask } from '../../src/tasks/life/cancel.ts';
-import { claimTasks } from '../../src/tasks/life/claim.ts';
-import { fail } from '../../src/tasks/life/end.ts';
-import { newId } from '../../src/tasks/model/ids.ts';
-import { flushProgress } from '../../src/tasks/progress/flush.ts';
-import { giveUp } from '../../src/tasks/workers/workers.ts';
-import { eventually } from '../support/eventually.ts';
-import { submit } from '../support/service.ts';
+import { cancelTask } from '../../../src/tasks/life/cancel.ts';
+import { fail } from '../../../src/tasks/life/end.ts';
+import { newId } from '../../../src/tasks/model/ids.ts';
+import { flushProgress } from '../../../src/tasks/progress/flush.ts';
+import { claimTasks } from '../../../src/tasks/queue/claim.ts';
+import { giveUp } from '../../../src/tasks/workers/workers.ts';
+import { eventually } from '../../support/eventually.ts';
+import { submit } from '../../support/service.ts';
 import {
   emptyReport,
   entryState,
@@ -19,7 +19,7 @@ import {
   startWorker,
   takeAll,
   useStore,
-} from '../support/tasks.ts';
+} from '../../support/tasks.ts';
 
 const store = useStore();
 

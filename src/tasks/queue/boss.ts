@@ -1,0 +1,47 @@
+/**
+ * pg-boss's tables, as far as Headway relies on them. This folder is the only one that names them.
+ *
+ * By pg-boss's public API, queues are made (`createQueue`, `getQueues`), and entries are sent (`insert`) and withdrawn
+ * (`cancel`), in a transaction of ours. The rest is not public: a claim takes an entry and its task in one statement,
+ * and the repair compares all entries with all tasks. They rely on columns of the table of jobs, on the order of its
+ * states, on two of its indexes, on how pg-boss names its own queues, and on how it says that a queue is gone. A test
+ * (`test/tasks/queue/boss.test.ts`) says what is missing where another version of pg-boss changes one of these.
+ */
+export const bossSchema = 'pgboss';
+
+export const bossTables = {
+  job: `${bossSchema}.job`,
+  queue: `${bossSchema}.queue`,
+} as const;
+
+/** SQL that holds while the entry `job` waits: the states have an order, and these two come before `active`. */
+export const waitsInQueueSql = `state < 'active' AND NOT blocked`;
+
+/**
+ * The task that an entry names, in SQL: null where its data, which anybody may change, name none.
+ * @param entry alias of the table of jobs
+ */
+export function entryTaskSql(entry: string): string {
+  const taskId = `${entry}.data ->> 'taskId'`;
+  return `CASE WHEN ${taskId} ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN (${taskId})::uuid END`;
+}
+
+/**
+ * A query of all entries that wait or were fetched, by the partial index on (name, state): no finished entry is read.
+ * `task_id` is text, and may be anything.
+ */
+export const liveEntriesSql = `
+  SELECT id, name, data ->> 'taskId' AS task_id, blocked, start_after, state, started_on,
+         greatest(created_on, started_on) AS since
+  FROM ${bossTables.job}
+  WHERE name = ANY (ARRAY(SELECT name FROM ${bossTables.queue} WHERE name NOT LIKE '\\_\\_pgboss\\_\\_%'))
+    AND state IN ('created', 'retry', 'active') AND data ? 'taskId'`;
+
+/** SQL that is true where pg-boss has been installed. */
+export const isInstalledSql = `to_regclass('${bossTables.job}') IS NOT NULL`;
+
+/** pg-boss says so where it does not know the queue; where it remembers one that is gone, the COMMIT does, by its foreign key. */
+export function isMissingQueue(error: unknown): boolean {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  return code === 'PGBOSS_QUEUE_NOT_FOUND' || (code === '23503' && constraint === 'q_fkey');
+}

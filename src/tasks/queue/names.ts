@@ -1,0 +1,28 @@
+/** In which queue a task waits: one for each type, and one for those tasks of a type that may only run alone. */
+
+/** From so many losses in a row on, a task waits for a runner of its own. */
+const soloFromLosses = 2;
+const soloSuffix = '.solo';
+
+/** The queue of those tasks of a type that may only run alone. No type has a dot in its name. */
+export function soloQueue(type: string): string {
+  return type + soloSuffix;
+}
+
+/** The queue in which a task waits: its row decides, here and in `queueSql` alike. */
+export function queueOf({ type, losses }: { type: string; losses: number }): string {
+  return losses >= soloFromLosses ? soloQueue(type) : type;
+}
+
+/** The type whose tasks wait in a queue. */
+export function typeOfQueue(queue: string): string {
+  return queue.endsWith(soloSuffix) ? queue.slice(0, -soloSuffix.length) : queue;
+}
+
+/**
+ * `queueOf` in SQL.
+ * @param task alias of `task_state`
+ */
+export function queueSql(task: string): string {
+  return `CASE WHEN ${task}.losses >= ${soloFromLosses} THEN ${task}.type || '${soloSuffix}' ELSE ${task}.type END`;
+}
