@@ -1,5 +1,6 @@
 /** `headway doctor`: looks at a live database and says what is wrong with it. */
 import type { Command } from 'commander';
+import { formatCount } from '../../public/format.js';
 import { loadConfig } from '../config.ts';
 import { EmbeddedPostgresError } from '../database/embedded/postgres.ts';
 import { DatabaseSetupError } from '../database/startup/setup-error.ts';
@@ -7,7 +8,7 @@ import { type Diagnosis, examine, type Facts, unreachable } from '../doctor/doct
 import type { Finding } from '../doctor/finding.ts';
 import { loadExtensions } from '../extensions.ts';
 import { withDatabase } from './database.ts';
-import { countOf, plain, say } from './terminal.ts';
+import { plain, say } from './terminal.ts';
 
 const help = `
 Looks, on the database at DATABASE_URL or the embedded one, whether what must hold of tasks, queue entries,
@@ -50,7 +51,7 @@ function describe({ database, facts, findings }: Diagnosis): string[] {
   return [
     ...(facts ? describeFacts(database, facts) : []),
     ...findings.flatMap(describeFinding),
-    findings.length === 0 ? 'Nothing is wrong.' : `${countOf(findings.length, 'finding')}.`,
+    findings.length === 0 ? 'Nothing is wrong.' : `${formatCount(findings.length, 'finding')}.`,
   ];
 }
 
@@ -61,7 +62,7 @@ function describeFacts(database: string, facts: Facts): string[] {
   return [
     `Database  ${database}: PostgreSQL ${serverVersion}, answers in ${latencyMs.toFixed(1)} ms, migrated`,
     `Tasks     ${queued.toLocaleString('en')} queued, ${running.toLocaleString('en')} running, about ${estimatedTasks.toLocaleString('en')} in all (${finished})`,
-    `Workers   ${workers === 0 ? 'none' : countOf(workers, 'worker')} alive, ${countOf(slots, 'slot')}`,
+    `Workers   ${workers === 0 ? 'none' : formatCount(workers, 'worker')} alive, ${formatCount(slots, 'slot')}`,
     `Parents   ${parentConnections === 0 ? 'none seems to run' : 'at least one runs, and repairs'}`,
     '',
   ];

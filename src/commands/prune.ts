@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type pg from 'pg';
 import { z } from 'zod';
+import { formatBytes, formatCount } from '../../public/format.js';
 import { loadConfig } from '../config.ts';
 import { terminalStatuses } from '../tasks/model/state-machine.ts';
 import { typePattern } from '../tasks/model/type.ts';
@@ -10,7 +11,7 @@ import { type PruneFilter, type PruneSurvey, prune, surveyPrune, timeAgo } from 
 import { withConnection } from './database.ts';
 import { DurationError, durationExamples, parseDuration } from './duration.ts';
 import { CommandError, UsageError } from './errors.ts';
-import { confirm, countOf, formatBytes, isInteractive, plain, say } from './terminal.ts';
+import { confirm, isInteractive, plain, say } from './terminal.ts';
 
 const finished = `${terminalStatuses.slice(0, -1).join(', ')} or ${terminalStatuses.at(-1)}`;
 const progressMs = 1_000;
@@ -93,7 +94,7 @@ async function pruneByHand({ olderThan, status, type, group, dryRun, yes }: Prun
     for (const line of describe(filter, survey)) say(line);
 
     if (dryRun) return say('This was a dry run: nothing is deleted.');
-    if (survey.tasks > 0 && !yes && !(await confirm(`Delete ${countOf(survey.tasks, 'task')}?`)))
+    if (survey.tasks > 0 && !yes && !(await confirm(`Delete ${formatCount(survey.tasks, 'task')}?`)))
       return say('Nothing is deleted.');
     await deleteAll(pool, filter, survey.tasks);
   });
@@ -106,13 +107,13 @@ function describe(filter: PruneFilter, { tasks, files, bytes, sample }: PruneSur
     filter.group !== undefined && `of group ${plain(filter.group, 100)}`,
     `finished by ${filter.finishedBy.toISOString()}`,
   ].filter(Boolean);
-  const found = `${countOf(tasks, 'task')} (${conditions.join(', ')})`;
+  const found = `${formatCount(tasks, 'task')} (${conditions.join(', ')})`;
   if (tasks === 0) return [`${found}.`];
 
   const { rows, history, files: contents } = bytes;
   const total = formatBytes(rows + history + contents);
   return [
-    `${found}, about ${total}: ${formatBytes(rows)} of rows, ${formatBytes(history)} of history, ${formatBytes(contents)} in ${countOf(files, 'file')}.`,
+    `${found}, about ${total}: ${formatBytes(rows)} of rows, ${formatBytes(history)} of history, ${formatBytes(contents)} in ${formatCount(files, 'file')}.`,
     'The oldest:',
     ...sample.map(
       ({ id, finishedAt, status, type, title }) =>
@@ -133,17 +134,17 @@ async function deleteAll(pool: pg.Pool, filter: PruneFilter, expected: number): 
     onBatch(count) {
       if (performance.now() - saidAt < progressMs) return;
       saidAt = performance.now();
-      say(`Deleted ${count.toLocaleString('en')} of ${countOf(expected, 'task')} …`);
+      say(`Deleted ${count.toLocaleString('en')} of ${formatCount(expected, 'task')} …`);
     },
   });
   // Also those that an earlier prune left when it was killed.
   if (!stopping.signal.aborted) await sweepFiles(pool, stopping.signal);
 
-  say(`Deleted ${countOf(deleted, 'task')} in ${((performance.now() - begunAt) / 1000).toFixed(1)} s.`);
+  say(`Deleted ${formatCount(deleted, 'task')} in ${((performance.now() - begunAt) / 1000).toFixed(1)} s.`);
   if (stopping.signal.aborted) throw new CommandError('Stopped. Run it again to delete the rest.');
   const { tasks: left } = await surveyPrune(pool, filter);
   if (left > 0)
     throw new CommandError(
-      `${countOf(left, 'task')} could not be deleted, as others held them: run it again.`,
+      `${formatCount(left, 'task')} could not be deleted, as others held them: run it again.`,
     );
 }

@@ -27,19 +27,6 @@ export async function confirm(question: string): Promise<boolean> {
   }
 }
 
-/** `1,234 tasks`. */
-export function countOf(count: number, noun: string): string {
-  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-/** `12.3 MB`, in powers of 1000. */
-export function formatBytes(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
-  const amount = bytes / 1000 ** power;
-  return `${amount.toLocaleString('en', { maximumFractionDigits: power === 0 ? 0 : 1 })} ${units[power]}`;
-}
-
 /** Text from elsewhere without what a terminal would obey, cut to a length. */
 export function plain(text: string, length: number): string {
   const clean = text.replaceAll(/\p{C}/gu, ' ');
