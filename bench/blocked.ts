@@ -6,7 +6,7 @@ import { type Bench, finished, print, submit, withDatabase } from './support.ts'
 
 const blockedSeconds = 60;
 const pollsPerSecond = 200;
-/** Less than it is blocked: the polls begin when it is. */
+/** Shorter than the block, because the polls begin when the block has begun. */
 const pollSeconds = 50;
 const submitEveryMs = 2_500;
 
@@ -20,7 +20,7 @@ export function run(): Promise<void> {
 
 async function measure(bench: Bench): Promise<void> {
   const blocking = await submit(bench, 'bench-blocks', { seconds: blockedSeconds });
-  // By then the page has noticed.
+  // After this time the page tells that the runner was last heard from a while ago.
   await sleep(5_000);
   const polling = poll({
     kind: 'rate',
@@ -42,12 +42,12 @@ async function measure(bench: Bench): Promise<void> {
     `  ${pollsPerSecond} polls a second of its task for ${pollSeconds} s (${count}): p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`,
   );
   print(
-    `  ${starts.length} tasks submitted meanwhile: the first line of the first ${msOf(starts[0])} after the POST, of the slowest ${msOf(Math.max(...starts))}`,
+    `  ${starts.length} tasks submitted during the block: the first line of the first ${msOf(starts[0])} after the POST, of the slowest ${msOf(Math.max(...starts))}`,
   );
   print(`  its page says when it was last heard from: ${/Last heard from <time/.test(page) ? 'yes' : 'no'}`);
 }
 
-/** From the POST to the job's first line. */
+/** Milliseconds from the POST to the job's first line. */
 async function msToStart(bench: Bench): Promise<number> {
   const postedNs = process.hrtime.bigint();
   const { result } = await finished(await submit(bench, 'bench-noop', null));

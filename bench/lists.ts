@@ -1,13 +1,14 @@
 /**
- * Pages of lists over HTTP at a million tasks beside those at a thousand, in turn within one run: the first page
- * and the 500th of each filter. A thousand tasks have no 500th page, so their last full one stands for it.
+ * Compares pages of lists over HTTP at a million tasks with those at a thousand, in turn within one run: the
+ * first page and the 500th of each filter. A thousand tasks have no 500th page, so their last full page is
+ * used instead.
  */
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { median, quantile } from './quantile.ts';
 import { print, withService, withServiceOn } from './support.ts';
 
 const sizes = { small: 1_000, large: 1_000_000 };
-/** At a thousand tasks no more are queued, or running. */
+/** Tasks per page. Of a thousand tasks, only this many are queued, and this many running. */
 const limit = 5;
 const deepPage = 500;
 const rounds = 5;
@@ -75,7 +76,7 @@ async function compare(filter: string, smallUrl: string, largeUrl: string): Prom
   }
 }
 
-/** The first page, and the 500th or the last full one before it, as the links lead there. */
+/** Follows the links to the first page, and to the 500th or the last full page before it. */
 async function pagesOf(service: string, filter: string): Promise<{ first: Page; deep: Page }> {
   const path = `/tasks?limit=${limit}${filter && `&${filter}`}`;
   const pages: Page[] = [];
@@ -113,11 +114,12 @@ function row(cells: readonly string[]): string {
 }
 
 /**
- * 90 % succeeded, 9 % failed and, the newest, 1 % unfinished, of five types; a tenth are of one group. What is
- * unfinished is healthy, so that the reaper leaves it alone.
+ * 90 % of the tasks succeeded, 9 % failed, and the newest 1 % are unfinished; there are five types, and a
+ * tenth of the tasks belong to one group. The unfinished tasks are healthy, so that the reaper leaves them
+ * alone.
  */
 async function fill(databaseUrl: string, count: number): Promise<void> {
-  // Inserting the million takes longer than any statement of the service may.
+  // Inserting a million tasks takes longer than a statement of the service may take.
   const db = openDatabase(databaseUrl, { name: 'headway bench', statementTimeoutMs: 600_000 });
   try {
     await insert(db, count);

@@ -1,4 +1,4 @@
-/** What somebody sees who has pages open in Chromium: how long they stand still, and how soon they know. */
+/** What a person sees on pages in Chromium: how long a page stands still, and how soon it shows news. */
 import type { Browser, Page } from 'playwright-core';
 import { csvFile, launchBrowser, TaskWatch } from '../test/support/browser.ts';
 import { chromiumAdvice, chromiumPath } from '../test/support/chromium.ts';

@@ -1,4 +1,4 @@
-/** What a call of `progress()` costs a job, and what a million of them cost the database. */
+/** Measures the cost of a call of `progress()` for a job, and of a million calls for the database. */
 import { median, quantile } from './quantile.ts';
 import { type Bench, finished, print, submit, withService } from './support.ts';
 
@@ -31,7 +31,7 @@ async function runOnce(bench: Bench): Promise<void> {
     `work alone ${median(plainNs).toFixed(0)} ns an iteration`,
     `a call ${median(costs).toFixed(1)} ns (quartiles ${quantile(costs, 0.25).toFixed(1)} to ${quantile(costs, 0.75).toFixed(1)})`,
     `progress statements ${((after.flushes - before.flushes) / seconds).toFixed(2)} a second`,
-    // The claim and the end change an indexed column: these two are not.
+    // The claim and the end change an indexed column, so these two updates cannot be HOT.
     `${after.updates - before.updates} updates of its row, ${after.hot - before.hot} of them HOT`,
   ];
   print(`  ${figures.join('; ')}`);

@@ -1,4 +1,4 @@
-/** What the README promises about time when something dies, fails or is stopped: how long it really takes. */
+/** Measures what the README promises about time when something dies, fails or is stopped. */
 import { Run } from '../test/support/run/run.ts';
 import * as outages from './promises/outages.ts';
 import type { Promised } from './promises/promised.ts';
@@ -9,10 +9,10 @@ import { print } from './support.ts';
 
 export async function run(): Promise<void> {
   const { TMPDIR } = process.env;
-  // Ends all that is started here, also where this process is interrupted or killed.
+  // The run ends all processes that are started here, even if this one is interrupted or killed.
   const run = new Run();
   try {
-    print('promises about time, each with the longest that it may take');
+    print('promises about time, each with its limit and the measured times');
     for (const { measure } of [workers, outages, stops])
       for (const promised of await measure()) show(promised);
   } finally {

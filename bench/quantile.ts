@@ -1,4 +1,4 @@
-/** Figures that describe many. */
+/** Quantiles of a list of numbers. */
 
 /** NaN for no values. */
 export function quantile(values: readonly number[], q: number): number {

@@ -1,7 +1,7 @@
 /**
- * Draining a queue of no-op tasks with one runner of 10 slots, in the same run as graphile-worker with the
- * same concurrency, and as the least that pg-boss itself can do: fetch and complete, with the same batches,
- * in one loop and in two.
+ * Drains a queue of no-op tasks with one runner of 10 slots, and in the same run with graphile-worker at the
+ * same concurrency, and with the least work that pg-boss itself needs: fetch and complete, with the same
+ * batches, in one loop and in two.
  */
 import { PgBoss } from 'pg-boss';
 import { newId } from '../src/tasks/model/ids.ts';
@@ -12,7 +12,10 @@ import { type Bench, print, withService, withServiceOn } from './support.ts';
 const tasks = 2_000;
 const rounds = 7;
 const slots = 10;
-/** A runner with one busy queue has one fetch under way at a time, as it reserves all free slots for it. */
+/**
+ * One loop matches Headway: a runner with one busy queue has one fetch under way, for all its free
+ * slots.
+ */
 const loopCounts = [1, 2];
 const type = 'bench-noop';
 

@@ -1,4 +1,4 @@
-/** Reading: what a poll costs the service, and what any number of them costs the database. */
+/** Measures the cost of a poll for the service, and of any number of polls for the database. */
 import { measureDatabaseLoad } from './reads/database-load.ts';
 import { compareThroughput } from './reads/throughput.ts';
 import { print, withDatabase } from './support.ts';

@@ -1,4 +1,7 @@
-/** One pass of all of the reaper's checks over a million finished tasks and ten thousand healthy unfinished ones. */
+/**
+ * Measures one pass of all the reaper's checks over a million finished and ten thousand healthy unfinished
+ * tasks.
+ */
 import { pino } from 'pino';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { TaskQueue } from '../src/tasks/queue/queue.ts';
@@ -16,7 +19,7 @@ const tables = ['task_state', 'job_common'];
 
 export function run(): Promise<void> {
   return withService(0, async ({ databaseUrl }) => {
-    // Inserting the million takes longer than any statement of the service may.
+    // Inserting a million tasks takes longer than a statement of the service may take.
     const db = openDatabase(databaseUrl, { name: 'headway bench', statementTimeoutMs: 600_000 });
     const queue = await TaskQueue.openAndMaintain(db, ['noop'], () => undefined);
     try {
@@ -67,9 +70,9 @@ async function measure(db: Database, queue: TaskQueue): Promise<void> {
   }
 }
 
-/** Rows that were read of each table so far, by sequential and by index scans. */
+/** How many rows of each table have been read so far, by sequential and index scans. */
 async function rowsRead(db: Database): Promise<Map<string, number>> {
-  // Each connection of the pool publishes its own counts.
+  // Each connection of the pool must publish its own counts.
   const clients = await Promise.all(Array.from({ length: 3 }, () => db.pool.connect()));
   for (const client of clients) {
     await client.query('SELECT pg_stat_force_next_flush()');

@@ -1,4 +1,4 @@
-/** From the POST of a task to the first line of its job, on an idle service. */
+/** Measures the time from the POST of a task to the first line of its job, on an idle service. */
 import { median, quantile } from './quantile.ts';
 import { finished, print, submit, withService } from './support.ts';
 

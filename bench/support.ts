@@ -1,4 +1,4 @@
-/** What the benchmarks share: a service on a PostgreSQL of its own with stock settings, and statistics. */
+/** Helpers of the benchmarks: a service on its own PostgreSQL with default settings, and statistics. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -15,7 +15,7 @@ export interface Bench {
   readonly db: Database;
 }
 
-/** Runs `work` against a whole service with one runner, of 10 slots unless told otherwise, or without runners. */
+/** Runs `work` against a whole service, with one runner of `slots` slots or without runners. */
 export function withService(
   runners: 0 | 1,
   work: (bench: Bench) => Promise<void>,
@@ -24,7 +24,7 @@ export function withService(
   return withPostgres((url) => withServiceOn(url, runners, work, slots));
 }
 
-/** Runs `work` on a migrated database that nobody else uses; `url` is no service's. */
+/** Runs `work` on a migrated database without a service, so `url` is empty. */
 export function withDatabase(work: (bench: Bench) => Promise<void>): Promise<void> {
   return withPostgres(async (url) => {
     await migrate(url);
@@ -44,7 +44,7 @@ async function withPostgres(work: (url: string) => Promise<void>): Promise<void>
   }
 }
 
-/** The same on a database that is there. */
+/** Runs `work` against a whole service on an existing database. */
 export async function withServiceOn(
   databaseUrl: string,
   runners: 0 | 1,

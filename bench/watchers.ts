@@ -1,4 +1,7 @@
-/** From `progress()` in a worker process to thousands of clients that wait, by stream and by long poll. */
+/**
+ * Measures the time from `progress()` in a worker process to thousands of waiting clients, by stream and long
+ * poll.
+ */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -25,7 +28,7 @@ export function run(): Promise<void> {
   });
 }
 
-/** Tasks of which nobody hears anything. */
+/** Measures what it costs to hold clients on tasks that never change. */
 async function measureQuiet({ db }: Bench, server: Server): Promise<void> {
   const ids = await createQueuedTasks(db.pool, 1_000, 'bench-absent');
   const client = await Client.start(ids.map((id) => `${server.url}/tasks/${id}`));
@@ -79,7 +82,7 @@ class Client {
     return client;
   }
 
-  /** What was seen since the last call. */
+  /** What the clients have seen since the last call. */
   async seen(): Promise<Seen> {
     this.child.send('seen');
     return ((await once(this.child, 'message')) as [Seen])[0];

@@ -1,4 +1,4 @@
-/** `npm run migrate:check`: do schema.prisma, the migrations and the generated client agree? */
+/** `npm run migrate:check`: checks that schema.prisma, the migrations and the generated client agree. */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -27,12 +27,13 @@ async function compareMigrations(url: string): Promise<string[]> {
   await migrate(url);
   const sql = await diffToSchema(url);
   if (sql === '') return [];
-  return [
-    `The migrations do not give what schema.prisma says: npm run migrate:new -- <name>. Missing:\n${sql}`,
-  ];
+  return [`The migrations do not lead to schema.prisma. Run npm run migrate:new -- <name>. Missing:\n${sql}`];
 }
 
-/** The schema names the client's folder relatively: a copy of it in another place generates in that place. */
+/**
+ * Generates the client from a copy of the schema elsewhere: the schema names the client's folder by a
+ * relative path.
+ */
 async function compareClient(folder: string): Promise<string[]> {
   const schema = path.join(folder, 'prisma', 'schema.prisma');
   await mkdir(path.dirname(schema));
@@ -48,7 +49,7 @@ async function compareClient(folder: string): Promise<string[]> {
   const different = [...names].filter((name) => expected.get(name) !== found.get(name)).sort();
   if (different.length === 0) return [];
   return [
-    `The generated client is not schema.prisma's: npm run generate. Different: ${different.join(', ')}`,
+    `The generated client does not match schema.prisma. Run npm run generate. Different: ${different.join(', ')}`,
   ];
 }
 

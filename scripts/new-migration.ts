@@ -1,4 +1,4 @@
-/** `npm run migrate:new -- <name>`: writes the migration that brings the database to what schema.prisma says. */
+/** `npm run migrate:new -- <name>`: writes the migration from the last one to schema.prisma. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { migrate } from '../src/database/migrations/migrate.ts';
@@ -17,13 +17,13 @@ const sql = await withScratch(async (url) => {
   return diffToSchema(url);
 });
 if (sql === '') {
-  process.stdout.write('The migrations already give what schema.prisma says.\n');
+  process.stdout.write('The migrations already lead to schema.prisma.\n');
 } else {
   const timestamp = new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14);
   const file = path.join(migrationsFolder, `${timestamp}_${name}`, 'migration.sql');
   await mkdir(path.dirname(file));
   await writeFile(file, sql);
   process.stdout.write(
-    `${path.relative(process.cwd(), file)}\nRead it, and see that a running older version can live with it.\n`,
+    `${path.relative(process.cwd(), file)}\nRead the migration, and make sure that a running older version still works after it.\n`,
   );
 }

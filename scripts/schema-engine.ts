@@ -1,6 +1,7 @@
 /**
- * Prisma's migration engine as WASM: what `prisma migrate` runs, without its download. For the developer's
- * scripts (`migrate:new`, `migrate:check`) only; the service itself migrates with plain SQL (src/database/migrate.ts).
+ * Prisma's migration engine as WASM: the engine of `prisma migrate`, without its download. Only for the
+ * developer's scripts (`migrate:new`, `migrate:check`); the service itself migrates with plain SQL
+ * (src/database/migrate.ts).
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -18,8 +19,8 @@ const textOid = 25;
 const prismaFolder = fileURLToPath(new URL('../prisma', import.meta.url));
 
 /**
- * The SQL that turns the database at `url` into what schema.prisma says, or '' where they agree. What Prisma
- * does not model (fill factors, storage, CHECKs, partial indexes) is not compared.
+ * The SQL that changes the database at `url` to match schema.prisma, or '' if the two agree. Features that
+ * Prisma does not model (fill factors, storage, CHECKs, partial indexes) are not compared.
  */
 export async function diffToSchema(url: string): Promise<string> {
   const content = await readFile(`${prismaFolder}/schema.prisma`, 'utf8');
@@ -32,7 +33,7 @@ export async function diffToSchema(url: string): Promise<string> {
       from: { tag: 'schemaDatasource', files, configDir: prismaFolder },
       to: { tag: 'schemaDatamodel', files },
       script: true,
-      // Without it the engine answers an empty diff with a comment in SQL; with it, 2 says "not empty".
+      // With this option the exit code 2 means a difference; without it an empty diff is a comment in SQL.
       exitCode: true,
       filters: { externalTables: [], externalEnums: [] },
     });
@@ -44,8 +45,8 @@ export async function diffToSchema(url: string): Promise<string> {
 }
 
 /**
- * The engine reads "char" columns of the catalogue, which Prisma's adapter refuses. So the pool passes them on
- * as text, and the adapter's answer then says what they are.
+ * The engine reads "char" columns of the catalogue, which Prisma's adapter refuses. So the pool returns them
+ * as text, and the adapter's answer is then corrected to name their real type.
  */
 function catalogAdapter(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
   const charColumns = new Set<string>();

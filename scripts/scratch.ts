@@ -1,14 +1,14 @@
-/** A database for a developer's script, on a server of its own that is gone afterwards. */
+/** A temporary database server for a developer's script. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { startEmbeddedPostgres } from '../src/database/embedded/postgres.ts';
 
-/** Runs `work` with the URL of an empty database and an empty folder. Neither outlives it. */
+/** Runs `work` with the URL of an empty database and an empty folder, and then removes both. */
 export async function withScratch<T>(work: (url: string, folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'headway-scratch-'));
   try {
-    // Run by root, the server is another user, who must be able to enter.
+    // When root runs the script, the server runs as another user, who must be able to enter the folder.
     await chmod(folder, 0o755);
     const server = await startEmbeddedPostgres({
       dataDir: path.join(folder, 'database'),

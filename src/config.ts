@@ -1,4 +1,7 @@
-/** Environment → validated, frozen configuration. No setting is read from `process.env` anywhere else. */
+/**
+ * Turns the environment into a validated, frozen configuration. No other file reads settings from
+ * `process.env`.
+ */
 import path from 'node:path';
 import { z } from 'zod';
 
@@ -11,7 +14,7 @@ const wholeNumber = (min: number, max: number) =>
 
 const secret = (expected: string) => z.string().regex(/^[\x21-\x2b\x2d-\x7e]{16,200}$/, expected);
 
-/** `api` has no runners, `worker` no HTTP but for health, `all` everything. */
+/** `api`: no runners. `worker`: no HTTP except for health checks. `all`: both in one process. */
 export const roles = ['all', 'api', 'worker'] as const;
 export type Role = (typeof roles)[number];
 
@@ -52,26 +55,29 @@ export interface Config {
   readonly role: Role;
   readonly host: string;
   readonly port: number;
-  /** Undefined: an embedded PostgreSQL in `dataDir`. */
+  /** Undefined: Headway starts an embedded PostgreSQL in `dataDir`. */
   readonly databaseUrl: string | undefined;
-  /** How long a start waits for a PostgreSQL that is not there yet. */
+  /** How long a start waits for a PostgreSQL that does not answer yet. */
   readonly databaseWaitSeconds: number;
   readonly dataDir: string;
-  /** Empty: everything is open, which only a loopback address may be. */
+  /** Empty: everybody may do everything, which is allowed only on a loopback address. */
   readonly apiKeys: readonly string[];
-  /** What reads `/metrics`; undefined: whoever may do everything, which only a loopback address may let them. */
+  /**
+   * The token that may read `/metrics`. Undefined: everybody may, but only on a loopback address without API
+   * keys.
+   */
   readonly adminToken: string | undefined;
   readonly runners: number;
   readonly slots: number;
   readonly leaseSeconds: number;
-  /** How long running attempts and requests in flight may take after SIGTERM. */
+  /** How long running attempts and open requests may take after SIGTERM. */
   readonly graceSeconds: number;
-  /** How long after SIGTERM requests are served at least. */
+  /** For how long after SIGTERM new requests are served at least. */
   readonly drainSeconds: number;
   readonly maxUploadBytes: number;
   /** For how long a shared cache may answer polls of a task's JSON; 0 for not at all. */
   readonly publicCacheSeconds: number;
-  /** How many clients may wait for news at one time, by long poll or stream. */
+  /** How many clients may wait for a change at the same time, by long poll or stream. */
   readonly maxWatchers: number;
   readonly retentionDays: number;
   /** A folder of further job files, beside those in `src/jobs`. */
@@ -79,12 +85,12 @@ export interface Config {
   readonly logLevel: string;
 }
 
-/** A setting that cannot be used; the message names it and says what is expected. */
+/** A setting has a bad value; the message names the setting and says what is expected. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
-/** The folder of package.json: relative paths in the configuration start here, wherever npm was called. */
+/** The folder of package.json. Relative paths in the configuration start here, not in the current folder. */
 export const projectDir = path.resolve(import.meta.dirname, '..');
 
 /**
@@ -124,10 +130,10 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   };
   if (config.role !== 'all' && config.databaseUrl === undefined) {
     throw new ConfigError(
-      `DATABASE_URL: the role ${config.role} needs a PostgreSQL that all processes share; set DATABASE_URL, or leave the role out to have everything in one process`,
+      `DATABASE_URL: the role ${config.role} needs a PostgreSQL that all processes share; set DATABASE_URL, or leave HEADWAY_ROLE out to run everything in one process`,
     );
   }
-  // A worker serves nothing but its health.
+  // A worker serves only health checks, which need no key.
   if (config.role !== 'worker' && config.apiKeys.length === 0 && !isLoopback(config.host)) {
     throw new ConfigError(
       `HOST: ${config.host} is reachable from other machines, and without HEADWAY_API_KEYS anybody there could submit and read tasks; set HEADWAY_API_KEYS, or HOST=127.0.0.1`,
@@ -136,13 +142,16 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   return Object.freeze(config);
 }
 
-/** The environment for processes that run code of jobs: that code needs none of the service's own secrets. */
+/**
+ * The environment for processes that run job code, without the service's own secrets: job code needs none of
+ * them.
+ */
 export function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { HEADWAY_API_KEYS: _keys, HEADWAY_ADMIN_TOKEN: _token, ...rest } = env;
   return rest;
 }
 
-/** Whether a server that listens on this address hears only its own machine. */
+/** Whether a server that listens on this address can be reached only from its own machine. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -1,4 +1,7 @@
-/** Collects what the jobs that come with Headway add to the parent: each from the folder of its job. */
+/**
+ * Loads the extensions of the jobs that come with Headway, each from the folder of its job. They run in the
+ * parent.
+ */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,13 +12,13 @@ import type { Sweep } from './tasks/upkeep/sweeper.ts';
 
 /** The default export of `src/jobs/<job>/extension.ts`. */
 export interface Extension extends ApiExtension {
-  /** Deletes what the job has left behind and nobody needs. */
+  /** Deletes data that the job has left behind and that nobody needs. */
   readonly sweep?: Sweep;
-  /** What must hold of the tables of the job. */
+  /** The invariants of the job's own tables. */
   readonly invariants?: ExplainedRules;
 }
 
-/** Loads the extensions that there are. */
+/** Loads the extension of each job folder that has one. */
 export async function loadExtensions(): Promise<Extension[]> {
   const extensions: Extension[] = [];
   for (const folder of await ownJobFolders()) {

@@ -1,18 +1,23 @@
-/** When to stop, and how long running work may take: from the signals of a terminal or a service manager. */
+/**
+ * Stops the service on a signal of a terminal or a service manager; the signal decides how long work may
+ * take.
+ */
 
-/** Ctrl-C: a person waits. */
+/** The grace period after Ctrl-C: short, because a person waits. */
 const interruptGraceSeconds = 3;
-/** Past its grace a stop that still waits, for a database that does not answer, is given up. */
+/** How long a stop may take beyond its grace period, such as for a database that does not answer. */
 const overdueMs = 6_000;
-/** How long a second signal leaves for runners to be taken back and PostgreSQL to be stopped. */
+/**
+ * How long the stop may take after a second signal: to take tasks back from runners and to stop PostgreSQL.
+ */
 const atOnceMs = 2_500;
-/** npm and a terminal both pass a Ctrl-C on: within this time two signals are one. */
+/** The terminal and npm both send a Ctrl-C to this process, so two signals within this time count as one. */
 const sameSignalMs = 500;
 
 export interface StopOptions {
-  /** For running attempts, and for requests in flight. */
+  /** How long running attempts and open requests may take. */
   readonly graceSeconds: number;
-  /** For how long requests are served at least. */
+  /** For how long new requests are served at least. */
   readonly drainSeconds: number;
 }
 
@@ -22,11 +27,11 @@ export interface Stoppable {
 }
 
 /**
- * Starts a service, and stops it at the first SIGTERM or SIGHUP with the times given, at SIGINT with 3 s of grace;
- * at once at a second one. A start that is still under way is called off. Then ends the process: exit code 0, or
- * 1 where stopping failed.
- * @returns the service; undefined where a signal came first
- * @throws what keeps it from starting
+ * Starts a service, and stops it at the first signal: on SIGTERM and SIGHUP with the given times, on SIGINT
+ * with at most 3 s of grace. A second signal stops it at once; a signal during the start calls the start off.
+ * After the stop the process ends, with exit code 0, or 1 if the stop failed.
+ * @returns the service; undefined if a signal came before it had started
+ * @throws the error that keeps the service from starting
  */
 export async function startUntilSignal<Service extends Stoppable>(
   start: (calledOff: AbortSignal) => Promise<Service>,
@@ -66,7 +71,7 @@ function timesFor(signal: NodeJS.Signals, { graceSeconds, drainSeconds }: StopOp
   return { graceSeconds: Math.min(interruptGraceSeconds, graceSeconds), drainSeconds: 0 };
 }
 
-/** Resolves when a service has stopped, or its start was called off. */
+/** Resolves when the service has stopped, or when its start has been called off. */
 async function stopped(
   starting: Promise<Stoppable>,
   times: StopOptions,
@@ -97,10 +102,13 @@ function hurry(service: Stoppable | undefined): void {
   exitAfter(atOnceMs);
 }
 
-/** What is left undone then is put right by leases, and by whoever starts next. */
+/**
+ * Ends the process after a time, finished or not: leases and the next start put right what the stop has not
+ * done.
+ */
 function exitAfter(ms: number): void {
   const giveUp = () => {
-    process.stderr.write('headway: could not stop in time; the next start puts right what is left\n');
+    process.stderr.write('headway: could not stop in time; the next start puts the rest right\n');
     process.exit(1);
   };
   setTimeout(giveUp, ms).unref();

@@ -40,7 +40,7 @@ const readers: Readonly<Record<string, readonly [read: (text: string) => unknown
   'a message of the system': [(text) => messageOf(new Error(text)), '', '\n'],
   'what a job threw': [(text) => describeThrown(new Error(text)), ''],
   'the last words of a runner': [
-    (lastWords) => describeExit({ code: 1, signal: null, wasOrdered: false, lastWords }),
+    (stderrTail) => describeExit({ code: 1, signal: null, wasOrdered: false, stderrTail }),
     '\nNode.js v1',
     'FATAL ERROR: ',
   ],

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineJob } from '../../src/jobs/define-job.ts';
 
-/** Computes without a pause: its runner's event loop stands still. */
+/** Computes without a pause, so that the event loop of its runner stands still. */
 export default defineJob({
   type: 'bench-blocks',
   input: z.object({ seconds: z.number() }),

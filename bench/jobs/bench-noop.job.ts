@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineJob } from '../../src/jobs/define-job.ts';
 
-/** Says when its first line ran, in nanoseconds of the machine's monotonic clock. */
+/** Returns the time of its first line, in nanoseconds of the machine's monotonic clock. */
 export default defineJob({
   type: 'bench-noop',
   input: z.null(),

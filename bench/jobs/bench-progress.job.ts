@@ -3,14 +3,14 @@ import { z } from 'zod';
 import { defineJob } from '../../src/jobs/define-job.ts';
 
 /**
- * Iterations of about a microsecond of work, in slices that call `progress()` in each iteration or not,
- * in turn: what else the machine does meets both alike. Between slices it pauses, so that a run takes
- * as long as it is meant to.
+ * Runs iterations of about a microsecond of work, in slices that call `progress()` in each iteration and
+ * slices that do not, in turn, so that other load of the machine affects both alike. It pauses between
+ * slices, so that a run takes as long as planned.
  */
 export default defineJob({
   type: 'bench-progress',
   input: z.object({ iterations: z.int(), sliceLength: z.int(), pauseMs: z.number() }),
-  /** Nanoseconds an iteration, of each slice. */
+  /** Nanoseconds per iteration, for each slice. */
   result: z.object({ plainNs: z.array(z.number()), reportingNs: z.array(z.number()), checksum: z.number() }),
   async run({ iterations, sliceLength, pauseMs }, task) {
     const plainNs: number[] = [];
@@ -26,7 +26,7 @@ export default defineJob({
       }
     };
     for (let from = 0; from < iterations; from += sliceLength) {
-      // Whichever comes second finds warmer caches: they take turns in that, too.
+      // The second of the two finds warmer caches, so they take turns in being the second.
       const isPlainFirst = (from / sliceLength) % 2 === 0;
       const first = timed(isPlainFirst ? plain : reporting, from, sliceLength);
       const second = timed(isPlainFirst ? reporting : plain, from, sliceLength);
@@ -44,7 +44,7 @@ function timed(run: (from: number) => void, from: number, iterations: number): n
   return ((performance.now() - startedAt) * 1e6) / iterations;
 }
 
-/** About a microsecond. */
+/** Takes about a microsecond. */
 function work(seed: number, i: number): number {
   let value = seed ^ i;
   for (let n = 0; n < 900; n += 1) value = (Math.imul(value, 1664525) + 1013904223) | 0;

@@ -1,4 +1,4 @@
-/** While a network swallows all that goes to PostgreSQL, and when it is back. */
+/** Times during an outage, when the network loses all that is sent to PostgreSQL, and after it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from '../../src/database/database.ts';
 import { copyDataDir, startHere } from '../../test/support/embedded.ts';
@@ -19,14 +19,26 @@ export async function measure(): Promise<Promised[]> {
   await postgres.stop();
   return [
     { what: 'a connection that hangs is given up', limitMs: 5_000, times: hangs },
-    { what: '/readyz answers 503 meanwhile', limitMs: 2_000, times: outages.map(({ readyz }) => readyz) },
-    { what: 'a submit is refused meanwhile', limitMs: 5_000, times: outages.map(({ submit }) => submit) },
+    {
+      what: '/readyz answers 503 during the outage',
+      limitMs: 2_000,
+      times: outages.map(({ readyz }) => readyz),
+    },
+    {
+      what: 'a submit is refused during the outage',
+      limitMs: 5_000,
+      times: outages.map(({ submit }) => submit),
+    },
     {
       what: 'ready after the return of PostgreSQL',
       limitMs: 5_000,
       times: outages.map(({ ready }) => ready),
     },
-    { what: 'a new task has been run after it', limitMs: 6_000, times: outages.map(({ run }) => run) },
+    {
+      what: 'a new task has been run after that return',
+      limitMs: 6_000,
+      times: outages.map(({ run }) => run),
+    },
   ];
 }
 

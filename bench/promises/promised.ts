@@ -1,4 +1,4 @@
-/** A promise about time, and how it was kept. */
+/** A promise about time, with the measured times. */
 
 export interface Promised {
   readonly what: string;
@@ -12,7 +12,7 @@ export async function msOf(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - began;
 }
 
-/** What each round answers, one after the other. */
+/** Runs the rounds one after the other, and returns their results. */
 export async function repeated<T>(rounds: number, round: () => Promise<T>): Promise<T[]> {
   const answers: T[] = [];
   for (let number = 0; number < rounds; number += 1) answers.push(await round());

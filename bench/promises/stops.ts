@@ -1,4 +1,7 @@
-/** Until everything has ended after a signal, the embedded PostgreSQL included; and until that is back by itself. */
+/**
+ * Times from a signal until all processes have ended, the embedded PostgreSQL included; and from a kill of
+ * that PostgreSQL until the service is ready again.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { copyDataDir, killServer, serverPid, signalServer } from '../../test/support/embedded.ts';
 import { eventually } from '../../test/support/eventually.ts';
@@ -14,7 +17,7 @@ export async function measure(): Promise<Promised[]> {
   const start = () => startHeadway({ HEADWAY_DATA_DIR: dataDir.path });
   return [
     {
-      what: 'Ctrl-C ends everything, beside a job that heeds its signal',
+      what: 'Ctrl-C ends everything while a job runs that obeys its signal',
       limitMs: 5_000,
       times: await repeated(rounds, async () => interrupt(await start())),
     },
@@ -45,7 +48,7 @@ async function signalTwice(headway: Running): Promise<number> {
   await startJob(headway, true);
   headway.signal('SIGTERM');
   await eventually(() => headway.stdout.includes('SIGTERM: stopping'));
-  // Sooner, it would be taken for the same signal passed on by npm.
+  // A second signal that comes sooner would be taken for the first one, passed on by npm.
   await sleep(600);
   return msUntilEnd(headway, 'SIGTERM');
 }

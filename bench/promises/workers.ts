@@ -1,4 +1,4 @@
-/** Until the task of a dead worker is not shown as running any more. */
+/** Times until the task of a dead worker is not shown as running any more. */
 import { copyDataDir, query, startHere } from '../../test/support/embedded.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { type HeadwayProcess, pollUntil, postTask, startHeadway } from '../../test/support/process.ts';
@@ -47,7 +47,7 @@ async function fromElsewhere(env: Record<string, string>, databaseUrl: string): 
   return times;
 }
 
-/** Submits a task, and waits until it runs; the one of the round before ends first. */
+/** Submits a task, and waits until it runs, which is after the end of the previous round's task. */
 async function runOne(url: string): Promise<string> {
   const { id } = await postTask(url, 'counts', { names: 100, stepMs: 50 });
   await pollUntil(url, id, ({ done }) => (done ?? 0) > 0);

@@ -1,4 +1,4 @@
-/** Drains a queue by graphile-worker, and says how many seconds it took. */
+/** Drains a queue with graphile-worker, and tells how many seconds that took. */
 import { once } from 'node:events';
 import { Logger, run } from 'graphile-worker';
 

@@ -1,4 +1,4 @@
-/** graphile-worker with its stock settings, for comparison: a process of its own drains what is queued. */
+/** graphile-worker with its default settings, for comparison: a separate process drains the queue. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -22,7 +22,7 @@ export class GraphileQueue {
     return new GraphileQueue(databaseUrl, concurrency, utils);
   }
 
-  /** Jobs a second, from the first job's start to the end of the last. */
+  /** Jobs per second, from the start of the first job to the end of the last one. */
   async drain(count: number): Promise<number> {
     await this.utils.addJobs(Array.from({ length: count }, () => ({ identifier: 'noop', payload: {} })));
     const child = fork(path.join(import.meta.dirname, 'graphile-process.ts'));

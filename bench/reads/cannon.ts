@@ -1,4 +1,6 @@
-/** autocannon in a process of its own. A message says what to ask for; the answer is what was measured. */
+/**
+ * Runs autocannon in a separate process. A message tells what to request; the answer has the measurements.
+ */
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import type { CannonTask, Load } from './load.ts';
@@ -7,7 +9,7 @@ interface Client {
   setRequests(requests: readonly { path: string }[]): void;
 }
 
-/** As far as it is used; it has no types of its own. */
+/** The part of autocannon's API that is used here, as autocannon has no types. */
 type Autocannon = (options: {
   url: string;
   connections: number;
@@ -29,7 +31,7 @@ const result = await autocannon({
   connections: task.connections,
   duration: task.seconds,
   headers: task.headers,
-  // Each connection asks for all paths in turn, in an order of its own.
+  // Each connection requests all paths in turn, in its own random order.
   setupClient: (client) =>
     client.setRequests(
       task.paths

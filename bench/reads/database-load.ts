@@ -1,4 +1,7 @@
-/** What polls cost the database: the ticks of each process, whatever the number of clients and tasks. */
+/**
+ * Measures the cost of polls for the database: it comes from the ticks of each process, not from clients or
+ * tasks.
+ */
 import { readFileSync } from 'node:fs';
 import { type Bench, print } from '../support.ts';
 import { poll } from './poll.ts';
@@ -48,7 +51,7 @@ export async function measureDatabaseLoad(bench: Bench): Promise<void> {
 }
 
 async function measure({ db }: Bench, server: Server, { name, task }: Case): Promise<string> {
-  // What was polled before leaves memory.
+  // Poll for 2 s before measuring: meanwhile the tasks of the previous case leave memory.
   if (task.kind === 'rate') await poll({ ...task, seconds: 2 });
   const before = {
     reads: await countReads(db),
@@ -78,7 +81,7 @@ async function measure({ db }: Bench, server: Server, { name, task }: Case): Pro
   return `| ${cells.join(' | ')} |`;
 }
 
-/** Processor time of all of the server's processes that there are now, in ms; Linux only, else NaN. */
+/** Processor time of all current processes of the server, in ms; NaN on other systems than Linux. */
 async function postgresCpuMs({ pool }: Bench['db']): Promise<number> {
   const { rows } = await pool.query<{ pid: number }>('SELECT pid FROM pg_stat_activity');
   const ticks = rows.map(({ pid }) => cpuTicks(pid));

@@ -1,4 +1,7 @@
-/** Requests as fast as a server answers them, from a process of its own: wrk where there is one, else autocannon. */
+/**
+ * Sends requests as fast as a server answers, from a separate process: wrk if it is installed, else
+ * autocannon.
+ */
 import { execFile, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -23,7 +26,7 @@ export interface LoadOptions {
   readonly seconds: number;
 }
 
-/** What `cannon.ts` is told. */
+/** The message to `cannon.ts`. */
 export type CannonTask = LoadOptions & { readonly connections: number };
 
 export const tool = hasWrk() ? 'wrk' : 'autocannon';
@@ -49,7 +52,9 @@ async function loadByWrk({ url, paths, headers, seconds }: LoadOptions): Promise
   };
 }
 
-/** The requests are made before the load begins, so that the client has little to do for each. */
+/**
+ * A script that builds the requests before the load begins, so that the client has little work per request.
+ */
 function wrkScript(paths: readonly string[]): string {
   return `local paths = {${paths.map((each) => JSON.stringify(each)).join(',')}}
 local requests = {}
@@ -79,7 +84,7 @@ function hasWrk(): boolean {
     execFileSync('wrk', ['-v'], { stdio: 'ignore' });
     return true;
   } catch (error) {
-    // Its version is told with exit code 1.
+    // `wrk --version` ends with exit code 1, too; only ENOENT means that there is no wrk.
     return (error as { code?: string }).code !== 'ENOENT';
   }
 }

@@ -1,4 +1,4 @@
-/** Lets the clients of `poller.ts` loose, and waits for what they say. */
+/** Starts the clients of `poller.ts`, and waits for their measurements. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';

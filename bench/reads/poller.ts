@@ -1,6 +1,6 @@
 /**
- * Many clients in one process, apart from what they measure. A message says what to do; the answer says
- * how long the polls took.
+ * Many clients in one process, separate from the service that they measure. A message tells what to do; the
+ * answer tells how long the polls took.
  */
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
@@ -8,9 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { quantile } from '../quantile.ts';
 
 export type PollerTask =
-  /** One request after the other, so many a second, over the URLs in turn. */
+  /** Polls the URLs in turn, `perSecond` times a second. */
   | { readonly kind: 'rate'; readonly urls: string[]; readonly perSecond: number; readonly seconds: number }
-  /** A client for each URL, which comes back when Retry-After says so. */
+  /** Polls with one client per URL, which polls again when Retry-After tells it to. */
   | { readonly kind: 'obedient'; readonly urls: string[]; readonly seconds: number };
 
 export interface Polled {
@@ -47,7 +47,7 @@ async function pollAtRate(urls: readonly string[], perSecond: number): Promise<v
 }
 
 async function pollObediently(url: string, index: number, all: readonly string[]): Promise<void> {
-  // They did not all come at one moment.
+  // Spread the clients over 5 s, as real clients do not come all at once.
   await sleep((index / all.length) * 5_000);
   while (performance.now() < endMs) {
     const retryAfterSeconds = await poll(url);

@@ -1,7 +1,8 @@
 /**
- * One of the servers that are compared, as a process of its own:
- * `bare` sends a prebuilt buffer with the headers of a real poll: the most that Fastify can do;
- * `textbook` reads the row from Prisma for each request; `headway` is the service without runners, or with one.
+ * One of the compared servers, in a separate process:
+ * `bare` sends a prebuilt buffer with the headers of a real poll, which is the most that Fastify can do;
+ * `textbook` reads the row from Prisma for each request; `headway` is the service without runners, or with
+ * one.
  */
 import path from 'node:path';
 import Fastify from 'fastify';
@@ -12,7 +13,10 @@ import { Service } from '../../src/service.ts';
 
 export type ServerKind = 'bare' | 'textbook' | 'headway' | 'headway-with-runner';
 
-/** What the parent asks: what to answer, for `bare`; how much processor time has been used. */
+/**
+ * The messages of the parent. `answer`: what `bare` must send. `usage`: asks for the processor time used so
+ * far.
+ */
 export type Question = { kind: 'answer'; body: string; headers: Record<string, string> } | { kind: 'usage' };
 
 const [kind, databaseUrl = ''] = process.argv.slice(2);

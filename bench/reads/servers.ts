@@ -1,4 +1,4 @@
-/** Starts the servers that are compared, and asks them for the processor time that they have used. */
+/** Starts the compared servers, and asks them how much processor time they have used. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
@@ -10,7 +10,7 @@ export interface Usage {
   readonly rssMb: number;
 }
 
-/** Those of `npm start`. */
+/** The flags with which `npm start` runs Node. */
 function nodeFlags(): string[] {
   const { scripts } = createRequire(import.meta.url)('../../package.json') as { scripts: { start: string } };
   return scripts.start.split(' ').filter((word) => word.startsWith('--'));
@@ -37,7 +37,7 @@ export class Server {
     return this.child.pid ?? 0;
   }
 
-  /** What `bare` answers from now on. */
+  /** Sets the answer of `bare`. */
   async answer(body: string, headers: Record<string, string>): Promise<void> {
     await this.ask({ kind: 'answer', body, headers });
   }

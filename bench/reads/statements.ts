@@ -1,13 +1,13 @@
-/** What PostgreSQL has seen of those who read tasks. */
+/** Counts the statements with which tasks are read. */
 import type { Database } from '../../src/database/database.ts';
 
-/** How many statements have run so far. */
+/** How many statements of each kind have run so far. */
 export interface Reads {
-  /** Of the refresh set: one a tick. */
+  /** Reads of the refresh set, one per tick. */
   readonly refreshes: number;
-  /** Of tasks that memory did not know. */
+  /** Reads of tasks that were not in memory. */
   readonly firstReads: number;
-  /** Of single rows, by Prisma. */
+  /** Reads of single rows by Prisma. */
   readonly single: number;
 }
 

@@ -1,8 +1,8 @@
-/** Running tasks to poll, and a writer that moves them as a runner does. */
+/** Creates tasks to poll, and updates their progress as a runner does. */
 import type pg from 'pg';
 import { newId } from '../../src/tasks/model/ids.ts';
 
-/** Rows that run under a worker with a long lease, so that nobody takes them for lost. */
+/** Creates rows that run under a worker with a long lease, so that no reaper takes them for lost. */
 export async function createRunningTasks(pool: pg.Pool, count: number): Promise<string[]> {
   const workerId = newId();
   const ids = Array.from({ length: count }, newId);
@@ -20,7 +20,7 @@ export async function createRunningTasks(pool: pg.Pool, count: number): Promise<
   return ids;
 }
 
-/** Rows that wait. Nobody runs them, as there are no runners; the reaper leaves rows this young alone. */
+/** Creates rows that wait. There are no runners to run them, and the reaper leaves rows this young alone. */
 export async function createQueuedTasks(
   pool: pg.Pool,
   count: number,
@@ -36,7 +36,10 @@ export async function createQueuedTasks(
   return ids;
 }
 
-/** Moves tasks twice a second until it is stopped, in one statement each time, as a runner's flush does. */
+/**
+ * Updates the progress of tasks twice a second until it is stopped, by one statement, as a runner's flush
+ * does.
+ */
 export class Mover {
   private readonly timer: NodeJS.Timeout;
   private turn: Promise<unknown> = Promise.resolve();

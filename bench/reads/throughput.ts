@@ -1,4 +1,7 @@
-/** How many polls one process answers, beside the most that Fastify can do and the textbook's way. */
+/**
+ * Measures how many polls one process answers, compared with the most that Fastify can do and a textbook
+ * solution.
+ */
 import { median } from '../quantile.ts';
 import { type Bench, print } from '../support.ts';
 import { type Load, load, tool } from './load.ts';
@@ -9,9 +12,9 @@ import { createRunningTasks, Mover } from './tasks.ts';
 const rounds = 7;
 const seconds = 5;
 const manyTasks = 1_000;
-/** Of a core: a server that has had less was not at its limit. */
+/** A server that used a smaller part of a core than this was not at its limit. */
 const saturated = 0.95;
-/** Copied from a real answer to the bare route; the others are Node's own. */
+/** Headers that are copied from a real answer to that of `bare`; Node itself adds the others. */
 const copiedHeaders = ['etag', 'cache-control', 'vary', 'retry-after', 'x-content-type-options'];
 
 interface Case {
@@ -19,15 +22,15 @@ interface Case {
   readonly server: Server;
   readonly paths: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
-  /** The case that it is compared with. */
+  /** The name of the case with which this one is compared. */
   readonly ceiling?: string;
   readonly ids?: readonly string[];
 }
 
 interface Measured extends Load {
-  /** The part of a core that the server had. */
+  /** The part of a core that the server used. */
   readonly cpu: number;
-  /** Processor time of the server: says the same on a machine where others run. */
+  /** The server's processor time per request, which does not depend on other load of the machine. */
   readonly microsecondsEach: number;
   readonly statementsPerSecond: number;
 }
@@ -128,7 +131,7 @@ function percent(cpu: number): string {
   return `${(100 * cpu).toFixed(0)} %${cpu < saturated ? ' (not at its limit)' : ''}`;
 }
 
-/** By requests a second, and by processor time a request. */
+/** The ratios of requests per second, and of processor time per request. */
 function ratiosTo(own: readonly Measured[], ceiling: readonly Measured[]): string[] {
   if (ceiling.length === 0) return ['', ''];
   const ratios = (pick: (measured: Measured) => number) =>

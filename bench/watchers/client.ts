@@ -1,6 +1,6 @@
 /**
- * Thousands of watchers in one process, apart from what they measure: half of them on streams, half on
- * long polls. Asked by a message, it says what they have seen.
+ * Thousands of watchers in one process, separate from the service that they measure: half of them on streams,
+ * half on long polls. A message asks the process for what they have seen.
  */
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
@@ -19,7 +19,7 @@ export interface Seen {
   readonly maxMs: number;
   /** How many have seen the end of their task. */
   readonly ended: number;
-  /** What went wrong, and how often. */
+  /** How often each error happened. */
   readonly errors: Record<string, number>;
 }
 
@@ -34,7 +34,7 @@ for (let number = 0; number < task.watchers; number += 1) {
   const url = task.urls[number % task.urls.length] ?? '';
   if (Math.floor(number / task.urls.length) % 2 === 0) watchStream(url);
   else void watchByLongPoll(url);
-  // Connections are made in small numbers, as the backlog of a listening socket is short.
+  // Open a few connections at a time, because the backlog of a listening socket is short.
   if (number % 50 === 49) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 process.send?.({ kind: 'ready' });
@@ -77,7 +77,7 @@ async function watchByLongPoll(url: string): Promise<void> {
     const answer = await longPoll(url, etag).catch(noteError);
     open -= 1;
     if (!answer) return;
-    // The first answer tells of the past.
+    // Skip the first answer: its report is from before the poll.
     if (etag !== '') note(answer.text);
     etag = answer.etag;
     if (/"finishedAt":"/.test(answer.text)) {
@@ -110,7 +110,7 @@ function noteError(error: unknown): undefined {
   errors[message] = (errors[message] ?? 0) + 1;
 }
 
-/** A stamp is seen more than once where the end of its task comes after it. */
+/** Notes the latency of a report. Skips answers after the end of the task, which repeat its last stamp. */
 function note(text: string): void {
   const stamp = /stamp (\d+)/.exec(text)?.[1];
   if (stamp === undefined || text.includes('"finishedAt":"')) return;

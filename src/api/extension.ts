@@ -1,6 +1,7 @@
 /**
- * What a job that comes with Headway adds to the pages and routes of the service. Only `src/extensions.ts` collects
- * extensions: they run in the parent, behind its guard, and are no part of what jobs of others may use.
+ * What a job that comes with Headway adds to the pages and routes of the service. Only `src/extensions.ts`
+ * collects extensions: they run in the parent, behind its guard, and are no part of the API for jobs of
+ * others.
  */
 import type { FastifyInstance } from 'fastify';
 import type { ApiContext } from './context.ts';
@@ -8,15 +9,18 @@ import type { ApiContext } from './context.ts';
 export interface ApiExtension {
   /** The type of the job. */
   readonly type: string;
-  /** The form on the start page by which people submit such a task. */
+  /** The form on the start page with which people submit a task of this job. */
   renderForm?(view: FormView): string;
-  /** URI templates (RFC 6570) that the start names to programs, by relation. */
+  /** URI templates (RFC 6570) that the JSON of the start page offers to programs, by relation. */
   readonly links?: Readonly<Record<string, string>>;
-  /** The result on the task's page; undefined where it has another shape, as that of an older version may. */
+  /**
+   * The result on the task's page; undefined if this code does not know its shape, perhaps of an older
+   * version.
+   */
   renderResult?(result: unknown, link: string | undefined): string | undefined;
-  /** A file for people who have none at hand. */
+  /** A built-in file for people who have no file at hand. */
   readonly sample?: Sample;
-  /** What the form calls its fields, by their names. */
+  /** The labels of the form's fields, by the names of the fields. */
   readonly fieldLabels?: Readonly<Record<string, string>>;
   addRoutes?(app: FastifyInstance, context: ApiContext): void;
 }
@@ -25,7 +29,7 @@ export interface FormView {
   readonly maxUploadBytes: number;
 }
 
-/** A built-in file. */
+/** A built-in file that a person can submit instead of an upload. */
 export interface Sample {
   readonly name: string;
   readonly contentType: string;

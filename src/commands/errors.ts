@@ -1,11 +1,11 @@
-/** How a command of the command line ends otherwise than well. */
+/** The errors with which a command of the command line ends. */
 
-/** What was asked for cannot be done as it was written: exit code 2. */
+/** The command line is wrong, such as an unknown option or a bad value: exit code 2. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-/** It could not be done; the message says why and what to do: exit code 1. */
+/** The command could not do its work; the message says why and what to do: exit code 1. */
 export class CommandError extends Error {
   override name = 'CommandError';
 }

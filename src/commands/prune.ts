@@ -43,14 +43,15 @@ const optionsShape = z.strictObject({
 type PruneOptions = z.output<typeof optionsShape>;
 
 const help = `
-<duration> is ${durationExamples}. It is measured
-from the end of each task; months and years are those of the calendar. 0s is allowed: whatever has finished.
+<duration> is ${durationExamples}. It is counted
+from the end of each task, in months and years of the calendar. 0s means all finished tasks.
 
-Prints first how many tasks that are, about how much they hold, and the oldest ten; then asks, and deletes them
-with their history and files, in batches. It may run beside the service, and be stopped and run again at any
-time. A task that somebody retries meanwhile stays, and so does what tasks have made elsewhere.
+The command first prints how many tasks it would delete, about how much space they take, and the oldest ten. Then
+it asks, and deletes the tasks with their history and files, in batches. It may run beside the service; you may
+stop it and run it again at any time. It does not delete a task that somebody retries in the meantime, nor the data
+that a task has written elsewhere.
 
-Exit codes: 0 done, 1 trouble, 2 bad usage.
+Exit codes: 0 done, 1 an error or tasks that were left, 2 bad usage.
 
   headway prune --older-than 30d --status failed --type send-report --dry-run
   headway prune --older-than 0s --group nightly --yes`;
@@ -59,11 +60,14 @@ export function registerPrune(program: Command): void {
   program
     .command('prune')
     .description('delete finished tasks by hand')
-    .requiredOption('--older-than <duration>', 'only tasks that finished so long ago, such as 30d or 12h')
+    .requiredOption(
+      '--older-than <duration>',
+      'only tasks that finished at least this long ago, such as 30d or 12h',
+    )
     .option('--status <status>', `only ${finished}; may be repeated`, listed)
     .option('--type <type>', 'only tasks of this job; may be repeated', listed)
     .option('--group <group>', 'only tasks of this group')
-    .option('--dry-run', 'say what would be deleted, and delete nothing')
+    .option('--dry-run', 'print which tasks would be deleted, and delete nothing')
     .option('--yes', 'do not ask')
     .addHelpText('after', help)
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
@@ -86,7 +90,9 @@ function parseOptions(given: unknown): PruneOptions {
 
 async function pruneByHand({ olderThan, status, type, group, dryRun, yes }: PruneOptions): Promise<void> {
   if (!dryRun && !yes && !isInteractive())
-    throw new UsageError('nobody is there to be asked: say --yes to delete, or --dry-run to look');
+    throw new UsageError(
+      'there is no terminal to ask for a confirmation: use --yes to delete, or --dry-run to look',
+    );
 
   await withConnection(loadConfig(process.env), 'headway prune', async (pool) => {
     const filter = { finishedBy: await timeAgo(pool, olderThan), statuses: status, types: type, group };
@@ -124,7 +130,7 @@ function describe(filter: PruneFilter, { tasks, files, bytes, sample }: PruneSur
 
 async function deleteAll(pool: pg.Pool, filter: PruneFilter, expected: number): Promise<void> {
   const stopping = new AbortController();
-  // Once: a second Ctrl-C ends the process, which does no harm either.
+  // `once`, so that a second Ctrl-C ends the process at once, which does no harm either.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
 
   const begunAt = performance.now();
@@ -137,14 +143,14 @@ async function deleteAll(pool: pg.Pool, filter: PruneFilter, expected: number): 
       say(`Deleted ${count.toLocaleString('en')} of ${formatCount(expected, 'task')} …`);
     },
   });
-  // Also those that an earlier prune left when it was killed.
+  // The sweep also deletes files that an earlier prune left behind when it was killed.
   if (!stopping.signal.aborted) await sweepFiles(pool, stopping.signal);
 
   say(`Deleted ${formatCount(deleted, 'task')} in ${((performance.now() - begunAt) / 1000).toFixed(1)} s.`);
-  if (stopping.signal.aborted) throw new CommandError('Stopped. Run it again to delete the rest.');
+  if (stopping.signal.aborted) throw new CommandError('Stopped. Run the command again to delete the rest.');
   const { tasks: left } = await surveyPrune(pool, filter);
   if (left > 0)
     throw new CommandError(
-      `${formatCount(left, 'task')} could not be deleted, as others held them: run it again.`,
+      `${formatCount(left, 'task')} could not be deleted, because others had locked their rows: run the command again.`,
     );
 }

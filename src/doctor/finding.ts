@@ -1,21 +1,21 @@
-/** What the doctor finds, and how it is said to people and programs. */
+/** The form in which the doctor reports findings to people and programs. */
 
-/** What people are told of a kind of finding. */
+/** What the doctor tells people about a kind of finding. */
 export interface Explanation {
-  /** For programs: lower-case words with hyphens; it does not change. */
+  /** The name of the kind for programs, in lower-case words with hyphens. It never changes. */
   readonly check: string;
   readonly meaning: string;
-  /** What puts it right by itself, and when. */
+  /** What repairs the finding by itself, and when. */
   readonly repair: string;
-  /** What to do where that does not happen. */
+  /** What a person can do if that repair does not happen. */
   readonly otherwise: string;
 }
 
 export interface Finding extends Explanation {
-  /** In words. */
+  /** The finding in a few words. */
   readonly what: string;
-  /** How many tasks, entries, workers, files or connections it is true of. */
+  /** How many tasks, entries, workers, files or connections are affected. */
   readonly count: number;
-  /** Up to five of them: ids, or whatever names them. */
+  /** Up to five of the affected, by id or name. */
   readonly examples: readonly string[];
 }

@@ -1,16 +1,22 @@
-/** What the tasks depend on: workers, a parent that repairs, retention, and the database itself. */
+/**
+ * Examines what the tasks depend on: workers, a parent, retention, and on the database server long
+ * transactions and the clock.
+ */
 
 import type { Connection } from '../database/database.ts';
 import { tables } from '../database/names.ts';
 import { isFinishedSql } from '../tasks/upkeep/deletion.ts';
 import type { Finding } from './finding.ts';
 
-const startService = 'headway serve starts a parent, and with it runners.';
+const startService = 'Start a parent with its runners: headway serve.';
 
-/** Queued tasks that are due so long with nobody to take them are a finding. */
+/** The doctor reports tasks that have been due for this long while no worker can take them. */
 const waitSeconds = 10;
 const longTransactionSeconds = 60;
-/** Retention comes once a minute, and may have much to do. */
+/**
+ * The doctor reports tasks that expired this long ago: retention runs once a minute, and may have much to
+ * delete.
+ */
 const expiredHours = 1;
 const expiredAtMost = 100_000;
 const clockLimitSeconds = 60;
@@ -20,7 +26,10 @@ export interface Work {
   readonly running: number;
   readonly workers: number;
   readonly slots: number;
-  /** Connections of parents that have just been used: the reaper asks the time once a second. */
+  /**
+   * Connections named "headway" that were used in the last 5 s. A living parent has some: its reaper asks
+   * every second.
+   */
   readonly parentConnections: number;
 }
 
@@ -30,9 +39,9 @@ interface WorkRow extends Work {
   readonly hidden: number;
 }
 
-/** Who works, and on what. */
+/** Counts unfinished tasks, living workers and parents, and reports a missing worker or parent. */
 export async function examineWork(connection: Connection): Promise<{ work: Work; findings: Finding[] }> {
-  // Unfinished tasks by the index on status; a parent is known by the name of its connections.
+  // The index on status finds the unfinished tasks; the name of a connection tells that it is a parent's.
   const { rows } = await connection.query<WorkRow>({
     text: `
       WITH task AS MATERIALIZED (
@@ -56,7 +65,7 @@ export async function examineWork(connection: Connection): Promise<{ work: Work;
     values: [waitSeconds],
   });
   const row = rows[0];
-  if (!row) throw new Error('The database did not say who works');
+  if (!row) throw new Error('The database returned no counts of tasks and workers');
   const { queued, due, running, workers, slots, parentConnections, hidden } = row;
   const findings: Finding[] = [];
   if (due > 0 && workers === 0) {
@@ -65,8 +74,8 @@ export async function examineWork(connection: Connection): Promise<{ work: Work;
       what: 'tasks wait, and no worker is alive',
       count: due,
       examples: [],
-      meaning: 'Nobody will begin them.',
-      repair: 'Any runner that starts on this database takes them.',
+      meaning: 'No worker will begin these tasks.',
+      repair: 'By any runner that starts on this database.',
       otherwise: startService,
     });
   }
@@ -77,17 +86,20 @@ export async function examineWork(connection: Connection): Promise<{ work: Work;
       count: queued + running,
       examples: [],
       meaning:
-        'No connection named "headway" has been used in the last 5 s. Without a parent nobody notices when a worker dies, gives a stranded task a new entry, or deletes what has expired.',
-      repair: 'A parent does as it starts.',
-      otherwise: `${startService} Where one runs, it cannot reach this database: see its log.`,
+        'No connection named "headway" has been used in the last 5 s. Without a parent nothing notices when a worker dies, gives a stranded task a new queue entry, or deletes expired tasks.',
+      repair: 'By the start of a parent.',
+      otherwise: `${startService} If one runs already, it cannot reach this database: see its log.`,
     });
   }
   return { work: { queued, running, workers, slots, parentConnections }, findings };
 }
 
-/** Queued tasks that the living workers pass over. Without any worker, that is the finding. */
+/**
+ * Reports queued tasks whose type no living worker runs. Without any worker `examineWork` reports
+ * `no-worker`.
+ */
 export async function examineTypes(connection: Connection): Promise<Finding[]> {
-  // By the index on status.
+  // Reads by the index on status.
   const { rows } = await connection.query<{ type: string; count: number }>({
     text: `
       WITH living AS MATERIALIZED (
@@ -111,15 +123,18 @@ export async function examineTypes(connection: Connection): Promise<Finding[]> {
       count: rows.reduce((sum, { count }) => sum + count, 0),
       examples: rows.slice(0, 5).map(({ type, count }) => `${type} (${count.toLocaleString('en')})`),
       meaning:
-        'Nobody will begin them, and their pages say that they wait in the queue. Their job file was removed or renamed, or only an API process has it.',
-      repair: 'Any worker that starts with their job file takes them.',
+        'No worker will begin these tasks, although their pages say that they wait in the queue. Their job file was removed or renamed, or only an API process has it.',
+      repair: 'By any worker that starts with their job file.',
       otherwise:
-        'Start a worker that has it (HEADWAY_JOBS_DIR, or an older version of Headway), or cancel the tasks.',
+        'Start a worker that has their job file (HEADWAY_JOBS_DIR, or an older version of Headway), or cancel the tasks.',
     },
   ];
 }
 
-/** What retention should have deleted. By the partial index on expires_at, and no further than need be. */
+/**
+ * Reports tasks that retention should have deleted. Reads by the partial index on expires_at, and counts no
+ * further than 100,000.
+ */
 export async function examineRetention(connection: Connection): Promise<Finding[]> {
   const { rows } = await connection.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM (
@@ -132,17 +147,20 @@ export async function examineRetention(connection: Connection): Promise<Finding[
   return [
     {
       check: 'expired-tasks',
-      what: `tasks expired more than an hour ago and are still there${count === expiredAtMost ? ' (so many or more)' : ''}`,
+      what: `tasks expired more than an hour ago and are still there${count === expiredAtMost ? ' (there may be more of them)' : ''}`,
       count,
       examples: [],
       meaning: 'Retention does not run, or cannot keep up.',
-      repair: 'The sweep of any running parent, once a minute.',
-      otherwise: 'See that a parent runs (headway serve), or delete them with headway prune.',
+      repair: 'By the sweep of any running parent, once a minute.',
+      otherwise: 'Make sure that a parent runs (headway serve), or delete the tasks with headway prune.',
     },
   ];
 }
 
-/** Transactions that were left open: they keep dead rows from being cleared away, Headway's among them. */
+/**
+ * Reports transactions that were left open. PostgreSQL cannot remove dead rows that such a transaction may
+ * still see, in Headway's tables neither.
+ */
 export async function examineTransactions(
   connection: Connection,
   longerThanSeconds = longTransactionSeconds,
@@ -168,14 +186,19 @@ export async function examineTransactions(
       count: rows.length,
       examples: rows.slice(0, 5).map((row) => row.name),
       meaning:
-        'While one is open, PostgreSQL keeps every row version that it might still see: progress writes grow their table and slow down, fifty-fold within minutes.',
-      repair: 'Its end does. Transactions of Headway itself are ended after 5 s of idling.',
-      otherwise: 'End it in the program that opened it, or by SELECT pg_terminate_backend(<process>).',
+        'While such a transaction is open, PostgreSQL keeps every row version that it might still see. So each progress write makes the table of the tasks larger and slower, fifty-fold within minutes.',
+      repair:
+        "By the end of the transaction. PostgreSQL ends Headway's own transactions after 5 s without a statement.",
+      otherwise:
+        'End the transaction in the program that opened it, or by SELECT pg_terminate_backend(<process>).',
     },
   ];
 }
 
-/** @returns how many seconds the database's clock is ahead of this machine's, and what is wrong with it */
+/**
+ * @returns how many seconds the database's clock is ahead of this machine's, the latency, and findings on the
+ * clock
+ */
 export async function examineClock(
   connection: Connection,
 ): Promise<{ aheadSeconds: number; latencyMs: number; findings: Finding[] }> {
@@ -195,21 +218,22 @@ export async function examineClock(
       count: 1,
       examples: [],
       meaning:
-        'Headway takes all times that it stores or compares from the database, so that nothing breaks; but logs and pages do not agree on when something happened.',
-      repair: 'Nothing does.',
+        'Nothing breaks, because Headway takes all times that it stores or compares from the database. But logs and pages show different times for the same event.',
+      repair: 'None by itself.',
       otherwise: 'Set both clocks by NTP.',
     });
   }
   if (future.length > 0) {
     findings.push({
       check: 'clock-set-back',
-      what: 'workers were heard from in the future',
+      what: 'workers were last heard from at a time that is in the future',
       count: future.length,
       examples: future.slice(0, 5),
       meaning:
-        "The database's clock was set back. Until it has caught up, a worker that died about then is noticed too late, and pages name wrong times.",
-      repair: 'Living workers renew their leases within seconds; for the rest, time does.',
-      otherwise: `Keep the clock by NTP, which slews it. Of a worker that you know to be dead: UPDATE ${tables.worker} SET lease_expires_at = now() WHERE id = …`,
+        "The database's clock was set back. Until it has caught up, Headway notices too late that such a worker has died, and pages show wrong times.",
+      repair:
+        'For living workers, by the next renewal of their lease, within seconds; for dead workers, when the clock has caught up.',
+      otherwise: `Set the clock by NTP, which changes it in small steps. For a worker that you know to be dead: UPDATE ${tables.worker} SET lease_expires_at = now() WHERE id = …`,
     });
   }
   return { aheadSeconds, latencyMs, findings };

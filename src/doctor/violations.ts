@@ -1,12 +1,12 @@
-/** The invariants, run against a live database, and what it means where one does not hold. */
+/** Checks the invariants on a live database, and reports each violation with its explanation. */
 import type { Connection } from '../database/database.ts';
 import { type InvariantRules, invariantsWith } from '../tasks/invariants.ts';
 import { explanations } from './explanations.ts';
 import type { Explanation, Finding } from './finding.ts';
 
-/** What must hold of the tables of one job, and what it means where it does not. */
+/** The invariants of one job's own tables, with an explanation for each violation. */
 export interface ExplainedRules extends InvariantRules {
-  /** By the words of the violation. */
+  /** The keys are the names of the violations in the SQL. */
   readonly explanations: Readonly<Record<string, Explanation>>;
 }
 
@@ -20,8 +20,8 @@ interface ViolationRow {
 
 /**
  * @param part `unfinished` reads no finished row; `finished` reads all of them, and their history
- * @param graceSeconds how long something must have been as it is
- * @param rules those of jobs
+ * @param graceSeconds a state counts as a violation only after it has lasted for so long
+ * @param rules the invariants of jobs
  */
 export async function findViolations(
   connection: Connection,
@@ -32,7 +32,8 @@ export async function findViolations(
   const invariants = invariantsWith(rules);
   const explained = Object.assign({}, explanations, ...rules.map((rule) => rule.explanations));
   await connection.query({
-    // Where most tasks are unfinished the planner would read all of them, and what has finished with them.
+    // When most tasks are unfinished, the planner would scan the whole table, and so read the finished rows,
+    // too.
     text: `SELECT set_config('headway.grace_seconds', $1, FALSE), set_config('enable_seqscan', $2, FALSE)`,
     values: [String(graceSeconds), part === 'unfinished' ? 'off' : 'on'],
   });
@@ -44,7 +45,7 @@ export async function findViolations(
   );
   return rows.map(({ violation, count, subjects }) => {
     const explanation: Explanation | undefined = explained[violation];
-    if (!explanation) throw new Error(`Nothing explains the violation "${violation}"`);
+    if (!explanation) throw new Error(`The violation "${violation}" has no explanation`);
     return { ...explanation, what: violation, count, examples: subjects };
   });
 }

@@ -1,6 +1,6 @@
-/** What a job may throw, and what its calls may throw at it. */
+/** The errors that a job may throw, and those that the methods of its task context throw. */
 
-/** Thrown by a job: trying again cannot help. The message is shown to people. */
+/** A job throws this error when another try cannot help. The message is shown to people. */
 export class PermanentError extends Error {
   override name = 'PermanentError';
   readonly code: string;
@@ -11,7 +11,10 @@ export class PermanentError extends Error {
   }
 }
 
-/** Thrown at a job: the task was taken from this attempt, and nothing that it writes counts any more. */
+/**
+ * A job's calls throw this error when its attempt has lost the task: nothing that the job writes counts any
+ * more.
+ */
 export class LostAttempt extends Error {
   override name = 'LostAttempt';
 
@@ -20,7 +23,9 @@ export class LostAttempt extends Error {
   }
 }
 
-/** Why an attempt's signal was aborted: it decides what a throw afterwards means. */
+/**
+ * The reason of an aborted signal. When the job throws afterwards, the reason decides how the attempt ends.
+ */
 export class AttemptAborted extends Error {
   override name = 'AttemptAborted';
   readonly why: 'cancel' | 'timeout' | 'shutdown';

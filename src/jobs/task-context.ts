@@ -1,4 +1,4 @@
-/** What a job is given beside its input. */
+/** The second argument of a job: its calls for progress, checkpoints, files and the end. */
 import type { Prisma } from '../generated/prisma/client.ts';
 
 /** A job's writes that commit together with Headway's own, or not at all. */
@@ -22,24 +22,31 @@ export interface JobFile {
 export interface TaskContext {
   readonly id: string;
   readonly type: string;
-  /** From 1. */
+  /** The number of this attempt, from 1. */
   readonly attempt: number;
-  /** The last checkpoint, by this attempt or an earlier one; undefined where there is none. */
+  /** The last checkpoint of an earlier attempt; undefined if there is none. */
   readonly resumeFrom: unknown;
-  /** Aborts on cancel, time-out, lost lease and shutdown; its reason is an `AttemptAborted` or a `LostAttempt`. */
+  /**
+   * Aborts on cancel, time-out, lost lease and shutdown; its reason is an `AttemptAborted` or a
+   * `LostAttempt`.
+   */
   readonly signal: AbortSignal;
-  /** Says how far it is. Any number of calls: each costs nanoseconds, none waits or throws. */
+  /**
+   * Tells how far the job is. Call it as often as you like: a call costs nanoseconds, and never waits or
+   * throws.
+   */
   progress(done: number, total?: number, message?: string): void;
   /** What `done` and `total` count, such as `rows` or `bytes`. */
   setUnit(unit: string): void;
-  /** Iterates over `items`, reports each as done, stops with the signal's reason when it aborts. */
+  /** Iterates over `items` and reports each as done. When the signal aborts, throws the signal's reason. */
   track<Item>(items: Iterable<Item> | AsyncIterable<Item>, options?: TrackOptions): AsyncIterable<Item>;
-  /** Keeps a line for the page: at most 200 lines of 1,000 characters an attempt. */
+  /** Adds a line to the log on the task's page: at most 200 lines of 1,000 characters per attempt. */
   log(text: string): void;
   /**
-   * Writes down where to resume, in JSON, and commits `work` with it. Resolves when it is durable; waits
-   * and tries again through an outage, so `work` may run more than once and must touch only `tx`.
-   * @throws {LostAttempt} when the task was taken from this attempt; whatever `work` throws of its own
+   * Stores `state` as JSON, from which the next attempt resumes, and commits the writes of `work` with it.
+   * Resolves when both are durable. Tries again through an outage, so `work` may run more than once and must
+   * touch only `tx`.
+   * @throws {LostAttempt} when the task was taken from this attempt; also any error that `work` itself throws
    */
   checkpoint(state: unknown, work?: TransactionWork): Promise<void>;
   /**
@@ -47,7 +54,7 @@ export interface TaskContext {
    * Waits, tries again and throws as `checkpoint` does.
    */
   finish<Result>(result: Result, work: TransactionWork): Promise<Result>;
-  /** Reads from the database, again and again while it is out of reach. */
+  /** Reads from the database; repeats the read while the database is out of reach. */
   read<Value>(work: (db: Transaction) => Promise<Value>): Promise<Value>;
   /** A file that the task's input names. */
   openFile(id: string): Promise<JobFile>;

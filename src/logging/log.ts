@@ -2,30 +2,36 @@
 import { inspect } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
 
-/** What waits for standard output to take lines again, as when the disk behind it is full; past this, lines are left out. */
+/**
+ * How many bytes of lines may wait while standard output takes none, as when the disk behind it is full;
+ * further lines are left out.
+ */
 const maxWaitingBytes = 1_000_000;
-/** Of an error, with its stack and causes. */
+/** How long the text of an error may be, with its stack and causes. */
 const maxErrorLength = 20_000;
 
-/** The process's log: JSON lines on standard output, one an event, ids as fields, no payloads. */
+/** The process's log: JSON lines on standard output, one per event, with ids as fields, without payloads. */
 export function createLog(level: string, name: string, output: DestinationStream = standardOutput()): Logger {
   return pino({ level, base: { name, pid: process.pid }, serializers: { err: readable } }, output);
 }
 
 function standardOutput(): DestinationStream {
   const output = pino.destination({ dest: 1, sync: true, maxLength: maxWaitingBytes });
-  // A terminal that has hung up, or a full disk: what nobody can read is no reason to end in mid-work.
+  // A terminal that has hung up, or a full disk, must not end the process in the middle of its work.
   output.on('error', () => undefined);
   return output;
 }
 
-/** An error as it can be written, whatever it is: a job's may be frozen, circular, huge, or fight being read. */
+/**
+ * An error in a form that can be written. An error of a job may be frozen, circular or huge, or may throw
+ * when it is read.
+ */
 function readable(error: unknown): unknown {
   try {
-    const told = pino.stdSerializers.err(error as Error);
-    if (JSON.stringify(told).length <= maxErrorLength) return told;
+    const serialised = pino.stdSerializers.err(error as Error);
+    if (JSON.stringify(serialised).length <= maxErrorLength) return serialised;
   } catch {
-    // Then in the words of Node, which asks less of it.
+    // Then Node's `inspect` describes it, which reads less of the error.
   }
   return { message: inspected(error) };
 }
@@ -34,6 +40,6 @@ function inspected(error: unknown): string {
   try {
     return inspect(error, { depth: 1, maxStringLength: 1_000, maxArrayLength: 10 }).slice(0, maxErrorLength);
   } catch {
-    return 'It cannot be read';
+    return 'The error cannot be read';
   }
 }

@@ -1,6 +1,7 @@
 /**
- * What a process says of an outage: a line when it begins, one every 10 s while it lasts, and one at its end.
- * Everything that asks the database meets it many times a second, and says nothing itself.
+ * What a process logs about an outage: a line when it begins, one every 10 s while it lasts, and one at its
+ * end. The parts that use the database meet the outage many times a second, and log nothing about it
+ * themselves.
  */
 import type { Logger } from 'pino';
 import { codeOf, messageOf } from '../database/error-text.ts';
@@ -8,7 +9,10 @@ import { isPassingError } from '../database/errors.ts';
 import { monotonicMs } from '../scheduling/monotonic.ts';
 import { seldom } from './seldom.ts';
 
-/** Also where it comes and goes. After its end as well: what was asked before it may still be given up. */
+/**
+ * Also limits the log when the connection flaps, and for 10 s after recovery, when statements sent before it
+ * may still time out.
+ */
 const repeatMs = 10_000;
 
 export class OutageLog {
@@ -21,7 +25,7 @@ export class OutageLog {
     this.log = log;
   }
 
-  /** The database did not do what it was asked for. */
+  /** Notes that the database did not do what it was asked for. */
   trouble(error: unknown): void {
     const nowMs = monotonicMs();
     this.sinceMs ??= nowMs;
@@ -30,11 +34,11 @@ export class OutageLog {
     const reason = { code: codeOf(error), reason: messageOf(error) };
     if (this.isTold)
       this.log.warn({ ...reason, awaySeconds: seconds(nowMs - this.sinceMs) }, 'PostgreSQL is still away');
-    else this.log.warn(reason, 'PostgreSQL is away: what needs it waits');
+    else this.log.warn(reason, 'PostgreSQL is away: work that needs it waits');
     this.isTold = true;
   }
 
-  /** It did. */
+  /** Notes that the database did what it was asked for. */
   contact(): void {
     if (this.sinceMs === undefined) return;
     if (this.isTold) {
@@ -47,13 +51,13 @@ export class OutageLog {
   }
 }
 
-/** What pg-boss, at work by itself, has trouble with, but for an outage. */
+/** Logs the errors of pg-boss's own work in the background, except those of an outage. */
 export function queueTrouble(log: Pick<Logger, 'warn'>): (error: Error) => void {
   const warn = seldom((error: Error) => log.warn({ err: error }, 'the queue has trouble with PostgreSQL'));
   return (error) => isPassingError(error) || warn(error);
 }
 
-/** To a tenth. */
+/** Seconds, rounded to a tenth. */
 function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }

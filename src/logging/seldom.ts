@@ -1,4 +1,4 @@
-/** What is said again and again is said at most once in 10 s. */
+/** For messages that repeat: they are logged at most once in 10 s. */
 const pauseMs = 10_000;
 
 /** @returns a function that calls `say`, unless it has done so within the last 10 s */

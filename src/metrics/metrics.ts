@@ -1,6 +1,6 @@
 /**
- * What a process tells Prometheus. Its parts count for themselves; their counts are read when somebody
- * asks, so that nothing on the paths of polls and progress knows of metrics.
+ * What a process tells Prometheus. Each part of the process keeps its own counts, which are read when
+ * somebody asks for metrics: the code for polls and progress knows nothing of metrics.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Reading } from '../api/reading/reading.ts';
@@ -15,7 +15,7 @@ import type { Counts } from './counts.ts';
 
 export interface MetricSources {
   readonly store: Store;
-  /** Undefined in a worker. */
+  /** Undefined in a process without HTTP for tasks (`--role worker`). */
   readonly reading: Reading | undefined;
   readonly supervisor: Supervisor;
   readonly reaper: Reaper;
@@ -30,12 +30,12 @@ export function createMetrics(sources: MetricSources): Registry {
   collectDefaultMetrics({ register: registry });
   addDatabase(registers, store);
 
-  addCounter(registers, 'headway_repairs_total', 'Put right by the reaper', repairKinds, reaper.repairs);
+  addCounter(registers, 'headway_repairs_total', 'Repairs by the reaper', repairKinds, reaper.repairs);
   addCounter(registers, 'headway_deleted_total', 'Deleted by the sweeper', sweeper.kinds, sweeper.swept);
   addCounter(registers, 'headway_runner_ends_total', 'Runners that ended', runnerEnds, supervisor.exits);
   new Counter({
     name: 'headway_claims_handed_back_total',
-    help: 'Tasks that a runner was given without hearing of it, and gave back.',
+    help: 'Tasks that a runner gave back because the answer to its claim was lost.',
     registers,
     collect() {
       this.reset();
@@ -107,13 +107,16 @@ function addReading(registers: Registry[], { watchers, snapshots }: Reading): vo
     },
   });
   const kinds = {
-    refresh: 'of all tasks that are followed, at most 6 a second',
-    first: 'of those that are not, at most 91 a second',
+    refresh: 'reads of all followed tasks, at most 6 a second',
+    first: 'reads of tasks that are not followed, at most 91 a second',
   };
   addCounter(registers, 'headway_reads_total', 'Statements that read tasks', kinds, snapshots.reads);
 }
 
-/** The same in every process on one database. Without an answer the process is well, and its database is not. */
+/**
+ * These gauges are the same in every process on one database. Where the database does not answer, the process
+ * still tells its other metrics.
+ */
 function addDatabase(registers: Registry[], { db }: Store): void {
   // The gauges are collected at the same time: they share one answer.
   let asking: Promise<Census | undefined> | undefined;
@@ -127,7 +130,7 @@ function addDatabase(registers: Registry[], { db }: Store): void {
   };
   new Gauge({
     name: 'headway_database_up',
-    help: 'Whether the database answered within 2 s; where not, what it knows of all tasks is left out.',
+    help: 'Whether the database answered within 2 s; if not, the metrics of the whole database are left out.',
     registers,
     async collect() {
       this.set((await ask()) === undefined ? 0 : 1);
@@ -148,7 +151,7 @@ function addDatabase(registers: Registry[], { db }: Store): void {
   });
   new Gauge({
     name: 'headway_longest_wait_seconds',
-    help: 'For how long the queued task that has waited longest could have run, on the whole database.',
+    help: 'For how long the queued task that has waited longest has been ready to run, on the whole database.',
     registers,
     async collect() {
       const census = await ask();

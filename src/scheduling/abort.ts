@@ -1,6 +1,9 @@
 /** Waiting that can be called off. */
 
-/** Waits until a signal aborts at the most, and then throws its reason: what was waited for goes on unheeded. */
+/**
+ * Waits for a promise, but no longer than until the signal aborts; then throws the signal's reason. The
+ * promise itself goes on, and its outcome is ignored.
+ */
 export async function orAborted<T>(waitedFor: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = () => aborted.reject(signal.reason);

@@ -1,16 +1,18 @@
-/** Thousands of deadlines on one timer: held requests and quiet streams need no timer each. */
+/**
+ * Thousands of deadlines on one timer, so that held requests and quiet streams need no timers of their own.
+ */
 import { monotonicMs } from './monotonic.ts';
 
-/** Deadlines are kept to this precision, never early. */
+/** A deadline comes late by this much at most, and never early. */
 const resolutionMs = 200;
 
-/** Something that is due once; `cancel` forgets it. */
+/** Something that is due once, unless it is cancelled before. */
 export interface Deadline {
   cancel(): void;
 }
 
 export class Deadlines {
-  /** What is due, by the turn of the timer in which it is. */
+  /** The functions that are due, by the number of the timer's turn in which they are due. */
   private readonly turns = new Map<number, Set<() => void>>();
   private timer: NodeJS.Timeout | undefined;
   private lastTurn = turnOf(monotonicMs());
@@ -24,16 +26,16 @@ export class Deadlines {
     this.timer = undefined;
   }
 
-  /** Calls `due` after at least `ms` and at most a turn more. */
+  /** Calls `due` after at least `ms`, and at most one turn later. */
   after(ms: number, due: () => void): Deadline {
     const number = Math.max(turnOf(monotonicMs() + ms) + 1, this.lastTurn + 1);
     const turn = this.turns.get(number) ?? new Set();
-    // A function of its own: the same one may be given twice.
+    // Each deadline has a function of its own, because the same `due` may be given twice.
     const entry = () => due();
     this.turns.set(number, turn.add(entry));
     return {
       cancel: () => {
-        // Cancelled a second time it must not take others along that came into the same turn since.
+        // A second cancel must not remove deadlines that have come into the same turn since.
         if (turn.delete(entry) && turn.size === 0) this.turns.delete(number);
       },
     };
@@ -41,7 +43,8 @@ export class Deadlines {
 
   private turn(): void {
     const current = turnOf(monotonicMs());
-    // After a pause of the process there is more to walk than there can be deadlines: then they are looked through.
+    // After a long pause of the process more turns have passed than there are deadlines: then the deadlines
+    // are looked through instead of the turns.
     const dueTurns =
       current - this.lastTurn > this.turns.size
         ? [...this.turns.keys()].filter((number) => number <= current).sort((a, b) => a - b)

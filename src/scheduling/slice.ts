@@ -1,11 +1,11 @@
-/** Work that may take long, in slices: between two of them others have a turn of the event loop. */
+/** Cuts long work into slices: between two slices, other work has a turn of the event loop. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 export class Slice {
   private readonly ms: number;
   private untilMs: number;
 
-  /** @param ms how long others may be kept waiting */
+  /** @param ms how long a slice may keep other work waiting */
   constructor(ms: number) {
     this.ms = ms;
     this.untilMs = performance.now() + ms;
@@ -15,7 +15,7 @@ export class Slice {
     return performance.now() >= this.untilMs;
   }
 
-  /** Lets others have their turn, and begins the next slice. */
+  /** Lets other work have its turn, and begins the next slice. */
   async next(): Promise<void> {
     await nextTurn();
     this.untilMs = performance.now() + this.ms;

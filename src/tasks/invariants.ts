@@ -1,25 +1,30 @@
 /**
- * What must hold of tasks, their queue entries, workers and files after anything. Two statements list what violates
- * it, one row each: the violation in words, and the id of the task, entry, worker or file.
+ * The invariants: what must be true of tasks, their queue entries, workers and files, whatever has happened.
+ * Two statements list the violations, one row each: the violation in words, and the id of the task, entry,
+ * worker or file.
  *
- * True while a parent has run for a lease and 7 s. `headway.grace_seconds` (a setting of the session, 0 where it is
- * not set) is how long something must have been as it is before it is listed: on a living system, an entry was fetched
- * a moment ago and is being claimed, and a worker has just died.
+ * The invariants hold once a parent has run for a lease and 7 s. The session's setting
+ * `headway.grace_seconds` (0 where it is not set) says how long a violation must have lasted before it is
+ * listed: on a living system there may always be an entry that was fetched a moment ago and is being claimed,
+ * or a worker that has just died.
  */
 import { tables } from '../database/names.ts';
 import { liveEntriesSql } from './queue/boss.ts';
 import { queueSql } from './queue/names.ts';
 
 export interface Invariants {
-  /** Lists violations among what is not finished, workers, and files without a task: by index, however much has finished. */
+  /**
+   * Lists violations among unfinished tasks, workers, and files without a task. It reads by index, so its
+   * cost does not grow with the number of finished tasks.
+   */
   readonly unfinished: string;
-  /** Lists the rest; reads finished tasks and their history once. */
+  /** Lists all other violations; reads the finished tasks and their history once. */
   readonly finished: string;
 }
 
 const unfinishedSql = `
 WITH asked AS MATERIALIZED (
-  -- A second on top, as times are stored rounded to a millisecond.
+  -- One second is added, because stored times are rounded to a millisecond and may lie just after now().
   SELECT now() + interval '1 second' - make_interval(
     secs => coalesce(nullif(current_setting('headway.grace_seconds', TRUE), ''), '0')::float8) AS judged_before
 ), task AS MATERIALIZED (
@@ -31,7 +36,8 @@ WITH asked AS MATERIALIZED (
   WHERE status IN ('queued', 'running')
 ), entry AS MATERIALIZED (${liveEntriesSql}
 ), pair AS MATERIALIZED (
-  -- What will wake a runner: both name each other, and nothing holds the entry back for longer than its task waits.
+  -- Pairs that will wake a runner: task and entry name each other, and the entry is not held back for longer
+  -- than its task waits.
   SELECT task.id AS task_id, task.next_attempt_at, entry.id AS entry_id, entry.state, entry.start_after, entry.since
   FROM task JOIN entry ON entry.id = task.entry_id AND entry.name = task.queue
   WHERE task.status = 'queued' AND entry.task_id = task.id::text AND NOT entry.blocked
@@ -48,7 +54,7 @@ FROM asked, entry LEFT JOIN pair ON pair.entry_id = entry.id
 WHERE entry.state <> 'active' AND pair.task_id IS NULL AND entry.since < judged_before
 
 UNION ALL
-SELECT 'a task waits for another time than its entry', task_id
+SELECT 'a task and its entry are due at different times', task_id
 FROM pair
 WHERE state <> 'active' AND next_attempt_at IS NOT NULL AND start_after <> next_attempt_at
 
@@ -61,7 +67,7 @@ WHERE task.status = 'running' AND NOT task.is_external
 UNION ALL
 SELECT 'a worker is silent, and nobody has given it up', id
 FROM ${tables.worker}
--- After an outage, leases are given 7 s to be renewed.
+-- After an outage, the reaper gives workers 7 s to renew their leases.
 WHERE lost_at IS NULL AND lease_expires_at < now() - interval '10 seconds'
 
 UNION ALL
@@ -69,7 +75,7 @@ SELECT violation, task.id
 FROM task
 CROSS JOIN LATERAL (VALUES
   ('a running external task has no lease', status = 'running' AND is_external AND lease_expires_at IS NULL),
-  ('a task that does not wait has an entry, or a time for its next try',
+  ('a task that is not queued has an entry, or a time for its next try',
     status = 'running' AND (entry_id IS NOT NULL OR next_attempt_at IS NOT NULL)),
   ('a task that does not run has a worker', status = 'queued' AND worker_id IS NOT NULL),
   ('an unfinished task says that it has finished', says_finished),
@@ -84,7 +90,8 @@ WHERE is_broken
 UNION ALL
 SELECT 'a file that nobody owns was left', id
 FROM ${tables.file}
--- The sweep takes uploads that nobody has touched for 10 minutes, and files of deleted tasks within a minute.
+-- The sweep deletes uploads that nobody has touched for 10 minutes, and files of deleted tasks within a
+-- minute.
 WHERE task_id IS NULL AND touched_at < now() - interval '15 minutes'`;
 
 const finishedSql = `
@@ -93,7 +100,8 @@ WITH RECURSIVE history AS MATERIALIZED (
   FROM ${tables.taskEvent}
   GROUP BY task_id
 ), chunked AS (
-  -- Each file that has chunks, by the primary key: from one file to the next, past all its chunks.
+  -- The id of each file that has chunks. The primary key leads from one file to the next, past the other
+  -- chunks of each.
   (SELECT file_id FROM ${tables.fileChunk} ORDER BY file_id LIMIT 1)
   UNION ALL
   SELECT (SELECT file_id FROM ${tables.fileChunk} WHERE file_id > chunked.file_id ORDER BY file_id LIMIT 1)
@@ -102,18 +110,18 @@ WITH RECURSIVE history AS MATERIALIZED (
 )
 SELECT violation, id AS subject
 FROM (
-  -- The first that is broken: a row for each rule, as above, would take five times as long.
+  -- Only the first broken rule of each task: a row for each rule, as above, would take five times as long.
   SELECT id, CASE
     WHEN finished_at IS NULL OR expires_at IS NULL
       THEN 'a finished task does not say when it finished, or until when it is kept'
     WHEN status = 'cancelled' AND cancel_requested_at IS NULL
       THEN 'a cancelled task was never asked to stop'
     WHEN status = 'succeeded' AND (result IS NULL OR error IS NOT NULL)
-      THEN 'a success has no result, or an error'
+      THEN 'a succeeded task has no result, or has an error'
     WHEN status <> 'succeeded' AND (error IS NULL OR result IS NOT NULL)
-      THEN 'a failure or a cancel has no error, or a result'
+      THEN 'a failed or cancelled task has no error, or has a result'
     WHEN entry_id IS NOT NULL OR next_attempt_at IS NOT NULL
-      THEN 'a task that does not wait has an entry, or a time for its next try'
+      THEN 'a task that is not queued has an entry, or a time for its next try'
     WHEN worker_id IS NOT NULL
       THEN 'a task that does not run has a worker'
     WHEN failures > attempt
@@ -131,7 +139,7 @@ FROM (
     WHEN report_token_hash IS NULL AND attempt <> coalesce(attempts, 0)
       THEN 'the history does not tell of each attempt once'
     WHEN last_kind IS DISTINCT FROM status::text
-      THEN 'the history does not end with the end, or goes on after it'
+      THEN 'the history does not end with the end of the task'
   END AS violation
   FROM ${tables.taskState} LEFT JOIN history ON task_id = id
   WHERE status IN ('succeeded', 'failed', 'cancelled')
@@ -149,19 +157,22 @@ FROM ${tables.file}
 WHERE task_id IS NOT NULL AND NOT EXISTS (SELECT FROM ${tables.taskState} WHERE id = file.task_id)
 
 UNION ALL
-SELECT 'a file is gone, and its contents are not', file_id
+SELECT 'a file is gone, but its contents are not', file_id
 FROM chunked
 WHERE file_id IS NOT NULL AND NOT EXISTS (SELECT FROM ${tables.file} WHERE id = file_id)`;
 
-/** What must hold of the tables of one job. */
+/** The invariants of one job's own tables. */
 export interface InvariantRules {
-  /** A SELECT that lists violations as the statements here do, among finished imports and the like. */
+  /**
+   * A SELECT that lists violations, in the same two columns as the statements here, among the job's finished
+   * work.
+   */
   readonly finished: string;
 }
 
 /**
- * The two statements. Each answers rows of `violation` (words) and `subject` (an id).
- * @param rules those of jobs, which join the second statement
+ * The two statements. Each returns rows of `violation` (words) and `subject` (an id).
+ * @param rules the invariants of jobs, which are added to the second statement
  */
 export function invariantsWith(rules: readonly InvariantRules[] = []): Invariants {
   const ofJobs = rules.map((rule) => `UNION ALL SELECT violation, subject FROM (${rule.finished}) AS listed`);

@@ -7,6 +7,6 @@ export interface Store {
   readonly queue: TaskQueue;
   /** How long a finished task is kept. */
   readonly retentionDays: number;
-  /** The same for types that have a time of their own. */
+  /** How long a finished task is kept, for types that have a retention of their own. */
   readonly retentionDaysByType?: Readonly<Record<string, number>>;
 }

@@ -1,4 +1,4 @@
-/** What must be true when all is over: each task in one terminal state, with its effects exactly once. */
+/** Checks the end of a scenario: each task is in one terminal state, with its effects exactly once. */
 import { eventually } from '../support/eventually.ts';
 import { violations } from '../support/invariants.ts';
 import type { Clients } from './clients.ts';
@@ -11,15 +11,15 @@ interface TaskRow {
   readonly attempt: number;
   readonly failures: number;
   readonly code: string | null;
-  /** How many batches its last checkpoint says were made. */
+  /** How many batches the task has made, by its last checkpoint. */
   readonly checkpoint: number;
   readonly steps: number;
-  /** The effects' steps in order, and the attempts that made them. */
+  /** The steps of the effects in order; below, the attempts that made them. */
   readonly effects: readonly number[];
   readonly attempts: readonly number[];
 }
 
-/** Waits until nothing is unfinished, and notes whatever is not as it must be. */
+/** Waits until all tasks are finished, and notes each fault as a problem in `tally`. */
 export async function audit(world: World, clients: Clients, tally: Tally): Promise<TaskRow[]> {
   await drain(world, tally);
   const tasks = await readTasks(world);

@@ -1,4 +1,4 @@
-/** What else happens in the scenario of kills: to parents, to the database, and to runners that live on. */
+/** Other events in the scenario of kills: they hit parents, the database, and runners that survive. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../support/eventually.ts';
 import type { Clients } from './clients.ts';
@@ -15,7 +15,7 @@ export interface Stage {
   readonly random: Random;
 }
 
-/** A runner with a running attempt. */
+/** Waits for a runner with a running attempt, and picks one. */
 export function busyWorker({ world, random }: Stage): Promise<Worker> {
   return eventually(async () => {
     const busy = (await world.workers()).filter(({ running }) => running > 0);
@@ -27,7 +27,7 @@ export const besides = {
   'kill -9 of a parent': (stage: Stage) => endParent(stage, 'SIGKILL', noRunner),
   'kill -9 of a parent and its runners': (stage: Stage) => endParent(stage, 'SIGKILL', allRunners),
   'kill -15 of a parent': (stage: Stage) => endParent(stage, 'SIGTERM', noRunner),
-  // As systemd does it.
+  // systemd stops a service in this way.
   'kill -15 of a parent and its runners': (stage: Stage) => endParent(stage, 'SIGTERM', allRunners),
   'kill -2 of a parent': (stage: Stage) => endParent(stage, 'SIGINT', noRunner),
   'kill -15 of a runner': async (stage: Stage) => signalAll([(await busyWorker(stage)).pid], 'SIGTERM'),
@@ -78,7 +78,9 @@ async function runnersOf(world: World, parent: Parent): Promise<Worker[]> {
   return (await world.workers()).filter(({ pid }) => parent.owns(pid));
 }
 
-/** Ends a parent, and those of its runners that get the same signal. Another is started in its place. */
+/**
+ * Ends a parent by a signal, which `also` sends to some of its runners, too. Then starts the parent again.
+ */
 async function endParent(
   { world, tally, random }: Stage,
   signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT',

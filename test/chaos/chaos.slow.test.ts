@@ -1,4 +1,7 @@
-/** The short form of `npm run test:chaos`: a few of each. HEADWAY_CHAOS_SEED plays a schedule again. */
+/**
+ * A short form of `npm run test:chaos`, with a few events of each kind. HEADWAY_CHAOS_SEED repeats a
+ * schedule.
+ */
 import { describe, expect, it } from 'vitest';
 import { runFreezes } from './freezes.ts';
 import { runKills } from './kills.ts';
@@ -9,11 +12,11 @@ import type { Tally } from './tally.ts';
 const seed = chooseSeed();
 
 describe.concurrent('each task ends in one state, with its effects exactly once', () => {
-  it('however its runners are killed', async () => {
+  it('when its runners are killed at any moment', async () => {
     expectAllWell(await runKills(4, seed));
   });
 
-  it('whatever becomes of the database', async () => {
+  it('when the database is killed, paused or cut off', async () => {
     expectAllWell(await runOutages(3, seed));
   });
 

@@ -1,4 +1,4 @@
-/** Clients that submit tasks over HTTP, cancel some and try some again, and remember what they were promised. */
+/** Clients that submit tasks over HTTP, cancel and retry some, and remember which tasks were acknowledged. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
@@ -27,7 +27,7 @@ export class Clients {
     this.random = random;
   }
 
-  /** Keeps about so many tasks unfinished until `stop`. */
+  /** Submits tasks until `stop`, so that about `unfinished` of them are always unfinished. */
   keepSubmitting(unfinished: number, next: (random: Random) => Submit): void {
     const run = async () => {
       while (!this.isStopping) {
@@ -44,7 +44,7 @@ export class Clients {
     await this.loop;
   }
 
-  /** Asks the same again until somebody acknowledges it. */
+  /** Repeats the submit, with the same key, until a parent acknowledges it. */
   async submit(request: Submit): Promise<string> {
     const key = this.newKey();
     for (;;) {
@@ -54,16 +54,16 @@ export class Clients {
     }
   }
 
-  /** Cancels one of the unfinished tasks. @returns whether it was accepted */
+  /** Cancels one of the unfinished tasks. @returns whether the cancel was accepted */
   async cancelOne(): Promise<boolean> {
     const id = await this.anyTask(`status IN ('queued', 'running')`);
     if (id === undefined) return false;
-    // Also where the answer is lost: it may have happened.
+    // Before the answer comes: the cancel may take effect even if its answer is lost.
     this.askedToStop.add(id);
     return (await this.post(`/tasks/${id}/cancel`, {}))?.ok ?? false;
   }
 
-  /** Tries one again that failed or was cancelled. @returns whether it was accepted */
+  /** Retries a task that failed or was cancelled. @returns whether the retry was accepted */
   async retryOne(): Promise<boolean> {
     const id = await this.anyTask(`status IN ('failed', 'cancelled')`);
     return id !== undefined && ((await this.post(`/tasks/${id}/retry`, {}))?.ok ?? false);
@@ -97,7 +97,7 @@ export class Clients {
     return `chaos-${this.keys}`;
   }
 
-  /** Undefined where there was no answer. */
+  /** Undefined if no answer came. */
   private post(path: string, body: unknown): Promise<Response | undefined> {
     const { url } = this.random.pick(this.world.parents);
     return fetch(url + path, {

@@ -1,6 +1,6 @@
 /**
- * Moments in a runner's work, as its statements show them on their way to the database: there it is killed or
- * stopped, or the answer is dropped. Nothing in Headway knows of them.
+ * Fail points: moments in a runner's work at which a scenario kills or stops it, or drops an answer. A proxy
+ * before the database recognises them by the runner's statements, so Headway's code knows nothing of them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeldStatement, Trigger } from '../support/flaky-proxy.ts';
@@ -10,37 +10,42 @@ import type { Worker, World } from './world.ts';
 const fencedCheckpoint = 'SET checkpoint = $3::jsonb';
 const batchWrite = 'INSERT INTO effect';
 
-/** The claim's name as it stands in a Bind message. */
+/** The name of the claim's prepared statement, as a Bind message of the protocol contains it. */
 const claim: Trigger = { statement: '\0claim\0' };
 const checkpointCommit: Trigger = { statement: 'COMMIT', after: fencedCheckpoint };
 const endCommit: Trigger = { statement: 'COMMIT', after: `SET status = 'succeeded'` };
 
-/** Where a runner is killed: the statement has not reached the server. Of several, chance picks one. */
+/**
+ * Where a runner is killed: before the statement reaches the server. One of several triggers is picked at
+ * random.
+ */
 export const killPoints = {
   'in the midst of a claim': [claim],
   'inside a batch': [{ statement: fencedCheckpoint, after: batchWrite }, checkpointCommit],
   'before the COMMIT of the end': [endCommit],
 } as const satisfies Record<string, readonly Trigger[]>;
 
-/** Whose answer is dropped: the server has executed it. */
+/** The statements whose answers are dropped, after the server has executed them. */
 export const dropPoints = {
   'a claim': claim,
   'a checkpoint': checkpointCommit,
   'an end': endCommit,
 } as const satisfies Record<string, Trigger>;
 
-/** In the midst of a batch that stays open until the world releases it. */
+/** The middle of a batch whose transaction stays open until the world releases it. */
 export const heldBatch: Trigger = { statement: 'hold_until_released' };
 
-/** When a batch of this task is committed. */
+/** The COMMIT of a batch of this task. */
 export function batchCommit(taskId: string): Trigger {
   return { statement: 'COMMIT', after: taskId };
 }
 
-/** Begins a transaction of the reaper's, which holds the turn to its end. */
+/**
+ * The first statement of the reaper's transaction: it takes the reaper's turn, and holds it until the end.
+ */
 export const reaperTurn: Trigger = { statement: '\0reaper-turn\0' };
 
-/** What a runner writes that is awake again with this task. */
+/** The fenced write that a runner sends for this task after it has been woken up. */
 export function lateWrite(taskId: string): Trigger {
   return { statement: fencedCheckpoint, after: taskId };
 }
@@ -57,7 +62,10 @@ export interface Caught {
   readonly worker: Worker;
 }
 
-/** The next runner at this point, which waits there; undefined where none has come when `untilMissed` resolves. */
+/**
+ * Waits for the next runner that sends this statement, and holds the statement back. Undefined if no runner
+ * has come when `untilMissed` resolves.
+ */
 export async function catchRunner(
   world: World,
   trigger: Trigger,
@@ -87,7 +95,7 @@ export async function dropAnswer(world: World, point: DropPoint): Promise<void> 
   await first(world, (proxy) => proxy.loseAnswer(dropPoints[point]));
 }
 
-/** Lets a statement come after its client has been cut off. */
+/** Cuts off the client of a statement, and delivers the statement to the server later. */
 export async function arriveLate(world: World, point: DropPoint, afterMs: number): Promise<void> {
   const held = await first(
     world,
@@ -102,7 +110,10 @@ export function triggerOf(point: KillPoint, random: Random): Trigger {
   return random.pick<Trigger>(killPoints[point]);
 }
 
-/** What happens first in any parent's proxy; the others forget it, or hand what they have to `release`. */
+/**
+ * The first result of `wait` among the proxies of all parents. The other proxies forget their faults; a
+ * result that one of them has all the same goes to `release`.
+ */
 async function first<Value>(
   { parents }: World,
   wait: (proxy: World['parents'][number]['proxy']) => Promise<Value>,

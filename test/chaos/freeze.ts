@@ -1,4 +1,7 @@
-/** One freeze: catches a runner at its work, stops it, its parent or both for three leases, and looks what they do. */
+/**
+ * One freeze: catches a runner at work, stops it, its parent or both for three leases, and checks the
+ * outcome.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../support/eventually.ts';
 import type { Trigger } from '../support/flaky-proxy.ts';
@@ -32,7 +35,7 @@ interface Stage {
 }
 
 interface Prey {
-  /** Of the task whose batch was caught. */
+  /** The id of the task whose batch was caught. */
   readonly id: string;
   readonly caught: Caught;
 }
@@ -43,11 +46,13 @@ interface Scene extends Stage, Prey {
 }
 
 const freezeMs = 3 * leaseSeconds * 1000;
-/** The news that a runner has been given up, which would end it before its job could write. */
+/** Statements by which a runner learns that it was given up. They would end it before its job could write. */
 const newsForTheLate = ['renew-lease', 'flush-progress'];
-/** In which a reaper asks for its turn at least once; where it comes later, the freeze is an easier one. */
+/**
+ * A reaper asks for its turn at least once in this time. If it asks later, the freeze only becomes easier.
+ */
 const turnMs = 3_000;
-/** Of a parent that was stopped, to be ready again. */
+/** How soon a parent that was stopped must be ready again. */
 const readyMs = 5_000;
 
 export async function perform(freeze: Freeze, stage: Stage): Promise<void> {
@@ -68,7 +73,10 @@ export async function perform(freeze: Freeze, stage: Stage): Promise<void> {
   else await sleepThroughRunner(pids, wakeAtMs, scene);
 }
 
-/** The batch stays open until the task is released: however late that is, its connection lives at the wake-up. */
+/**
+ * The batch stays open until the task is released, so its connection still lives at the wake-up, however
+ * late.
+ */
 async function catchInside({ world, clients }: Stage): Promise<Prey | undefined> {
   const catching = catchRunner(world, heldBatch);
   const id = await clients.submit({ type: 'steps', input: { steps: 3, stepMs: 300, holdsFirst: true } });
@@ -85,13 +93,18 @@ async function catchBetween({ world, clients, tally }: Stage): Promise<Prey> {
   }
 }
 
-/** What was caught goes on its way: the answer finds nobody awake. */
+/**
+ * Stops the processes, and lets the caught statement go to the server: the stopped runner cannot read its
+ * answer.
+ */
 async function stopAll(pids: readonly number[], { freeze, caught, parent, tally }: Scene): Promise<void> {
-  // The worst moment for a parent: no other process may reap until PostgreSQL takes its turn from it.
+  // The worst moment to stop a parent is in the reaper's turn: no other process may reap until PostgreSQL
+  // ends it.
   const turn =
     freeze.who === 'both' &&
     (await Promise.race([parent.proxy.delay(reaperTurn), sleep(turnMs, undefined, { ref: false })]));
-  // The answer to a COMMIT is there before the stop, the answer to what holds the batch after the wake-up.
+  // The answer to a COMMIT arrives before the stop; the statement that holds the batch is answered after the
+  // wake-up.
   if (freeze.when === 'between two batches') await caught.held.deliver();
   signalAll(pids, 'SIGSTOP');
   if (freeze.when === 'inside a batch') void caught.held.deliver();
@@ -104,13 +117,13 @@ async function sleepThroughRunner(pids: readonly number[], wakeAtMs: number, sce
   const { world, tally, id, caught, parent } = scene;
   const { id: workerId, pid } = caught.worker;
   await watchOrphans(world, tally, [workerId], { what: 'until orphans of a stopped runner were shown' });
-  // Whatever the task still writes after that, the one that was stopped writes.
+  // Once the task has ended elsewhere, any further write of attempt 1 comes from the stopped runner.
   await waitForEnd(scene);
   await sleep(Math.max(0, wakeAtMs - performance.now()));
   const before = await effectsOfFirst(world, id);
   if (!isAlive(pid)) tally.problem(`the runner ${pid} did not live to wake up`);
 
-  // Until the write has been refused, its runner does not hear that it has been given up, and would end itself.
+  // Hold back the news that the runner was given up until its write has been refused: the news would end it.
   parent.proxy.stall(newsForTheLate);
   const late = passLateWrite(scene);
   await world.release(id);
@@ -124,7 +137,7 @@ async function sleepThroughRunner(pids: readonly number[], wakeAtMs: number, sce
   if ((await effectsOfFirst(world, id)) !== before) tally.problem(`a late write was accepted: ${id}`);
 }
 
-/** @returns whether the runner has sent its fenced write, and the end of its transaction, before it ended */
+/** @returns whether the runner sent its fenced write and the end of the transaction before it ended itself */
 async function passLateWrite({ id, caught, parent: { proxy } }: Scene): Promise<boolean> {
   const pass = async (trigger: Trigger) => void (await proxy.delay(trigger)).deliver();
   const sent = pass(lateWrite(id)).then(() =>

@@ -1,6 +1,6 @@
 /**
- * Scenario: a runner, its parent, or both are stopped for three leases and go on: what they were about to write
- * must be refused, unless the runner was awake meanwhile.
+ * Scenario: a runner, its parent, or both are stopped for three leases and then go on. The late writes of a
+ * stopped runner must be refused; a runner whose parent alone was stopped must go on undisturbed.
  */
 import { audit } from './audit.ts';
 import { Clients, type Submit } from './clients.ts';
@@ -9,7 +9,7 @@ import { Random } from './random.ts';
 import { Tally } from './tally.ts';
 import { World } from './world.ts';
 
-/** Company, so that a task that is lost need not wait for its next try. */
+/** Other tasks run beside the caught one: a task that is lost in company is queued again without a delay. */
 const unfinished = 8;
 
 /** @param count how many freezes, of a runner, its parent and both in turn */
@@ -26,7 +26,7 @@ export async function runFreezes(count: number, seed: number): Promise<Tally> {
   return tally;
 }
 
-/** Two of three inside a batch. */
+/** Two of three freezes hit the inside of a batch. */
 function schedule(count: number, random: Random): Freeze[] {
   const isInside = random.shuffled(Array.from({ length: count }, (_, place) => place % 3 !== 2));
   return isInside.map((inside, place) => ({

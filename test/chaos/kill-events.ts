@@ -1,4 +1,4 @@
-/** What happens in the scenario of kills, one event at a time. */
+/** Performs one event of the scenario of kills. */
 import { besides, busyWorker, type Stage } from './besides.ts';
 import {
   arriveLate,
@@ -13,7 +13,7 @@ import { watchOrphans } from './orphans.ts';
 import { signalAll } from './parent.ts';
 import type { Worker } from './world.ts';
 
-/** Of a worker whose parent lives on the same machine. */
+/** How soon a worker's death must show when its parent lives on the same machine. */
 const sameMachineMs = 2_000;
 
 export async function perform(event: Event, stage: Stage): Promise<void> {
@@ -42,12 +42,12 @@ async function killAt(point: KillPoint, stage: Stage): Promise<void> {
   const trigger = triggerOf(point, stage.random);
   const caught = await catchBusy(() => catchRunner(stage.world, trigger));
   if (!caught) return stage.tally.problem(`no runner came to the point ${point}`);
-  // On its way to the server, which executes it for a runner that is dead.
+  // Deliver the claim, so that the server executes it for a runner that is dead.
   if (point === 'in the midst of a claim') void caught.held.deliver();
   await kill(caught.worker, point, stage);
 }
 
-/** One that runs something else as well, if such a one comes soon. */
+/** Prefers a runner with other running attempts, if one comes within five catches. */
 async function catchBusy(catchNext: () => Promise<Caught | undefined>): Promise<Caught | undefined> {
   for (let tries = 1; ; tries += 1) {
     const caught = await catchNext();

@@ -1,4 +1,7 @@
-/** Scenario: runners are killed with -9 again and again, at each fail point, and everything else happens beside it. */
+/**
+ * Scenario: runners are killed with -9 again and again, at each fail point, while all the other events
+ * happen.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { audit } from './audit.ts';
 import { type Beside, besides } from './besides.ts';
@@ -15,7 +18,7 @@ export type Event =
   | { readonly kind: 'cancel' | 'retry' }
   | { readonly kind: Beside };
 
-/** More than there are slots: each claim finds something. */
+/** More tasks than slots, so that each claim finds a task. */
 const unfinished = 40;
 
 /** @param kills how many runners are killed with -9 */
@@ -35,9 +38,9 @@ export async function runKills(kills: number, seed: number): Promise<Tally> {
   return tally;
 }
 
-/** All that will happen, in its order. */
+/** All events in their order, with the pause before each. */
 function schedule(kills: number, random: Random): { event: Event; afterMs: number }[] {
-  // A seventh at each fail point; the rest wherever a runner happens to be.
+  // A seventh of the kills at each fail point; the rest at whatever a runner is doing.
   const points = Object.keys(killPoints) as KillPoint[];
   const places = [...points, ...Array.from({ length: 4 }, () => 'anywhere' as const)];
   const events: Event[] = [];
@@ -47,7 +50,7 @@ function schedule(kills: number, random: Random): { event: Event; afterMs: numbe
     for (let i = 0; i < kills / 9; i += 1) events.push({ kind: 'drop', of }, { kind: 'late', of });
   for (const kind of ['cancel', 'retry'] as const)
     for (let i = 0; i < kills / 4; i += 1) events.push({ kind });
-  // Of these each costs seconds.
+  // Few of these, because each takes seconds.
   const rare = random.shuffled(Object.keys(besides) as Beside[]);
   for (let i = 0; i < Math.ceil(kills / 7); i += 1)
     events.push({ kind: rare[i % rare.length] ?? 'all connections cut' });
@@ -65,7 +68,7 @@ function nextSubmit(random: Random): Submit {
   };
 }
 
-/** Whether the run was as hard as it should be. */
+/** Notes a problem if the run was not as hard as it should be. */
 function judge(kills: number, tally: Tally): void {
   const all = tally.of('kills of runners');
   const busy = tally.of('kills that hit a running attempt');

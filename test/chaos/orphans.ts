@@ -1,11 +1,11 @@
-/** How long what a dead worker leaves behind is left as it is. */
+/** Measures how long the tasks of a dead worker are still shown as running. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tally } from './tally.ts';
 import { orphansShownMs, type World } from './world.ts';
 
 const askMs = 20;
 
-/** Waits until nothing is shown as running under these workers, and notes how long that took. */
+/** Waits until no task runs under these workers any more, and notes how long that took. */
 export function watchOrphans(
   world: World,
   tally: Tally,
@@ -23,7 +23,7 @@ export function watchOrphans(
 interface Question {
   readonly what: string;
   readonly promisedMs: number;
-  /** Answers rows as long as anything is left. */
+  /** Returns rows while any such task is left. */
   readonly text: string;
   readonly values: unknown[];
 }

@@ -1,4 +1,7 @@
-/** Scenario: PostgreSQL is killed, stands still, or drops all connections, while jobs that have one try go on. */
+/**
+ * Scenario: PostgreSQL is killed, stands still, or drops all connections; jobs with a single try must
+ * survive.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../support/eventually.ts';
 import { audit } from './audit.ts';
@@ -20,9 +23,9 @@ const outages = {
 
 type Outage = keyof typeof outages;
 
-/** Long enough to live through two or three. */
+/** How many tasks are unfinished at a time. Each lives through two or three outages. */
 const unfinished = 12;
-/** From the database's return. */
+/** How soon after the database's return the service must be ready, and have run a new task. */
 const readyMs = 5_000;
 const askMs = 25;
 
@@ -37,7 +40,8 @@ export async function runOutages(count: number, seed: number): Promise<Tally> {
   for (const { outage, afterMs } of schedule(count, random)) {
     await sleep(afterMs);
     tally.count(outage);
-    // One is on its way in when the database goes, and is acknowledged or not.
+    // Submit a task while the database goes away; the submit may be acknowledged at once or only when
+    // repeated.
     const submitted = clients.submit(quick);
     await outages[outage](world, random);
     await measureReadiness(world, clients, tally);
@@ -46,7 +50,8 @@ export async function runOutages(count: number, seed: number): Promise<Tally> {
   await clients.stop();
   for (const task of await audit(world, clients, tally)) {
     if (task.status !== 'succeeded') tally.problem(`not succeeded: ${JSON.stringify(task)}`);
-    // One whose claim was not answered has not begun: it is handed back, and begins under the next number.
+    // A task whose claim was not answered has not begun: it is handed back, and begins with the next attempt
+    // number.
     if (task.attempt > 1) tally.count('tasks that were claimed without an answer, and began later');
     if (task.attempts.some((attempt) => attempt !== task.attempt))
       tally.problem(`not under one attempt: ${JSON.stringify(task)}`);
@@ -72,7 +77,10 @@ function nextSubmit(random: Random, longest: number): Submit {
   };
 }
 
-/** From the database's return: until the service says that it is ready, and until it has run a new task. */
+/**
+ * Measures, from the database's return, until the service says that it is ready and until it has run a new
+ * task.
+ */
 async function measureReadiness(world: World, clients: Clients, tally: Tally): Promise<void> {
   const beganMs = performance.now();
   const [parent] = world.parents;

@@ -1,4 +1,6 @@
-/** A `headway serve` of its own, behind a proxy of its own to the database; it may be killed and started again. */
+/**
+ * A parent (`headway serve`) with its own proxy to the database. A scenario may kill it and start it again.
+ */
 import { FlakyProxy } from '../support/flaky-proxy.ts';
 import { HeadwayProcess, isAlive } from '../support/process.ts';
 import { testJobsFolder } from '../support/service.ts';
@@ -12,7 +14,7 @@ export interface ParentOptions {
 export class Parent {
   readonly proxy: FlakyProxy;
   url = '';
-  /** Ends that nobody asked for. */
+  /** Descriptions of ends that the scenario did not cause. */
   readonly surprises: string[] = [];
   private readonly options: ParentOptions;
   private process: HeadwayProcess;
@@ -39,7 +41,7 @@ export class Parent {
     return this.process.stdout.includes(`"runnerPid":${runnerPid},`);
   }
 
-  /** Sends a signal that ends it. @returns its exit code, when it has ended */
+  /** Ends the parent by a signal. @returns its exit code, once it has ended */
   end(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): Promise<number | null> {
     this.endIsWanted = true;
     this.process.signal(signal);
@@ -74,7 +76,7 @@ export class Parent {
   }
 }
 
-/** Sends a signal to each process that is there. */
+/** Sends a signal to each of the processes that still exist. */
 export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
   for (const pid of pids) if (isAlive(pid)) process.kill(pid, signal);
 }

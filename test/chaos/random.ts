@@ -1,16 +1,16 @@
-/** Chance that can be had again: a generator of numbers from a seed. */
+/** Random numbers that can be repeated: a generator with a seed. */
 
 export class Random {
   private state: number;
 
-  /** @param stream a name: each stream of a seed has numbers of its own */
+  /** @param stream a name; each stream of a seed gives different numbers */
   constructor(seed: number, stream: string) {
     let state = seed >>> 0;
     for (const letter of stream) state = Math.imul(state ^ letter.charCodeAt(0), 0x01000193) >>> 0;
     this.state = state;
   }
 
-  /** From 0, below 1: mulberry32. */
+  /** A number from 0 to below 1, by the algorithm mulberry32. */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) >>> 0;
     let mixed = this.state;

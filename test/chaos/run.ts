@@ -1,7 +1,7 @@
 /**
- * `npm run test:chaos`: kills, outages and freezes against real processes, and an audit of what is left.
- * `-- --kills 200 --outages 60 --freezes 50` is the full size; 0 leaves a scenario out. HEADWAY_CHAOS_SEED
- * plays a schedule again.
+ * `npm run test:chaos`: kills, outages and freezes against real processes, and an audit of the tasks
+ * afterwards. `-- --kills 200 --outages 60 --freezes 50` is the full size; 0 leaves a scenario out.
+ * HEADWAY_CHAOS_SEED repeats a schedule.
  */
 import { parseArgs } from 'node:util';
 import { Run } from '../support/run/run.ts';
@@ -20,7 +20,7 @@ const { values: sizes } = parseArgs({
   },
 });
 const seed = chooseSeed();
-// Ends all that is started here, also where this process is interrupted or killed.
+// The run ends all processes that are started here, even if this one is interrupted or killed.
 const run = new Run();
 let isAllWell = true;
 for (const name of Object.keys(scenarios) as (keyof typeof scenarios)[]) {

@@ -1,12 +1,12 @@
-/** What a scenario has counted, measured and found wrong. */
+/** The counts, times and problems of a scenario. */
 import { allowanceMs } from '../support/calibration.ts';
 
 export class Tally {
   readonly scenario: string;
   readonly seed: number;
-  /** What should not have happened; empty where all is well. */
+  /** Events that must not happen; empty if all is well. */
   readonly problems: string[] = [];
-  /** What took longer than was promised, and than the machine explains. */
+  /** Durations above the promise plus what a busy machine may add. */
   readonly delays: string[] = [];
   private readonly counts = new Map<string, number>();
   private readonly times = new Map<string, number[]>();
@@ -24,7 +24,9 @@ export class Tally {
     return this.counts.get(name) ?? 0;
   }
 
-  /** Notes a duration, and a delay where it is over what is promised and a busy machine may add at this moment. */
+  /**
+   * Notes a duration, and a delay if it is above the promise plus what a busy machine may add at this moment.
+   */
   async measure(name: string, ms: number, promisedMs: number): Promise<void> {
     this.times.set(name, [...(this.times.get(name) ?? []), ms]);
     if (ms <= promisedMs) return;

@@ -1,4 +1,4 @@
-/** What a scenario plays in: a PostgreSQL of its own, parents with their runners, and tasks that are submitted. */
+/** The world of a scenario: its own PostgreSQL, parents with their runners, and the submitted tasks. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, openDatabase } from '../../src/database/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
@@ -8,13 +8,13 @@ import { createEffectTable } from '../support/service.ts';
 import { Parent } from './parent.ts';
 
 export const leaseSeconds = 3;
-/** Within which every orphan is promised to be shown as such or running again. */
+/** Headway promises that within this time no orphan is shown as running under its dead worker. */
 export const orphansShownMs = (leaseSeconds + 5) * 1000;
 
 export interface Worker {
   readonly id: string;
   readonly pid: number;
-  /** How many attempts run in it. */
+  /** How many attempts run in the worker. */
   readonly running: number;
 }
 
@@ -25,7 +25,7 @@ export interface WorldOptions {
 
 export class World implements AsyncDisposable {
   readonly parents: readonly Parent[];
-  /** Straight to the server, past all proxies. */
+  /** Connections to the server itself, not through a proxy. */
   readonly db: Database;
   private readonly dataDir: Awaited<ReturnType<typeof copyDataDir>>;
   private server: EmbeddedPostgres;
@@ -60,7 +60,7 @@ export class World implements AsyncDisposable {
     await this.dataDir[Symbol.asyncDispose]();
   }
 
-  /** One statement, again and again while the database is away. */
+  /** Runs one statement, and repeats it while the database is away. */
   query<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
     return eventually(async () => (await this.db.pool.query(text, values)).rows as Row[]);
   }
@@ -83,7 +83,7 @@ export class World implements AsyncDisposable {
     return parent;
   }
 
-  /** Lets the transaction go on in which the task's first step is held. */
+  /** Releases the transaction in which the task's first step is held. */
   async release(taskId: string): Promise<void> {
     await this.query('INSERT INTO released VALUES ($1)', [taskId]);
   }
@@ -94,7 +94,7 @@ export class World implements AsyncDisposable {
     this.server = await startServer(this.dataDir.path);
   }
 
-  /** As an administrator does it: connections are told, and ended. */
+  /** Restarts the database as an administrator does: connections get a message, and are ended. */
   async restartDatabase(downMs: number): Promise<void> {
     await this.server.stop();
     await sleep(downMs);
@@ -108,7 +108,7 @@ export class World implements AsyncDisposable {
     await signalServer(this.dataDir.path, 'SIGCONT');
   }
 
-  /** Ends all connections to the database but the one that asks for it. */
+  /** Ends all connections to the database except the one that runs this statement. */
   async cutConnections(): Promise<void> {
     await this.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -118,12 +118,12 @@ export class World implements AsyncDisposable {
 }
 
 function startServer(dataDir: string): Promise<EmbeddedPostgres> {
-  // Processes are killed, not the machine: nothing needs to reach a disk.
+  // No fsync: processes are killed, not the machine, so the data need not reach a disk.
   const settings = { fsync: 'off', max_connections: '200' };
   return startEmbeddedPostgres({ dataDir, log: () => undefined, settings });
 }
 
-/** What holds a task's transaction open inside PostgreSQL, where no limit of an idle one counts. */
+/** Holds a task's transaction open by a running statement, so that no limit on idle transactions ends it. */
 async function createHold({ pool }: Database): Promise<void> {
   await pool.query('CREATE TABLE released (task_id uuid)');
   await pool.query(`

@@ -112,7 +112,7 @@ describe('headway prune', () => {
 
     expect(code).toBe(1);
     expect(first.stdout).toMatch(/^Deleted [\d,]+ tasks in /m);
-    expect(first.stderr).toBe('headway: Stopped. Run it again to delete the rest.\n');
+    expect(first.stderr).toBe('headway: Stopped. Run the command again to delete the rest.\n');
     expect(leftByFirst).toBeGreaterThan(10);
 
     const second = new HeadwayProcess(all, tasks.env);
@@ -181,7 +181,7 @@ describe('headway prune refuses with code 2, and deletes nothing:', () => {
     [
       'a duration of another kind',
       ['--older-than', '30 days'],
-      /^headway: --older-than: "30 days" is no duration: write 30d/,
+      /^headway: --older-than: "30 days" is not a duration: write 30d/,
     ],
     [
       'tasks that have not finished',

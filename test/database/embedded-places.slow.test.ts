@@ -67,7 +67,7 @@ describe('the path of the data folder', () => {
 });
 
 describe.skipIf(!isRoot || !isLinux)('as root', () => {
-  test('the server is an ordinary user, and its folder closed to others', async () => {
+  test('the server runs as an ordinary user, and its folder is closed to others', async () => {
     await using dir = await makeDataDir();
 
     const server = await startHere(dir.path);
@@ -78,7 +78,7 @@ describe.skipIf(!isRoot || !isLinux)('as root', () => {
     expect(owner.mode & 0o777).toBe(0o700);
   });
 
-  test('a folder that only root can enter is served too, and after it was opened', async () => {
+  test('a folder that only root can enter works too, also after it was opened to others', async () => {
     await using dir = await makeDataDir();
     await chmod(dir.path, 0o700);
     const closed = await startHere(dir.path);
@@ -123,7 +123,7 @@ describe.skipIf(!isRoot)('as an ordinary user', () => {
     await root.stop();
   });
 
-  test('its folder is still its own after root has started the server in it', async () => {
+  test('a folder still belongs to its user after root has started the server in it', async () => {
     await using dir = await makeDataDir();
     await chown(dir.path, nobody.uid, nobody.gid);
     await (await startElsewhere(dir.path, nobody)).leave();

@@ -93,7 +93,7 @@ describe('a postmaster.pid that a killed server left', () => {
     await server.stop();
   });
 
-  test('does not matter when its pid is now somebody else', async () => {
+  test('does not matter when its pid is now that of another process', async () => {
     await using dir = await copyDataDir();
     await leavePidFile(dir.path, process.pid);
 
@@ -139,7 +139,7 @@ test('a copy of a data folder in use is not taken for the original', async () =>
   await using copy = await makeDataDir();
   const original = await startHere(dir.path);
   await query(original.url, 'CHECKPOINT');
-  // By hand, as sockets cannot be copied.
+  // The filter leaves out the socket, which cannot be copied.
   await cp(dir.path, copy.path, { recursive: true, filter: (file) => !file.includes('.s.PGSQL') });
 
   const server = await startHere(copy.path);
@@ -193,7 +193,7 @@ describe.concurrent('a server that hangs', () => {
     await first.leave();
   });
 
-  test('is stopped by the next signal when it does not heed the first', async () => {
+  test('is stopped by the next signal when it ignores the first', async () => {
     await using dir = await copyDataDir();
     const server = await startHere(dir.path);
     process.kill(await serverPid(dir.path), 'SIGSTOP');

@@ -18,7 +18,7 @@ const look = () => examine(store.url, { leaseSeconds: 15, finished: 'auto', rule
 const checksOf = ({ findings }: Diagnosis) => findings.map((finding) => finding.check).sort();
 const sql = (text: string) => store.db.pool.query(text);
 
-/** What a parent would look like: a connection of its name that was just used. */
+/** Pretends that a parent runs: a connection with its name that was just used. */
 async function pretendParent() {
   const parent = await openRaw(store);
   await parent.query(`SET application_name = 'headway'`);
@@ -26,7 +26,7 @@ async function pretendParent() {
 }
 
 describe('the doctor', () => {
-  it('finds nothing where all is well', async () => {
+  it('finds nothing if all is well', async () => {
     await using _parent = await pretendParent();
     await addFinished(store.db.pool, { count: 20, expireInDays: 1 });
     await runTask(store);
@@ -42,7 +42,7 @@ describe('the doctor', () => {
     expect(diagnosis.facts?.parentConnections).toBeGreaterThan(0);
   });
 
-  it('gives what has just happened time to be put right', async () => {
+  it('does not report violations that are too young to have been repaired', async () => {
     await using _parent = await pretendParent();
     await runTask(store);
     await submit(store, 'noop', null);
@@ -56,7 +56,7 @@ describe('the doctor', () => {
     expect(checksOf(await look())).toEqual([]);
   });
 
-  it('says of what has lasted how often it is so, of which, what it means and what to do', async () => {
+  it('reports a lasting violation with its count, examples, meaning and remedy', async () => {
     await using _parent = await pretendParent();
     await startWorker(store);
     for (let task = 0; task < 7; task += 1) await submit(store, 'noop', null);
@@ -72,14 +72,14 @@ describe('the doctor', () => {
       expect(text).toMatch(/\w/);
   });
 
-  it('says of an entry that waits for nothing, once it has done so for longer, that it is astray', async () => {
+  it('reports an entry whose task does not wait for it, once that has lasted', async () => {
     await store.queue.send([{ id: newId(), taskId: newId(), type: 'noop', losses: 0 }], store.db.pool);
     await sql(`UPDATE pgboss.job SET created_on = now() - interval '30 seconds'`);
 
     expect(checksOf(await look())).toEqual(['stray-entry']);
   });
 
-  it('says of a worker that a queued task has what takes it away', async () => {
+  it('tells that the next claim takes the worker off a queued task', async () => {
     await using _parent = await pretendParent();
     const task = await submit(store, 'noop', null);
     await sql('UPDATE task_state SET worker_id = gen_random_uuid()');
@@ -92,18 +92,18 @@ describe('the doctor', () => {
     expect(checksOf(await look())).toEqual([]);
   });
 
-  it('misses workers and a parent where there is work', async () => {
+  it('reports missing workers and a missing parent if there is work', async () => {
     await submit(store, 'noop', null);
     await sql(`UPDATE task_state SET updated_at = now() - interval '11 seconds'`);
 
     expect(checksOf(await look())).toEqual(['no-parent', 'no-worker']);
   });
 
-  it('misses neither where there is none', async () => {
+  it('reports neither without work', async () => {
     expect(checksOf(await look())).toEqual([]);
   });
 
-  it('finds tasks of a type that no worker has code for, and says which', async () => {
+  it('finds tasks of a type that no worker has code for, and names the type', async () => {
     await using _parent = await pretendParent();
     await startWorker(store, 3600, ['noop', 'counts']);
     await submit(store, 'noop', null);
@@ -118,7 +118,7 @@ describe('the doctor', () => {
     expect(checksOf(await look())).toEqual([]);
   });
 
-  it('knows nothing of what a worker of an earlier version has code for', async () => {
+  it('assumes that a worker of an earlier version may have code for any type', async () => {
     await using _parent = await pretendParent();
     await startWorker(store, 3600, ['counts']);
     await sql('UPDATE worker SET types = NULL');
@@ -136,14 +136,14 @@ describe('the doctor', () => {
     expect(checksOf(await look())).toEqual(['silent-worker']);
   });
 
-  it('finds what retention has left', async () => {
+  it('finds expired tasks that retention has not deleted', async () => {
     await addFinished(store.db.pool, { count: 3, expireInDays: -1 });
     await addFinished(store.db.pool, { count: 3, expireInDays: -0.01 });
 
     expect((await look()).findings).toMatchObject([{ check: 'expired-tasks', count: 3 }]);
   });
 
-  it('finds transactions that were left open, and says whose', async () => {
+  it('finds transactions that were left open, and names their programs', async () => {
     await using careless = await openRaw(store);
     await careless.query(`SET application_name = 'careless'`);
     await careless.query('BEGIN');
@@ -158,7 +158,7 @@ describe('the doctor', () => {
     );
   });
 
-  it("finds a clock that was set back, by the workers' last words", async () => {
+  it('finds a clock that was set back, by the times when workers were last heard from', async () => {
     await using _parent = await pretendParent();
     await runTask(store);
     await sql(`UPDATE worker SET heard_at = now() + interval '1 hour'`);
@@ -166,7 +166,7 @@ describe('the doctor', () => {
     expect(checksOf(await look())).toEqual(['clock-set-back']);
   });
 
-  it('finds a broken row among the finished, as long as they are few or it is asked to', async () => {
+  it('finds a broken row among finished tasks, if these are few or --thorough is given', async () => {
     const [broken = ''] = await addFinished(store.db.pool, { count: 3, expireInDays: 1 });
     await sql(`UPDATE task_state SET result = NULL WHERE id = '${broken}'`);
 
@@ -176,7 +176,7 @@ describe('the doctor', () => {
     expect((await examine(store.url, { leaseSeconds: 15, finished: 'always', rules })).isHealthy).toBe(false);
   });
 
-  it('says of a database that was never migrated what it waits for', async () => {
+  it('tells how to migrate a database that was never migrated', async () => {
     const database = await createEmptyDatabase();
 
     const diagnosis = await examine(database.url, { leaseSeconds: 15, finished: 'auto', rules });
@@ -188,7 +188,7 @@ describe('the doctor', () => {
     });
   });
 
-  it('says of a database that does not answer why', async () => {
+  it('tells why a database does not answer', async () => {
     const diagnosis = await examine('postgresql://u:secret-word@localhost:1/none', {
       leaseSeconds: 15,
       finished: 'auto',
@@ -199,7 +199,7 @@ describe('the doctor', () => {
     expect(JSON.stringify(diagnosis)).not.toContain('secret-word');
   });
 
-  it('explains each violation that there can be, under a name of its own', async () => {
+  it('explains each possible violation, under its own name', async () => {
     const { unfinished, finished } = invariantsWith(rules);
     const sql = [unfinished, finished].join('\n');
     const words = sql.matchAll(/(?:SELECT |THEN |^ {2}\()'([^']{10,})'/gm);

@@ -16,7 +16,7 @@ describe('blame', () => {
 
   beforeAll(async () => {
     nodeOptions = process.env.NODE_OPTIONS;
-    // So that a heap is soon exhausted.
+    // A small heap is soon exhausted.
     process.env.NODE_OPTIONS = '--max-old-space-size=256';
     database = await createTestDatabase();
     store = await openStore(database.url);
@@ -32,7 +32,7 @@ describe('blame', () => {
     else process.env.NODE_OPTIONS = nodeOptions;
   });
 
-  /** Each step once, in the order of their numbers: tasks that run together fill the table's pages in any order. */
+  /** The steps in the order of their numbers, as tasks that run together write their rows in any order. */
   const stepsOf = async (id: string) => (await effectsOf(store, id)).toSorted((one, two) => one - two);
 
   const submitSteps = (count: number, steps: number) =>
@@ -85,7 +85,7 @@ describe('blame', () => {
     },
   );
 
-  it('falls in the end on the task that saves something each time and then kills its worker', async () => {
+  it('falls in the end on a task that commits a checkpoint each time and then kills its worker', async () => {
     const neighbours = await submitSteps(9, 30);
     for (const { id } of neighbours) await service.waitFor(id, isRunning);
     const killer = await service.submit('kills', { how: 'kill', saves: true }, { maxAttempts: 1 });
@@ -108,7 +108,7 @@ describe('blame', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('falls after its tries on the task that kills its worker at the same place each time', async () => {
+  it('falls on a task that kills its worker at the same place each time, which fails when its tries are used up', async () => {
     const { id } = await service.submit('kills', { how: 'kill', afterMs: 20 });
 
     const failed = await service.waitFor(id, isFinished);

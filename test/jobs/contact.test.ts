@@ -1,4 +1,4 @@
-/** What counts as an outage, in the log and for the blame: as the pools themselves report it. */
+/** Which errors of the pools count as an outage, for the log and for the blame. */
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -32,9 +32,9 @@ describe('contact with the database', () => {
     await database.drop();
   });
 
-  it('is not lost where the connections of a pool are all in use', async () => {
+  it('is not lost when all connections of a pool are in use', async () => {
     const client = await pool.connect();
-    // From now on, as a busy machine may take long for the connection itself.
+    // Set only now, because on a busy machine the connection itself may take longer.
     Object.assign(pool.options, { connectionTimeoutMillis: 50 });
 
     const errors = await Promise.all([
@@ -49,7 +49,7 @@ describe('contact with the database', () => {
     expect(said).toEqual([]);
   });
 
-  it('is lost where a connection breaks', async () => {
+  it('is lost when a connection breaks', async () => {
     const client = await pool.connect();
     client.on('error', () => undefined);
 
@@ -60,10 +60,10 @@ describe('contact with the database', () => {
     client.release(true);
     contact.note(error);
     expect(contact.hadTroubleWithin(hourMs)).toBe(true);
-    expect(said).toEqual(['PostgreSQL is away: what needs it waits']);
+    expect(said).toEqual(['PostgreSQL is away: work that needs it waits']);
   });
 
-  it('is lost where a lease is not renewed', () => {
+  it('is lost when a lease is not renewed', () => {
     contact.noteTrouble();
 
     expect(contact.hadTroubleWithin(hourMs)).toBe(true);

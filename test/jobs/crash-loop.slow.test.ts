@@ -12,7 +12,7 @@ interface Line {
   readonly time: number;
 }
 
-it('runners that crash soon after they are ready are not started in a loop: the next waits for a while', async () => {
+it('runners that crash soon after they are ready are not replaced in a busy loop: each replacement waits longer', async () => {
   const database = await createTestDatabase();
   const store = await openStore(database.url);
   const starts: number[] = [];
@@ -25,6 +25,6 @@ it('runners that crash soon after they are ready are not started in a loop: the 
   await service.stop();
   await store.close();
   await database.drop();
-  // The job lets it live for 1 s; after the third end its place stays empty for 1.75 s.
+  // The job ends its runner after 1 s; after the third end the next runner starts 1.75 s later.
   expect(Number(fourth) - Number(third)).toBeGreaterThan(2_700);
 });

@@ -10,12 +10,12 @@ const isFinished = (task: Task) => task.finishedAt !== null;
 const isRunning = (task: Task) => task.status === 'running' && (task.done ?? 0) > 0;
 const stepsUpTo = (last: number) => Array.from({ length: last + 1 }, (_, step) => step);
 
-// Runners that are stopped past their lease, or killed together with their parents: see the chaos.
+// The chaos tests cover runners that are stopped past their lease, or killed together with their parents.
 describe('when a runner dies', () => {
   let database: TestDatabase;
   let store: Store & { close(): Promise<void> };
   let service: TestService;
-  /** Of each runner that has ended: how many there were when its tasks had been taken from it. */
+  /** For each runner that has ended: how many runners existed when its tasks had been taken back. */
   let left: number[] = [];
 
   const log = pino(
@@ -60,7 +60,7 @@ describe('when a runner dies', () => {
     expect(kinds).toEqual(['submitted', 'started', 'worker_lost', 'started', 'succeeded']);
   });
 
-  it('the next takes its place at once, however often it happens', async () => {
+  it('another runner takes its place at once, however often runners die', async () => {
     left = [];
     for (let kills = 1; kills <= 3; kills += 1) {
       const { id } = await service.submit('noop', null);
@@ -75,7 +75,7 @@ describe('when a runner dies', () => {
     expect(left).not.toContain(0);
   });
 
-  it('nor do tasks that end their runner as they begin hold up the others', async () => {
+  it('tasks that end their runner as they begin do not hold up other tasks', async () => {
     left = [];
     for (let ends = 1; ends <= 3; ends += 1) {
       const { id } = await service.submit('kills', { how: 'exit' }, { maxAttempts: 1 });
@@ -89,7 +89,7 @@ describe('when a runner dies', () => {
     expect(left).not.toContain(0);
   });
 
-  it('one that stops in good order hands its tasks back, no try spent', async () => {
+  it('a runner that is asked to stop hands its tasks back, and they lose no try', async () => {
     const { id } = await service.submit('steps', { steps: 40, stepMs: 50 }, { maxAttempts: 1 });
     await service.waitFor(id, isRunning);
 
@@ -103,8 +103,8 @@ describe('when a runner dies', () => {
     expect(await effectsOf(store, id)).toEqual(stepsUpTo(40));
   });
 
-  it('one that is told to stop while it starts takes nothing', async () => {
-    // A busy machine may have had a spare started, which would take what is submitted.
+  it('a runner that is told to stop while it starts takes no task', async () => {
+    // On a busy machine a spare may run, which would take the submitted task: wait until there is one runner.
     await eventually(async () => (await store.db.prisma.worker.count({ where: { lostAt: null } })) === 1);
     process.kill(await service.runnerPid(), 'SIGKILL');
     await eventually(() => service.supervisor.exits.of('died') === 1);

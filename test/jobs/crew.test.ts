@@ -24,19 +24,19 @@ function plan(members: readonly Member[], waiting: readonly ('shared' | 'solo')[
 }
 
 describe('the crew', () => {
-  it('is filled up', () => {
+  it('gets a runner for each missing one', () => {
     expect(planCrew([], { runners: 3, waiting: nothing, calmMs: 0 }).start).toHaveLength(3);
     expect(plan([gone]).start).toEqual(['shared']);
     expect(plan([taking])).toEqual({ start: [], retire: [], isHeldUp: false });
   });
 
-  it('is filled up beside two that are draining, and no more', () => {
+  it('replaces up to two draining runners, and no more', () => {
     expect(plan([draining, draining]).start).toEqual(['shared']);
     expect(plan([draining, draining, draining])).toEqual({ start: [], retire: [], isHeldUp: true });
     expect(plan([draining, draining, draining, taking])).toMatchObject({ start: [], isHeldUp: false });
   });
 
-  it('of several is smaller by each that is draining beyond two', () => {
+  it('has one runner less for each draining runner beyond two', () => {
     const needs = { runners: 3, waiting: nothing, calmMs: 0 };
 
     expect(planCrew([draining, draining, draining, taking], needs)).toMatchObject({
@@ -46,23 +46,23 @@ describe('the crew', () => {
     expect(planCrew([draining, draining, draining, taking, taking], needs).start).toEqual([]);
   });
 
-  it('has solo runners whatever the others do', () => {
+  it('gets solo runners however many shared runners are draining', () => {
     expect(plan([draining, draining, draining], ['solo']).start).toEqual(['solo']);
   });
 
-  it('has a spare where one stands still and work waits', () => {
+  it('gets a spare when a runner stands still and work waits', () => {
     expect(plan([still], ['shared'], 0).start).toEqual(['shared']);
     expect(plan([still], [], 0).start).toEqual([]);
     expect(plan([taking], ['shared']).start).toEqual([]);
   });
 
-  it('has one spare for each that stands still, and two at most', () => {
+  it('gets one spare for each runner that stands still, but at most two', () => {
     expect(plan([still, taking], ['shared'], 0).start).toEqual([]);
     expect(plan([still, still], ['shared'], 0).start).toEqual(['shared']);
     expect(plan([still, still, still], ['shared'], 0).start).toEqual([]);
   });
 
-  it('lets the newest idle spare go when all have turned for a while', () => {
+  it('retires the newest idle spare when no runner has stood still for a while', () => {
     const newest = { ...idle };
 
     expect(plan([idle, taking, newest]).retire).toEqual([idle, newest]);
@@ -71,7 +71,7 @@ describe('the crew', () => {
     expect(plan([taking, taking]).retire).toEqual([]);
   });
 
-  it('has solo runners where there is work for them, two at most', () => {
+  it('gets solo runners when work waits for them, but at most two', () => {
     expect(plan([taking], ['solo']).start).toEqual(['solo']);
     expect(plan([taking, solo], ['solo']).start).toEqual(['solo']);
     expect(plan([taking, solo, starting], ['solo']).start).toEqual([]);
@@ -79,7 +79,7 @@ describe('the crew', () => {
     expect(plan([taking, solo, solo], ['solo']).start).toEqual([]);
   });
 
-  it('keeps a solo runner for a while', () => {
+  it('keeps an idle solo runner for a while', () => {
     const rested = { ...starting, idleMs: 31_000 };
 
     expect(plan([taking, { ...starting, idleMs: 20_000 }]).retire).toEqual([]);

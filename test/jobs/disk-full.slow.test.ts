@@ -1,4 +1,4 @@
-/** A PostgreSQL whose disk is full for a while. */
+/** A service whose PostgreSQL has a full disk for a while. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { copyDataDir, query, startHere } from '../support/embedded.ts';
@@ -11,7 +11,7 @@ import { canMount, mountSmallDisk } from '../support/small-disk.ts';
 const leaseSeconds = 3;
 const rows = 200_000;
 
-it.skipIf(!canMount)('while no disk is left, an import waits for room and loses nothing', async () => {
+it.skipIf(!canMount)('while the disk is full, an import waits for space and loses nothing', async () => {
   await using dataDir = await copyDataDir();
   const postgres = await startHere(dataDir.path);
   await using disk = await mountSmallDisk(dataDir.path, 72);
@@ -40,7 +40,7 @@ it.skipIf(!canMount)('while no disk is left, an import waits for room and loses 
       ),
     { intervalMs: 100 },
   );
-  // Every lease has lapsed by then that could not be renewed.
+  // By then, each lease that could not be renewed has lapsed.
   await sleep((leaseSeconds + 2) * 1000);
   const during = await pollUntil(headway.url, id, () => true);
   await query(url, 'DROP TABLE filler');

@@ -19,7 +19,7 @@ const store = useStore();
 const newWriter = () =>
   new EndWriter({ store, contact: new DatabaseContact(), log: pino({ level: 'silent' }) });
 
-/** The end of a task meets a lock that is not to be had, at once instead of after the 5 s that a session waits. */
+/** Makes the end of a task fail on a lock at once, instead of after the 5 s for which a session waits. */
 async function lockOut(taskId: string) {
   await store.db.pool.query(`
     CREATE OR REPLACE FUNCTION lock_out() RETURNS trigger LANGUAGE plpgsql AS
@@ -32,11 +32,11 @@ async function lockOut(taskId: string) {
   return { release, [Symbol.asyncDispose]: release };
 }
 
-/** JSON that PostgreSQL refuses for its depth. */
+/** JSON that PostgreSQL refuses because it is nested too deeply. */
 const tooDeep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
 
 describe('ends', () => {
-  it('that are ready in the same turn share a statement', async () => {
+  it('that are ready in the same turn of the loop share a statement', async () => {
     const ends = newWriter();
     const tasks = await runMany(store, 50);
     const query = vi.spyOn(store.db.pool, 'query');
@@ -49,7 +49,7 @@ describe('ends', () => {
     expect(await store.db.prisma.taskState.count({ where: { status: 'succeeded' } })).toBe(50);
   });
 
-  it('of more than fit in one statement are all written', async () => {
+  it('are all written when there are more than fit in one statement', async () => {
     const ends = newWriter();
     const tasks = await runMany(store, 130);
 
@@ -59,7 +59,7 @@ describe('ends', () => {
     expect(await liveEntries(store)).toHaveLength(130);
   });
 
-  it('that come while others are written are written after them', async () => {
+  it('that arrive while others are being written are written next', async () => {
     const ends = newWriter();
     const [first, second] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
 
@@ -70,7 +70,7 @@ describe('ends', () => {
     expect(await store.db.prisma.taskState.count({ where: { status: 'succeeded' } })).toBe(2);
   });
 
-  it('of which one can never be written: that one has failed, with a code, and the others are written', async () => {
+  it('are written although one among them can never be: its task fails with a code', async () => {
     const ends = newWriter();
     const [one, bad, other] = (await runTasks(store, 3)) as [RunningTask, RunningTask, RunningTask];
     const log = ['a line of the one that fails'];
@@ -92,7 +92,7 @@ describe('ends', () => {
     expect(await kindsOf(store, one.taskId)).toEqual(['submitted', 'started', 'succeeded']);
   });
 
-  it('of a failure that can never be written: it has failed without its words, and later ones are written', async () => {
+  it('that PostgreSQL refuses for a failure become a failure with another message, and later ends are written', async () => {
     const ends = newWriter();
     const [bad, later] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
     const failure = {
@@ -131,7 +131,7 @@ describe('ends', () => {
     expect(await rowOf(store, held.taskId)).toMatchObject({ status });
   });
 
-  it('of which one meets a lock besides its row’s do not wait for that one', async () => {
+  it('do not wait for an end that meets a lock on another row than its own', async () => {
     const ends = newWriter();
     const [stopped, free] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
     await using lock = await lockOut(stopped.taskId);
@@ -145,7 +145,7 @@ describe('ends', () => {
     expect(await rowOf(store, stopped.taskId)).toMatchObject({ status: 'succeeded' });
   });
 
-  it('of an attempt that was taken away resolve, and change nothing', async () => {
+  it('of an attempt that no longer owns its task resolve, and change nothing', async () => {
     const ends = newWriter();
     const [task] = (await runTasks(store, 1)) as [RunningTask];
     const before = await rowOf(store, task.taskId);

@@ -4,7 +4,7 @@ import { openStore, TestService } from '../support/service.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
-it('neither jobs nor what they start inherit the keys of the service', async () => {
+it('neither jobs nor the processes that they start inherit the keys of the service', async () => {
   vi.stubEnv('HEADWAY_API_KEYS', 'a-key-of-the-service');
   vi.stubEnv('HEADWAY_ADMIN_TOKEN', 'a-token-of-the-admin');
   vi.stubEnv('HEADWAY_LOG_LEVEL', 'info');

@@ -1,4 +1,7 @@
-/** The connections for the transactions of jobs are few: a job that keeps one must not keep it for ever. */
+/**
+ * Transactions of jobs share few connections, so a job that never ends a transaction must lose its
+ * connection.
+ */
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -10,7 +13,7 @@ import { eventually } from '../support/eventually.ts';
 import { openStore, submit, type Task, waitFor } from '../support/service.ts';
 import { startWorker, useStore } from '../support/tasks.ts';
 
-/** As many as Prisma has connections. */
+/** The number of connections of Prisma's pool. */
 const connections = 4;
 const never = new Promise<void>(() => undefined);
 const isFinished = (task: Task) => task.finishedAt !== null;
@@ -20,8 +23,8 @@ let runnerStore: Awaited<ReturnType<typeof openStore>>;
 let runners: Runner[] = [];
 
 /**
- * In this process, on connections of its own: `waits` begins a transaction and does not end it, `noop` writes a
- * checkpoint once it may.
+ * A runner in this process with its own connections. Its job `waits` begins a transaction and never ends it;
+ * its job `noop` writes a checkpoint when the test allows it.
  */
 async function startRunner(timeoutSeconds: number, mayWrite = never): Promise<string> {
   const any = { input: z.unknown(), result: z.unknown() };
@@ -87,7 +90,7 @@ describe('when the writes of checkpoints never settle', () => {
     return tasks;
   }
 
-  it('and their attempts are overdue, those of the others go on', async () => {
+  it('and their attempts are overdue, the checkpoints of other jobs go on', async () => {
     const { promise: mayWrite, resolve: letWrite } = Promise.withResolvers<void>();
     await startRunner(0.1, mayWrite);
     const { id } = await submit(store, 'noop', null);
@@ -102,7 +105,7 @@ describe('when the writes of checkpoints never settle', () => {
     }
   });
 
-  it('and their tasks are taken from them, their connections are free', async () => {
+  it('and their tasks are taken from them, their connections become free', async () => {
     const workerId = await startRunner(60);
     await fillPool();
 

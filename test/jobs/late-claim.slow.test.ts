@@ -30,15 +30,15 @@ afterEach(async () => {
   await database.drop();
 });
 
-it('a task that was claimed long after its runner had given the claim up is handed back, and run', async () => {
-  // As it starts, a runner looks into every queue.
+it('a task whose claim commits long after the runner stopped waiting for it is handed back, and then run', async () => {
+  // When a runner starts, it asks every queue: wait until that is over.
   await eventually(() => claimsRest(store));
   const held = proxy.holdBack({ statement: claim });
   const first = await submit(store, 'noop', null);
   const late = await held;
   await waitFor(store, first.id, isFinished);
 
-  // A server that stood still wakes up with a claim of long ago, before it hears of anything else.
+  // A server that stood still wakes up, and executes an old claim before anything else.
   proxy.stall([claim]);
   const { id } = await submit(store, 'noop', null);
   await late.deliver();

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeMessage, readMessages, supervisorMessage } from '../../src/jobs/runner/lease-messages.ts';
 
 describe('messages between a runner and its supervisor', () => {
-  it('are read a line each, torn and foreign ones passed over', async () => {
+  it('are read line by line, without incomplete and unknown ones', async () => {
     const stream = new PassThrough();
     const read: unknown[] = [];
     readMessages(stream, supervisorMessage, (message) => read.push(message));
@@ -16,7 +16,7 @@ describe('messages between a runner and its supervisor', () => {
     expect(read).toEqual([{ kind: 'retire' }, { kind: 'stop', graceMs: 5 }]);
   });
 
-  it('end without harm when the pipe is reset', async () => {
+  it('end without an error when the pipe is reset', async () => {
     const stream = new PassThrough();
     const errors: Error[] = [];
     stream.on('error', (error) => errors.push(error));

@@ -1,4 +1,6 @@
-/** A whole service behind a network that fails: jobs go on, readiness tells the truth, the log stays readable. */
+/**
+ * A whole service behind a network that fails: jobs go on, readiness tells the truth, the log stays readable.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { within } from '../support/calibration.ts';
@@ -8,7 +10,7 @@ import { ForgetfulProxy } from '../support/forgetful-proxy.ts';
 import { pollUntil, postTask, startHeadway, type TaskBody } from '../support/process.ts';
 
 const leaseSeconds = 3;
-/** Every lease has lapsed by then. */
+/** Long enough for every lease to lapse. */
 const outageMs = (leaseSeconds + 2) * 1000;
 const isFinished = ({ finishedAt }: TaskBody) => finishedAt !== null;
 const isUnderWay = ({ status, done }: TaskBody) => status === 'running' && (done ?? 0) > 0;
@@ -46,7 +48,7 @@ class Scene implements AsyncDisposable {
     return id;
   }
 
-  /** Lines of the log at warn and above, and those that say that all is well again, by what they say. */
+  /** The messages of the log at warn and above, and those that report the end of an outage. */
   said(): Map<string, string[]> {
     const lines = this.headway.stdout.split('\n').filter((line) => line.startsWith('{'));
     const told = lines.map((line) => JSON.parse(line) as { level: number; name: string; msg: string });
@@ -58,9 +60,9 @@ class Scene implements AsyncDisposable {
   }
 }
 
-// Each on a service of its own, as the log says nothing of an outage that follows another soon.
+// Each test has its own service, because the log is silent about an outage soon after another one.
 describe.concurrent('a service behind a network', () => {
-  it('that forgets every connection goes on within 6 s, attempts undisturbed', async () => {
+  it('that forgets every connection goes on within 6 s, and attempts are not disturbed', async () => {
     await using scene = await Scene.set();
     const { headway, proxy, readyz } = scene;
     const id = await scene.startJob();
@@ -100,9 +102,9 @@ describe.concurrent('a service behind a network', () => {
       await eventually(() => scene.said().has('runner: PostgreSQL is back'));
       const counts = Object.fromEntries([...scene.said()].map(([line, lines]) => [line, lines.length]));
       expect(counts).toMatchObject({
-        'headway: PostgreSQL is away: what needs it waits': 1,
+        'headway: PostgreSQL is away: work that needs it waits': 1,
         'headway: PostgreSQL is back': 1,
-        'runner: PostgreSQL is away: what needs it waits': 1,
+        'runner: PostgreSQL is away: work that needs it waits': 1,
         'runner: PostgreSQL is back': 1,
       });
       expect(Math.max(...Object.values(counts))).toBeLessThanOrEqual(3);

@@ -27,7 +27,7 @@ describe('a runner that Headway itself ends', () => {
 
   const ends = () => said.filter(({ msg }) => msg === 'runner ended').map(({ how }) => how);
 
-  it('as its work was taken from it is not said to have been killed from outside, nor to have died', async () => {
+  it('because its tasks were taken from it is reported neither as killed from outside nor as dead', async () => {
     const worker = await store.db.prisma.worker.findFirstOrThrow();
 
     await giveUp(store, worker.id, 'lease_lapsed', '');
@@ -37,7 +37,7 @@ describe('a runner that Headway itself ends', () => {
     expect(service.supervisor.exits.of('given_up')).toBe(1);
   });
 
-  it('as it does not stop in time is not said to have been killed from outside either', async () => {
+  it('because it does not stop in time is not reported as killed from outside', async () => {
     const { id } = await service.submit('noop', null);
     await service.waitFor(id, ({ finishedAt }) => finishedAt !== null);
     process.kill(await service.runnerPid(), 'SIGSTOP');

@@ -8,7 +8,7 @@ import { createEffectTable, openStore, type Task, TestService } from '../support
 const isFinished = (task: Task) => task.finishedAt !== null;
 const isRunning = (task: Task) => task.status === 'running' && (task.done ?? 0) > 0;
 
-// Attempts that go on through an outage: see the chaos.
+// The chaos tests cover attempts that go on through an outage.
 describe('when PostgreSQL goes away', () => {
   let dataDir: Awaited<ReturnType<typeof copyDataDir>>;
   let postgres: EmbeddedPostgres;
@@ -30,7 +30,7 @@ describe('when PostgreSQL goes away', () => {
     await dataDir[Symbol.asyncDispose]();
   });
 
-  it('a submit during a restart is answered or refused, and what was answered is run', async () => {
+  it('a submit during a restart is accepted or refused, and an accepted task is run', async () => {
     await killServer(dataDir.path);
     const refused = await service.submit('noop', null).then(
       () => false,
@@ -45,13 +45,14 @@ describe('when PostgreSQL goes away', () => {
     expect(task.status).toBe('succeeded');
   });
 
-  it('a runner that was to start meanwhile takes tasks when it is back', async () => {
+  it('a runner that starts during the outage takes tasks when PostgreSQL is back', async () => {
     const { id } = await service.submit('steps', { steps: 40, stepMs: 50 }, { maxAttempts: 1 });
     await service.waitFor(id, isRunning);
     const pid = await service.runnerPid();
     await killServer(dataDir.path);
     process.kill(pid, 'SIGKILL');
-    // In which the next has tried to register more than once; one that comes later makes the test no harder.
+    // In this time the next runner tries to register more than once. If it starts later, the test is only
+    // easier.
     await sleep(4_000);
 
     postgres = await startHere(dataDir.path);

@@ -9,7 +9,7 @@ const undecided = async () => undefined;
 const onTrouble = vi.fn();
 const sleep = vi.fn(async (_ms: number) => undefined);
 
-/** Throws these in turn, then answers. */
+/** A write that throws these errors in turn, and then succeeds. */
 function failing(...errors: Error[]) {
   const write = vi.fn(async () => 'written');
   for (const error of errors) write.mockRejectedValueOnce(error);
@@ -22,7 +22,7 @@ describe('a write that must happen', () => {
     sleep.mockClear();
   });
 
-  it('is made once where it succeeds, and nothing is asked', async () => {
+  it('is made once if it succeeds, and `settled` is not asked', async () => {
     const write = failing();
     const settled = vi.fn(undecided);
 
@@ -32,7 +32,7 @@ describe('a write that must happen', () => {
     expect(onTrouble).not.toHaveBeenCalled();
   });
 
-  it('is tried again after errors that pass, and each is told', async () => {
+  it('is tried again after errors that pass, and reports each of them', async () => {
     const [first, second] = [lostAnswer(), deadlock()];
     const write = failing(first, second);
 
@@ -54,7 +54,7 @@ describe('a write that must happen', () => {
     expect(await persist(failing(error as Error), undecided, { onTrouble, sleep })).toBe('written');
   });
 
-  it('throws other errors at once, as they are', async () => {
+  it('throws any other error at once, unchanged', async () => {
     const error = refused();
     const write = failing(error);
 
@@ -63,14 +63,14 @@ describe('a write that must happen', () => {
     expect(onTrouble).not.toHaveBeenCalled();
   });
 
-  it('throws them also at a later try', async () => {
+  it('throws any other error of a later try, too', async () => {
     const write = failing(lostAnswer(), refused());
 
     await expect(persist(write, undecided, { onTrouble, sleep })).rejects.toThrow('value too long');
     expect(write).toHaveBeenCalledTimes(2);
   });
 
-  it('is not made again where an earlier try turns out to have settled it', async () => {
+  it('is not made again if an earlier try turns out to have committed', async () => {
     const write = failing(lostAnswer());
     const settled = vi.fn(async () => 'had been written');
 
@@ -79,7 +79,7 @@ describe('a write that must happen', () => {
     expect(settled).toHaveBeenCalledTimes(1);
   });
 
-  it('asks before each further try', async () => {
+  it('asks `settled` before each further try', async () => {
     const write = failing(lostAnswer(), lostAnswer(), lostAnswer());
     const settled = vi.fn(undecided);
 
@@ -89,7 +89,7 @@ describe('a write that must happen', () => {
     expect(settled).toHaveBeenCalledTimes(3);
   });
 
-  it('makes no further try before the question has an answer', async () => {
+  it('makes no further try before `settled` has an answer', async () => {
     const write = failing(lostAnswer());
     const settled = vi.fn(undecided).mockRejectedValueOnce(lostAnswer()).mockRejectedValueOnce(lostAnswer());
 
@@ -100,7 +100,7 @@ describe('a write that must happen', () => {
     expect(onTrouble).toHaveBeenCalledTimes(3);
   });
 
-  it('throws what the question throws for good', async () => {
+  it('throws an error of `settled` that will not pass', async () => {
     const settled = vi.fn(undecided).mockRejectedValueOnce(refused());
 
     await expect(persist(failing(lostAnswer()), settled, { onTrouble, sleep })).rejects.toThrow(

@@ -123,11 +123,11 @@ describe('a job file that cannot be used', () => {
     expect(await loadWith({ [side]: schema })).toMatchObject({ types: ['tea'] });
   });
 
-  it('is named as well where its folder is not there', async () => {
+  it('is reported with its folder when the folder does not exist', async () => {
     await expect(loadRegistry([path.join(folder, 'nowhere')])).rejects.toThrow(JobFileError);
   });
 
-  it('is all that a start says, with the line that is wrong', async () => {
+  it('is the only message of a start, and names the wrong line', async () => {
     const database = await createTestDatabase();
     await writeFile(path.join(folder, 'broken.job.ts'), `export default {\n  type: 'x' y\n};\n`);
 

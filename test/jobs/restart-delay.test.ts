@@ -11,7 +11,7 @@ describe('the place of a runner that died', () => {
   });
   afterEach(() => vi.useRealTimers());
 
-  it('stays empty ever longer, up to half a minute, while they do not stay alive', () => {
+  it('stays empty longer each time, up to 30 s, while runners do not stay alive', () => {
     const delay = new RestartDelay();
 
     const waits = Array.from({ length: 9 }, () => delay.died(900, onOver));
@@ -19,7 +19,7 @@ describe('the place of a runner that died', () => {
     expect(waits).toEqual([250, 750, 1_750, 3_750, 7_750, 15_750, 30_000, 30_000, 30_000]);
   });
 
-  it('is filled when its time has come, once', () => {
+  it('is filled once, when the delay is over', () => {
     const delay = new RestartDelay();
     delay.died(0, onOver);
     delay.died(0, onOver);
@@ -30,7 +30,7 @@ describe('the place of a runner that died', () => {
     expect([delay.isOver, onOver.mock.calls.length]).toEqual([true, 1]);
   });
 
-  it('may be filled at once where that was not its fault', () => {
+  it('may be filled at once if the runner did not die of its start', () => {
     const delay = new RestartDelay();
     delay.died(0, onOver);
     delay.died(0, onOver);
@@ -43,7 +43,7 @@ describe('the place of a runner that died', () => {
     expect(delay.died(0, onOver)).toBe(250);
   });
 
-  it('is filled at once after one that had lived for a while', () => {
+  it('is filled at once after a runner that had lived for a while', () => {
     const delay = new RestartDelay();
     delay.died(0, onOver);
 

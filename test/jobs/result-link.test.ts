@@ -6,7 +6,7 @@ import { resultLinkOf } from '../../src/jobs/registry.ts';
 
 const items = z.object({ items: z.array(z.object({ id: z.string() })) });
 
-/** What a job with this `resultLink` says of a result. */
+/** The link that a job with this `resultLink` gives for a result. */
 function linkOf<Result extends z.ZodType = typeof items>(
   result: unknown,
   resultLink: (result: Kept<z.output<Result>>) => unknown,
@@ -16,7 +16,7 @@ function linkOf<Result extends z.ZodType = typeof items>(
     type: 'lists-things',
     input: z.null(),
     result: schema ?? items,
-    // What a job file in plain JavaScript may hold.
+    // The cast below stands for a job file in plain JavaScript, which may contain anything.
     resultLink,
     run: () => null,
   } as unknown as JobDefinition;
@@ -25,17 +25,17 @@ function linkOf<Result extends z.ZodType = typeof items>(
 }
 
 describe('the link to what a task has made', () => {
-  it('is what its job says', () => {
+  it('is the one that its job gives', () => {
     expect(linkOf({ items: [{ id: '1' }] }, ({ items }) => `/things/${items[0]?.id}`)).toBe('/things/1');
   });
 
-  it('is none where the job fails to say it', () => {
+  it('is none if the job throws', () => {
     expect(linkOf({ items: [] }, ({ items }) => `/things/${(items[0] as { id: string }).id}`)).toBe(
       undefined,
     );
   });
 
-  it.each([[null], [7], [{}]])('is none where the job says %j', (link) => {
+  it.each([[null], [7], [{}]])('is none if the job gives %j', (link) => {
     expect(linkOf({ items: [] }, () => link)).toBe(undefined);
   });
 
@@ -46,7 +46,7 @@ describe('the link to what a task has made', () => {
     },
   );
 
-  // Browsers drop control characters in an address, and take a backslash for a slash.
+  // Browsers remove control characters from an address, and take a backslash for a slash.
   it.each([
     'javascript:alert(1)',
     ' javascript:alert(1)',

@@ -100,7 +100,7 @@ describe('a result', () => {
     await expect(encodeResult(job, 'nothing')).rejects.toThrow(/result: .*object/);
   });
 
-  it('is cleansed of what jsonb refuses', async () => {
+  it('is cleansed of characters that jsonb refuses', async () => {
     expect(JSON.parse(await encodeResult(anyJob, { 'a\0': '\ud800b\0' }))).toEqual({ a: '\ufffdb' });
   });
 
@@ -112,7 +112,7 @@ describe('a result', () => {
     );
   });
 
-  it('whatever it is, is JSON or a permanent error', async () => {
+  it('of any kind becomes JSON or a permanent error', async () => {
     const anything = fc.anything({
       withBigInt: true,
       withDate: true,

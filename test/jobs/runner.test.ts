@@ -19,11 +19,11 @@ let runners: Runner[] = [];
 interface Options extends Partial<JobDefinition> {
   /** Default 15. */
   readonly leaseSeconds?: number;
-  /** Runs under the type `waits`. */
+  /** The job of the type `waits`. */
   readonly other?: JobDefinition;
 }
 
-/** A runner in this process, whose job is this one, under the type `noop`. */
+/** A runner in this process with this job, under the type `noop`. */
 async function startRunner(run: JobDefinition['run'], given: Options = {}): Promise<Runner> {
   const { leaseSeconds = 15, other, ...options } = given;
   const job = defineJob({
@@ -60,7 +60,7 @@ describe('a runner', () => {
     runners = [];
   });
 
-  it('ends a task whose job throws what cannot even be asked what it is', async () => {
+  it('ends a task whose job throws a value that throws when it is read', async () => {
     const hostile = new Proxy({}, { getPrototypeOf: trap, get: trap, has: trap });
     await startRunner(() => {
       throw hostile;
@@ -74,7 +74,7 @@ describe('a runner', () => {
     });
   });
 
-  it('ends one whose job throws a value that answers only some questions', async () => {
+  it('ends a task whose job throws a value that can be read only in part', async () => {
     const hostile = new Proxy({}, { getPrototypeOf: trap });
     await startRunner(() => {
       throw hostile;
@@ -85,7 +85,7 @@ describe('a runner', () => {
     expect(await waitFor(store, id, isFinished)).toMatchObject({ status: 'failed' });
   });
 
-  it('tells a job of a cancel, whatever it throws then', async () => {
+  it('tells a job of a cancel, and ends the task as cancelled whatever the job throws then', async () => {
     await startRunner(async (_input, task) => {
       await new Promise((resolve) => task.signal.addEventListener('abort', resolve));
       throw new Error('something else');
@@ -99,7 +99,7 @@ describe('a runner', () => {
     expect(await kindsOf(store, id)).toEqual(['submitted', 'started', 'cancel_requested', 'cancelled']);
   });
 
-  it('fails a task for good whose input no longer fits its job', async () => {
+  it('fails a task for good if its input no longer fits its job', async () => {
     await startRunner(() => null, { input: z.object({ rows: z.int() }) });
 
     const { id } = await submit(store, 'noop', { rows: 'three' }, { maxAttempts: 5 });
@@ -111,7 +111,7 @@ describe('a runner', () => {
     });
   });
 
-  it('hands back what does not stop within the grace, and no try is spent', async () => {
+  it('hands back a task that does not stop within the grace period, and the task loses no try', async () => {
     const never = new Promise<null>(() => undefined);
     const running = await startRunner(() => never);
     const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
@@ -123,7 +123,7 @@ describe('a runner', () => {
     expect((await kindsOf(store, id)).at(-1)).toBe('handed_back');
   });
 
-  it('times out a job that heeds its signal', async () => {
+  it('times out a job that obeys its signal', async () => {
     const heed = (_input: unknown, task: TaskContext) =>
       new Promise((_resolve, reject) =>
         task.signal.addEventListener('abort', () => reject(task.signal.reason)),
@@ -138,10 +138,10 @@ describe('a runner', () => {
     });
   });
 
-  it('takes nothing new beside a job that ignores its deadline, which is ended without it', async () => {
+  it('takes no new task beside a job that ignores its deadline, and ends its attempt while the code goes on', async () => {
     const inputs: unknown[] = [];
     const never = new Promise<null>(() => undefined);
-    // Two thirds of the lease are left to a job that should have stopped.
+    // A job that should have stopped gets two thirds of the lease before it is overdue.
     const options = { timeoutSeconds: 0.05, concurrency: 1, leaseSeconds: 0.3 };
     await startRunner((input) => {
       inputs.push(input);
@@ -159,7 +159,7 @@ describe('a runner', () => {
     expect(inputs).toEqual(['overdue']);
   });
 
-  it('claims while ends are written, but not without bound while they cannot be', async () => {
+  it('claims while ends are being written, but only up to a limit while they cannot be written', async () => {
     const running = () => store.db.prisma.taskState.count({ where: { status: 'running' } });
     const succeeded = () => store.db.prisma.taskState.count({ where: { status: 'succeeded' } });
     for (let task = 0; task < 30; task += 1) await submit(store, 'noop', null);
@@ -174,7 +174,7 @@ describe('a runner', () => {
     await eventually(async () => (await succeeded()) === 30);
   });
 
-  it('lets short tasks pass long ones, within the limit of a type', async () => {
+  it('runs short tasks while long ones run, as the limit of the long type leaves slots free', async () => {
     const gate = Promise.withResolvers<string>();
     let [runNow, ran] = [0, 0];
     const other = defineJob({
@@ -203,7 +203,7 @@ describe('a runner', () => {
     expect(ran).toBe(2);
   });
 
-  it('survives reports that make no sense, clamped', async () => {
+  it('survives reports that make no sense, and clamps them', async () => {
     const gate = Promise.withResolvers<void>();
     await startRunner(async (_input, task) => {
       const result = await reports.run({ settleMs: 0 }, task);
@@ -224,7 +224,7 @@ describe('a runner', () => {
     expect(lines[0]?.detail).toEqual({ text: 'line 0' });
   });
 
-  it('takes nothing any more once it stops', async () => {
+  it('takes no new task once it stops', async () => {
     const stopped = await startRunner(() => null);
     await stopped.stop(0);
 

@@ -40,7 +40,7 @@ describe('a job’s run', () => {
     expect(kinds).toEqual(['submitted', 'started', 'succeeded']);
   });
 
-  it('is had from a worker that says which types it has code for', async () => {
+  it('comes from a worker whose row tells which types it has code for', async () => {
     const { types } = await store.db.prisma.worker.findFirstOrThrow();
 
     expect(types).toEqual(expect.arrayContaining(['csv-import', 'noop']));
@@ -85,7 +85,7 @@ describe('a job’s run', () => {
     expect(task.result).toEqual({ text: 'ab\ufffdc', key: 1 });
   });
 
-  it('is tried again after a failure, and says when and why', async () => {
+  it('is tried again after a failure, and the task tells when and why', async () => {
     const { id } = await service.submit('misbehave', { how: 'throwCoded' }, { maxAttempts: 2 });
 
     const task = await service.waitFor(id, isFinished);

@@ -1,4 +1,4 @@
-/** A PostgreSQL that is there and does not do what it should: read-only, frozen, out of connections. */
+/** A PostgreSQL that runs but does not work: read-only, frozen, or out of connections. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { expectReadableLog } from '../support/readable-log.ts';
 import { withName } from '../support/server.ts';
 
 const leaseSeconds = 3;
-/** Every lease has lapsed by then. */
+/** Long enough for every lease to lapse. */
 const outageMs = (leaseSeconds + 2) * 1000;
 const isFinished = ({ finishedAt }: TaskBody) => finishedAt !== null;
 const isUnderWay = ({ status, done }: TaskBody) => status === 'running' && (done ?? 0) > 0;
@@ -32,7 +32,7 @@ describe('while PostgreSQL', () => {
     admin = new pg.Client({ connectionString: postgres.url, options });
     admin.on('error', () => undefined);
     await admin.connect();
-    // An ordinary user of the server, whose own the database is.
+    // An ordinary user of the server, who owns the database.
     await admin.query('CREATE DATABASE own OWNER headway');
     const own = new URL(withName(postgres.url, 'own'));
     own.username = 'headway';
@@ -64,8 +64,8 @@ describe('while PostgreSQL', () => {
   }
 
   /**
-   * Submits, and expects to be refused for now.
-   * @returns what people are told
+   * Submits, and expects a refusal that is temporary.
+   * @returns the text of the refusal
    */
   async function expectRefusal(): Promise<string> {
     const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"type":"noop"}' };
@@ -75,7 +75,7 @@ describe('while PostgreSQL', () => {
     return ((await response.json()) as { detail: string }).detail;
   }
 
-  /** After `end` of the outage. */
+  /** Ends the outage by `end`, and checks what follows. */
   async function expectSoonWell(id: string, end: () => Promise<unknown>): Promise<void> {
     await within(6_000, async () => {
       await end();
@@ -88,7 +88,7 @@ describe('while PostgreSQL', () => {
     expectReadableLog(headway.stdout.slice(saidBefore));
   }
 
-  it('is read-only, it is not ready, tasks are refused, and attempts outlive it', async () => {
+  it('is read-only, the service is not ready and refuses tasks, and attempts survive', async () => {
     const id = await startJob();
 
     await admin.query('ALTER SYSTEM SET default_transaction_read_only = on');
@@ -110,7 +110,7 @@ describe('while PostgreSQL', () => {
     });
   });
 
-  it('has no connection to spare, requests are refused in time, and attempts outlive it', async () => {
+  it('has no free connection, requests are refused in time, and attempts survive', async () => {
     const id = await startJob();
 
     await admin.query('ALTER ROLE headway CONNECTION LIMIT 0');
@@ -123,7 +123,7 @@ describe('while PostgreSQL', () => {
     await expectSoonWell(id, () => admin.query('ALTER ROLE headway CONNECTION LIMIT -1'));
   });
 
-  it('is frozen, readiness and polls are answered in time, and attempts outlive it', async () => {
+  it('is frozen, readiness and polls are answered in time, and attempts survive', async () => {
     const id = await startJob();
 
     await signalServer(dataDir.path, 'SIGSTOP');

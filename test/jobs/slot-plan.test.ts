@@ -18,7 +18,7 @@ describe('the plan of slots', () => {
     expect(plan.next()).toBeUndefined();
   });
 
-  it('gives nothing to a queue that nobody found work in', () => {
+  it('gives no slots to a queue that is not marked ready', () => {
     const plan = new SlotPlan(10, unlimited);
 
     expect(plan.next()).toBeUndefined();
@@ -28,7 +28,7 @@ describe('the plan of slots', () => {
     expect(plan.next()).toBeUndefined();
   });
 
-  it('takes turns: a queue that had its turn comes after those that wait', () => {
+  it('takes turns: a queue that had its turn comes after the waiting queues', () => {
     const plan = new SlotPlan(1, unlimited);
     const turns: (string | undefined)[] = [];
     ready(plan, 'a', 'b', 'c');
@@ -54,7 +54,7 @@ describe('the plan of slots', () => {
     expect(plan.next()).toEqual({ queue: 'a', count: 1 });
   });
 
-  it('gives the slots of those that have returned, and fewer while more ends than slots are not written', () => {
+  it('gives the slots of attempts that have returned, but fewer once more ends than slots are unwritten', () => {
     const plan = new SlotPlan(3, unlimited);
     const begin = () => {
       ready(plan, 'a');
@@ -71,7 +71,7 @@ describe('the plan of slots', () => {
     expect(begin()).toBe(2);
   });
 
-  it('gives nothing once it is closed', () => {
+  it('gives no slots once it is closed', () => {
     const plan = new SlotPlan(3, unlimited);
     ready(plan, 'a');
 

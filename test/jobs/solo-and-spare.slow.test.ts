@@ -17,7 +17,7 @@ describe('the runners of a service', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     store = await openStore(database.url);
-    // An attempt that is overdue is ended after two thirds of it.
+    // An overdue attempt is ended after two thirds of the lease.
     service = await TestService.start(store, { leaseSeconds: 3 });
   });
 
@@ -37,7 +37,7 @@ describe('the runners of a service', () => {
     return store.db.prisma.worker.findUniqueOrThrow({ where: { id: workerId ?? '' } });
   };
 
-  it('run isolated jobs one at a time in processes of their own, which are used again', async () => {
+  it('run isolated jobs one at a time in solo runners, which are used again', async () => {
     const tasks = await Promise.all([1, 2, 3, 4, 5].map(() => service.submit('isolated', { ms: 400 })));
 
     const ended = await Promise.all(tasks.map(({ id }) => service.waitFor(id, isFinished)));
@@ -58,7 +58,7 @@ describe('the runners of a service', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('end an attempt that ignores its deadline while the loop turns, and the process with it', async () => {
+  it('end an attempt that ignores its deadline while the loop turns, and then its process', async () => {
     const { id } = await service.submit('stubborn', { seconds: 60, isBlocking: false }, { maxAttempts: 1 });
     const pid = (await workerOf(id)).pid;
 
@@ -68,7 +68,7 @@ describe('the runners of a service', () => {
     await eventually(async () => (await service.runnerPid()) !== pid);
   });
 
-  it('end one that blocks the loop past its deadline: it has timed out, its neighbour is not to blame', async () => {
+  it('end an attempt that blocks the loop past its deadline: it times out, and its neighbour loses no try', async () => {
     const neighbour = await service.submit('counts', { names: 100, stepMs: 50 }, { maxAttempts: 1 });
     await service.waitFor(neighbour.id, isRunning);
     const { id } = await service.submit('stubborn', { seconds: 60, isBlocking: true }, { maxAttempts: 1 });

@@ -1,4 +1,4 @@
-/** Runners that stand in for one that stands still. */
+/** Spares: additional runners that start tasks while another runner stands still. */
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -29,7 +29,7 @@ describe('while a runner stands still, spares', () => {
     await database.drop();
   });
 
-  it('start what is submitted, and go when it turns again, which has kept its lease', async () => {
+  it('start submitted tasks, and go when the blocked runner, which keeps its lease, turns again', async () => {
     const leaseSeconds = 3;
     service = await TestService.start(store, { leaseSeconds });
     const untilFile = path.join(await mkdtemp(path.join(os.tmpdir(), 'headway-')), 'enough');
@@ -49,7 +49,7 @@ describe('while a runner stands still, spares', () => {
     await service.waitFor(later.id, isFinished);
     const end = await service.waitFor(blocker.id, isFinished);
     expect(end).toMatchObject({ status: 'succeeded', attempt: 1 });
-    // The spare has nothing to do any more, and the one that was blocked goes on.
+    // The spare has no more work and is retired; the runner that was blocked goes on.
     const left = await eventually(async () => {
       const workers = await store.db.prisma.worker.findMany({ where: { lostAt: null } });
       return workers.length === 1 ? workers : undefined;
@@ -58,7 +58,7 @@ describe('while a runner stands still, spares', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('start what is submitted long before the lease of one that is frozen lapses', async () => {
+  it('start submitted tasks long before the lease of a frozen runner lapses', async () => {
     service = await TestService.start(store, { leaseSeconds: 3_600 });
     const pid = await service.runnerPid();
     process.kill(pid, 'SIGSTOP');

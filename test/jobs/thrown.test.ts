@@ -17,7 +17,7 @@ circular.self = circular;
 const refused = (message: string) => Object.assign(new Error(message), { code: 'ECONNREFUSED' });
 const withMessage = (message: unknown) => Object.assign(new Error('x'), { message });
 
-describe('what was thrown', () => {
+describe('a thrown value', () => {
   it.each([
     ['an error', new Error('it broke'), 'job_error', 'it broke'],
     ['an error with a code', Object.assign(new Error('no'), { code: 'ENOENT' }), 'ENOENT', 'no'],
@@ -65,14 +65,14 @@ describe('what was thrown', () => {
     expect(describeThrown(thrown)).toEqual({ code: 'ECONNREFUSED', message });
   });
 
-  it('keeps its own words where it has some', () => {
+  it('keeps its own message if it has one', () => {
     expect(describeThrown(new Error('it broke', { cause: refused('deeper') }))).toEqual({
       code: 'job_error',
       message: 'it broke',
     });
   });
 
-  it('may be a circle of errors that say nothing', () => {
+  it('may be a circle of errors without a message', () => {
     const error = new Error('');
     error.cause = error;
 
@@ -86,7 +86,7 @@ describe('what was thrown', () => {
     },
   );
 
-  it('is cut where it is long, and binary is made text', () => {
+  it('is cut if it is long, and its binary data is made text', () => {
     expect(describeThrown(new Error('x'.repeat(5_000_000))).message).toHaveLength(maxErrorLength);
     expect(describeThrown(new Error('a\0b\u0007\ud800\nc\td')).message).toBe('a\ufffdb\ufffd\ufffd\nc\td');
     expect(describeThrown({ bell: '\u0085\u007f' }).message).toBe('{"bell":"\ufffd\ufffd"}');
@@ -98,7 +98,7 @@ describe('what was thrown', () => {
     expect(message).not.toMatch(/at .*:\d+/);
   });
 
-  it('whatever it is, can be described', () => {
+  it('of any kind can be described', () => {
     const thrown = fc.oneof(
       fc.anything({
         withBigInt: true,

@@ -5,21 +5,21 @@ const row = { taskId: 'a', attempt: 2 };
 const isKnown = () => true;
 const isUnknown = () => false;
 
-describe('of the rows that a flush finds beside those it has sent', () => {
-  it('those that are known, as they end or were left out of it, are no reason to ask again', () => {
+describe('a row that a flush finds beside the attempts that it has sent', () => {
+  it('is no reason to ask again if it is known: its attempt is ending or was left out of the flush', () => {
     const claims = new UnknownClaims();
 
     expect(claims.sift([row], isKnown)).toEqual({ lost: [], hasOthers: false });
   });
 
-  it('one that is strange is asked about once more before it is lost', () => {
+  it('is asked about once more, if it is unknown, before it counts as lost', () => {
     const claims = new UnknownClaims();
 
     expect(claims.sift([row], isUnknown)).toEqual({ lost: [], hasOthers: true });
     expect(claims.sift([row], isUnknown)).toEqual({ lost: [row], hasOthers: false });
   });
 
-  it('one that a claim under way may have taken is not lost before that has ended', async () => {
+  it('is not lost before all claims have ended that may have claimed it', async () => {
     const claims = new UnknownClaims();
     const answer = Promise.withResolvers<void>();
     const claim = claims.during(() => answer.promise);
@@ -33,7 +33,7 @@ describe('of the rows that a flush finds beside those it has sent', () => {
     expect(claims.sift([row], isUnknown)).toEqual({ lost: [row], hasOthers: false });
   });
 
-  it('one whose task is known under another attempt is strange like any other', () => {
+  it('counts as unknown if its task is known under another attempt only', () => {
     const claims = new UnknownClaims();
     const isFirstAttempt = ({ attempt }: { attempt: number }) => attempt === 1;
 

@@ -23,7 +23,7 @@ const withoutStack = () =>
     },
   });
 
-/** The line that is written of an error. */
+/** The line that is logged for an error. */
 function lineOf(error: unknown): { msg: string; err: { message?: string; stack?: string } | null } {
   const lines: string[] = [];
   const log = createLog('info', 'test', { write: (line) => lines.push(line) });

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OutageLog, queueTrouble } from '../../src/logging/outage-log.ts';
 
-describe('what is said of an outage', () => {
+describe('the log of an outage', () => {
   let nowMs: number;
   let lines: Record<string, unknown>[];
   let outage: OutageLog;
@@ -27,7 +27,7 @@ describe('what is said of an outage', () => {
     }
   }
 
-  it('is a line at its begin, one every 10 s, and one at its end', () => {
+  it('has a line at its beginning, one every 10 s, and one at its end', () => {
     outage.contact();
     troubleFor(25_000);
     outage.contact();
@@ -35,14 +35,14 @@ describe('what is said of an outage', () => {
 
     const reason = { code: 'ECONNREFUSED', reason: 'connect ECONNREFUSED' };
     expect(lines).toEqual([
-      { level: 40, ...reason, msg: 'PostgreSQL is away: what needs it waits' },
+      { level: 40, ...reason, msg: 'PostgreSQL is away: work that needs it waits' },
       { level: 40, ...reason, awaySeconds: 10, msg: 'PostgreSQL is still away' },
       { level: 40, ...reason, awaySeconds: 20, msg: 'PostgreSQL is still away' },
       { level: 30, awaySeconds: 25, msg: 'PostgreSQL is back' },
     ]);
   });
 
-  it('is no second one where what was asked during it is given up after it', () => {
+  it('tells of no second outage when statements sent before its end time out after it', () => {
     troubleFor(12_000);
     outage.contact();
     nowMs += 1_000;
@@ -50,27 +50,27 @@ describe('what is said of an outage', () => {
     outage.contact();
 
     expect(lines.map(({ msg }) => msg)).toEqual([
-      'PostgreSQL is away: what needs it waits',
+      'PostgreSQL is away: work that needs it waits',
       'PostgreSQL is still away',
       'PostgreSQL is back',
     ]);
   });
 
-  it('is told of an outage that begins right after another', () => {
+  it('tells of an outage that begins right after another', () => {
     troubleFor(500);
     outage.contact();
     troubleFor(11_000);
     outage.contact();
 
     expect(lines.map(({ msg, awaySeconds }) => [msg, awaySeconds])).toEqual([
-      ['PostgreSQL is away: what needs it waits', undefined],
+      ['PostgreSQL is away: work that needs it waits', undefined],
       ['PostgreSQL is back', 0.5],
-      ['PostgreSQL is away: what needs it waits', undefined],
+      ['PostgreSQL is away: work that needs it waits', undefined],
       ['PostgreSQL is back', 11],
     ]);
   });
 
-  it('is no flood where it comes and goes', () => {
+  it('stays short when the connection flaps', () => {
     for (let second = 0; second < 20; second += 1) {
       troubleFor(500);
       outage.contact();
@@ -78,15 +78,15 @@ describe('what is said of an outage', () => {
     }
 
     expect(lines.map(({ msg }) => msg)).toEqual([
-      'PostgreSQL is away: what needs it waits',
+      'PostgreSQL is away: work that needs it waits',
       'PostgreSQL is back',
-      'PostgreSQL is away: what needs it waits',
+      'PostgreSQL is away: work that needs it waits',
       'PostgreSQL is back',
     ]);
   });
 });
 
-describe('what the queue says', () => {
+describe('the log of pg-boss', () => {
   const lines: Record<string, unknown>[] = [];
   const say = queueTrouble(pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }));
 
@@ -94,13 +94,13 @@ describe('what the queue says', () => {
     ['is away', 'ECONNREFUSED'],
     ['is read-only', '25006'],
     ['is full', '53100'],
-  ])('is nothing where PostgreSQL %s', (_what, code) => {
+  ])('is empty where PostgreSQL %s', (_what, code) => {
     say(Object.assign(new Error('no'), { code }));
 
     expect(lines).toEqual([]);
   });
 
-  it('is what is wrong otherwise, not each time', () => {
+  it('has any other error, but not each time it occurs', () => {
     say(Object.assign(new Error('no such table'), { code: '42P01' }));
     say(Object.assign(new Error('no such table'), { code: '42P01' }));
 

@@ -52,12 +52,12 @@ test('says so too where the loss counted as a failed try, with the time of the n
 });
 
 test('does not say that a lost task goes on where it has failed', () => {
-  const lost = { code: 'worker_lost', message: 'The worker that ran it was lost (SIGKILL)' };
+  const lost = { code: 'worker_lost', message: 'The worker that ran the task was lost (SIGKILL)' };
   const history = [event('started', 3), event('worker_lost', 3, lost), event('failed', 3, lost)];
 
   const page = renderTaskPage(pageOf(failed(), { history }));
 
-  expect(page).toContain('The worker that ran it was lost (SIGKILL)</span>');
+  expect(page).toContain('The worker that ran the task was lost (SIGKILL)</span>');
   expect(page).not.toContain('goes on from where it was saved');
 });
 
@@ -123,7 +123,7 @@ test.each([
   ['unseen', 'Nobody saw why, perhaps as its service was lost too, so no try is spent'],
   ['progressed', 'had saved progress in this try, so the try is not spent'],
 ])('says above and in the history what a loss was put down to: %s', (blame, words) => {
-  const lost = event('worker_lost', 1, { message: 'The worker that ran it was lost (SIGKILL)', blame });
+  const lost = event('worker_lost', 1, { message: 'The worker that ran the task was lost (SIGKILL)', blame });
   const page = renderTaskPage(pageOf(queued({ attempt: 1 }), { history: [event('started', 1), lost] }));
 
   expect(page.split(words)).toHaveLength(3);
@@ -132,7 +132,7 @@ test.each([
 test.each([undefined, 'another', 7, null])(
   'says nothing of it where it does not know the word: %s',
   (blame) => {
-    const lost = event('worker_lost', 1, { message: 'The worker that ran it was lost', blame });
+    const lost = event('worker_lost', 1, { message: 'The worker that ran the task was lost', blame });
     const page = renderTaskPage(pageOf(queued({ attempt: 1 }), { history: [event('started', 1), lost] }));
 
     expect(page).not.toContain('spent');

@@ -13,10 +13,10 @@ import { workersFolder } from '../support/run/workers.ts';
 
 const vitest = path.join(projectDir, 'node_modules/vitest/vitest.mjs');
 const config = path.join(import.meta.dirname, 'fixture/vitest.config.ts');
-/** What the README promises, in milliseconds. */
+/** How long the README says that left-over processes may live, in milliseconds. */
 const promiseMs = 10_000;
 
-/** A run of the fixture that has started everything; a browser too where that is asked for, as it takes most. */
+/** A run of the fixture that has started everything; a browser only on request, because it takes longest. */
 async function startRun({ withBrowser = false } = {}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tell-'));
   const tellFile = path.join(folder, 'run');
@@ -59,7 +59,7 @@ it.concurrent.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
   },
 );
 
-it.concurrent('nor does one that is killed together with its workers', async () => {
+it.concurrent('a run that is killed together with its workers leaves nothing behind', async () => {
   const { main, exited, runFolder, left } = await startRun();
   const workers = await workersOf(runFolder);
   expect(workers.length).toBeGreaterThan(0);
@@ -74,7 +74,7 @@ it.concurrent('nor does one that is killed together with its workers', async () 
   expect(ms).toBeLessThan(promiseMs + allowanceMs);
 });
 
-it.concurrent('what a killed worker has started ends, though the run goes on', async () => {
+it.concurrent('processes that a killed worker has started end, while the run goes on', async () => {
   const { main, exited, runFolder, left } = await startRun();
   const [worker = 0] = await workersOf(runFolder);
   expect(worker).toBeGreaterThan(0);

@@ -4,7 +4,7 @@ import { Deadlines } from '../../src/scheduling/deadlines.ts';
 let nowMs: number;
 let deadlines: Deadlines;
 beforeEach(() => {
-  // In the middle of a turn.
+  // The clock starts in the middle of a turn of the timer.
   nowMs = 1_000_130;
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   vi.spyOn(process.hrtime, 'bigint').mockImplementation(() => BigInt(nowMs) * 1_000_000n);
@@ -24,7 +24,7 @@ function pass(ms: number): void {
   }
 }
 
-/** Calls of a deadline, each as milliseconds since it was set. */
+/** The calls of a deadline, each in milliseconds since it was set. */
 function setDeadline(ms: number) {
   const setAt = nowMs;
   const calls: number[] = [];
@@ -42,7 +42,7 @@ describe('a deadline', () => {
 
       expect(calls).toHaveLength(1);
       expect(calls[0]).toBeGreaterThanOrEqual(ms);
-      // The rest of its turn, and the timer's next after that.
+      // At most the rest of its turn, and the next turn of the timer.
       expect(calls[0]).toBeLessThanOrEqual(ms + 400);
     },
   );
@@ -58,7 +58,7 @@ describe('a deadline', () => {
     expect(cancelled.calls).toEqual([]);
   });
 
-  it('may be cancelled again when others have come into its turn', () => {
+  it('may be cancelled a second time, which cancels no others that came into its turn since', () => {
     const first = setDeadline(300);
     first.cancel();
     const second = setDeadline(300);
@@ -82,7 +82,7 @@ describe('a deadline', () => {
     expect(second.calls).toEqual([]);
   });
 
-  it('may set the next', () => {
+  it('may set the next deadline', () => {
     let calls = 0;
     const beat = () => {
       calls += 1;
@@ -95,7 +95,7 @@ describe('a deadline', () => {
     expect(calls).toBe(3);
   });
 
-  it('is one of its own where the same function is given twice', () => {
+  it('is kept apart from another one with the same function', () => {
     let calls = 0;
     const count = () => {
       calls += 1;
@@ -109,7 +109,7 @@ describe('a deadline', () => {
   });
 });
 
-it('after the process stood still, all that became due meanwhile is due, in order', () => {
+it('after the process stood still, all deadlines that were missed are due, in order', () => {
   const order: number[] = [];
   for (const ms of [600, 200, 400]) deadlines.after(ms, () => order.push(ms));
 
@@ -119,7 +119,7 @@ it('after the process stood still, all that became due meanwhile is due, in orde
   expect(order).toEqual([200, 400, 600]);
 });
 
-it('nothing is due after a stop, and what was set is due after the next start', () => {
+it('no deadline is due after a stop, and those that were set are due after the next start', () => {
   const waiting = setDeadline(200);
   deadlines.stop();
   pass(1_000);

@@ -1,4 +1,7 @@
-/** The API on a database of its own, listening; no runners, so that tasks stay as they are put. */
+/**
+ * The API on its own database, listening. It has no runners, so that tasks stay in the state that a test
+ * gives them.
+ */
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { pino } from 'pino';
@@ -22,25 +25,25 @@ export interface TestApi extends AsyncDisposable {
   readonly port: number;
   readonly store: Store;
   readonly reading: Reading;
-  /** Not started. */
+  /** A reaper that is not started. */
   readonly reaper: Reaper;
   readonly drain: Drain;
-  /** For those who count its requests. */
+  /** For tests that count the requests of the server. */
   readonly server: Server;
-  /** Closes the server and leaves the store. */
+  /** Closes the server, but not the store. */
   stopServing(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface TestApiOptions {
   readonly config?: Partial<Config>;
-  /** Replaces parts of the store, to make them fail. */
+  /** Replaces parts of the store, such as to make them fail. */
   readonly changeStore?: (store: Store) => Store | Promise<Store>;
-  /** Between the comments on silent streams; default 15,000. */
+  /** Milliseconds between the comments on silent streams; default 15,000. */
   readonly beatMs?: number;
-  /** Between the refreshes of what is watched; default 200. */
+  /** Milliseconds between the refreshes of watched tasks; default 200. */
   readonly tickMs?: number;
-  /** After so long all members of a group are looked up again; default 30,000. */
+  /** Milliseconds after which all members of a group are looked up again; default 30,000. */
   readonly lookAgainMs?: number;
 }
 
@@ -119,7 +122,7 @@ export function postCsv(
   body: string | Buffer | ReadableStream | AsyncIterable<Buffer>,
   headers: Record<string, string> = {},
 ): Promise<Response> {
-  // Node's fetch takes streams where the duplex mode is named; its types know neither that nor buffers.
+  // Node's fetch accepts a stream only with `duplex`. Its types know neither this option nor buffers.
   const init = { method: 'POST', headers: { 'content-type': 'text/csv', ...headers }, body, duplex: 'half' };
   return fetch(url, { ...(init as unknown as RequestInit), redirect: 'manual' });
 }
@@ -138,13 +141,13 @@ export function postForm(
   return fetch(url, { method: 'POST', headers, body: form, redirect: 'manual' });
 }
 
-/** Sends bytes as they are and resolves with all that comes back until the server ends the connection. */
+/** Sends raw bytes, and resolves with all bytes that the server sends until it ends the connection. */
 export function exchange(port: number, bytes: string | Buffer): Promise<string> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
     socket.on('data', (chunk) => chunks.push(chunk));
-    // After an error too.
+    // `close` also follows an error.
     socket.on('close', () => resolve(Buffer.concat(chunks).toString('utf8')));
     socket.on('error', () => undefined);
   });
@@ -158,7 +161,7 @@ export interface ProblemBody {
   readonly existingTask?: string;
 }
 
-/** The body of an answer that must be a problem. */
+/** Reads the body of an answer, and throws if it is no problem. */
 export async function problemOf(response: Response): Promise<ProblemBody> {
   const text = await response.text();
   const type = response.headers.get('content-type') ?? 'no content type';
@@ -176,14 +179,14 @@ export interface TaskBody {
   readonly links: { self: string };
 }
 
-/** The body of an answer that must be a task. */
+/** Reads the body of an answer, and throws if it is no task. */
 export async function taskOf(response: Response): Promise<TaskBody> {
   const text = await response.text();
   if (!response.ok) throw new Error(`${response.status}: ${text}`);
   return JSON.parse(text) as TaskBody;
 }
 
-/** How many files, complete or not, and chunks there are. */
+/** Counts the stored files, complete and incomplete, and their chunks. */
 export async function storedFiles(store: Store): Promise<{ files: number; chunks: number }> {
   const [files, chunks] = await Promise.all([
     store.db.prisma.file.count(),

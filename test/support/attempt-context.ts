@@ -1,11 +1,11 @@
-/** What a job is given, without the job, and a write that it would do. */
+/** The task context of a job, for tests without a job, and a write that a job might do. */
 import { AttemptContext } from '../../src/jobs/attempt/attempt-context.ts';
 import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
 import { ProgressCounter } from '../../src/tasks/progress/counter.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import type { RunningTask } from './tasks.ts';
 
-/** What a job is given, on a store that may be behind the proxy. */
+/** The task context of a running task, on a store that may be behind the proxy. */
 export function contextOf(
   on: Store,
   task: RunningTask,
@@ -24,7 +24,7 @@ export function contextOf(
   });
 }
 
-/** A write of the job's own that is not idempotent. */
+/** A job's own write that is not idempotent. */
 export function leaveEffect(task: RunningTask, step: number) {
   return async (tx: Parameters<Parameters<AttemptContext['read']>[0]>[0]) => {
     await tx.$executeRaw`INSERT INTO effect (task_id, step, attempt) VALUES (${task.taskId}::uuid, ${step}, ${task.attempt})`;

@@ -1,11 +1,11 @@
-/** The API on a database that is none. */
+/** The API on a server that is no working PostgreSQL. */
 import { openDatabase } from '../../src/database/database.ts';
 import { postCsv, postJson, startApi, type TestApi } from './api.ts';
 import type { FakePostgres } from './fake-postgres.ts';
 
 const unknown = '01a20ada-0000-7000-8000-000000000000';
 
-/** What cannot be answered without the database, at a service's URL. */
+/** Requests that the service at a URL cannot answer without the database. */
 export const callsThatAsk: [what: string, call: (url: string) => Promise<Response>][] = [
   ['reading a task', (url) => fetch(`${url}/tasks/${unknown}`)],
   ['submitting', (url) => postJson(`${url}/tasks`, { type: 'noop' })],
@@ -15,7 +15,7 @@ export const callsThatAsk: [what: string, call: (url: string) => Promise<Respons
   ['recent tasks', (url) => fetch(url, { headers: { accept: 'text/html' } })],
 ];
 
-/** Its writing and its looks at single things go to this server; `end` ends both. */
+/** Starts an API whose statements go to this server; `end` ends the API and its connections. */
 export async function startApiOn(postgres: FakePostgres): Promise<{ api: TestApi; end(): Promise<void> }> {
   const db = openDatabase(postgres.url, { name: 'away' });
   const api = await startApi({ changeStore: (store) => ({ ...store, db }) });

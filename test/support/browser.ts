@@ -1,6 +1,6 @@
 /**
- * A real browser for tests. Where none is installed, the tests that need one are skipped: the run has said so at its
- * beginning, and how to run them. See `chromium.ts`.
+ * A real browser for tests. If none is installed, the tests that need one are skipped; the run says so at its
+ * beginning, and tells how to install one. See `chromium.ts`.
  */
 import {
   type Browser,
@@ -13,10 +13,16 @@ import type { TestContext } from 'vitest';
 import { chromiumPath } from './chromium.ts';
 import { conditionLimitMs } from './patience.ts';
 
-/** Pages of Chromium's own, for its address bar, which it would load for each context: most of what a test costs. */
+/**
+ * Switches off Chromium's own pages for its address bar: loading them in each context takes most of a test's
+ * time.
+ */
 const unwanted = ['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup'];
 
-/** Of the features that Playwright turns off, those that matter here: of two such switches the later counts alone. */
+/**
+ * The features that Playwright turns off and that matter here, repeated because only the last such switch
+ * counts.
+ */
 const unwantedByPlaywright = [
   'AvoidUnnecessaryBeforeUnloadCheckSync',
   'DestroyProfileOnBrowserClose',
@@ -34,7 +40,7 @@ const unwantedByPlaywright = [
 /** `describe.skipIf(!hasBrowser)` */
 export const hasBrowser = chromiumPath !== undefined;
 
-/** A browser of the caller's own. */
+/** Starts a browser that only the caller uses. */
 export function launchBrowser(): Promise<Browser> {
   if (chromiumPath === undefined) throw new Error('No Chromium found');
   return chromium.launch({
@@ -57,9 +63,9 @@ export function launchBrowser(): Promise<Browser> {
 let shared: Promise<Browser> | undefined;
 
 /**
- * The one that all test files of a worker share, as a start costs as much as five tests. It ends with its worker:
- * Playwright closes it on the SIGTERM by which vitest ends workers, and Chromium itself leaves when the pipe to its
- * worker breaks.
+ * The browser that all test files of a worker share, as a start takes as long as five tests. It ends with its
+ * worker: Playwright closes it on the SIGTERM by which vitest ends workers, and Chromium itself leaves when
+ * the pipe to its worker breaks.
  */
 async function sharedBrowser(): Promise<Browser> {
   shared ??= launchBrowser();
@@ -71,7 +77,7 @@ async function sharedBrowser(): Promise<Browser> {
 
 type Test = Pick<TestContext, 'onTestFinished'>;
 
-/** Cookies, storage and tabs of the test's own. Whatever a page in it complains of fails the test. */
+/** A context with its own cookies, storage and tabs. Any error that a page in it reports fails the test. */
 export async function openContext(
   { onTestFinished }: Test,
   options: BrowserContextOptions = {},
@@ -86,17 +92,17 @@ export async function openContext(
   return context;
 }
 
-/** A tab in a context of the test's own. */
+/** A tab in its own context. */
 export async function openPage(test: Test, options: BrowserContextOptions = {}): Promise<Page> {
   return (await openContext(test, options)).newPage();
 }
 
-/** Collects what pages complain of, failed requests apart: an outage is no fault of the page. */
+/** Collects the errors that pages report, except failed requests: an outage is no fault of the page. */
 function complaintsOf(context: BrowserContext): string[] {
   const complaints: string[] = [];
   context.on('weberror', (error) => complaints.push(error.error().message));
   context.on('console', (message) => {
-    // Chromium reports each answer of 4xx and 5xx, and each lost connection.
+    // Chromium reports each answer of 4xx and 5xx and each lost connection as an error of the console.
     if (message.type() === 'error' && !message.text().includes('Failed to load resource')) {
       complaints.push(message.text());
     }
@@ -111,11 +117,11 @@ export function csvFile(rows: number, name = 'people.csv') {
   return { name, mimeType: 'text/csv', buffer: Buffer.from(`${lines.join('\n')}\n`) };
 }
 
-/** What a person could read on a task's page at one moment. */
+/** The text that a person could read on a task's page at one moment. */
 export interface Sighting {
-  /** Milliseconds on the clock of `nowMs`. */
+  /** The time, in milliseconds on the clock of `nowMs`. */
   readonly at: number;
-  /** The same for as long as the page is not loaded again. */
+  /** Identifies the load of the page: it changes when the page is loaded again. */
   readonly loadedAt: number;
   readonly status: string;
   readonly percent: string;
@@ -124,12 +130,14 @@ export interface Sighting {
   readonly connection: string;
 }
 
-/** A clock that the pages' sightings share. */
+/** The clock that the sightings of all pages share. */
 export function nowMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** Keeps an eye on a tab, with JavaScript: every change of a task's page is seen, at the time it happens. */
+/**
+ * Watches a tab by JavaScript in the page: it records each change of a task's page at the time it happens.
+ */
 export class TaskWatch {
   readonly sightings: Sighting[] = [];
 
@@ -146,19 +154,19 @@ export class TaskWatch {
     return new Set(this.sightings.map(({ loadedAt }) => loadedAt)).size;
   }
 
-  /** The percentages that could be read while it ran, in order. */
+  /** The percentages that the page showed while the task ran, in order. */
   get percentages(): number[] {
     return this.running.map(({ percent }) => Number.parseInt(percent, 10)).filter(Number.isFinite);
   }
 
-  /** The numbers of rows that could be read while it ran, in order. */
+  /** The numbers of rows that the page showed while the task ran, in order. */
   get rows(): number[] {
     return this.running
       .map(({ message }) => Number.parseInt(message.replaceAll(',', ''), 10))
       .filter(Number.isFinite);
   }
 
-  /** The longest time in which the page of a running task stood still, its end included. */
+  /** The longest time without a change on the page of a running task, until its end. */
   get longestStandstillMs(): number {
     const moves = this.sightings.filter(
       ({ percent, message }, index, all) =>
@@ -169,7 +177,7 @@ export class TaskWatch {
     return Math.max(...times.slice(1).map((at, index) => at - (times[index] ?? at)));
   }
 
-  /** When something could first be read, at `since` or later. */
+  /** When the page first showed a text, at `since` or later. */
   firstAt(isThere: (sighting: Sighting) => boolean, since = 0): number | undefined {
     return this.sightings.find((sighting) => sighting.at >= since && isThere(sighting))?.at;
   }

@@ -1,14 +1,14 @@
 /**
- * Promises about time on machines of any speed and with any neighbours: beside what is promised, a test allows for
- * what a known operation takes at that moment.
+ * Tests of promises about time, on machines of any speed and load: on top of the promised time, a test allows
+ * for the time that a known operation takes at that moment.
  */
 import { once } from 'node:events';
 import { launch } from './launch.ts';
 
-/** So many starts of an empty Node process may a busy machine add to what is promised. */
+/** A busy machine may add the time of this many starts of an empty Node process. */
 const allowedStarts = 30;
 
-/** What a busy machine may add at this moment, in milliseconds; about a second where it is idle. */
+/** How much a busy machine may add at this moment, in milliseconds; about a second on an idle machine. */
 export async function allowanceMs(): Promise<number> {
   const began = performance.now();
   await once(launch(process.execPath, ['--eval', '0'], { stdio: 'ignore' }), 'exit');
@@ -18,11 +18,11 @@ export async function allowanceMs(): Promise<number> {
 export interface Timed<T> {
   readonly value: T;
   readonly ms: number;
-  /** To be added to what is promised. */
+  /** How much to add to the promised time. */
   readonly allowanceMs: number;
 }
 
-/** Measures how long `work` takes, and what must be allowed for before and after it. */
+/** Measures how long `work` takes, and the allowance before and after it. */
 export async function timed<T>(work: () => Promise<T>): Promise<Timed<T>> {
   const before = await allowanceMs();
   const began = performance.now();
@@ -31,7 +31,7 @@ export async function timed<T>(work: () => Promise<T>): Promise<Timed<T>> {
   return { value, ms, allowanceMs: Math.max(before, await allowanceMs()) };
 }
 
-/** Answers what `work` answers; throws where that took longer than promised, and than the machine explains. */
+/** Returns the result of `work`. Throws if `work` took longer than promised plus the allowance. */
 export async function within<T>(promisedMs: number, work: () => Promise<T>): Promise<T> {
   const { value, ms, allowanceMs: allowed } = await timed(work);
   if (ms > promisedMs + allowed) {

@@ -1,4 +1,7 @@
-/** Where the Chromium of the browser tests is. Apart from `browser.ts`, as each run asks and few runs load Playwright. */
+/**
+ * Finds the Chromium of the browser tests. This file is separate from `browser.ts` because each run needs it,
+ * but few runs need Playwright.
+ */
 import { accessSync, constants } from 'node:fs';
 
 const candidates = [
@@ -8,13 +11,13 @@ const candidates = [
   '/usr/bin/google-chrome',
 ];
 
-/** Its program; undefined where there is none. */
+/** The path of Chromium's program; undefined if there is none. */
 export const chromiumPath = candidates.find((path) => path !== undefined && isExecutable(path));
 
 export const chromiumAdvice =
   'install Chromium (Debian: apt-get install chromium) or set CHROMIUM_PATH to its program';
 
-/** For the beginning of a run: where no Chromium is, one line says so, or an error, if HEADWAY_REQUIRE_BROWSER is 1. */
+/** Called when a run begins. Without Chromium, prints one line; with HEADWAY_REQUIRE_BROWSER=1, throws. */
 export function reportMissingChromium(): void {
   if (chromiumPath !== undefined) return;
   if (process.env.HEADWAY_REQUIRE_BROWSER === '1') throw new Error(`No browser: ${chromiumAdvice}.`);

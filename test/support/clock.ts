@@ -1,12 +1,15 @@
-/** The monotonic clock in a test's hands: what is held for a minute need not be waited for, and nothing grows old by itself. */
+/**
+ * Lets a test move or stop the monotonic clock, so that it need not wait a minute and no time passes by
+ * itself.
+ */
 import { vi } from 'vitest';
 
 export interface Clock extends Disposable {
-  /** Adds to the time that has passed. Timers are not told: they come as their own time has passed. */
+  /** Moves the clock forward. Timers do not notice: they fire after real time. */
   pass(ms: number): void;
 }
 
-/** A clock, as `monotonicMs` reads it, that goes on as the system's does, and by what the test adds. */
+/** A clock for `monotonicMs` that runs like the system's, plus the time that the test adds. */
 export function startClock(): Clock {
   const read = process.hrtime.bigint.bind(process.hrtime);
   let aheadMs = 0;
@@ -22,7 +25,7 @@ export function startClock(): Clock {
 }
 
 export interface StoppedClock extends Clock {
-  /** Time goes by itself again. */
+  /** Lets the clock run by itself again. */
   go(): void;
 }
 

@@ -1,4 +1,4 @@
-/** A database of its own for each test that wants one. */
+/** Creates databases for tests that need one. */
 import { randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
 import { createDatabase, dropDatabases, withName } from './server.ts';
@@ -8,7 +8,7 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A migrated database with pg-boss installed. What is not dropped goes with the test run. */
+/** A migrated database with pg-boss installed. A database that no test drops is removed with the test run. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   return clone(`${inject('databasePrefix')}_template`);
 }

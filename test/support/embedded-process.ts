@@ -1,6 +1,6 @@
 /**
- * Run as a process of its own by the tests of the embedded PostgreSQL: uses the server of the data folder
- * given until it is told to stop on its input, and reports in lines of JSON. Ignores Ctrl-C.
+ * The tests of the embedded PostgreSQL run this file as a separate process: it uses the server of the data
+ * folder in its arguments until its input tells it to stop, and reports in lines of JSON. It ignores Ctrl-C.
  */
 import { once } from 'node:events';
 import { startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';

@@ -19,12 +19,12 @@ import { openStore } from './service.ts';
 export const isRoot = process.getuid?.() === 0;
 export const isLinux = process.platform === 'linux';
 
-/** A user without any rights, where the tests run as root and may become one. */
+/** A user without any rights, for tests that run as root and may change to another user. */
 export const nobody = { uid: 65534, gid: 65534 };
 
 const script = fileURLToPath(new URL('embedded-process.ts', import.meta.url));
 
-/** An empty folder for data; its server, if one still runs, ends with it. */
+/** An empty data folder. Its disposal also ends a server that still runs in it. */
 export async function makeDataDir(): Promise<AsyncDisposable & { path: string }> {
   const folder = await realpath(await mkdtemp(path.join(os.tmpdir(), 'headway-embedded-')));
   await chmod(folder, 0o755);
@@ -37,16 +37,16 @@ export async function makeDataDir(): Promise<AsyncDisposable & { path: string }>
   };
 }
 
-/** A data folder that Headway has used before: its server only has to start. */
+/** A data folder that Headway has used before, so that its server starts without creating a cluster. */
 export async function copyDataDir(): Promise<AsyncDisposable & { path: string }> {
   const dataDir = await makeDataDir();
   usedDataDir ??= useDataDir();
-  // With its owner, who is not this user where that is root.
+  // Copy the owner, too: when the tests run as root, the files belong to another user.
   await promisify(execFile)('cp', ['-a', `${await usedDataDir}/.`, dataDir.path]);
   return dataDir;
 }
 
-/** One for all files of a test worker; it goes with the run's folder. */
+/** One used data folder for all files of a test worker. It is removed with the run's folder. */
 let usedDataDir: Promise<string> | undefined;
 
 async function useDataDir(): Promise<string> {
@@ -60,12 +60,15 @@ async function useDataDir(): Promise<string> {
   return folder;
 }
 
-/** Where the cluster of a data folder lies. */
+/** The path of the cluster in a data folder. */
 export function clusterOf(dataDir: string): string {
   return path.join(dataDir, 'postgres', 'data');
 }
 
-/** The server in this process. It does not wait for disks, as a killed process loses nothing by that. */
+/**
+ * Starts the server from this process. It runs without fsync, because the end of a process loses no data by
+ * that.
+ */
 export function startHere(dataDir: string): Promise<EmbeddedPostgres> {
   return startEmbeddedPostgres({ dataDir, log: () => undefined, settings: { fsync: 'off' } });
 }
@@ -79,12 +82,15 @@ export interface Report {
 export interface ServerUser {
   readonly child: ChildProcess;
   readonly report: Report;
-  /** Tells it to leave and waits until it has ended. */
+  /** Tells the process to leave, and waits until it has ended. */
   leave(): Promise<void>;
   kill(): Promise<void>;
 }
 
-/** A process of its own that uses the data folder's server, once it has said whether it can. */
+/**
+ * Starts another process that uses the data folder's server. Resolves when the process has said whether it
+ * can.
+ */
 export async function startElsewhere(
   dataDir: string,
   options: SpawnOptions & { native?: string } = {},
@@ -108,7 +114,7 @@ export async function startElsewhere(
   };
 }
 
-/** The same, not waited for. */
+/** Starts the process without waiting for its first message. */
 export function spawnElsewhere(
   dataDir: string,
   options: SpawnOptions & { native?: string } = {},
@@ -118,14 +124,14 @@ export function spawnElsewhere(
   return launch(process.execPath, args, { cwd: '/', ...spawnOptions, stdio: ['pipe', 'pipe', 'inherit'] });
 }
 
-/** The server's process. */
+/** The process id of the server. */
 export async function serverPid(dataDir: string): Promise<number> {
   const found = await readPidFile(clusterOf(dataDir));
   if (found === null) throw new Error('no postmaster.pid');
   return found.pid;
 }
 
-/** Sends a signal to the server and all its children; one that has just ended is passed over. */
+/** Sends a signal to the server and all its children, ignoring those that have just ended. */
 export async function signalServer(dataDir: string, signal: NodeJS.Signals): Promise<void> {
   for (const pid of await clusterProcesses(clusterOf(dataDir))) {
     try {
@@ -142,7 +148,7 @@ export async function killServer(dataDir: string): Promise<void> {
   await eventually(async () => (await clusterProcesses(clusterOf(dataDir))).length === 0);
 }
 
-/** One statement over a connection of its own. */
+/** Runs one statement over its own connection. */
 export async function query<Row extends pg.QueryResultRow>(url: string, sql: string): Promise<Row[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   client.on('error', () => undefined);
@@ -158,7 +164,7 @@ const debian15 = '/usr/lib/postgresql/15/bin';
 
 export const hasDebian15 = existsSync(debian15);
 
-/** A server of Debian's PostgreSQL 15, the oldest that is at hand, instead of the one that comes along. */
+/** Starts Debian's PostgreSQL 15, the oldest version at hand, instead of the embedded version. */
 export async function startDebian15(dataDir: string): Promise<EmbeddedPostgres> {
   const native = path.join(dataDir, 'package', 'native');
   await mkdir(native, { recursive: true });

@@ -16,7 +16,7 @@ export function failure({ taskId, attempt }: RunningTask, options: Partial<Failu
 
 export const handBack = (task: RunningTask) => failure(task, { outcome: 'handed_back', error: undefined });
 
-/** Set directly: how a task came to its counters does not matter to its end. */
+/** Sets the counters of a task directly: the end of a task does not depend on how the counters came about. */
 export async function setCounters(
   store: Store,
   taskId: string,

@@ -1,17 +1,17 @@
-/** A client of server-sent events that keeps what it is sent, as the standard reads it. */
+/** A client of server-sent events that parses them by the standard, and keeps them. */
 import { eventually } from './eventually.ts';
 
 export interface ServerSentEvent {
   readonly event: string;
   readonly id: string | undefined;
-  /** Parsed. */
+  /** The parsed JSON of the event's data. */
   readonly data: Record<string, unknown>;
 }
 
 export class EventReader implements AsyncDisposable {
   readonly response: Response;
   readonly events: ServerSentEvent[] = [];
-  /** Of silent streams. */
+  /** The comments that keep silent streams open. */
   comments = 0;
   retryMs: number | undefined;
   isClosed = false;
@@ -33,7 +33,7 @@ export class EventReader implements AsyncDisposable {
     return this.events.map(({ event }) => event);
   }
 
-  /** The events of one name. */
+  /** The events with one name. */
   of(name: string): ServerSentEvent[] {
     return this.events.filter(({ event }) => event === name);
   }
@@ -59,7 +59,7 @@ export class EventReader implements AsyncDisposable {
         for (const block of blocks) this.take(block);
       }
     } catch {
-      // Cut off, or aborted by the test.
+      // The stream was cut off, or the test aborted it.
     }
     this.isClosed = true;
   }

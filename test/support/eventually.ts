@@ -1,15 +1,15 @@
-/** Waits for conditions, where a sleep would hope. */
+/** Waits for conditions, instead of sleeping and hoping. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { conditionLimitMs } from './patience.ts';
 
 export interface EventuallyOptions {
-  /** Default 20. */
+  /** Milliseconds between two calls; default 20. */
   readonly intervalMs?: number;
 }
 
 /**
- * Calls `check` until it neither throws nor answers false, null or undefined, and returns what it answered.
- * Where that does not come, throws what the last call threw, ten minutes later: see `patience.ts`.
+ * Calls `check` until it neither throws nor returns false, null or undefined, and returns its result.
+ * Gives up after ten minutes (see `patience.ts`), and then throws the error of the last call.
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,

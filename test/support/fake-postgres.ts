@@ -1,11 +1,14 @@
-/** A server that speaks just enough of PostgreSQL's protocol to refuse, to be old, or to hang. */
+/**
+ * A server with just enough of PostgreSQL's protocol to refuse connections, to report an old version, or to
+ * hang.
+ */
 import { createServer, type Server, type Socket } from 'node:net';
 
 export interface FakePostgres extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Takes connections and says nothing. */
+/** Accepts connections and never answers. */
 export function startMutePostgres(): Promise<FakePostgres> {
   return listen(() => undefined);
 }
@@ -17,7 +20,7 @@ export function startRefusingPostgres(code: string, message: string): Promise<Fa
   });
 }
 
-/** Lets everybody in, has no tables, and answers SHOW with this version. */
+/** Accepts every connection, has no tables, and answers SHOW with this version. */
 export function startOldPostgres(versionNumber: string): Promise<FakePostgres> {
   return listen((socket) => {
     const ready = packet('Z', Buffer.from('I'));

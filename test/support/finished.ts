@@ -1,4 +1,4 @@
-/** Finished tasks by the thousand, as they would lie there after a month of work. */
+/** Adds thousands of finished tasks, as a service has them after a month of work. */
 import type pg from 'pg';
 
 export interface FinishedTasks {
@@ -10,11 +10,11 @@ export interface FinishedTasks {
   readonly group?: string;
   /** Default 40. */
   readonly finishedDaysAgo?: number;
-  /** Negative: they have expired. Default -10. */
+  /** Negative: the tasks have expired. Default -10. */
   readonly expireInDays?: number;
 }
 
-/** Adds rows with their history, in one statement; the invariants hold of them. Answers the ids. */
+/** Adds tasks with their history, in one statement; the invariants hold for them. Returns their ids. */
 export async function addFinished(
   client: pg.Pool | pg.Client,
   {

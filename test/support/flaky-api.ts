@@ -1,4 +1,4 @@
-/** The API, whose reading goes through a proxy that a test makes misbehave. */
+/** An API that reads from the database through a proxy, which a test can make misbehave. */
 import { startApi, type TestApi } from './api.ts';
 import { FlakyProxy } from './flaky-proxy.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Stands between Headway and PostgreSQL and misbehaves as networks do, but on demand: it loses the answer to a
- * statement that was executed, delivers one after its client has gone, or stops passing anything on.
+ * A proxy between Headway and PostgreSQL that misbehaves on demand, as networks do: it loses the answer to a
+ * statement that was executed, delivers a statement after its client has gone, or stops passing on bytes.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -8,19 +8,21 @@ import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 
-/** Texts as they stand in the bytes that a client sends: SQL, or the name of a prepared statement. */
+/**
+ * Recognises a statement by texts in the bytes that a client sends: SQL, or the name of a prepared statement.
+ */
 export interface Trigger {
-  /** Of the statement to spoil. */
+  /** A text of the statement to disturb. */
   readonly statement: string;
-  /** Where given, only on a connection whose transaction has sent this before. */
+  /** If given, the connection's transaction must have sent this text before. */
   readonly after?: string;
 }
 
 /** A statement that the server has not seen yet. */
 export interface HeldStatement {
-  /** What its transaction has sent, with it. */
+  /** All that its transaction has sent, including this statement. */
   readonly sent: string;
-  /** Passes it on after all; resolves when the server has answered. */
+  /** Passes the statement on to the server; resolves when the server has answered. */
   deliver(): Promise<void>;
 }
 
@@ -37,16 +39,16 @@ interface Link {
   /** What the client has sent since its last BEGIN. */
   sent: string;
   losing: Fault | undefined;
-  /** It waits for a stall to end. */
+  /** Bytes of the client that wait for the end of a stall. */
   stalled: Buffer[];
-  /** What the server has answered since. */
+  /** What the server has answered since the statement whose answer is lost. */
   answered: string;
 }
 
-/** Connections that never send a BEGIN live for ever. */
+/** Limits how much `sent` keeps, because a connection may live for ever without a BEGIN. */
 const maxSent = 100_000;
 
-/** PostgreSQL's ReadyForQuery: it has answered everything that it was sent. */
+/** Whether the bytes end with ReadyForQuery: PostgreSQL has then answered all statements. */
 const isReady = (bytes: Buffer) => bytes.at(-6) === 0x5a && bytes.readInt32BE(bytes.length - 5) === 5;
 
 export class FlakyProxy implements AsyncDisposable {
@@ -79,38 +81,40 @@ export class FlakyProxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** The next such statement is executed, and its client is cut off without the answer. Resolves when it has happened. */
+  /** Cuts off the client of the next such statement once the server has executed it. Resolves after that. */
   async loseAnswer(trigger: Trigger): Promise<void> {
     await this.add('loseAnswer', trigger);
   }
 
-  /** The client of the next such statement is cut off, and the statement is kept until it is delivered. */
+  /** Cuts off the client of the next such statement, and keeps the statement until it is delivered. */
   holdBack(trigger: Trigger): Promise<HeldStatement> {
     return this.add('holdBack', trigger);
   }
 
-  /** The next such statement is kept until it is delivered, while its client waits for the answer. */
+  /** Keeps the next such statement until it is delivered; its client waits for the answer. */
   delay(trigger: Trigger): Promise<HeldStatement> {
     return this.add('delay', trigger);
   }
 
-  /** What was asked for and has not happened yet will not happen. */
+  /** Forgets all faults that have been requested and have not happened yet. */
   forget(): void {
     this.faults = [];
   }
 
-  /** From now on statements that have one of these texts wait, with all that their client sends after them. */
+  /**
+   * From now on, holds back statements with one of these texts, and all that their client sends after them.
+   */
   stall(texts: readonly string[]): void {
     this.stalledTexts = texts;
   }
 
-  /** Passes on what waits, but for clients that have left. */
+  /** Passes on all that is held back, except from clients that have left. */
   unstall(): void {
     this.stalledTexts = [];
     for (const link of this.links) for (const bytes of link.stalled.splice(0)) this.fromClient(link, bytes);
   }
 
-  /** Passes nothing on, in no direction, without closing anything; new connections are taken. */
+  /** Passes no bytes on, in either direction. Connections stay open, and new ones are accepted. */
   freeze(): void {
     this.isFrozen = true;
     for (const { client, server } of this.links) {
@@ -166,7 +170,7 @@ export class FlakyProxy implements AsyncDisposable {
     const mustWait = link.stalled.length > 0 || this.stalledTexts.some((stalled) => text.includes(stalled));
     if (mustWait) return void link.stalled.push(bytes);
     if (text.includes('BEGIN')) link.sent = '';
-    // Statements may have been sent together, the one before among them.
+    // Add the text first: the `after` statement and this one may arrive in the same bytes.
     link.sent = (link.sent + text).slice(-maxSent);
     const fault = this.faults.find(
       ({ trigger }) => text.includes(trigger.statement) && link.sent.includes(trigger.after ?? ''),
@@ -185,7 +189,7 @@ export class FlakyProxy implements AsyncDisposable {
   private fromServer(link: Link, bytes: Buffer): void {
     if (!link.losing) return void link.client.write(bytes);
     link.answered += bytes.toString('latin1');
-    // That it was committed is what the tag of its own answer says.
+    // Only the tag COMMIT in its own answer tells that the transaction was committed.
     const isCommit = link.losing.trigger.statement === 'COMMIT';
     if (!isReady(bytes) || (isCommit && !link.answered.includes('COMMIT\0'))) return;
     this.cutOff(link);
@@ -193,7 +197,7 @@ export class FlakyProxy implements AsyncDisposable {
     link.losing.happened.resolve({ sent: link.sent, deliver: async () => undefined });
   }
 
-  /** The client's side only: the server does not notice. */
+  /** Cuts the client's side only, so that the server does not notice. */
   private cutOff(link: Link): void {
     this.links.delete(link);
     link.client.destroy();

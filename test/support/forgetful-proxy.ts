@@ -1,6 +1,6 @@
 /**
- * Stands between Headway and PostgreSQL like a firewall that forgets its flows: what is sent on a connection
- * that it has forgotten arrives nowhere, in either direction, and nobody is told.
+ * A proxy between Headway and PostgreSQL that behaves like a firewall which forgets its connections. Bytes on
+ * a forgotten connection are lost, in both directions, and neither side gets an error.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -44,18 +44,18 @@ export class ForgetfulProxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** Forgets all connections that there are; new ones work. */
+  /** Forgets all existing connections; new ones work. */
   forget(): void {
     for (const flow of this.flows) flow.isForgotten = true;
   }
 
-  /** Forgets all connections, and every new one at once, until `up` is called. */
+  /** Forgets all existing connections, and each new one at once, until `up` is called. */
   down(): void {
     this.isDown = true;
     this.forget();
   }
 
-  /** Cuts all connections, and every new one at once, until `up` is called. */
+  /** Cuts all existing connections, and each new one at once, until `up` is called. */
   refuse(): void {
     this.isRefusing = true;
     for (const flow of this.flows) flow.client.destroy();
@@ -83,7 +83,7 @@ export class ForgetfulProxy implements AsyncDisposable {
     const pass = (from: Socket, to: Socket) => {
       from.on('error', () => undefined);
       from.on('data', (bytes) => flow.isForgotten || to.write(bytes));
-      // That one side has left is not told either.
+      // If one side closes a forgotten connection, the other side does not learn of it either.
       from.on('close', () => flow.isForgotten || to.destroy());
     };
     pass(client, server);

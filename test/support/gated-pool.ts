@@ -1,8 +1,8 @@
-/** A pool whose statements are counted, and whose answers can be held back after PostgreSQL has given them. */
+/** A pool that counts statements, and that can hold back the answers of PostgreSQL. */
 import pg from 'pg';
 
 export class GatedPool {
-  /** As the code under test gets it. */
+  /** The pool for the code under test. */
   readonly pool: pg.Pool;
   /** The names of the statements that were sent, in order. */
   sent: string[] = [];
@@ -26,12 +26,15 @@ export class GatedPool {
     return this.sent.filter((other) => other === name).length;
   }
 
-  /** How many statements of a name PostgreSQL has answered, whether or not the answers are kept. */
+  /** How many statements with a name PostgreSQL has answered, held back or not. */
   countAnswered(name: string): number {
     return this.answered.filter((other) => other === name).length;
   }
 
-  /** Keeps the answers to a statement of this name, which is executed when it is sent, until the returned function is called. */
+  /**
+   * Holds back the answers to statements with this name until the returned function is called. They are
+   * executed at once.
+   */
   hold(name: string): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.gates.set(name, promise);

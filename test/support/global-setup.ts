@@ -1,6 +1,6 @@
 /**
- * One PostgreSQL for the test run, and in it a migrated template that each test's database is cloned from.
- * It is the embedded one, or the server at TEST_DATABASE_URL.
+ * Starts one PostgreSQL for the test run, with a migrated template from which each test's database is cloned.
+ * The server is the embedded one, or the one at TEST_DATABASE_URL.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
@@ -15,9 +15,9 @@ import { createDatabase, dropDatabases, withName } from './server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Of the server's own database, for those who create and drop others. */
+    /** The URL of the server's own database, from which the databases of tests are created and dropped. */
     serverUrl: string;
-    /** What the names of this run's databases begin with; the template is `<prefix>_template`. */
+    /** The beginning of the names of this run's databases; the template is `<prefix>_template`. */
     databasePrefix: string;
   }
 }
@@ -42,7 +42,7 @@ async function createTemplate(serverUrl: string, name: string): Promise<void> {
   await createDatabase(serverUrl, name);
   const url = withName(serverUrl, name);
   await migrate(url);
-  // The service would install it too: here it is done once.
+  // The service would install pg-boss, too; here it happens once for all databases.
   const boss = new PgBoss({ connectionString: url, supervise: false, schedule: false });
   boss.on('error', () => undefined);
   await boss.start();
@@ -58,7 +58,7 @@ async function startServer(runFolder: string): Promise<{ url: string; stop(): Pr
   const server: EmbeddedPostgres = await startEmbeddedPostgres({
     dataDir,
     log: () => undefined,
-    // The data is thrown away: nothing needs to reach a disk.
+    // No fsync: the data is thrown away, so it need not reach a disk.
     settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' },
   });
   return { url: server.url, stop: () => server.stop() };

@@ -1,4 +1,4 @@
-/** Polls that wait, and the connections that they wait on. */
+/** Long polls that the server holds, and raw connections. */
 import { connect, type Socket } from 'node:net';
 import type { TestApi } from './api.ts';
 import { eventually } from './eventually.ts';
@@ -6,11 +6,11 @@ import { eventually } from './eventually.ts';
 export interface Held {
   readonly response: Promise<Response>;
   abort(): void;
-  /** Seconds that it took. */
+  /** How many seconds the poll took. */
   seconds(): Promise<number>;
 }
 
-/** Polls a task, as a rule with `Prefer: wait=N`, and lets the answer take its time. */
+/** Starts a poll of a task, usually with `Prefer: wait=N`, without waiting for the answer. */
 export function startPoll(api: TestApi, id: string, headers: Record<string, string>): Held {
   const control = new AbortController();
   const startedMs = performance.now();
@@ -33,11 +33,11 @@ export async function etagOf(api: TestApi, id: string): Promise<string> {
   return (await fetch(`${api.url}/tasks/${id}`)).headers.get('etag') ?? '';
 }
 
-/** Resolves when so many clients are held. */
+/** Resolves when the server holds this many clients. */
 export const areHeld = (api: TestApi, count: number) =>
   eventually(() => api.reading.watchers.count === count);
 
-/** A connection to write requests to by hand. */
+/** Opens a connection on which a test writes raw requests. */
 export function connected({ port }: TestApi): Promise<Socket> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => resolve(socket));

@@ -1,18 +1,19 @@
-/** Stops the CSV imports of a database in their midst, for as long as a test looks at them. */
+/** Stops the CSV imports of a database in the middle, until the test has looked at them. */
 import pg from 'pg';
 
-/** So many rows an import writes at a time. */
+/** How many rows an import writes at a time. */
 export const batchRows = 500;
 
 export interface ImportBrake extends AsyncDisposable {
-  /** So many more batches are written, and then none. */
+  /** Allows this many more batches; the next one waits. */
   letThrough(batches: number): Promise<void>;
   release(): Promise<void>;
 }
 
 /**
- * From now on the batches of all imports together wait after so many. What waits has taken no lock yet, so that
- * others go on with the task; and it is a statement that runs, which no limit on idle transactions ends.
+ * From now on, batches wait once all imports together have written as many as allowed. A waiting batch holds
+ * no lock, so that others can go on with the task. It waits inside a running statement, which no limit on
+ * idle transactions ends.
  */
 export async function brakeImports(databaseUrl: string, batches: number): Promise<ImportBrake> {
   const run = (sql: string, values: unknown[] = []) => runOnce(databaseUrl, sql, values);
@@ -37,7 +38,7 @@ export async function brakeImports(databaseUrl: string, batches: number): Promis
   };
 }
 
-/** Over a connection of its own: the server may be killed and started meanwhile. */
+/** Runs a statement over its own connection, because the server may be killed and started in the meantime. */
 async function runOnce(url: string, sql: string, values: unknown[]): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => undefined);

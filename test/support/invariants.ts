@@ -1,4 +1,4 @@
-/** What must hold of the database after anything: see `src/tasks/invariants/invariants.sql`. */
+/** Checks the invariants, which must hold after any test: see `src/tasks/invariants.ts`. */
 import { loadExtensions } from '../../src/extensions.ts';
 import { invariantsWith } from '../../src/tasks/invariants.ts';
 import type { Store } from '../../src/tasks/store.ts';
@@ -9,7 +9,7 @@ export interface Violation {
   readonly subject: string;
 }
 
-/** Empty where all is well. */
+/** The violations; empty if all is well. */
 export async function violations(store: Pick<Store, 'db'>): Promise<Violation[]> {
   const extensions = await loadExtensions();
   const rules = extensions.flatMap(({ invariants }) => invariants ?? []);

@@ -1,13 +1,13 @@
 /**
- * The one place where tests start processes. Each inherits the mark of the run, by which the watchdog finds it and
- * all that it starts, and ends them with the run: see `run/watchdog.ts`.
+ * The one place where tests start processes. Each process inherits the mark of the run, by which the watchdog
+ * finds the process and its children, and ends them with the run: see `run/watchdog.ts`.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { runVariable, workerVariable } from './run/marks.ts';
 
 /**
- * Like `spawn`; `options.env` may leave out anything but the mark, which is put back, and may name another folder
- * for temporary files within the run's.
+ * Like `spawn`. `options.env` may leave out any variable, except that the mark is always added; it may name
+ * another folder for temporary files inside the run's folder.
  */
 export function launch(file: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
   const { [runVariable]: run, [workerVariable]: worker, TMPDIR } = process.env;

@@ -1,4 +1,4 @@
-/** The leases of workers, as the reaper's tests move them. */
+/** Helpers with which the reaper's tests move leases in time. */
 import type { Store } from '../../src/tasks/store.ts';
 
 /** The database's clock, `secondsAgo` ago. */
@@ -11,13 +11,16 @@ export async function databaseTime(store: Store, secondsAgo = 0): Promise<Date> 
   return rows[0].at;
 }
 
-/** What the reaper takes for the database's last answer, and for a fresh one however long its next statement takes to come. */
+/**
+ * A time that the reaper takes for the database's last answer and that stays fresh, however slow the machine
+ * is.
+ */
 export const freshTime = (store: Store) => databaseTime(store, -3600);
 
 export const workerRow = (store: Store, id: string) =>
   store.db.prisma.worker.findUniqueOrThrow({ where: { id } });
 
-/** Lets the lease of a worker end now. */
+/** Ends the lease of a worker now. */
 export async function lapse(store: Store, workerId: string): Promise<void> {
   await store.db.pool.query(`UPDATE worker SET lease_expires_at = now() - interval '1 ms' WHERE id = $1`, [
     workerId,

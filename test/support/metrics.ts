@@ -1,6 +1,6 @@
-/** What a process tells Prometheus. */
+/** Reads the metrics of a process. */
 
-/** Values by name and labels, as they are written. */
+/** The values by name and labels, as written in the text format of Prometheus. */
 export async function metricsOf(
   url: string,
   headers: Record<string, string> = {},

@@ -1,6 +1,6 @@
 /**
- * A real nginx with the configuration that the README recommends, word for word but for ports and folders.
- * Where none is installed, the tests that need one are skipped and say so.
+ * A real nginx with the configuration that the README recommends, unchanged except for ports and folders.
+ * If nginx is not installed, the tests that need it are skipped, and a line says so.
  */
 import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -27,12 +27,12 @@ export class Nginx implements AsyncDisposable {
     this.child = child;
   }
 
-  /** In front of the services at these ports of this machine. */
+  /** Starts nginx in front of the services at these ports of this machine. */
   static start(...ports: number[]): Promise<Nginx> {
     return Nginx.startWith('', ports);
   }
 
-  /** The same, which compresses all that it passes on. */
+  /** Starts an nginx that compresses all that it passes on. */
   static startCompressing(...ports: number[]): Promise<Nginx> {
     return Nginx.startWith(
       'gzip on; gzip_proxied any; gzip_min_length 0; gzip_types application/json;',

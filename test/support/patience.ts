@@ -1,10 +1,13 @@
 /**
- * How long tests wait for what must happen. The limits end a run that hangs, and say nothing about speed: on a
- * machine that is eight times too busy everything takes its time, and nothing fails for that.
+ * How long tests wait for a condition. The limits only end a run that hangs, and say nothing about speed: no
+ * test fails on a machine that is eight times too busy.
  */
 
-/** For one test, and for each of its hooks, in milliseconds. */
+/** The limit for one test, and for each of its hooks, in milliseconds. */
 export const testLimitMs = 900_000;
 
-/** For one condition, so that its failure is told before the test's limit ends it without a reason. */
+/**
+ * The limit for one condition: shorter, so that the error names the condition before the limit of the test is
+ * met.
+ */
 export const conditionLimitMs = 600_000;

@@ -1,4 +1,4 @@
-/** The plans of the statements that a store really runs, as PostgreSQL's auto_explain tells them. */
+/** Records the plans of the statements that a store runs, by PostgreSQL's module auto_explain. */
 import type { PoolClient } from 'pg';
 import type { Store } from '../../src/tasks/store.ts';
 import { administer } from './server.ts';
@@ -20,13 +20,13 @@ export interface Plan {
 }
 
 export interface Scan {
-  /** Such as `Seq Scan`. */
+  /** The kind of scan, such as `Seq Scan`. */
   readonly kind: string;
-  /** Read, whether or not they were wanted. */
+  /** How many rows the scan read, including those that a filter removed. */
   readonly rows: number;
 }
 
-/** Lets every connection made to the database from now on tell the plans of its statements. */
+/** From now on, each new connection to the database reports the plans of its statements. */
 export async function recordPlans(databaseUrl: string): Promise<void> {
   const settings = {
     session_preload_libraries: 'auto_explain',
@@ -67,7 +67,7 @@ export async function plansOf(store: Store, work: () => Promise<void>): Promise<
   return plans;
 }
 
-/** How a plan reads a table. */
+/** The scans with which a plan reads a table. */
 export function scansOf({ Plan }: Plan, table: string): Scan[] {
   return nodesOf(Plan)
     .filter((node) => node['Relation Name'] === table && node['Node Type'].endsWith('Scan'))

@@ -1,4 +1,7 @@
-/** What every client may rely on, whatever happens at the same time: nothing stale, nothing undone. */
+/**
+ * The property that each client can rely on, whatever happens at the same time: no answer is stale or goes
+ * back.
+ */
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { readTask } from '../../src/tasks/queries/read.ts';
@@ -8,18 +11,21 @@ import { rowOf, type TestStore } from './tasks.ts';
 
 const taskCount = 3;
 
-/** What is known of a task for certain. */
+/** What the test knows for certain of a task. */
 interface Known {
   readonly id: string;
-  /** Committed before a refresh began that has ended, or written by this process: nobody may be told less. */
+  /**
+   * No client may be told a lower version: it was written by this process, or committed before a completed
+   * refresh.
+   */
   floor: number;
   committed: number;
   isDeleted: boolean;
-  /** Deleted before a refresh began that has ended. */
+  /** The task was deleted before the begin of a refresh that has completed. */
   isKnownDeleted: boolean;
 }
 
-/** Polls one task after the other, and remembers what it has seen. */
+/** A client that polls one task after the other, and remembers the versions that it has seen. */
 class Client {
   private readonly seen = new Map<string, number>();
   private last = Promise.resolve();
@@ -29,10 +35,10 @@ class Client {
     this.own = own;
   }
 
-  /** Begins when the client's poll before has its answer. */
+  /** Starts a poll when the client's previous poll has its answer. */
   poll(task: Known): void {
     this.last = this.last.then(() => this.pollNow(task));
-    // Reported by `done`.
+    // `done` reports the error.
     this.last.catch(() => undefined);
   }
 
@@ -49,7 +55,7 @@ class Client {
     }
     expect(isKnownDeleted).toBe(false);
     expect(snapshot.version).toBeGreaterThanOrEqual(Math.max(floor, this.seen.get(task.id) ?? 0));
-    // The answer is of the version that it says it is of.
+    // The content of the answer belongs to the version that it names.
     if (!isDeleted) expect(snapshot.answer.done ?? 0).toBe(snapshot.version - 1);
     this.seen.set(task.id, snapshot.version);
     this.own.snapshots.keep(snapshot, 0);
@@ -115,7 +121,7 @@ const deletions = someTask.map((place) =>
   }),
 );
 
-/** Answers of the database that are under way are late; what was asked before is old by then. */
+/** Holds back answers of the database, so that they are old when they arrive. */
 const holds = fc.constantFrom('snapshot-rows', 'snapshot-changes').map((name) =>
   named(`hold ${name}`, async (world) => {
     world.release();
@@ -142,12 +148,15 @@ const pauses = fc
   .nat(30)
   .map((ms) => named(`pause ${ms}`, () => new Promise<void>((resolve) => setTimeout(resolve, ms))));
 
-/** With a name for the report of a failure. */
+/** Gives the step a name, for the report of a failure. */
 function named(name: string, step: Step): Step {
   return Object.assign(step, { toString: () => name });
 }
 
-/** No client is told less than it was told before, than this process wrote, or than was there a tick ago. */
+/**
+ * Checks that no client is told a lower version than before, than this process wrote, or than existed a tick
+ * ago.
+ */
 export async function checkPolls(store: TestStore, numRuns: number): Promise<void> {
   const step = fc.oneof(
     { weight: 6, arbitrary: polls },

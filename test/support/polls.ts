@@ -1,14 +1,16 @@
-/** Clients that poll, and what changes behind the service's back. */
+/** Helpers for tests of polls: tasks, and changes that another process makes. */
 import { newId } from '../../src/tasks/model/ids.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { postJson, type TestApi, taskOf } from './api.ts';
 
-/** Submits a task of the type `noop`, which nothing runs; answers its id. */
+/** Submits a task of the type `noop`, which no runner runs; returns its id. */
 export async function newTask(api: TestApi, options: Record<string, unknown> = {}): Promise<string> {
   return (await taskOf(await postJson(`${api.url}/tasks`, { type: 'noop', ...options }))).id;
 }
 
-/** A task of a group, as another process submits it; `client` may keep its transaction open. Answers its id. */
+/**
+ * Inserts a task of a group, as another process does; `client` may keep its transaction open. Returns the id.
+ */
 export async function insertTask(
   client: { query: (text: string, values: unknown[]) => Promise<unknown> },
   group: string,
@@ -22,7 +24,7 @@ export async function insertTask(
   return id;
 }
 
-/** So many tasks of a group, all of the same moment. */
+/** Inserts many tasks of a group with the same time of creation. */
 export async function insertTasks(store: Store, group: string, count: number): Promise<void> {
   await store.db.pool.query(
     `INSERT INTO task_state (id, type, group_label, title, input, input_digest, max_attempts, entry_id)
@@ -32,7 +34,7 @@ export async function insertTasks(store: Store, group: string, count: number): P
   );
 }
 
-/** Writes as another process does; answers the new version. */
+/** Changes a task, as another process does; returns the new version. */
 export async function bump(store: Store, id: string, message = 'changed'): Promise<number> {
   const { rows } = await store.db.pool.query<{ version: number }>(
     'UPDATE task_state SET version = version + 1, message = $2 WHERE id = $1 RETURNING version',
@@ -45,7 +47,7 @@ export async function remove(store: Store, id: string): Promise<void> {
   await store.db.pool.query('DELETE FROM task_state WHERE id = $1', [id]);
 }
 
-/** As its runner would end it. */
+/** Ends a task, as its runner does. */
 export async function succeed(store: Store, id: string): Promise<void> {
   await store.db.pool.query(
     `UPDATE task_state
@@ -56,7 +58,7 @@ export async function succeed(store: Store, id: string): Promise<void> {
   );
 }
 
-/** As its runner would end it, with a result of about so many bytes. */
+/** Ends a task, as its runner does, with a result of about this many bytes. */
 export async function succeedWith(store: Store, id: string, resultBytes: number): Promise<void> {
   await succeed(store, id);
   await store.db.pool.query(
@@ -65,8 +67,8 @@ export async function succeedWith(store: Store, id: string, resultBytes: number)
   );
 }
 
-/** A validator of tasks whose versions add up to this, as another process may have sent it. */
+/** An ETag of tasks whose versions add up to this number, as another process may have sent it. */
 export const etagAt = (versions: number | string) => `W/"json-AAAAAAAAAAAAAAAA-${versions}"`;
 
-/** A validator that names no version which a task ever has. */
+/** An ETag with a version that no task ever has. */
 export const otherEtag = etagAt(0);

@@ -1,4 +1,4 @@
-/** Headway as its users start it: a process of its own, on a data folder of its own. */
+/** Starts Headway as its users do: as a process with its own data folder. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -13,14 +13,14 @@ export interface Exit {
   readonly stderr: string;
 }
 
-/** Runs a command of the command line to its end. */
+/** Runs a command of the command line, and waits for its end. */
 export async function runHeadway(args: string[], env: Record<string, string> = {}): Promise<Exit> {
   const headway = new HeadwayProcess(args, env);
   const code = await headway.exited;
   return { code, stdout: headway.stdout, stderr: headway.stderr };
 }
 
-/** Starts the service and waits until it says where it listens. */
+/** Starts the service, and waits until it has logged where it listens. */
 export async function startHeadway(
   env: Record<string, string> = {},
   args: string[] = [],
@@ -36,7 +36,7 @@ export class HeadwayProcess {
   readonly exited: Promise<number | null>;
   private readonly child: ChildProcess;
 
-  /** @param command what to start instead of `node src/main.ts`, by a shell */
+  /** @param command a shell command to start instead of `node src/main.ts` */
   constructor(args: string[], env: Record<string, string>, command?: { line: string; cwd: string }) {
     const options = { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] as const };
     this.child = command
@@ -74,7 +74,7 @@ export class HeadwayProcess {
     );
   }
 
-  /** Where it listens; throws at once when it has ended instead. */
+  /** The URL where the service listens; throws at once if the service has ended. */
   async ready(): Promise<string> {
     const hasEnded = () => this.child.exitCode !== null || this.child.signalCode !== null;
     const url = await eventually(
@@ -89,7 +89,7 @@ export class HeadwayProcess {
     this.child.kill(signal);
   }
 
-  /** What it writes from now on goes nowhere, as when a terminal hangs up. */
+  /** Closes the readers of its output, as when a terminal hangs up. */
   closeOutput(): void {
     this.child.stdout?.destroy();
     this.child.stderr?.destroy();
@@ -133,7 +133,7 @@ async function getTask(url: string, id: string): Promise<TaskBody> {
   return (await response.json()) as TaskBody;
 }
 
-/** Polls until the task is as wanted; a poll that fails is repeated. */
+/** Polls until the task fulfils the condition; repeats a poll that fails. */
 export function pollUntil(
   url: string,
   id: string,

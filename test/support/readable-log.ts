@@ -1,4 +1,7 @@
-/** What is said of an outage at warn and above: of each thing a line in 10 s at most, and of all a handful. */
+/**
+ * Checks that the log of an outage stays readable: at warn and above at most 4 lines of a message, and 15 in
+ * all.
+ */
 export function expectReadableLog(stdout: string): void {
   const loud = stdout.match(/^\{"level":[456]0.*$/gm) ?? [];
   const counts = Map.groupBy(loud, (line) => {
@@ -6,5 +9,6 @@ export function expectReadableLog(stdout: string): void {
     return `${name}: ${msg}`;
   });
   const most = Math.max(0, ...[...counts.values()].map((lines) => lines.length));
-  if (most > 4 || loud.length > 15) throw new Error(`Nobody reads that many lines:\n${loud.join('\n')}`);
+  if (most > 4 || loud.length > 15)
+    throw new Error(`The log has too many lines to be read:\n${loud.join('\n')}`);
 }

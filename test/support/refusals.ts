@@ -1,9 +1,9 @@
-/** What a statement throws, through each of our ways to ask PostgreSQL. */
+/** The errors that a statement throws, through both of our ways to PostgreSQL. */
 import { type Database, openDatabase } from '../../src/database/database.ts';
 import type { Settings } from '../../src/database/session.ts';
 import { eventually } from './eventually.ts';
 
-/** Of node-postgres, and of Prisma. */
+/** The errors of node-postgres and of Prisma, on new connections. */
 export async function refusals(url: string, statement: string, settings: Settings = {}): Promise<unknown[]> {
   const db = openDatabase(url, { name: 'errors', settings });
   await connect(db);
@@ -12,7 +12,9 @@ export async function refusals(url: string, statement: string, settings: Setting
   return errors;
 }
 
-/** The same on connections that are there already, or that cannot be had. */
+/**
+ * The errors of node-postgres and of Prisma on pools that have connections already, or that cannot get any.
+ */
 export function errorsOf({ pool, prisma }: Database, statement: string): Promise<unknown[]> {
   return Promise.all([
     pool.query(statement).catch((error: unknown) => error),
@@ -20,7 +22,10 @@ export function errorsOf({ pool, prisma }: Database, statement: string): Promise
   ]);
 }
 
-/** A busy machine may take longer for a connection than is allowed, and it is the statement that is to be refused. */
+/**
+ * Opens the connections first: on a busy machine they may time out, but the test is about the statement's
+ * error.
+ */
 async function connect({ pool, prisma }: Database): Promise<void> {
   await eventually(() => Promise.all([pool.query('SELECT 1'), prisma.$executeRaw`SELECT 1`]));
 }

@@ -1,14 +1,14 @@
 /**
- * A client that does without a load balancer: it asks one process after the other, and goes on to the next only
- * when a connection is refused or dropped. It keeps whatever else went wrong.
+ * A client without a load balancer: it sends requests to one process, and goes on to the next process only
+ * when a connection is refused or dropped. It notes all other errors.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isFinished, type TaskBody } from './process.ts';
 
 export class RestlessClient {
-  /** What no client may see: answers with 5xx, and tasks that are unknown. */
+  /** Errors that no client may see: answers with 5xx, and unknown tasks. */
   readonly errors: string[] = [];
-  /** Answers that PostgreSQL took longer than it may, as it does where a machine is far too busy. */
+  /** Answers that PostgreSQL was too slow, which may happen on a machine that is far too busy. */
   overdue = 0;
   dropped = 0;
   answered = 0;
@@ -16,20 +16,20 @@ export class RestlessClient {
   private readonly key: string | undefined;
   private turn = 0;
 
-  /** @param key an API key, where the processes have one */
+  /** @param key an API key, if the processes need one */
   constructor(urls: readonly string[], key?: string) {
     this.urls = urls;
     this.key = key;
   }
 
-  /** Submits with a key, so that it may be repeated when the answer was lost. */
+  /** Submits with a key, so that the submit can be repeated when its answer is lost. */
   async submit(type: string, key: string, input: unknown): Promise<TaskBody> {
     const body = JSON.stringify({ type, key, input });
     const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
     return (await this.ask('/tasks', init)).json as TaskBody;
   }
 
-  /** Sends a file to be imported, with a key as well. */
+  /** Uploads a file for an import, also with a key. */
   async upload(key: string, csv: string): Promise<TaskBody> {
     const init = { method: 'POST', headers: { 'content-type': 'text/csv' }, body: csv };
     return (await this.ask(`/tasks/csv-import?dataset=${key}&key=${key}`, init)).json as TaskBody;
@@ -44,7 +44,7 @@ export class RestlessClient {
     }
   }
 
-  /** Follows a task to its end by polls that wait for news. */
+  /** Follows a task to its end by long polls. */
   async wait(id: string): Promise<TaskBody> {
     let etag: string | undefined;
     for (;;) {
@@ -56,7 +56,7 @@ export class RestlessClient {
     }
   }
 
-  /** Follows a task to its end by streams, each of which goes on where the one before ended. */
+  /** Follows a task to its end by streams; each stream continues where the previous one ended. */
   async stream(id: string): Promise<TaskBody> {
     let seen: string | undefined;
     for (;;) {

@@ -1,16 +1,16 @@
 /** Creates and drops databases on a server. */
 import pg from 'pg';
 
-/** The URL with another database's name. */
+/** The URL of another database on the same server. */
 export function withName(serverUrl: string, name: string): string {
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   return url.href;
 }
 
-/** Creates a database, as a copy of `template` where one is given. */
+/** Creates a database, as a copy of `template` if given. */
 export async function createDatabase(serverUrl: string, name: string, template = 'template1'): Promise<void> {
-  // Files are copied: the other way, through the log, takes PostgreSQL three times as long here.
+  // Copies files: the other strategy, through the write-ahead log, takes PostgreSQL three times as long here.
   await administer(serverUrl, (client) =>
     client.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY file_copy`),
   );

@@ -1,4 +1,4 @@
-/** Headway without HTTP: a store on a database of its own, and runners that are real processes. */
+/** Headway without HTTP: a store on its own database, and runners that are real processes. */
 import path from 'node:path';
 import { type Logger, pino } from 'pino';
 import { type DatabaseOptions, openDatabase } from '../../src/database/database.ts';
@@ -86,7 +86,7 @@ export class TestService {
     return readHistory(this.store, id);
   }
 
-  /** The process that runs a task, or that takes tasks. */
+  /** The process id of the newest living runner. */
   async runnerPid(): Promise<number> {
     const worker = await this.store.db.prisma.worker.findFirstOrThrow({
       where: { lostAt: null },
@@ -125,7 +125,7 @@ export async function createEffectTable(store: Pick<Store, 'db'>): Promise<void>
   await store.db.prisma.$executeRaw`CREATE TABLE effect (task_id uuid, step int, attempt int)`;
 }
 
-/** The steps that a task has left behind, in the order of their writing. */
+/** The steps that a task has written, in the order of their writing. */
 export async function effectsOf(store: Store, taskId: string): Promise<number[]> {
   const rows = await store.db.prisma.$queryRaw<{ step: number }[]>`
     SELECT step FROM effect WHERE task_id = ${taskId}::uuid ORDER BY ctid`;

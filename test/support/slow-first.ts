@@ -1,4 +1,7 @@
-/** Slow files first, as they mostly wait: at the end of the run nothing else would run beside them. */
+/**
+ * Starts slow test files first: they mostly wait, and at the end of the run no other file would run beside
+ * them.
+ */
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 export class SlowFirst extends BaseSequencer {

@@ -1,4 +1,4 @@
-/** A disk that is soon full: a file system in memory, where this process may mount one. */
+/** A small disk that is soon full: a file system in memory, if this process may mount one. */
 import { execFile, execFileSync } from 'node:child_process';
 import { chmod, chown, mkdtemp, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
@@ -8,7 +8,7 @@ import { clusterOf } from './embedded.ts';
 
 const run = promisify(execFile);
 
-/** Root in a container is often not allowed to. */
+/** Whether this process may mount a file system: even root in a container often may not. */
 export const canMount = (() => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
   try {
@@ -19,7 +19,7 @@ export const canMount = (() => {
   }
 })();
 
-/** A folder of so many megabytes that belongs to the server of a data folder. */
+/** A folder of limited size, in megabytes, that belongs to the user of the data folder's server. */
 export async function mountSmallDisk(
   dataDir: string,
   megabytes: number,

@@ -1,4 +1,4 @@
-/** Snapshots on a database without HTTP: what they answer is the task's view itself. */
+/** Snapshots on a database, without HTTP: they return the view of the task itself. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach } from 'vitest';
 import { type TaskView, viewTask } from '../../src/tasks/model/view.ts';
@@ -10,15 +10,17 @@ import { GatedPool } from './gated-pool.ts';
 import { submit } from './service.ts';
 import type { TestStore } from './tasks.ts';
 
-/** Of snapshots that are started without saying so. */
+/** The default interval of the refreshes, in milliseconds. */
 export const tickMs = 20;
 
 export interface TestSnapshots extends AsyncDisposable {
   readonly snapshots: Snapshots<TaskView>;
-  /** Which its statements pass. */
+  /** The pool through which the snapshots send their statements. */
   readonly gate: GatedPool;
   readonly errors: unknown[];
-  /** Resolves when a refresh that began after the call has ended; first reads that were under way have ended before it. */
+  /**
+   * Resolves after a refresh that began after the call. First reads that were under way have ended by then.
+   */
   tick(): Promise<void>;
 }
 
@@ -52,10 +54,11 @@ export async function startSnapshots(
     async tick() {
       const reads = gate.count('snapshot-rows');
       await eventually(() => gate.countAnswered('snapshot-rows') >= reads);
-      // The answers are taken over.
+      // Let the snapshots take over the answers that have arrived.
       await nextTurn();
       const before = gate.count('snapshot-changes');
-      // The one under way may have begun before, so the second counts.
+      // The refresh under way may have begun before the call, so the next one counts. It has ended when a
+      // third begins.
       await eventually(() => gate.count('snapshot-changes') >= before + 3 || snapshots.size === 0);
     },
     async [Symbol.asyncDispose]() {
@@ -65,14 +68,14 @@ export async function startSnapshots(
   };
 }
 
-/** Snapshots that are new in each test, and grow old only as it says. */
+/** Gives each test new snapshots, which age only when the test moves the clock. */
 export function useSnapshots(store: TestStore) {
   let own: TestSnapshots;
   let clock: StoppedClock;
   beforeEach(async () => {
     own = await startSnapshots(store);
     clock = stopClock();
-    // A refresh before, on a busy machine, may have been long ago.
+    // On a busy machine, the last refresh may have been long ago.
     await eventually(() => own.snapshots.isFresh);
   });
   afterEach(async () => {
@@ -93,7 +96,7 @@ export function useSnapshots(store: TestStore) {
       return own.errors;
     },
     tick: () => own.tick(),
-    /** With other options than those of the other tests. */
+    /** Starts the snapshots again with other options. */
     async startAgain(options: TestSnapshotsOptions): Promise<void> {
       await own[Symbol.asyncDispose]();
       own = await startSnapshots(store, options);
@@ -113,7 +116,7 @@ export const newTask = async (store: Store) => (await submit(store, 'noop', null
 export const newTasks = (store: Store, count: number) =>
   Promise.all(Array.from({ length: count }, () => newTask(store)));
 
-/** As another process writes. */
+/** Changes a task, as another process does; returns the new version. */
 export async function bump(store: Store, id: string, by = 1): Promise<number> {
   const { rows } = await store.db.pool.query<{ version: number }>(
     `UPDATE task_state SET version = version + $2, message = 'v' || version + $2 WHERE id = $1 RETURNING version`,
@@ -125,7 +128,7 @@ export async function bump(store: Store, id: string, by = 1): Promise<number> {
 export const remove = (store: Store, id: string) =>
   store.db.pool.query('DELETE FROM task_state WHERE id = $1', [id]);
 
-/** What a watcher was told, in order: versions, or `gone`. */
+/** Records what a watcher is told, in order: versions, or `gone`. */
 export class Told {
   readonly news: (number | 'gone')[] = [];
 

@@ -1,4 +1,7 @@
-/** The task domain without runners: a store that starts each test empty, and steps in the life of a task. */
+/**
+ * The domain of tasks without runners: a store that is empty at the start of each test, and steps of a task's
+ * life.
+ */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { Settings } from '../../src/database/session.ts';
@@ -19,26 +22,26 @@ export interface TestStore extends Store {
   readonly url: string;
 }
 
-/** Locks are waited for, and transactions stay open, for as long as a busy machine takes: the limits have tests of their own. */
+/** Limits on locks and idle transactions that even a busy machine does not meet; other tests test the real limits. */
 export const patient: Settings = {
   lock_timeout: `${conditionLimitMs}`,
   idle_in_transaction_session_timeout: `${conditionLimitMs}`,
 };
 
-/** Deletes all tasks, workers and files. Not TRUNCATE, which takes fifty times as long where there are few. */
+/** Deletes all tasks, workers and files. Not by TRUNCATE, which takes fifty times as long on few rows. */
 export async function clear({ db }: Pick<Store, 'db'>): Promise<void> {
   const tables = ['task_event', 'task_state', 'worker', 'file_chunk', 'file', 'pgboss.job'];
   await db.pool.query(tables.map((table) => `DELETE FROM ${table}`).join('; '));
 }
 
-/** A store on a database of the test file's own, emptied before each test. */
+/** A store on the test file's own database, which is emptied before each test. */
 export function useStore(): TestStore {
   let database: TestDatabase;
   let store: Awaited<ReturnType<typeof openStore>>;
   beforeAll(async () => {
     database = await createTestDatabase();
     store = await openStore(database.url, { settings: patient });
-    // Where many ask at once, the last of them has a connection when the machine comes to it.
+    // When many ask at once on a busy machine, the last one may wait long for a connection.
     Object.assign(store.db.pool.options, { connectionTimeoutMillis: conditionLimitMs });
   });
   beforeEach(() => clear(store));
@@ -71,7 +74,7 @@ export async function startWorker(
   return id;
 }
 
-/** Claims what is due in a queue, as a runner does. */
+/** Claims all tasks that are due in a queue, as a runner does. */
 export async function takeAll(store: Store, workerId: string, queue = 'noop'): Promise<ClaimedAttempt[]> {
   return (await claimTasks(store, workerId, queue, 200)).attempts;
 }
@@ -114,7 +117,7 @@ export async function runTasks(
     .sort((a, b) => (a.taskId < b.taskId ? -1 : 1));
 }
 
-/** Running tasks by the hundred, in no order, on one worker; they had waited for an hour. */
+/** Hundreds of running tasks on one worker, in no order, which had waited for an hour. */
 export async function runMany(store: Store, count: number): Promise<RunningTask[]> {
   await addUnfinished(store.db.pool, { queued: count, running: 0, finishedEntries: 0 });
   const workerId = await startWorker(store);
@@ -134,7 +137,7 @@ export async function rowOf(store: Store, id: string): Promise<TaskState> {
   return row;
 }
 
-/** What the history says happened, oldest first. */
+/** The kinds of the events in a task's history, oldest first. */
 export async function kindsOf(store: Store, id: string): Promise<string[]> {
   return (await readHistory(store, id)).map((event) => event.kind);
 }
@@ -164,7 +167,7 @@ export async function entryState(store: Store, entryId: string): Promise<string 
 
 export { emptyReport };
 
-/** A connection whose transaction stays open while the test looks at what others do. */
+/** A connection for a transaction that stays open while the test observes others. */
 export async function openRaw(store: Store): Promise<pg.Client & AsyncDisposable> {
   const client = new pg.Client({ connectionString: store.db.url });
   client.on('error', () => undefined);
@@ -183,12 +186,12 @@ export async function lockWaiters(store: Store): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-/** From now on claims stop in the middle, with all of their locks, until they may go on. */
+/** From now on, claims stop in the middle, with all their locks, until the gate opens. */
 export function slowClaims(store: Store): Promise<Gate> {
   return closeGate(store, `NEW.status = 'running' AND OLD.status = 'queued'`);
 }
 
-/** The same for the ends of attempts. */
+/** From now on, ends of attempts stop in the middle, with all their locks, until the gate opens. */
 export function slowEnds(store: Store): Promise<Gate> {
   return closeGate(store, `NEW.status <> 'running' AND OLD.status = 'running'`);
 }
@@ -216,7 +219,7 @@ async function closeGate(store: Store, condition: string): Promise<Gate> {
   };
 }
 
-/** Whether a runner has asked for work, and has been at rest for a moment. */
+/** Whether a runner has asked for work, and its connections have then been idle for 300 ms. */
 export async function claimsRest({ db }: Store): Promise<boolean> {
   const { rows } = await db.pool.query<{ rests: boolean | null }>(
     `SELECT bool_and(state_change < clock_timestamp() - interval '300 milliseconds') AS rests

@@ -1,16 +1,18 @@
-/** Healthy unfinished tasks by the thousand, beside finished queue entries: what the reaper looks at. */
+/**
+ * Adds thousands of healthy unfinished tasks, and finished queue entries: the rows that the reaper examines.
+ */
 import type pg from 'pg';
 
 export interface UnfinishedTasks {
-  /** Each with an entry that waits. */
+  /** Queued tasks, each with an entry that waits. */
   readonly queued: number;
-  /** Ten on each of their workers, whose leases hold. */
+  /** Running tasks, ten on each worker; the leases of the workers hold. */
   readonly running: number;
   /** Entries of tasks that are finished, which pg-boss has not deleted yet. */
   readonly finishedEntries: number;
 }
 
-/** Adds rows of the type `noop`, all of which have been as they are for an hour. */
+/** Adds rows of the type `noop`, which have not changed for an hour. */
 export async function addUnfinished(
   client: pg.Pool | pg.Client,
   { queued, running, finishedEntries }: UnfinishedTasks,

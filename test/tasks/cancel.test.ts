@@ -32,7 +32,7 @@ describe('cancelling', () => {
     expect(cancelled?.task).toEqual(row);
     expect(row).toMatchObject({
       status: 'cancelled',
-      error: { code: 'cancelled', message: 'It was cancelled', attempt: 0, at: expect.any(String) },
+      error: { code: 'cancelled', message: 'The task was cancelled', attempt: 0, at: expect.any(String) },
       cancelRequestedAt: expect.any(Date),
       entryId: null,
       attempt: 0,
@@ -63,7 +63,7 @@ describe('cancelling', () => {
     expect(await liveEntries(store)).toEqual([]);
   });
 
-  it('a running task asks its attempt, and leaves it running', async () => {
+  it('a running task asks its attempt to stop, and leaves it running', async () => {
     const task = await runTask(store);
     const before = await rowOf(store, task.taskId);
 
@@ -79,7 +79,7 @@ describe('cancelling', () => {
     expect(await kindsOf(store, task.taskId)).toEqual(['submitted', 'started', 'cancel_requested']);
   });
 
-  it('again changes nothing', async () => {
+  it('a second time changes nothing', async () => {
     const task = await runTask(store);
     await cancelTask(store, task.taskId);
     const before = await rowOf(store, task.taskId);
@@ -89,7 +89,7 @@ describe('cancelling', () => {
     expect(await kindsOf(store, task.taskId)).toEqual(['submitted', 'started', 'cancel_requested']);
   });
 
-  it('a cancelled task says that it is', async () => {
+  it('a cancelled task says that it was cancelled already', async () => {
     const { id } = await submit(store, 'noop', null);
     await cancelTask(store, id);
     const before = await rowOf(store, id);
@@ -110,7 +110,7 @@ describe('cancelling', () => {
     }
   });
 
-  it('an unknown task is null', async () => {
+  it('an unknown task returns null', async () => {
     expect(await cancelTask(store, newId())).toBeNull();
   });
 
@@ -123,7 +123,7 @@ describe('cancelling', () => {
     expect(await liveEntries(store)).toMatchObject([{ taskId: other.id }]);
   });
 
-  it('20 times at once happens once', async () => {
+  it('20 times at once cancels once', async () => {
     const { id } = await submit(store, 'noop', null);
 
     const all = await Promise.all(Array.from({ length: 20 }, () => cancelTask(store, id)));
@@ -133,7 +133,7 @@ describe('cancelling', () => {
     expect(await kindsOf(store, id)).toEqual(['submitted', 'cancelled']);
   });
 
-  it('a task that is being claimed waits, and asks the attempt', async () => {
+  it('a task that is being claimed waits for the claim, and asks the attempt to stop', async () => {
     const { id } = await submit(store, 'noop', null);
     const workerId = await startWorker(store);
     await using claiming = await openRaw(store);
@@ -150,7 +150,7 @@ describe('cancelling', () => {
     expect(await cancelled).toMatchObject({ outcome: 'requested', task: { status: 'running', attempt: 1 } });
   });
 
-  it('a task that is ending waits, and comes too late', async () => {
+  it('a task that is ending waits for the end, and comes too late', async () => {
     const task = await runTask(store);
     await using ending = await openRaw(store);
     await ending.query('BEGIN');

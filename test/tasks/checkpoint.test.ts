@@ -17,7 +17,7 @@ function throwRevoked(): never {
 const alone: RunSql = async (text, values) => (await store.db.pool.query(text, values)).rows;
 
 describe('a checkpoint', () => {
-  it('is written where it follows the last one, and numbered', async () => {
+  it('is numbered, and written where it follows the last one', async () => {
     const task = await runTask(store);
     const before = await rowOf(store, task.taskId);
 
@@ -36,7 +36,7 @@ describe('a checkpoint', () => {
     expect(await rowOf(store, task.taskId)).toMatchObject({ checkpoint: null, checkpointNo: 0 });
   });
 
-  it('is written by one of two that know the same number', async () => {
+  it('is written by only one of two writers that know the same number', async () => {
     const task = await runTask(store);
 
     const written = await Promise.all(
@@ -55,7 +55,7 @@ describe('a checkpoint', () => {
     expect(await writeCheckpoint(task, '1', 0, alone)).toBe(false);
   });
 
-  it('can be asked about afterwards', async () => {
+  it('can be read afterwards, together with the state of its attempt', async () => {
     const task = await runTask(store);
     await writeCheckpoint(task, '1', 0, alone);
 
@@ -80,7 +80,7 @@ describe('a job’s checkpoint', () => {
     await createEffectTable(store);
   });
 
-  it('commits with its writes', async () => {
+  it('commits together with the job’s writes', async () => {
     const task = await runTask(store);
     const context = contextOf(store, task);
 
@@ -90,7 +90,7 @@ describe('a job’s checkpoint', () => {
     expect(await effectsOf(store, task.taskId)).toEqual([1]);
   });
 
-  it('is not written where its writes fail, which the job is told; the next one is', async () => {
+  it('is not written where the job’s writes fail; the job gets the error, and the next checkpoint is written', async () => {
     const task = await runTask(store);
     const context = contextOf(store, task);
     const refused = context.checkpoint({ step: 1 }, async (tx) => {
@@ -106,7 +106,7 @@ describe('a job’s checkpoint', () => {
     expect(await effectsOf(store, task.taskId)).toEqual([2]);
   });
 
-  it('of an attempt that was taken away throws LostAttempt, and its writes are not there', async () => {
+  it('of an attempt that was taken away throws LostAttempt, and the job’s writes are rolled back', async () => {
     const task = await runTask(store);
     const context = contextOf(store, task);
     await giveUp(store, task.workerId, 'exited', '');
@@ -118,7 +118,7 @@ describe('a job’s checkpoint', () => {
     expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'queued', checkpoint: null });
   });
 
-  it('is written in the order of the calls where a job does not wait for them', async () => {
+  it('is written in the order of the calls, even if the job does not wait for them', async () => {
     const task = await runTask(store);
     const context = contextOf(store, task);
 
@@ -128,7 +128,7 @@ describe('a job’s checkpoint', () => {
     expect(await effectsOf(store, task.taskId)).toEqual([1, 2, 3, 4]);
   });
 
-  it('goes on after one that was refused, where a job does not wait for them', async () => {
+  it('is written after one that was refused, even if the job does not wait for them', async () => {
     const task = await runTask(store);
     const context = contextOf(store, task);
 
@@ -147,7 +147,7 @@ describe('a job’s checkpoint', () => {
     ['an object whose toJSON throws what cannot be read', { toJSON: throwRevoked }],
     ['undefined', undefined],
     ['too large', 'x'.repeat(1024 * 1024)],
-  ])('that cannot be kept fails for good: %s', async (_name, state) => {
+  ])('that cannot be stored fails for good: %s', async (_name, state) => {
     const task = await runTask(store);
 
     await expect(contextOf(store, task).checkpoint(state)).rejects.toThrow(PermanentError);

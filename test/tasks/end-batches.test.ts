@@ -46,7 +46,7 @@ describe('ends that share a statement', () => {
     );
   });
 
-  it('of successes report those that still belonged to their runner', async () => {
+  it('report which successes still owned their tasks', async () => {
     const [mine, lost] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
 
     const ended = await succeedAlone(store, [success({ ...lost, attempt: 7 }), success(mine)]);

@@ -1,4 +1,4 @@
-/** When an end happened, where its transaction began long before. */
+/** The time of an end whose transaction began long before. */
 import { expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { fail, succeedAlone, succeedWithin } from '../../src/tasks/life/end.ts';
@@ -10,7 +10,7 @@ import { openRaw, rowOf, runTask, useStore } from '../support/tasks.ts';
 const store = useStore();
 const dayMs = 24 * 3600 * 1000;
 
-it('an end in a transaction of a job’s own is that of its statement', async () => {
+it('an end in a job’s own transaction has the time of its statement', async () => {
   const task = await runTask(store);
   await using job = await openRaw(store);
   await job.query('BEGIN');
@@ -43,7 +43,7 @@ it('every end has one time, in its row, its error and its history', async () => 
     const { finishedAt, updatedAt, error } = await rowOf(store, id);
     const event = (await readHistory(store, id)).at(-1);
     expect(updatedAt).toEqual(finishedAt);
-    // Columns are rounded to milliseconds, and the time in the error is not.
+    // Columns are rounded to milliseconds, but the time in the error is not.
     const errorAt = error === null ? finishedAt : (error as { at: string }).at;
     for (const at of [event?.at, new Date(errorAt ?? Number.NaN)]) {
       expect(Math.abs(Number(at) - Number(finishedAt))).toBeLessThanOrEqual(1);

@@ -76,7 +76,7 @@ describe('success', () => {
     expect(await rowOf(store, task.taskId)).toMatchObject({ failures: 1, losses: 0, error: null });
   });
 
-  it('counts also where cancel was requested meanwhile, and says so', async () => {
+  it('counts even where cancel was requested meanwhile, and the history says so', async () => {
     const task = await runTask(store);
     await cancelTask(store, task.taskId);
 
@@ -93,7 +93,7 @@ describe('success', () => {
     expect(history.at(-1)?.detail).toMatchObject({ message: expect.stringContaining('cancel') });
   });
 
-  it('is preceded by the lines of log that no flush has taken, in their order', async () => {
+  it('is preceded by the log lines that no flush has written, in their order', async () => {
     const [one, two] = await runTasks(store, 2);
     const log = (name: string) => ({ ...emptyReport, log: [`${name} 1`, `${name} 2`, `${name} 3`] });
 
@@ -159,7 +159,7 @@ describe('a failure', () => {
     });
   });
 
-  it('with a delay is not fetched before its time', async () => {
+  it('with a delay lets nobody claim the task before its time', async () => {
     const task = await runTask(store);
 
     await fail(store, [failure(task, { delaySeconds: 3600 })]);
@@ -201,7 +201,7 @@ describe('a failure', () => {
     expect((await kindsOf(store, task.taskId)).at(-1)).toBe('failed');
   });
 
-  it('for good ends the task, whatever tries are left', async () => {
+  it('that is permanent ends the task, however many tries are left', async () => {
     const task = await runTask(store, { maxAttempts: 1000 });
 
     await fail(store, [failure(task, { outcome: 'permanent' })]);
@@ -222,7 +222,7 @@ describe('a failure', () => {
   });
 
   it.each(['failed', 'timed_out', 'permanent', 'handed_back'] as const)(
-    'after a request to cancel is a cancel: %s',
+    'after a request to cancel cancels the task: %s',
     async (outcome) => {
       const task = await runTask(store);
       await cancelTask(store, task.taskId);
@@ -231,7 +231,7 @@ describe('a failure', () => {
 
       expect(await rowOf(store, task.taskId)).toMatchObject({
         status: 'cancelled',
-        error: { code: 'cancelled', message: 'It was cancelled', attempt: 1, at: expect.any(String) },
+        error: { code: 'cancelled', message: 'The task was cancelled', attempt: 1, at: expect.any(String) },
         finishedAt: expect.any(Date),
         expiresAt: expect.any(Date),
         workerId: null,
@@ -247,7 +247,7 @@ describe('a failure', () => {
     },
   );
 
-  it('heeds a cancel that is being requested at this moment', async () => {
+  it('obeys a cancel that is being requested at the same moment', async () => {
     const task = await runTask(store);
     await using other = await openRaw(store);
     await other.query('BEGIN');
@@ -262,7 +262,7 @@ describe('a failure', () => {
     expect(await liveEntries(store)).toEqual([]);
   });
 
-  it('writes the last report and the lines of log, before it says what happened', async () => {
+  it('writes the last report and the log lines before its own event', async () => {
     const task = await runTask(store);
     const report = {
       percentDone: 40,
@@ -285,7 +285,7 @@ describe('a failure', () => {
 });
 
 describe('a hand-back', () => {
-  it('queues the task again at once, no try spent and no error shown', async () => {
+  it('queues the task again at once, without spending a try or showing an error', async () => {
     const task = await runTask(store, { maxAttempts: 1 });
     await setCounters(store, task.taskId, { failures: 0, losses: 1 });
 

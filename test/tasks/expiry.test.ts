@@ -56,7 +56,7 @@ describe('a finished task is kept for as long as its type says', () => {
     expect(await daysKept(id)).toBe(0.5);
   });
 
-  it('else for HEADWAY_RETENTION_DAYS', async () => {
+  it('or for HEADWAY_RETENTION_DAYS where its type says nothing', async () => {
     const { id } = await submit(store, 'counts', null);
 
     await cancelTask(store, id);

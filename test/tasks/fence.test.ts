@@ -24,7 +24,7 @@ describe('the fence', () => {
     ['hand-back', (task: RunningTask) => fail(store, [handBack(task)])],
   ] as const;
 
-  it.each(ends)('lets an attempt that was taken away end nothing: %s', async (_name, end) => {
+  it.each(ends)('lets no attempt that was taken away end its task: %s', async (_name, end) => {
     const task = await runTask(store);
     await giveUp(store, task.workerId, 'handed_back', '');
     const [again] = await takeAll(store, await startWorker(store));
@@ -37,7 +37,7 @@ describe('the fence', () => {
     expect(await liveEntries(store)).toEqual([]);
   });
 
-  it.each(ends)('lets an attempt of the future end nothing: %s', async (_name, end) => {
+  it.each(ends)('lets no attempt with a later number end the task: %s', async (_name, end) => {
     const task = await runTask(store);
     const before = await rowOf(store, task.taskId);
 
@@ -46,7 +46,7 @@ describe('the fence', () => {
     expect(await rowOf(store, task.taskId)).toEqual(before);
   });
 
-  it.each(ends)('lets nothing end a task that waits: %s', async (_name, end) => {
+  it.each(ends)('lets no attempt end a queued task: %s', async (_name, end) => {
     const task = await runTask(store);
     await fail(store, [handBack(task)]);
     const before = await rowOf(store, task.taskId);
@@ -57,7 +57,7 @@ describe('the fence', () => {
     expect(await liveEntries(store)).toHaveLength(1);
   });
 
-  it.each(ends)('lets nothing end a task twice: %s', async (_name, end) => {
+  it.each(ends)('lets no attempt end a task twice: %s', async (_name, end) => {
     const task = await runTask(store);
     await succeedAlone(store, [success(task)]);
     const before = await rowOf(store, task.taskId);
@@ -69,7 +69,7 @@ describe('the fence', () => {
     expect(await kindsOf(store, task.taskId)).toEqual(events);
   });
 
-  it('keeps the report and the log of an attempt that was taken away out', async () => {
+  it('keeps out the report and the log of an attempt that was taken away', async () => {
     const task = await runTask(store);
     await giveUp(store, task.workerId, 'exited', '');
     const before = await rowOf(store, task.taskId);
@@ -82,7 +82,7 @@ describe('the fence', () => {
     expect(await kindsOf(store, task.taskId)).not.toContain('log');
   });
 
-  it('is of no consequence to an unknown task', async () => {
+  it('changes nothing where the task is unknown', async () => {
     const nobody = { workerId: newId(), taskId: newId(), attempt: 1 } as RunningTask;
 
     expect(await succeedAlone(store, [success(nobody)])).toEqual([]);

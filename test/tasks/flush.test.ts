@@ -54,7 +54,7 @@ describe('a flush', () => {
     expect(lines.map((event) => event.detail)).toEqual(log.map((text) => ({ text })));
   });
 
-  it('says which tasks it has written, to who listens, when they can be read', async () => {
+  it('tells listeners which tasks it has written, once their rows can be read', async () => {
     const [moved, silent] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
     await using listener = await openRaw(store);
     const named: (string | undefined)[] = [];
@@ -67,7 +67,7 @@ describe('a flush', () => {
     expect(named).toEqual([moved.taskId]);
   });
 
-  it('changes nothing of an attempt without news, and answers for it', async () => {
+  it('changes nothing for an attempt without news, but answers for it', async () => {
     const task = await runTask(store);
     const before = await rowOf(store, task.taskId);
 
@@ -98,7 +98,7 @@ describe('a flush', () => {
     expect((await readHistory(store, other.taskId)).at(-1)?.detail).toEqual({ text: 'of the third' });
   });
 
-  it('lets the percentage of a row not fall', async () => {
+  it('never lowers the percentage of a row', async () => {
     const task = await runTask(store);
     await flush(task.workerId, item(task, { percentDone: 50 }));
 
@@ -107,7 +107,7 @@ describe('a flush', () => {
     expect(await rowOf(store, task.taskId)).toMatchObject({ percentDone: 50 });
   });
 
-  it('passes over a row that somebody holds, says so, and writes it the next time', async () => {
+  it('passes over a row that somebody has locked, says so, and writes it the next time', async () => {
     const [held, free] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
     await using other = await openRaw(store);
     await other.query('BEGIN');
@@ -131,7 +131,7 @@ describe('a flush', () => {
     expect((await kindsOf(store, held.taskId)).filter((kind) => kind === 'log')).toHaveLength(1);
   });
 
-  it('does not mind a lock that no update minds', async () => {
+  it('ignores a lock that does not hold up updates', async () => {
     const task = await runTask(store);
     await using other = await openRaw(store);
     await other.query('BEGIN');
@@ -169,7 +169,7 @@ describe('a flush', () => {
     expect(await kindsOf(store, task.taskId)).not.toContain('log');
   });
 
-  it('says the same of another attempt than the one that runs', async () => {
+  it('says that an attempt is not owned where another one runs', async () => {
     const task = await runTask(store);
 
     const answers = await flush(task.workerId, item({ ...task, attempt: 2 }, { done: 5 }));
@@ -178,7 +178,7 @@ describe('a flush', () => {
     expect(await rowOf(store, task.taskId)).toMatchObject({ done: null });
   });
 
-  it('says nothing of a row that is not there', async () => {
+  it('says nothing about a row that does not exist', async () => {
     const task = await runTask(store);
 
     const nobody = { ...task, taskId: newId() };
@@ -188,7 +188,7 @@ describe('a flush', () => {
     expect(await store.db.prisma.taskEvent.count({ where: { taskId: nobody.taskId } })).toBe(0);
   });
 
-  it('tells of rows that run under this worker without its knowledge, and of no other’s', async () => {
+  it('tells of tasks that run under this worker without its knowledge, and of no other worker’s tasks', async () => {
     const [known, unknown] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
     const elsewhere = await runTask(store);
 
@@ -206,7 +206,7 @@ describe('a flush', () => {
     expect(await flush(elsewhere.workerId, item(elsewhere))).toHaveLength(1);
   });
 
-  it('does not wait for anything where it has nothing to write', async () => {
+  it('waits for no lock where it has nothing to write', async () => {
     const task = await runTask(store);
     await using other = await openRaw(store);
     await other.query('BEGIN');

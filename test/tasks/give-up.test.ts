@@ -32,7 +32,7 @@ const store = useStore();
 
 const workerRow = (id: string) => store.db.prisma.worker.findUniqueOrThrow({ where: { id } });
 
-/** What a process does that is killed after it has marked a worker, before it moves the rows on. */
+/** Marks a worker lost and moves nothing on, like a process that is killed in between. */
 async function markOnly(workerId: string, lostWith: number): Promise<void> {
   await store.db.prisma.worker.update({
     where: { id: workerId },
@@ -45,7 +45,10 @@ async function blameOf(taskId: string): Promise<unknown> {
   return (lost?.detail as { blame?: unknown } | undefined)?.blame;
 }
 
-/** Loses the worker of a task, which is taken by one first where it waits: also where it waits alone, or for a time. */
+/**
+ * Loses the worker of a task. A queued task is claimed first, even one that must run alone or waits for the
+ * time of its next try.
+ */
 async function lose(taskId: string, reason: LostReason = 'exited'): Promise<void> {
   const { workerId } = await runningAgain(taskId);
   await giveUp(store, workerId, reason, 'ended by SIGKILL');
@@ -67,12 +70,12 @@ async function runningAgain(taskId: string) {
     await takeAll(store, await startWorker(store), row.losses >= 2 ? soloQueue('noop') : 'noop');
   }
   const { workerId, attempt, checkpointNo } = await rowOf(store, taskId);
-  if (workerId === null) throw new Error('it was not taken');
+  if (workerId === null) throw new Error('the task was not claimed');
   return { workerId, attempt, checkpointNo };
 }
 
 describe('giving a worker up', () => {
-  it('marks it lost, and says why and with how many attempts', async () => {
+  it('marks it lost, with the reason and the number of its attempts', async () => {
     const [task] = (await runTasks(store, 3)) as [RunningTask, RunningTask, RunningTask];
 
     await giveUp(store, task.workerId, 'exited', 'ended by SIGKILL');
@@ -83,7 +86,7 @@ describe('giving a worker up', () => {
     expect(await lostAmong(store, [task.workerId])).toEqual([task.workerId]);
   });
 
-  it('of no tasks is no more than the mark', async () => {
+  it('that runs no task only marks it lost', async () => {
     const workerId = await startWorker(store);
 
     expect(await giveUp(store, workerId, 'exited', '')).toEqual([]);
@@ -153,7 +156,7 @@ describe('giving a worker up', () => {
     expect(await lostWithRunningRows(store)).toEqual([]);
   });
 
-  it('leaves a task that somebody holds to whoever comes next', async () => {
+  it('leaves a task that somebody has locked to the next caller', async () => {
     const [held, free] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
     await using other = await openRaw(store);
     await other.query('BEGIN');
@@ -165,11 +168,11 @@ describe('giving a worker up', () => {
     expect(await lostWithRunningRows(store)).toEqual([held.workerId]);
     await other.query('ROLLBACK');
     expect(await moveOn(store, held.workerId)).toMatchObject([{ taskId: held.taskId }]);
-    // In company, although it was moved on alone.
+    // Two tasks were lost together, although this one was moved on alone.
     expect(await rowOf(store, held.taskId)).toMatchObject({ failures: 0, losses: 1 });
   });
 
-  it('can be finished by somebody else where the first was killed after the mark', async () => {
+  it('can be finished by another process where the first was killed after it had marked the worker', async () => {
     const [one, two] = (await runTasks(store, 2, { maxAttempts: 1 })) as [RunningTask, RunningTask];
     await markOnly(one.workerId, 2);
     expect(await lostWithRunningRows(store)).toEqual([one.workerId]);
@@ -179,7 +182,7 @@ describe('giving a worker up', () => {
     expect(moved.flat().map(({ status }) => status)).toEqual(['queued', 'queued']);
     expect(await rowOf(store, two.taskId)).toMatchObject({
       failures: 0,
-      error: { message: 'The worker that ran it was lost (ended by SIGKILL)' },
+      error: { message: 'The worker that ran the task was lost (ended by SIGKILL)' },
     });
     expect(await lostWithRunningRows(store)).toEqual([]);
   });
@@ -194,7 +197,7 @@ describe('giving a worker up', () => {
 });
 
 describe('a task whose worker was lost', () => {
-  it('alone has failed once, and is tried again after a while', async () => {
+  it('where it ran alone has failed once, and is tried again after a while', async () => {
     const { taskId, workerId } = await runTask(store);
 
     const [moved] = await giveUp(store, workerId, 'exited', 'ended by SIGKILL');
@@ -208,7 +211,7 @@ describe('a task whose worker was lost', () => {
       workerId: null,
       error: {
         code: 'worker_lost',
-        message: 'The worker that ran it was lost (ended by SIGKILL)',
+        message: 'The worker that ran the task was lost (ended by SIGKILL)',
         attempt: 1,
       },
     });
@@ -226,7 +229,7 @@ describe('a task whose worker was lost', () => {
     });
   });
 
-  it('alone at its last try has failed', async () => {
+  it('where it ran alone at its last try has failed', async () => {
     const { taskId, workerId } = await runTask(store, { maxAttempts: 1 });
 
     await giveUp(store, workerId, 'exited', '');
@@ -234,7 +237,7 @@ describe('a task whose worker was lost', () => {
     expect(await rowOf(store, taskId)).toMatchObject({
       status: 'failed',
       failures: 1,
-      error: { code: 'worker_lost', message: 'The worker that ran it was lost' },
+      error: { code: 'worker_lost', message: 'The worker that ran the task was lost' },
       finishedAt: expect.any(Date),
       expiresAt: expect.any(Date),
     });
@@ -242,7 +245,7 @@ describe('a task whose worker was lost', () => {
     expect(await liveEntries(store)).toEqual([]);
   });
 
-  it('in company has not failed, and is tried again at once', async () => {
+  it('where others ran beside it has not failed, and is tried again at once', async () => {
     const tasks = await runTasks(store, 2, { maxAttempts: 1 });
 
     await giveUp(store, tasks[0]?.workerId ?? '', 'exited', '');
@@ -260,7 +263,7 @@ describe('a task whose worker was lost', () => {
     expect(await takeAll(store, await startWorker(store))).toHaveLength(2);
   });
 
-  it('as it could not be stopped itself has timed out, also in company', async () => {
+  it('because the task itself could not be stopped has timed out, even where others ran beside it', async () => {
     const [slow] = (await runTasks(store, 3)) as [RunningTask];
 
     const moved = await giveUp(store, slow.workerId, 'blocked', 'blocked', [slow.taskId]);
@@ -277,7 +280,7 @@ describe('a task whose worker was lost', () => {
   });
 
   it.each([1, 2])(
-    'as it could not be stopped itself has failed at its last try, as one of %i',
+    'because the task itself could not be stopped has failed at its last try, as one of %i tasks',
     async (count) => {
       const [slow] = (await runTasks(store, count, { maxAttempts: 1 })) as [RunningTask];
 
@@ -288,7 +291,7 @@ describe('a task whose worker was lost', () => {
     },
   );
 
-  it('as another blocked it is not to blame, also where it is the last that is left', async () => {
+  it('because another task blocked it is not to blame, even where it is the only one left', async () => {
     const [slow, ...others] = (await runTasks(store, 3, { maxAttempts: 1 })) as [
       RunningTask,
       ...RunningTask[],
@@ -311,7 +314,7 @@ describe('a task whose worker was lost', () => {
     }
   });
 
-  it('unseen is not to blame: its parent was lost with it', async () => {
+  it('and nobody saw how is not to blame: the parent was lost with it', async () => {
     const { taskId, workerId } = await runTask(store, { maxAttempts: 1 });
 
     await giveUp(store, workerId, 'lease_lapsed', 'it was not heard from');
@@ -326,7 +329,7 @@ describe('a task whose worker was lost', () => {
     expect(await blameOf(taskId)).toBe('unseen');
   });
 
-  it('after a checkpoint of this attempt is not to blame, and is known to lose its workers all the same', async () => {
+  it('after a checkpoint of this attempt is not to blame, but the loss is counted', async () => {
     const { taskId } = await runTask(store, { maxAttempts: 1 });
     await loseAfterCheckpoint(taskId);
 
@@ -341,7 +344,7 @@ describe('a task whose worker was lost', () => {
     expect(await blameOf(taskId)).toBe('progressed');
   });
 
-  it('after a checkpoint of an earlier attempt is to blame: it has got no further', async () => {
+  it('after a checkpoint of an earlier attempt is to blame: this attempt got no further', async () => {
     const { taskId } = await runTask(store);
     await loseAfterCheckpoint(taskId);
 
@@ -352,7 +355,7 @@ describe('a task whose worker was lost', () => {
   });
 
   it.each(['after checkpoints', 'in company', 'unseen'])(
-    'spends a try each time from the tenth loss in a row on, also %s',
+    'spends a try each time from the tenth loss in a row on, even %s',
     async (how) => {
       const [{ taskId }] = (await runTasks(store, 2, { maxAttempts: 2 })) as [RunningTask, RunningTask];
       await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses: 8 } });
@@ -372,12 +375,14 @@ describe('a task whose worker was lost', () => {
         status: 'failed',
         failures: 2,
         losses: 11,
-        error: { message: 'The worker that ran it was lost, the last of 11 in a row (ended by SIGKILL)' },
+        error: {
+          message: 'The worker that ran the task was lost, the last of 11 in a row (ended by SIGKILL)',
+        },
       });
     },
   );
 
-  it('has lost none in a row after an end of another kind', async () => {
+  it('counts its losses from 0 again after an end of another kind', async () => {
     const { taskId } = await runTask(store, { maxAttempts: 20 });
     await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses: 9 } });
     const { workerId } = await rowOf(store, taskId);
@@ -387,7 +392,7 @@ describe('a task whose worker was lost', () => {
     expect(await rowOf(store, taskId)).toMatchObject({ failures: 0, losses: 0 });
   });
 
-  it('adds up its losses in a row', async () => {
+  it('counts its losses in a row', async () => {
     const [task] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
     await giveUp(store, task.workerId, 'exited', '');
     const next = await startWorker(store);
@@ -398,21 +403,24 @@ describe('a task whose worker was lost', () => {
     expect(await rowOf(store, task.taskId)).toMatchObject({ attempt: 2, failures: 0, losses: 2 });
   });
 
-  it.each(['handed_back', 'stopped'] as const)('by being stopped blames nobody: %s', async (reason) => {
-    const { taskId, workerId } = await runTask(store, { maxAttempts: 1 });
-    await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses: 1 } });
+  it.each(['handed_back', 'stopped'] as const)(
+    'because it was stopped is not to blame: %s',
+    async (reason) => {
+      const { taskId, workerId } = await runTask(store, { maxAttempts: 1 });
+      await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses: 1 } });
 
-    await giveUp(store, workerId, reason, 'the service was stopped');
+      await giveUp(store, workerId, reason, 'the service was stopped');
 
-    expect(await rowOf(store, taskId)).toMatchObject({
-      status: 'queued',
-      failures: 0,
-      losses: 0,
-      error: null,
-      nextAttemptAt: null,
-    });
-    expect(await kindsOf(store, taskId)).toEqual(['submitted', 'started', 'handed_back']);
-  });
+      expect(await rowOf(store, taskId)).toMatchObject({
+        status: 'queued',
+        failures: 0,
+        losses: 0,
+        error: null,
+        nextAttemptAt: null,
+      });
+      expect(await kindsOf(store, taskId)).toEqual(['submitted', 'started', 'handed_back']);
+    },
+  );
 
   it.each(['exited', 'handed_back'] as const)(
     'after a request to cancel is cancelled: %s',

@@ -19,7 +19,7 @@ async function makeTasks() {
 const found = async () => [...new Set((await violations(store)).map(({ violation }) => violation))];
 
 describe('the invariants', () => {
-  it('hold of tasks that nothing has happened to', async () => {
+  it('hold for tasks that nothing has happened to', async () => {
     await makeTasks();
 
     expect(await violations(store)).toEqual([]);
@@ -43,7 +43,7 @@ describe('the invariants', () => {
       `INSERT INTO file (id, task_id, name, content_type) VALUES (gen_random_uuid(), gen_random_uuid(), 'a', 'b')`,
     ],
     [
-      'a file is gone, and its contents are not',
+      'a file is gone, but its contents are not',
       `INSERT INTO file_chunk (file_id, number, data) SELECT gen_random_uuid(), number % 3, 'x' FROM generate_series(1, 3) AS number`,
     ],
     ['a history has no task', `DELETE FROM task_state WHERE status = 'succeeded'`],
@@ -61,11 +61,11 @@ describe('the invariants', () => {
     ['a queued task has no entry that waits', `UPDATE pgboss.job SET start_after = '2099-01-01'`],
     ['an entry waits for no queued task', `UPDATE pgboss.job SET start_after = '2099-01-01'`],
     [
-      'a task waits for another time than its entry',
+      'a task and its entry are due at different times',
       `UPDATE task_state SET next_attempt_at = now() + interval '1 hour' WHERE status = 'queued'`,
     ],
     [
-      'a task that does not wait has an entry, or a time for its next try',
+      'a task that is not queued has an entry, or a time for its next try',
       `UPDATE task_state SET next_attempt_at = now() WHERE status = 'running'`,
     ],
     [
@@ -80,10 +80,13 @@ describe('the invariants', () => {
       'an unfinished task says that it has finished',
       `UPDATE task_state SET finished_at = now() WHERE status = 'queued'`,
     ],
-    ['a success has no result, or an error', 'UPDATE task_state SET result = NULL'],
-    ['a success has no result, or an error', `UPDATE task_state SET error = '{}' WHERE status = 'succeeded'`],
+    ['a succeeded task has no result, or has an error', 'UPDATE task_state SET result = NULL'],
     [
-      'a failure or a cancel has no error, or a result',
+      'a succeeded task has no result, or has an error',
+      `UPDATE task_state SET error = '{}' WHERE status = 'succeeded'`,
+    ],
+    [
+      'a failed or cancelled task has no error, or has a result',
       `UPDATE task_state SET status = 'failed', percent_done = 0 WHERE status = 'succeeded'`,
     ],
     [
@@ -105,10 +108,10 @@ describe('the invariants', () => {
       `INSERT INTO task_event (task_id, attempt, kind) SELECT id, 1, 'started' FROM task_state WHERE status = 'running'`,
     ],
     [
-      'the history does not end with the end, or goes on after it',
+      'the history does not end with the end of the task',
       `INSERT INTO task_event (task_id, attempt, kind) SELECT id, 1, 'log' FROM task_state WHERE status = 'succeeded'`,
     ],
-  ])('find it where %s', async (violation, sql) => {
+  ])('find that %s', async (violation, sql) => {
     await makeTasks();
 
     await store.db.pool.query(sql);
@@ -116,7 +119,7 @@ describe('the invariants', () => {
     expect(await found()).toContain(violation);
   });
 
-  it('pass over what has lasted for less than the grace, where there is one', async () => {
+  it('pass over a violation that has not lasted for the time of grace, where one is set', async () => {
     await makeTasks();
     await store.db.pool.query(
       `UPDATE pgboss.job SET state = 'active', started_on = now() WHERE state < 'active'`,

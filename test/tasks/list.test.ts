@@ -25,7 +25,7 @@ describe('a list', () => {
     readonly group: string | null;
   }
 
-  /** Rows as they would lie there, and nothing beside them. */
+  /** Inserts the rows of tasks alone, without entries and history. */
   async function add(rows: readonly Row[]): Promise<void> {
     await store.db.prisma.taskState.createMany({
       data: rows.map((row) => ({
@@ -41,7 +41,7 @@ describe('a list', () => {
     });
   }
 
-  /** The ids of a page by the words of the definition. */
+  /** The ids that a page must have by its definition. */
   function modelPage(
     rows: readonly Row[],
     filter: TaskFilter,
@@ -59,7 +59,7 @@ describe('a list', () => {
 
   const row = fc.record({
     id: fc.uuid(),
-    // A few moments only, so that many rows are of the same one.
+    // Only a few different times, so that many rows share one.
     createdAt: fc.integer({ min: 0, max: 5 }).map((ms) => new Date(Date.UTC(2026, 0, 1) + ms)),
     status: fc.constantFrom(...statuses),
     type: fc.constantFrom('a', 'a-b', 'z'),
@@ -74,7 +74,7 @@ describe('a list', () => {
     { requiredKeys: [] },
   );
 
-  it('is walked page by page as the model says, whatever is submitted meanwhile', async () => {
+  it('gives the pages that the model gives, whatever is submitted meanwhile', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uniqueArray(row, { maxLength: 40, selector: ({ id }) => id }),
@@ -109,7 +109,7 @@ describe('a list', () => {
     );
   });
 
-  it('goes on from where it was when the last task of the page is deleted', async () => {
+  it('goes on at the same position when the last task of the page is deleted', async () => {
     const ids = [];
     for (let n = 0; n < 5; n += 1) ids.unshift((await submit(store, 'noop', { n })).id);
 
@@ -126,7 +126,7 @@ describe('a list', () => {
     expect((await listTasks(store, {}, 2)).next).toBeUndefined();
   });
 
-  it('tells of each task what its own row does', async () => {
+  it('tells the same about each task as its row', async () => {
     const { taskId } = await runTask(store, { group: 'g', title: 'A title', key: 'k' });
 
     const { tasks } = await listTasks(store, { group: 'g' }, 1);
@@ -172,7 +172,8 @@ describe('a page', () => {
     await recordPlans(database.url);
     store = await openStore(database.url);
     await administer(database.url, async (client) => {
-      // Most have succeeded, the newest are not finished, and those of one type are all among the oldest.
+      // Most tasks have succeeded, the newest are not finished, and all tasks of one type are among the
+      // oldest.
       await addFinished(client, { count: 500, type: 'counts', finishedDaysAgo: 50, group: 'early' });
       await addFinished(client, { count: 1_000, status: 'failed', finishedDaysAgo: 45, group: 'late' });
       await addFinished(client, { count: 15_000, finishedDaysAgo: 5, expireInDays: 10, group: 'late' });
@@ -193,7 +194,7 @@ describe('a page', () => {
     ...statuses.flatMap((status) => ['noop', 'counts', 'unknown'].map((type) => ({ type, status }))),
   ])('is read from an index, and nothing but the page: %j', async (filter) => {
     const plans = await plansOf(store, async () => {
-      // Often enough for PostgreSQL to settle on one plan for all values.
+      // The statement runs often enough for PostgreSQL to settle on one plan for all values.
       for (let times = 0; times < 8; times += 1) {
         let after: ListPosition | undefined;
         for (let pages = 0; pages < 3; pages += 1) {

@@ -27,7 +27,7 @@ import {
 const store = useStore();
 const log = pino({ level: 'silent' });
 
-describe('an answer that was lost', () => {
+describe('a lost answer', () => {
   let proxy: FlakyProxy;
   let shaky: Store & { close(): Promise<void> };
 
@@ -45,7 +45,7 @@ describe('an answer that was lost', () => {
   const checkpointCommit = { statement: 'COMMIT', after: 'checkpoint_no + 1' };
   const finishCommit = { statement: 'COMMIT', after: "status = 'succeeded'" };
 
-  it('of a checkpoint: it is written once, with its writes', async () => {
+  it('to a checkpoint: it is written once, together with the job’s writes', async () => {
     const task = await runTask(store);
     const context = contextOf(shaky, task);
     const lost = proxy.loseAnswer(checkpointCommit);
@@ -58,7 +58,7 @@ describe('an answer that was lost', () => {
     expect(await effectsOf(store, task.taskId)).toEqual([1, 2]);
   });
 
-  it('of each of ten checkpoints: each is written once', async () => {
+  it('to each of ten checkpoints: each checkpoint is written once', async () => {
     const task = await runTask(store);
     const context = contextOf(shaky, task);
 
@@ -72,7 +72,7 @@ describe('an answer that was lost', () => {
     expect(await effectsOf(store, task.taskId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
-  it('of a checkpoint whose COMMIT never came: it is written again, once', async () => {
+  it('to a checkpoint whose COMMIT never came: the checkpoint is written again, once', async () => {
     const task = await runTask(store);
     const hasty = await openStore(proxy.url, {
       settings: { idle_in_transaction_session_timeout: '500' },
@@ -81,7 +81,7 @@ describe('an answer that was lost', () => {
 
     const written = contextOf(hasty, task).checkpoint({ step: 1 }, leaveEffect(task, 1));
     await held;
-    // The server ends the transaction that nobody commits, as its session limits demand.
+    // The server ends the transaction that nobody commits, by the time limits of its session.
     await written;
     await hasty.close();
 
@@ -89,7 +89,7 @@ describe('an answer that was lost', () => {
     expect(await effectsOf(store, task.taskId)).toEqual([1]);
   });
 
-  it('of a checkpoint whose COMMIT comes while it is written again: it counts, once', async () => {
+  it('to a checkpoint whose COMMIT comes while it is written again: the checkpoint counts once', async () => {
     const task = await runTask(store);
     const held = proxy.holdBack(checkpointCommit);
 
@@ -103,7 +103,7 @@ describe('an answer that was lost', () => {
     expect(await effectsOf(store, task.taskId)).toEqual([1]);
   });
 
-  it('of a finish: the task has succeeded, its writes are there once', async () => {
+  it('to a finish: the task has succeeded, and the job’s writes are stored once', async () => {
     const task = await runTask(store);
     const context = contextOf(shaky, task);
     const lost = proxy.loseAnswer(finishCommit);
@@ -117,7 +117,7 @@ describe('an answer that was lost', () => {
     expect(await kindsOf(store, task.taskId)).toEqual(['submitted', 'started', 'succeeded']);
   });
 
-  it('of a finish whose COMMIT comes while it is written again: the job is told that it has finished', async () => {
+  it('to a finish whose COMMIT comes while it is written again: the job is told that it has finished', async () => {
     const task = await runTask(store);
     const context = contextOf(shaky, task);
     const held = proxy.holdBack(finishCommit);
@@ -132,7 +132,7 @@ describe('an answer that was lost', () => {
     expect(await effectsOf(store, task.taskId)).toEqual([1]);
   });
 
-  it('of a success: it is written once', async () => {
+  it('to a success: the success is written once', async () => {
     const task = await runTask(store);
     const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
     const lost = proxy.loseAnswer({ statement: 'succeed' });
@@ -145,7 +145,7 @@ describe('an answer that was lost', () => {
     expect(await kindsOf(store, task.taskId)).toEqual(['submitted', 'started', 'log', 'succeeded']);
   });
 
-  it('of a failure: it is written once, and leaves one entry', async () => {
+  it('to a failure: the failure is written once, and leaves one entry', async () => {
     const task = await runTask(store);
     const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
     const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'fail' });
@@ -161,7 +161,7 @@ describe('an answer that was lost', () => {
     expect(await kindsOf(store, task.taskId)).toEqual(['submitted', 'started', 'log', 'retrying']);
   });
 
-  it('of a failure after which the task was claimed again: the new attempt goes on', async () => {
+  it('to a failure after which the task was claimed again: the new attempt goes on', async () => {
     const task = await runTask(store);
     const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
     const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'fail' });
@@ -175,7 +175,7 @@ describe('an answer that was lost', () => {
     expect(await liveEntries(store)).toEqual([]);
   });
 
-  it('of a submit: who repeats it with its key finds the task', async () => {
+  it('to a submit: a repeated submit with the same key finds the task', async () => {
     const request = {
       type: 'noop',
       input: null,
@@ -194,7 +194,7 @@ describe('an answer that was lost', () => {
     expect(await liveEntries(store)).toMatchObject([{ id: task.entryId, taskId: task.id }]);
   });
 
-  it('for a while, of everything: what was frozen goes on where it was', async () => {
+  it('to everything for a while: a call that was frozen goes on where it was', async () => {
     const task = await runTask(store);
     const context = contextOf(shaky, task);
     await context.checkpoint({ step: 1 }, leaveEffect(task, 1));
@@ -231,7 +231,10 @@ describe('an answer that was lost', () => {
     });
     afterEach(() => runner.stop(0));
 
-    /** As it starts, it looks into every queue once, and as there is nothing in them, no more until it is told. */
+    /**
+     * Starts the runner and waits until it has looked into every queue. They are empty: it claims no more
+     * until it is told.
+     */
     async function startAndWait(): Promise<void> {
       const claims = vi.spyOn(shaky.queue.claimPool, 'query');
       runner.start();
@@ -241,7 +244,7 @@ describe('an answer that was lost', () => {
       claims.mockRestore();
     }
 
-    it('whose claim got no answer hands the task back and runs it, no try spent', async () => {
+    it('whose claim got no answer hands the task back and runs it, without spending a try', async () => {
       await startAndWait();
       const lost = proxy.loseAnswer({ statement: 'claim\0' });
       const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
@@ -260,7 +263,7 @@ describe('an answer that was lost', () => {
       ]);
     });
 
-    it('finds such a task also where it asks while another claim is under way', async () => {
+    it('finds such a task even where it asks while another claim is under way', async () => {
       await startAndWait();
       const lost = proxy.loseAnswer({ statement: 'claim\0' });
       const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
@@ -276,7 +279,7 @@ describe('an answer that was lost', () => {
       expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0 });
     });
 
-    it('finds such a task also while it claims others all the time', async () => {
+    it('finds such a task even while it claims others all the time', async () => {
       runner.start();
       const enough = new AbortController();
       const submitAlways = async () => {

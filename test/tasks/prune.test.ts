@@ -13,7 +13,7 @@ const store = useStore();
 const add = (options: Parameters<typeof addFinished>[1]) => addFinished(store.db.pool, options);
 const everyStatus = ['succeeded', 'failed', 'cancelled'] as const;
 
-/** Finished at least so long ago. */
+/** A filter for tasks that finished at least this long ago. */
 async function filterFor(olderThan: string, others: Partial<PruneFilter> = {}): Promise<PruneFilter> {
   const finishedBy = await timeAgo(store.db.pool, parseDuration(olderThan));
   return { finishedBy, statuses: everyStatus, ...others };
@@ -23,7 +23,7 @@ const ids = async () =>
   (await store.db.prisma.taskState.findMany({ select: { id: true } })).map(({ id }) => id).sort();
 
 describe('prune', () => {
-  it('deletes what finished so long ago, with its history, and nothing else', async () => {
+  it('deletes tasks that finished that long ago, with their history, and nothing else', async () => {
     for (const status of everyStatus) await add({ count: 700, status, finishedDaysAgo: 31 });
     const recent = await add({ count: 5, finishedDaysAgo: 29 });
     const running = await runTask(store);
@@ -46,9 +46,9 @@ describe('prune', () => {
     ['two types', { types: ['counts', 'noop'] }, 12],
     ['a group', { group: 'x' }, 2],
     ['all of them', { statuses: ['succeeded'], types: ['waits'], group: 'x' }, 2],
-    ['something that there is not', { types: ['nothing'] }, 0],
+    ['a type that does not exist', { types: ['nothing'] }, 0],
   ] satisfies [string, Partial<PruneFilter>, number][])(
-    'deletes only what is of %s',
+    'deletes only tasks of %s',
     async (_what, chosen, count) => {
       await add({ count: 3, status: 'failed' });
       await add({ count: 4, status: 'cancelled' });
@@ -89,7 +89,7 @@ describe('prune', () => {
     expect(time).toBeLessThanOrEqual(await byPostgres());
   });
 
-  it('says beforehand how much there is, and names the oldest ten', async () => {
+  it('says beforehand how much it would delete, and names the ten oldest tasks', async () => {
     const [oldest = ''] = await add({ count: 1, status: 'failed', finishedDaysAgo: 90 });
     await add({ count: 20, finishedDaysAgo: 50 });
     const upload = await Upload.begin(store, { name: 'a', contentType: 'text/csv' });
@@ -137,7 +137,7 @@ describe('prune', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('deletes each once where two people do it at the same time', async () => {
+  it('deletes each task once where two people prune at the same time', async () => {
     await add({ count: 3000 });
     const filter = await filterFor('1d');
 

@@ -24,7 +24,7 @@ const submitMany = async (count: number, type = 'noop') => {
 };
 
 describe('reading a task', () => {
-  it('is its row, or null', async () => {
+  it('returns its row, or null', async () => {
     const task = await submit(store, 'noop', { n: 1 });
 
     expect(await readTask(store, task.id)).toEqual(task);
@@ -46,7 +46,7 @@ describe('a history', () => {
     expect(await readHistory(store, newId())).toEqual([]);
   });
 
-  it('of 700 events is their newest 500, oldest first', async () => {
+  it('of 700 events has the newest 500, oldest first', async () => {
     const { id } = await submit(store, 'noop', null);
     await store.db.pool.query(
       `INSERT INTO task_event (task_id, attempt, kind, detail)
@@ -85,7 +85,7 @@ describe('the place in the queue', () => {
     expect(await placesOf(ids)).toEqual([1, 2, 3]);
   });
 
-  it('is by when a task was queued, not by when it was submitted', async () => {
+  it('depends on when a task was queued, not on when it was submitted', async () => {
     const [retried = '', ...others] = await submitMany(3);
     await queuedInOrder([...others, retried]);
 
@@ -103,7 +103,7 @@ describe('the place in the queue', () => {
     expect(await placesOf(ids.slice(1))).toEqual([1, 2]);
   });
 
-  it('of one that waits to run alone is among its like', async () => {
+  it('of a task that must run alone counts only tasks that must run alone', async () => {
     const ids = await submitMany(4);
     await queuedInOrder(ids);
     const alone = ids.slice(2);
@@ -140,8 +140,8 @@ describe('the place in the queue', () => {
   });
 });
 
-describe('of a running task', () => {
-  it('is told when its worker was last heard from', async () => {
+describe('the worker of a running task', () => {
+  it('is shown with the time when it was last heard from', async () => {
     const { taskId, workerId } = await runTask(store);
     const worker = await store.db.prisma.worker.findUniqueOrThrow({ where: { id: workerId } });
 
@@ -151,7 +151,7 @@ describe('of a running task', () => {
     });
   });
 
-  it('is told nothing where its worker’s row is gone', async () => {
+  it('is not shown where its row is gone', async () => {
     const { taskId } = await runTask(store);
     await store.db.prisma.worker.deleteMany();
 

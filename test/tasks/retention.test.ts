@@ -47,7 +47,7 @@ describe('retention', () => {
     expect(await deleteExpired(store.db.pool)).toBe(0);
   });
 
-  it('keeps what has not expired or not finished', async () => {
+  it('keeps tasks that have not expired or not finished', async () => {
     await add({ count: 3 });
     const kept = await add({ count: 2, expireInDays: 0.1 });
     const running = await runTask(store);
@@ -59,7 +59,7 @@ describe('retention', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('leaves the files of the deleted to the sweep, which takes their chunks in small batches', async () => {
+  it('leaves the files of deleted tasks to the sweep, which deletes their chunks in small batches', async () => {
     const [expired = ''] = await add({ count: 1 });
     const [kept = ''] = await add({ count: 1, expireInDays: 1 });
     await addFile(expired, 150);
@@ -91,7 +91,7 @@ describe('retention', () => {
     expect(await count('task_event')).toBe(3);
   });
 
-  it('is one process at a time', async () => {
+  it('runs in one process at a time', async () => {
     await add({ count: 1 });
     await using other = await openRaw(store);
     await other.query('BEGIN');
@@ -109,7 +109,7 @@ describe('retention', () => {
     expect(await deleteExpired(store.db.pool, AbortSignal.abort())).toBe(500);
   });
 
-  it('finds the expired by their index, whatever else has finished', async () => {
+  it('finds expired tasks by their index, however many others have finished', async () => {
     await add({ count: 20_000, expireInDays: 10 });
     await add({ count: 10 });
     await store.db.pool.query('ANALYZE task_state');

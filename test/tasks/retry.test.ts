@@ -84,7 +84,7 @@ describe('retrying', () => {
     ]);
   });
 
-  it('begins from the start where that is asked for', async () => {
+  it('begins from the start where a person asks for it', async () => {
     const { taskId } = await failedTask();
 
     await retryTask(store, taskId, 'start');
@@ -114,7 +114,7 @@ describe('retrying', () => {
     expect(await cancelTask(store, id)).toMatchObject({ outcome: 'requested' });
   });
 
-  it('sends a task that killed its workers to the ordinary ones again', async () => {
+  it('sends a task that killed its workers to ordinary workers again', async () => {
     const task = await runTask(store, { maxAttempts: 1 });
     await store.db.prisma.taskState.update({ where: { id: task.taskId }, data: { losses: 2 } });
     await giveUp(store, task.workerId, 'exited', '');
@@ -140,7 +140,7 @@ describe('retrying', () => {
     expect((await kindsOf(store, taskId)).filter((kind) => kind === 'retried')).toHaveLength(1);
   });
 
-  it('lets no late word of an old attempt through', async () => {
+  it('lets no late report of an old attempt through', async () => {
     const old = await failedTask();
     await retryTask(store, old.taskId, 'checkpoint');
 
@@ -167,7 +167,7 @@ describe('retrying', () => {
     expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'succeeded', result: {} });
   });
 
-  it('is refused where the work is done outside', async () => {
+  it('is refused where the work is done outside Headway', async () => {
     const { taskId } = await failedTask();
     await store.db.prisma.taskState.update({ where: { id: taskId }, data: { reportTokenHash: 'x' } });
 
@@ -200,7 +200,7 @@ describe('retrying', () => {
     expect(await liveEntries(store)).toEqual([]);
   });
 
-  it('finds no task that is not there', async () => {
+  it('of an unknown task returns null', async () => {
     expect(await retryTask(store, newId(), 'start')).toBeNull();
   });
 });

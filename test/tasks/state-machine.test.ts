@@ -14,7 +14,7 @@ const statuses = [
   'cancelled',
 ] as const satisfies readonly TaskStatus[];
 
-/** DESIGN's table, copied by hand: the code's own must say the same. */
+/** The table of the design, copied by hand: the table in the code must say the same. */
 const legal = [
   ['queued', 'running'],
   ['queued', 'cancelled'],

@@ -12,7 +12,7 @@ const logged: Record<string, unknown>[] = [];
 const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
 const said = (level: number) => logged.filter((line) => line.level === level);
 
-/** From now on tasks cannot be deleted, for this reason. */
+/** Makes PostgreSQL refuse to delete tasks, with this error code. */
 const refuse = (sqlState: string) =>
   sql(`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
@@ -38,7 +38,7 @@ describe('a sweep that cannot delete tasks', () => {
     await sql('DROP FUNCTION refuse CASCADE');
   });
 
-  it('deletes files all the same, and says what is wrong, not each time', async () => {
+  it('deletes files all the same, and logs the error, but not each time', async () => {
     await refuse('P0001');
 
     sweeper.start();
@@ -49,7 +49,7 @@ describe('a sweep that cannot delete tasks', () => {
     expect(said(50)).toMatchObject([{ swept: 'task', err: { message: 'not now' } }]);
   });
 
-  it('says nothing aloud of what passes by itself', async () => {
+  it('logs an error that passes by itself only at debug level', async () => {
     await refuse('53100');
 
     sweeper.start();

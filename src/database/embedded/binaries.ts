@@ -14,7 +14,8 @@ export interface Binaries {
 /** The `native` folder of the package for this platform. */
 export function nativeFolder(platform: string = process.platform, arch: string = process.arch): string {
   if (platform === 'win32') {
-    // Its server needs TCP with a password and another way of stopping: nobody has tried that yet.
+    // On Windows the server needs TCP with a password, and has to be stopped in another way: nobody has tried
+    // this yet.
     throw new EmbeddedPostgresError(
       'The embedded PostgreSQL does not run on Windows: set DATABASE_URL, or use WSL.',
     );
@@ -30,7 +31,7 @@ export function nativeFolder(platform: string = process.platform, arch: string =
   }
 }
 
-/** The programs in a package's `native` folder, which is made complete first. */
+/** The programs in a package's `native` folder, whose missing links are created first. */
 export async function prepareBinaries(native: string): Promise<Binaries> {
   await createMissingLinks(native);
   return {
@@ -58,7 +59,7 @@ async function createMissingLinks(native: string): Promise<void> {
   }
 }
 
-/** Made aside and moved into place, so that it does not matter who else does the same. */
+/** Creates the link under another name and renames it, so that several processes can do this at once. */
 async function createLink(source: string, link: string): Promise<void> {
   const aside = `${link}.${process.pid}`;
   await symlink(source, aside);

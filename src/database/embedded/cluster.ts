@@ -1,4 +1,4 @@
-/** The cluster on disk: made whole or not at all, and only used by the version that made it. */
+/** The cluster on disk: created completely or not at all, and only used by the version that created it. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
@@ -31,7 +31,7 @@ export async function prepareCluster(
   return 'found';
 }
 
-/** Whether there is one. */
+/** Whether there is a cluster. */
 export async function hasCluster(layout: Layout): Promise<boolean> {
   return (await readVersion(layout)) !== null;
 }
@@ -40,7 +40,10 @@ function readVersion(layout: Layout): Promise<string | null> {
   return readFile(path.join(layout.cluster, 'PG_VERSION'), 'utf8').catch(() => null);
 }
 
-/** Made aside and then renamed: an initdb that is killed half way leaves no cluster behind. */
+/**
+ * Creates the cluster in another folder and then renames it: an initdb that is killed half-way leaves no
+ * cluster behind.
+ */
 async function create(
   layout: Layout,
   identity: Identity,
@@ -48,7 +51,7 @@ async function create(
   flags: readonly string[],
 ): Promise<void> {
   const aside = path.join(layout.root, `new-${randomBytes(6).toString('hex')}`);
-  // Everybody who reaches the socket is trusted, and only the folder's owner and root reach it. initdb
+  // Everybody who can reach the socket is trusted, and only the folder's owner and root can reach it. initdb
   // itself ends with a sync of all that it wrote.
   const { file, args, options } = commandFor(identity, initdb, [
     ...['-D', aside, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--auth=trust', '--no-instructions'],
@@ -65,11 +68,14 @@ async function create(
   }
 }
 
-/** Of starts that were killed, as this one has the start lock. An initdb that goes on alone may hold it up. */
+/**
+ * Removes the folders of starts that were killed: this start holds the start lock, so no other is under way.
+ * An initdb that has outlived its start may still write there and make this fail.
+ */
 async function removeHalfMade(layout: Layout): Promise<void> {
   for (const name of await readdir(layout.root)) {
     if (!name.startsWith('new-')) continue;
-    // What cannot be removed now is in nobody's way, and the next start tries again.
+    // A folder that cannot be removed now does no harm, and the next start tries again.
     await rm(path.join(layout.root, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }

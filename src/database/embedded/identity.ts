@@ -1,7 +1,8 @@
 /**
- * Which user PostgreSQL runs as. It refuses to be root: then it is `postgres`, else `nobody`; and where
- * neither can reach the files (a checkout under a closed folder such as /root), root itself in a user
- * namespace of its own, in which it has no name and no special rights.
+ * Which user PostgreSQL runs as. PostgreSQL refuses to run as root. Where Headway is root, PostgreSQL runs as
+ * the user who owns the data folder, else as `postgres`, else as `nobody`. Where none of them can reach the
+ * files (a checkout under a closed folder such as /root), it runs as root in a user namespace of its own, in
+ * which root has no name and no special rights.
  */
 import { execFile } from 'node:child_process';
 import { chmod, lchown, readdir, stat } from 'node:fs/promises';
@@ -15,7 +16,7 @@ const run = promisify(execFile);
 /** How the server's programs are started. */
 export interface Identity {
   readonly name: string;
-  /** Set where root becomes somebody else. */
+  /** Set where root starts the program as another user. */
   readonly ids: { readonly uid: number; readonly gid: number } | undefined;
   /** Put before the program and its arguments. */
   readonly prefix: readonly string[];
@@ -59,15 +60,15 @@ export async function giveTo(identity: Identity, folder: string): Promise<void> 
   await chmod(folder, 0o700);
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = identity.ids ?? { uid: 0, gid: 0 };
-  // What root made since lies at the top: the locks.
-  const isAnothers = (await stat(folder)).uid !== uid;
-  const names = await readdir(folder, { recursive: isAnothers });
+  // Where the folder has the right owner already, root has made only files at its top since: the locks.
+  const hasOtherOwner = (await stat(folder)).uid !== uid;
+  const names = await readdir(folder, { recursive: hasOtherOwner });
   for (const name of names) await lchown(path.join(folder, name), uid, gid);
-  // The folder last: as long as its owner is wrong, the next start does it again.
+  // The folder itself comes last: as long as its owner is wrong, the next start does all of this again.
   await lchown(folder, uid, gid);
 }
 
-/** Root leaves a folder to the user that has it: it may be that of somebody who is root only now. */
+/** Root first tries the user who owns the folder: it may belong to somebody who is root only this time. */
 async function candidates(folder: string): Promise<Identity[]> {
   if (process.getuid?.() !== 0) return [self];
   const users = await Promise.all([ownerOf(folder), lookUp('postgres'), lookUp('nobody')]);
@@ -102,7 +103,7 @@ async function tryOut(identity: Identity, folder: string, program: string): Prom
   }
 }
 
-/** PGPORT and its like would change the server's settings. */
+/** The environment without PGPORT and its like, which would change the server's settings. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG')));
 }

@@ -1,4 +1,6 @@
-/** Starts a server again that has ended although it is in use: killed, out of memory, or stopped by hand. */
+/**
+ * Starts the server again when it has ended while it is in use: killed, out of memory, or stopped by hand.
+ */
 
 import { seldom } from '../../logging/seldom.ts';
 import { Loop } from '../../scheduling/loop.ts';
@@ -45,7 +47,8 @@ export class Keeper {
   private async turn(): Promise<void> {
     const { layout, restart } = this.options;
     if (await isServerRunning(layout.cluster)) return;
-    // Of all the processes that use the server one starts it; whoever stops it for good holds the lock too.
+    // Only one of the processes that use the server starts it. A process that stops it for good holds the
+    // lock too.
     const starting = tryLock(layout.startLock, 'exclusive');
     if (starting === null) return;
     try {

@@ -20,7 +20,7 @@ export interface Layout {
   readonly usersLock: string;
 }
 
-/** Any number would do, as the server has no port but this one in its socket's name. */
+/** Any number would do: the server listens on no port, and the number is only a part of its socket's name. */
 export const port = 5432;
 
 // The limit is 108 bytes on Linux and 104 on macOS, with the closing zero.
@@ -30,7 +30,7 @@ const longestSocketPath = 100;
 export async function prepareLayout(dataDir: string): Promise<Layout> {
   try {
     await mkdir(dataDir, { recursive: true });
-    // One name for one folder, however it was reached: processes are compared by it.
+    // The real path is the one name of the folder, however it was reached: processes are recognised by it.
     const home = await realpath(dataDir);
     const root = path.join(home, 'postgres');
     await mkdir(root, { recursive: true, mode: 0o700 });
@@ -56,8 +56,9 @@ export function socketFolder(layout: Pick<Layout, 'root'>): string {
 }
 
 /**
- * Where a running server has its socket. The system's temporary folder may have been another for whoever
- * started it; but nothing else in its pid file is believed, which may be that of a copied data folder.
+ * Where a running server has its socket. The process that started the server may have had another temporary
+ * folder, so the folder in the pid file counts if only that differs. Nothing else in the pid file is trusted,
+ * because the file may belong to a copied data folder.
  */
 export function runningSocketFolder(layout: Layout, pidFile: PidFile): string {
   const expected = socketFolder(layout);
@@ -82,7 +83,10 @@ export async function prepareSocketFolder(
   return folder;
 }
 
-/** The temporary folder is everybody's: whoever made ours there first could answer in the server's place. */
+/**
+ * Anybody may write to the temporary folder: a user who created our folder there first could answer in the
+ * server's place.
+ */
 export async function checkSocketFolder(layout: Layout, folder: string): Promise<void> {
   const [found, root] = await Promise.all([lstat(folder), stat(layout.root)]);
   if (found.isDirectory() && found.uid === root.uid) {

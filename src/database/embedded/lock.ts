@@ -1,7 +1,7 @@
 /**
- * Locks between processes, on a file. The kernel holds them (through SQLite, Node's only way to file locks),
- * so that a killed holder leaves nothing stale behind: a lock file with a pid in it has to be taken over
- * when its holder dies, and that cannot be done without a race.
+ * Locks between processes, on a file. The kernel holds them (through SQLite, the only way to file locks in
+ * Node), so that a killed holder leaves nothing stale behind: a lock file with a pid in it has to be taken
+ * over when its holder dies, and that cannot be done without a race.
  */
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,7 +33,7 @@ export function tryLock(file: string, mode: LockMode): Lock | null {
   }
 }
 
-/** Takes the lock, waiting for it; null when it was not free within `timeoutMs`. */
+/** Waits for the lock and takes it; null when it was not free within `timeoutMs`. */
 export async function lock(file: string, mode: LockMode, timeoutMs: number): Promise<Lock | null> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -1,7 +1,7 @@
 /**
  * PostgreSQL for those who bring none: a real server in the data folder, shared by all Headway processes that
- * use the folder. It outlives the process that started it, whatever happens to that; whoever comes next uses
- * it, and whoever leaves last stops it.
+ * use the folder. The server outlives the process that started it, however that process ends. The next
+ * process uses the server, and the last one to leave stops it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nativeFolder, prepareBinaries } from './binaries.ts';
@@ -35,7 +35,7 @@ export interface EmbeddedPostgresOptions {
 }
 
 export interface EmbeddedPostgres {
-  /** Of the database `app`, which exists. */
+  /** The URL of the database `app`, which exists. */
   readonly url: string;
   /** False where the server ran already. */
   readonly startedHere: boolean;
@@ -85,7 +85,9 @@ async function takeStartLock(layout: Layout): Promise<Lock> {
   );
 }
 
-/** The socket's folder of a server that answers; null where there is none, or only what is left of one. */
+/**
+ * The socket's folder of a server that answers; null where no server runs, or one has only left its files.
+ */
 async function joinRunning(layout: Layout, log: EmbeddedPostgresOptions['log']): Promise<string | null> {
   const found = await readPidFile(layout.cluster);
   if (found === null) return null;
@@ -103,16 +105,19 @@ async function joinRunning(layout: Layout, log: EmbeddedPostgresOptions['log']):
   return folder;
 }
 
-/** Of the same data: where they are gone, an empty database in their place would be taken for theirs. */
+/**
+ * Starts the server again on the same data. It fails where the data are gone, because an empty database in
+ * their place would be taken for the old one.
+ */
 async function restart(layout: Layout, options: EmbeddedPostgresOptions, usedFolder: string): Promise<void> {
   if (!(await hasCluster(layout))) {
     throw new EmbeddedPostgresError(
-      `its data in ${layout.cluster} are gone: put them back, or stop Headway.`,
+      `the data in ${layout.cluster} are gone: put them back, or stop Headway.`,
     );
   }
   const folder = (await joinRunning(layout, options.log)) ?? (await start(layout, options));
   if (folder !== usedFolder) {
-    throw new EmbeddedPostgresError(`it now has its socket in ${folder}: start this process again.`);
+    throw new EmbeddedPostgresError(`the server now has its socket in ${folder}: start this process again.`);
   }
 }
 
@@ -149,7 +154,7 @@ async function leave(layout: Layout, users: Lock, log: EmbeddedPostgresOptions['
     users.release();
     const alone = tryLock(layout.usersLock, 'exclusive');
     if (alone === null) {
-      log('info', `PostgreSQL in ${layout.root} goes on: another process uses it`);
+      log('info', `PostgreSQL in ${layout.root} keeps running: another process uses it`);
       return;
     }
     alone.release();

@@ -1,11 +1,11 @@
-/** Asks a server over its socket how it is. */
+/** Asks a server over its socket what state it is in. */
 import { stat } from 'node:fs/promises';
 import pg from 'pg';
 import { codeOf, messageOf } from '../error-text.ts';
 import { EmbeddedPostgresError } from './error.ts';
 import { socketFile } from './layout.ts';
 
-/** `silent`: a socket that takes connections and does not answer them, as of a stopped process. */
+/** `silent`: the socket takes connections but nothing answers, as when the server's process is stopped. */
 export type ServerState = 'absent' | 'starting' | 'silent' | 'ready';
 
 /** One connection attempt. The database `app` is created where the server is up and does not have it. */
@@ -26,9 +26,9 @@ async function stateFrom(error: unknown, folder: string): Promise<ServerState> {
     await createDatabase(folder);
     return 'ready';
   }
-  // 53300: every connection is taken, so it is up and in use.
+  // 53300: every connection is taken, so the server is up and in use.
   if (code === '53300') return 'ready';
-  // Starting up, recovering, or shutting down.
+  // 57P03: the server is starting up, recovering, or shutting down.
   if (code === '57P03') return 'starting';
   if (code === 'ECONNREFUSED' || code === 'ENOENT' || code === 'ECONNRESET' || code === 'EPIPE')
     return 'absent';
@@ -65,7 +65,7 @@ async function withClient<T>(
     host: folder,
     user: 'postgres',
     database,
-    // Said outright, as pg would otherwise look for PGSSLMODE.
+    // Set here, because pg would otherwise read PGSSLMODE.
     ssl: false,
     connectionTimeoutMillis: timeoutMs,
     application_name: 'headway start',

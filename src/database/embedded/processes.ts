@@ -1,4 +1,7 @@
-/** Which processes work on a cluster: told from /proc, as a pid in a file may be stale, a zombie, or reused. */
+/**
+ * Which processes work on a cluster: read from /proc, because a pid in a file may be stale, reused, or that
+ * of a zombie.
+ */
 import { execFile } from 'node:child_process';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
@@ -24,7 +27,7 @@ export function pidFile(cluster: string): string {
   return path.join(cluster, 'postmaster.pid');
 }
 
-/** Whether the server that the cluster's postmaster.pid names lives; its children alone are no server. */
+/** Whether the server that the cluster's postmaster.pid names is alive; its children alone do not count. */
 export async function isServerRunning(cluster: string): Promise<boolean> {
   const found = await readPidFile(cluster);
   if (found === null) return false;
@@ -45,7 +48,10 @@ async function fromProc(cluster: string): Promise<number[]> {
   return pids.filter((pid) => pid !== null);
 }
 
-/** A zombie has no cwd any more, and a shell that stands in the folder is no server. */
+/**
+ * The pid, if it is that of a PostgreSQL process of the cluster. A zombie has no working directory any more,
+ * and a shell whose working directory is the folder is not PostgreSQL.
+ */
 async function worksIn(pid: string, cluster: string): Promise<number | null> {
   try {
     if ((await readlink(`/proc/${pid}/cwd`)) !== cluster) return null;
@@ -56,7 +62,10 @@ async function worksIn(pid: string, cluster: string): Promise<number | null> {
   }
 }
 
-/** Without /proc only the server itself names its folder; its children end with it. */
+/**
+ * Without /proc only the server's own command line names the folder. Its children are not found, but they end
+ * with the server.
+ */
 async function fromPs(cluster: string): Promise<number[]> {
   const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,stat=,command=']);
   return stdout

@@ -8,7 +8,7 @@ import { type Layout, port, runningSocketFolder, socketFile } from './layout.ts'
 import { probe } from './probe.ts';
 import { clusterProcesses, pidFile, readPidFile } from './processes.ts';
 
-/** Durability is not among them: fsync and synchronous_commit stay on. */
+/** Settings of the server. None changes its durability: fsync and synchronous_commit stay on. */
 const serverSettings = {
   listen_addresses: '',
   port: String(port),
@@ -17,14 +17,17 @@ const serverSettings = {
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_checkpoints: 'off',
-  // What fails is reported by the process that asked; here it would only fill the disk, payloads included.
+  // A process whose statement fails reports it itself; in this log, failures would only fill the disk,
+  // payloads included.
   log_min_messages: 'log',
   log_min_error_statement: 'panic',
 };
 
 const recoveryTimeoutMs = 120_000;
 
-/** Runs `postgres` so that it outlives this process and a Ctrl-C in its terminal. Answers once it is ready. */
+/**
+ * Runs `postgres` so that it outlives this process and a Ctrl-C in its terminal. Resolves when it is ready.
+ */
 export async function startServer(
   layout: Layout,
   identity: Identity,
@@ -32,7 +35,7 @@ export async function startServer(
   socketFolder: string,
   settings: Readonly<Record<string, string>>,
 ): Promise<void> {
-  // The log of the start before is kept, no more: it must not grow for ever.
+  // Only the log of the start before is kept, so that logs do not grow for ever.
   await rename(layout.log, `${layout.log}.old`).catch(() => undefined);
   const log = await open(layout.log, 'w', 0o600);
   try {
@@ -68,9 +71,12 @@ async function untilReady(child: ChildProcess, layout: Layout, socketFolder: str
   throw new ServerDidNotStart(ended ?? 'is not ready after two minutes', await reasonIn(layout));
 }
 
-/** Says what PostgreSQL said. */
+/** The server did not start; the message repeats PostgreSQL's own reason. */
 export class ServerDidNotStart extends EmbeddedPostgresError {
-  /** Children of a killed server that are not seen everywhere: they hold its memory until they end. */
+  /**
+   * Whether a later try may succeed: children of a killed server hold its shared memory until they end, and
+   * not every system lets us see them.
+   */
   readonly mayPass: boolean;
 
   constructor(what: string, reason: string) {
@@ -82,12 +88,13 @@ export class ServerDidNotStart extends EmbeddedPostgresError {
 async function reasonIn(layout: Layout): Promise<string> {
   const lines = (await readFile(layout.log, 'utf8').catch(() => '')).split('\n');
   const telling = lines.findLast((line) => /FATAL|PANIC|error while loading/.test(line)) ?? lines.at(-2);
-  return telling?.replace(/^.*?(FATAL|PANIC):\s*/, '') || 'it said nothing';
+  return telling?.replace(/^.*?(FATAL|PANIC):\s*/, '') || 'PostgreSQL gave no reason';
 }
 
 /**
- * Waits until no process works on the cluster, then removes what a killed server left: PostgreSQL would take
- * the pid in it for a server's while some process has it. Throws where somebody does not go away.
+ * Waits until no process works on the cluster, then removes the files that a killed server left: PostgreSQL
+ * would take the pid in its file for a running server as long as any process has that pid. Throws where a
+ * process does not end.
  */
 export async function clearLeftovers(layout: Layout, socketFolder: string): Promise<void> {
   const begun = performance.now();
@@ -101,7 +108,8 @@ export async function clearLeftovers(layout: Layout, socketFolder: string): Prom
         `PostgreSQL (process ${alive.includes(server) ? server : alive[0]}) holds ${layout.cluster} but does not answer: end it (kill -QUIT), then start again.`,
       );
     }
-    // Children of a killed server end by themselves, unless they compute; they hold its shared memory.
+    // Children of a killed server end by themselves, unless they are busy with a long computation; they hold
+    // its shared memory until then.
     if (waitedMs > 3_000 && !alive.includes(server)) for (const pid of alive) signal(pid, 'SIGQUIT');
     await sleep(20);
   }
@@ -109,7 +117,10 @@ export async function clearLeftovers(layout: Layout, socketFolder: string): Prom
   for (const file of [pidFile(layout.cluster), socket, `${socket}.lock`]) await rm(file, { force: true });
 }
 
-/** Stops the server, whoever started it: without waiting for its clients, then without the final checkpoint. */
+/**
+ * Stops the server, whoever started it: first without waiting for its clients, then without the final
+ * checkpoint, then by SIGKILL.
+ */
 export async function stopServer(layout: Layout): Promise<void> {
   const found = await readPidFile(layout.cluster);
   if (found === null) return;
@@ -124,7 +135,7 @@ export async function stopServer(layout: Layout): Promise<void> {
     if (await isGone(layout, found.pid, waitMs)) break;
   }
   const folder = runningSocketFolder(layout, found);
-  // Empty by now; where it is not, the next start deals with it.
+  // The folder is empty by now; if not, the next start deals with it.
   if (folder !== layout.root) await rmdir(folder).catch(() => undefined);
 }
 
@@ -141,11 +152,11 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It has ended meanwhile.
+    // The process has ended meanwhile.
   }
 }
 
-/** A list of folders is parsed at commas: a quoted one may hold anything. */
+/** PostgreSQL splits a list of folders at commas; a quoted folder may hold any character. */
 function quoted(folder: string): string {
   return `"${folder.replaceAll('"', '""')}"`;
 }

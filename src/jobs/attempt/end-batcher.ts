@@ -1,25 +1,26 @@
 /**
- * Ends that are ready at the same time share a statement. One that cannot be written now, because somebody holds
- * its row or the database is away, is written later, and holds up no other.
+ * Writes the ends of attempts that are ready at the same time in one statement. An end that cannot be written
+ * now, because somebody has locked its row or the database is away, is written later; the other ends do not
+ * wait for it.
  */
 import { isConnectionError, isPassingError } from '../../database/errors.ts';
 
 export interface EndBatcherOptions<End> {
   /**
    * Writes ends in one statement or transaction.
-   * @returns those that cannot be written yet
+   * @returns the ends that cannot be written yet
    */
   write(ends: readonly End[]): Promise<readonly End[]>;
-  /** Told of each failure that is waited out. */
+  /** Called for each failure after which the ends are tried again. */
   onTrouble(error: unknown): void;
-  /** It can never be written. */
+  /** Called for an end that can never be written. */
   onUnwritable(end: End, error: unknown): Promise<void>;
 }
 
 interface Waiting<End> {
   readonly end: End;
   readonly resolve: () => void;
-  /** Before the next try, if this one writes nothing. */
+  /** How long to wait before the next try, if this one does not write the end. */
   delayMs: number;
 }
 
@@ -36,7 +37,7 @@ export class EndBatcher<End> {
     this.options = options;
   }
 
-  /** Resolves when the end is written, or never can be. */
+  /** Resolves when the end is written, or when `onUnwritable` has dealt with an end that never can be. */
   add(end: End): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.enqueue([{ end, resolve, delayMs: firstDelayMs }]);
@@ -47,7 +48,8 @@ export class EndBatcher<End> {
     this.waiting.push(...ends);
     if (this.isWriting) return;
     this.isWriting = true;
-    // After this turn of the loop: attempts that return in the same turn end together.
+    // Wait for the end of this turn of the event loop: attempts that return in the same turn share a
+    // statement.
     setImmediate(() => void this.drain());
   }
 
@@ -61,7 +63,7 @@ export class EndBatcher<End> {
       await this.write(batch);
     } catch (error) {
       if (isConnectionError(error)) return this.postpone(batch, error);
-      // By itself each shows whether it is the one that cannot be written.
+      // One of the ends made the statement fail: write each alone, to find out which.
       for (const waiting of batch) await this.writeAlone(waiting);
     }
   }
@@ -71,7 +73,7 @@ export class EndBatcher<End> {
       await this.write([waiting]);
     } catch (error) {
       if (isPassingError(error)) return this.postpone([waiting], error);
-      // Not waited for: what is written in its place comes by this way, too.
+      // Do not wait: the end that is written instead passes through this same queue.
       void this.options.onUnwritable(waiting.end, error).then(waiting.resolve);
     }
   }

@@ -1,4 +1,4 @@
-/** Writes the ends of attempts, and for those that PostgreSQL refuses, that it did. */
+/** Writes the ends of attempts. When PostgreSQL refuses an end, the task fails with an error that says so. */
 import type { Logger } from 'pino';
 import {
   type AttemptRef,
@@ -41,7 +41,7 @@ export class EndWriter {
     });
   }
 
-  /** Resolves when the end is written, or belongs to somebody else by now. */
+  /** Resolves when the end is written, or when the attempt no longer owns its task. */
   succeed(end: Success): Promise<void> {
     return this.successes.add(end);
   }
@@ -50,7 +50,10 @@ export class EndWriter {
     return this.failures.add(end);
   }
 
-  /** @returns those that their runner still owns and that were not written: somebody else holds their rows */
+  /**
+   * @returns the ends that were not written because somebody has locked their rows, and that are still to be
+   * written
+   */
   private async writeOwned<End extends AttemptRef>(
     ends: readonly End[],
     statement: (store: Store, ends: readonly End[]) => Promise<AttemptRef[]>,
@@ -58,7 +61,7 @@ export class EndWriter {
     const written = new Set((await statement(this.store, ends)).map(({ taskId }) => taskId));
     const unwritten = ends.filter(({ taskId }) => !written.has(taskId));
     if (unwritten.length === 0) return [];
-    // Also after a try whose answer was lost: what it wrote is not found to run any more.
+    // This also settles a try whose answer was lost: a task whose end was written does not run any more.
     const running = new Set((await stillRunning(this.store, unwritten)).map(({ taskId }) => taskId));
     return unwritten.filter(({ taskId }) => running.has(taskId));
   }
@@ -69,7 +72,8 @@ export class EndWriter {
     const isPlain = isFailure && end.error === notWritten && end.report === emptyReport;
     this.log.error({ task: taskId, attempt, err: error }, isPlain ? 'end given up' : 'end not written');
     if (isPlain) return;
-    // Of a success the report may be kept; a failure is told without anything of the job's own.
+    // A success keeps its report, because its result may be what PostgreSQL refused. A failure loses error
+    // and report.
     const report = isFailure ? emptyReport : end.report;
     await this.fail({ taskId, attempt, outcome: 'permanent', error: notWritten, delaySeconds: 0, report });
   }
@@ -77,5 +81,5 @@ export class EndWriter {
 
 const notWritten = {
   code: 'end_not_written',
-  message: 'It ended, but PostgreSQL refused to store how: its result or its last report cannot be kept',
+  message: 'The job ended, but PostgreSQL refused to store its result or its last progress report',
 };

@@ -1,4 +1,4 @@
-/** Writes that must happen: they wait and try again through an outage. */
+/** Calls of the database that must succeed: they are repeated until an outage is over. */
 import { setTimeout as realSleep } from 'node:timers/promises';
 import { isPassingError } from '../../database/errors.ts';
 
@@ -6,16 +6,16 @@ const firstDelayMs = 50;
 const longestDelayMs = 1_000;
 
 export interface Persistence {
-  /** Told of each failure that is waited out. */
+  /** Called for each failure after which the call is repeated. */
   onTrouble(error: unknown): void;
-  /** Waits for so many milliseconds; default in real time. */
+  /** How to wait between tries; by default in real time. */
   readonly sleep?: (ms: number) => Promise<unknown>;
 }
 
 /**
- * Runs `write` until it succeeds, throws an error that will not pass, or `settled` says that a try
- * whose answer was lost has decided the matter.
- * @param settled asked before each further try; a value other than undefined is the outcome
+ * Repeats `write` until it succeeds or throws an error that will not pass. A try whose answer was lost may
+ * have committed: `settled` finds out, and is asked before each further try.
+ * @param settled a value other than undefined is the outcome, and ends the tries
  */
 export async function persist<T>(
   write: () => Promise<T>,

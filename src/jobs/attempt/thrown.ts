@@ -1,4 +1,4 @@
-/** Anything that a job may throw, as the code and message that people are shown: never a stack. */
+/** Turns anything that a job may throw into a code and a message for people; never a stack. */
 import { tellingError } from '../../database/error-text.ts';
 import { cleanseAndCut } from '../../tasks/model/text.ts';
 
@@ -12,8 +12,9 @@ export const maxErrorLength = 2000;
 const codePattern = /^[A-Za-z0-9_.:-]{1,64}$/;
 
 /**
- * Describes a thrown value. Never throws, whatever it is: a proxy, a revoked one, an error with hostile getters.
- * Where an error has no words of its own (`fetch failed`, an AggregateError), those behind its cause are told.
+ * Describes a thrown value. Never throws itself, even for a revoked proxy or an error whose getters throw.
+ * The message of the error's cause is added where the error itself explains nothing (`fetch failed`,
+ * AggregateError).
  */
 export function describeThrown(thrown: unknown): ShownError {
   const telling = attempt(() => tellingError(thrown)) ?? thrown;
@@ -46,7 +47,7 @@ function codeOf(thrown: unknown): string | undefined {
   return typeof code === 'string' && codePattern.test(code) ? code : undefined;
 }
 
-/** Binary messages stay one line of text: control characters other than line ends and tabs are replaced. */
+/** Replaces control characters, except tabs and line ends, as a message may contain binary data. */
 function withoutControls(text: string): string {
   return text.slice(0, maxErrorLength * 2).replaceAll(/[^\P{Cc}\t\n\r]/gu, '\uFFFD');
 }
@@ -55,7 +56,7 @@ function attempt<T>(describe: () => T): T | undefined {
   try {
     return describe();
   } catch {
-    // The value fights being described; the caller has words for that.
+    // The value throws when it is read; the caller has another text for this case.
     return undefined;
   }
 }

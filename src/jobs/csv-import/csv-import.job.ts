@@ -1,4 +1,4 @@
-/** Imports an uploaded CSV file into a dataset: each row exactly once, whatever dies on the way. */
+/** Imports an uploaded CSV file into a dataset: each row exactly once, even if processes die on the way. */
 import path from 'node:path';
 import { z } from 'zod';
 import { cleanseAndCut } from '../../tasks/model/text.ts';
@@ -13,7 +13,10 @@ import type { CsvPosition } from './csv/position.ts';
 import { type CsvItem, readCsv } from './csv/read.ts';
 import { beginImport, DatasetIdTaken, datasetIdFor, insertRows, publish } from './datasets.ts';
 
-/** Rows, or characters in them, that commit together with their checkpoint: small enough to be young garbage. */
+/**
+ * A batch commits together with its checkpoint when it has this many rows or characters. The limits are
+ * small, so that a batch is still in the young generation of the heap when it becomes garbage.
+ */
 const batchRows = 500;
 const batchChars = 256 * 1024;
 const listedLines = 100;
@@ -22,17 +25,21 @@ const maxNameLength = 100;
 
 const rejectedLine = z.object({ line: z.int(), reason: z.string() });
 
-/** More rejected lines than this share of all lines that are not empty, and the file is taken for misread. */
+/**
+ * An import fails as misread when more lines than this are rejected, as a share of all lines that are not
+ * empty.
+ */
 const defaultMaxRejected = '50%';
 const maxRejectedExpected = 'a number of lines such as 100, or a share such as "5%"';
 
-/** Where an attempt goes on: everything that the rest of the file depends on. */
+/** The checkpoint: all that another attempt needs to know to import the rest of the file. */
 interface ImportState {
   readonly format: CsvFormat;
   readonly position: CsvPosition;
   readonly rejectedLines: readonly z.infer<typeof rejectedLine>[];
   /** How many of the rejected lines are empty. */
   readonly emptyLines: number;
+  /** How many rows have characters that could not be read. */
   readonly damaged: number;
   readonly damagedLines: readonly number[];
 }
@@ -46,7 +53,9 @@ export default defineJob({
       .trim()
       .min(1, 'give it a name, or leave it empty')
       .max(maxNameLength, `at most ${maxNameLength} characters`),
-    /** How many lines may be rejected before the import fails and the dataset stays as it was. Default 50%. */
+    /**
+     * How many lines may be rejected before the import fails and the dataset stays as it was. Default 50%.
+     */
     maxRejected: z
       .union([z.int().min(0), z.string().regex(/^(\d{1,9}|\d{1,3}(\.\d{1,6})?%)$/)], maxRejectedExpected)
       .optional(),
@@ -56,15 +65,15 @@ export default defineJob({
     rejected: z.int(),
     columns: z.array(z.string()),
     datasetId: z.uuid(),
-    /** The first 100. */
+    /** The first 100 of the rejected lines. */
     rejectedLines: z.array(rejectedLine),
     /** The encoding in which the file was read, by its WHATWG name. */
     encoding: z.string(),
     /** Null for a file with one column. */
     delimiter: z.string().nullable(),
-    /** Rows with characters that could not be read, and are U+FFFD now. */
+    /** How many rows have characters that could not be read and became U+FFFD. */
     damaged: z.int(),
-    /** Where the first 100 of them begin. */
+    /** The lines on which the first 100 damaged rows begin. */
     damagedLines: z.array(z.int()),
   }),
   title: ({ dataset }) => `Import ${dataset}`,
@@ -73,7 +82,8 @@ export default defineJob({
   upload: {
     field: 'file',
     contentTypes: ['text/csv', 'text/plain', 'text/tab-separated-values'],
-    // Without a name of either kind, one that only the same bytes share: nothing else is ever replaced.
+    // A file without a usable name gets a dataset name made from its hash: only an import of the same bytes
+    // replaces it.
     defaults: ({ name, sha256 }) => ({
       dataset: cleanseAndCut(path.parse(name).name.trim(), maxNameLength) || `import-${sha256.slice(0, 12)}`,
     }),
@@ -105,7 +115,7 @@ export default defineJob({
 });
 
 async function resumeOrBegin(file: JobFile, task: TaskContext): Promise<ImportState> {
-  // Checkpoints of this job are written below, as ImportState.
+  // The cast is safe: this job writes its checkpoints as ImportState, below.
   if (task.resumeFrom) return withDefaults(task.resumeFrom as ImportState);
   task.progress(0, file.size, 'Looking at the file');
   const format = await detectCsvFormat((byte) => file.read(byte)).catch((error: unknown) => {
@@ -124,7 +134,7 @@ async function resumeOrBegin(file: JobFile, task: TaskContext): Promise<ImportSt
   return state;
 }
 
-/** Checkpoints of earlier versions lack what came later. */
+/** Fills in the fields that checkpoints of earlier versions do not have. */
 function withDefaults(state: ImportState): ImportState {
   const { format } = state;
   return {
@@ -136,7 +146,7 @@ function withDefaults(state: ImportState): ImportState {
   };
 }
 
-/** Collects rows and writes them with the checkpoint that says so. */
+/** Collects rows, and writes each batch in one transaction with the checkpoint after it. */
 class BatchImporter {
   readonly format: CsvFormat;
   position: CsvPosition;
@@ -148,7 +158,7 @@ class BatchImporter {
   private readonly file: JobFile;
   private rows: string[][] = [];
   private chars = 0;
-  /** What each row costs beside its values: it carries the names of its columns. */
+  /** The characters of a row besides its values: each stored row repeats the names of the columns. */
   private readonly charsOfNames: number;
 
   constructor(task: TaskContext, file: JobFile, state: ImportState) {
@@ -187,7 +197,7 @@ class BatchImporter {
     if (this.damagedLines.length < listedLines) this.damagedLines.push(line);
   }
 
-  /** All rows up to `position`, and the position, or neither. */
+  /** Commits the collected rows and the checkpoint at `position`, both or neither. */
   async commit(position: CsvPosition): Promise<void> {
     const { format, rejectedLines, emptyLines, damaged, damagedLines, task, rows } = this;
     const batch = { importId: task.id, firstNumber: this.position.rows + 1, columns: format.columns, rows };
@@ -208,8 +218,9 @@ class BatchImporter {
 }
 
 /**
- * An import of which all or too many lines were rejected was misread: what the dataset had stays.
- * @throws {PermanentError} that says what was taken for what, and how the file begins
+ * Fails an import of which all lines, or too many, were rejected: the file was probably misread. The dataset
+ * keeps its old rows.
+ * @throws {PermanentError} that names the detected delimiter, header and encoding, and quotes the first lines
  */
 async function refuseMisread(
   { format, position, rejectedLines, emptyLines }: BatchImporter,
@@ -224,11 +235,11 @@ async function refuseMisread(
     position.rows === 0
       ? `None of the ${lines} lines fits the header, so nothing was imported.`
       : `${rejected} of ${lines} lines were rejected, more than is allowed (${maxRejected}), so nothing was imported.`,
-    'A dataset of this name stays as it was.',
+    'If a dataset of this name exists, it has not changed.',
     `${describeFormat(format)}.`,
     `The file begins with: ${beginning}.`,
     `For example: ${reasons.map(({ line, reason }) => `line ${line} ${reason}`).join('; ')}.`,
-    'Remove what stands above the header, or allow for more by maxRejected, if these lines may be left out.',
+    'Remove any lines above the header. If the rejected lines may be left out, allow more of them with maxRejected.',
   ];
   throw new PermanentError(words.join(' '), { code: 'csv_too_many_rejected' });
 }
@@ -256,7 +267,7 @@ async function publishUnder(
       const dataset = { id: datasetId, name, columns, rowCount: imported, importId: task.id };
       return await task.finish(result, (tx) => publish(tx, dataset));
     } catch (error) {
-      // Another first import under this name has just finished: ours goes under its id.
+      // Another import has just created the dataset of this name: try again with the id of that dataset.
       if (!(error instanceof DatasetIdTaken)) throw error;
     }
   }

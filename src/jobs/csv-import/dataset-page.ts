@@ -1,4 +1,4 @@
-/** A dataset: what it holds, and its first rows. */
+/** The page of a dataset: its size and its first rows. */
 import { html } from 'ghtml';
 import { formatCount, formatNumber } from '../../../public/format.js';
 import { time } from '../../api/pages/elements.ts';
@@ -30,7 +30,7 @@ function caption(shown: number, all: number): string {
   return shown < all ? `The first ${formatNumber(shown)} rows` : 'All rows';
 }
 
-/** A column may be named like something that every object inherits, so only own fields count. */
+/** Reads only own fields, because a column may be named like a property that every object inherits. */
 function tableRow(columns: string[], row: Record<string, string>, number: number): string {
   const cells = columns.map((column) => html`<td>${Object.hasOwn(row, column) ? row[column] : ''}</td>`);
   return html`<tr><th scope="row">${formatNumber(number)}</th>!${cells}</tr>`;

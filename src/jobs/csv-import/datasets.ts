@@ -1,24 +1,26 @@
-/** Datasets: imported tables under a name, whose rows are swapped whole when a new import succeeds. */
+/**
+ * Datasets: imported tables with a name. When a new import succeeds, its rows replace all old ones at once.
+ */
 
 import type { Database } from '../../database/database.ts';
 import type { Prisma } from '../../generated/prisma/client.ts';
 import { newId } from '../../tasks/model/ids.ts';
 import { tables } from './tables.ts';
 
-/** A dataset as the outside sees it. */
+/** A dataset as clients see it. */
 export interface DatasetView {
   readonly id: string;
   readonly name: string;
   readonly columns: string[];
   readonly rowCount: number;
   readonly updatedAt: Date;
-  /** The first ones. */
+  /** The first rows. */
   readonly rows: Record<string, string>[];
 }
 
 const deleteBatch = 50_000;
 
-/** A dataset and its first rows, or null. */
+/** Reads a dataset and its first `rows` rows; null if there is no such dataset. */
 export async function readDataset(db: Database, id: string, rows: number): Promise<DatasetView | null> {
   const dataset = await db.prisma.dataset.findUnique({ where: { id } });
   if (!dataset) return null;
@@ -32,7 +34,7 @@ export async function readDataset(db: Database, id: string, rows: number): Promi
   return {
     id,
     name,
-    // What `publish` and `insertRows` have written.
+    // The casts here are safe: `publish` and `insertRows` write these columns in this shape.
     columns: dataset.columns as string[],
     rowCount,
     updatedAt,
@@ -41,13 +43,13 @@ export async function readDataset(db: Database, id: string, rows: number): Promi
 }
 
 /**
- * Announces an import, so that its rows are found should nobody ever show them. One that was begun before
- * and is retried from the start loses the rows that it had.
+ * Registers an import before its first row, so that the sweep finds the rows if no dataset ever shows them.
+ * An import that is retried from the start first loses the rows of its earlier attempts.
  */
 export async function beginImport(tx: Prisma.TransactionClient, importId: string): Promise<void> {
   let deleted: number;
   do {
-    // Not all at once: a statement has a minute.
+    // In batches, because a statement may take at most one minute.
     deleted = await tx.$executeRaw`
       DELETE FROM ${tables.datasetRow}
       WHERE import_id = ${importId}::uuid AND number IN (
@@ -57,8 +59,8 @@ export async function beginImport(tx: Prisma.TransactionClient, importId: string
 }
 
 /**
- * Writes rows of an import, numbered from `firstNumber`: one statement for the batch, whose rows
- * travel as one JSON text (twice as fast as a parameter for each).
+ * Writes rows of an import, numbered from `firstNumber`. One statement writes the batch, with all rows in one
+ * JSON text, which is twice as fast as one parameter per row.
  */
 export async function insertRows(
   tx: Prisma.TransactionClient,
@@ -77,20 +79,21 @@ export async function insertRows(
     FROM jsonb_array_elements(${JSON.stringify(objects)}::text::jsonb) WITH ORDINALITY AS row (data, place)`;
 }
 
-/** The id under which a name is shown, or a new one. */
+/** The id of the dataset of this name, or a new id. */
 export async function datasetIdFor(tx: Prisma.TransactionClient, name: string): Promise<string> {
   const existing = await tx.dataset.findUnique({ where: { name }, select: { id: true } });
   return existing?.id ?? newId();
 }
 
-/** Somebody else gave the dataset its first import meanwhile, and so its id. */
+/** Another import has created the dataset of this name in the meantime, with another id. */
 export class DatasetIdTaken extends Error {
   override name = 'DatasetIdTaken';
 }
 
 /**
- * Shows the rows of an import under a name, instead of any before: the last to commit wins whole.
- * @throws {DatasetIdTaken} when the name exists under another id by now
+ * Makes the rows of an import the rows of the dataset, instead of any earlier ones. When two imports publish
+ * under the same name, the last one to commit wins with all of its rows.
+ * @throws {DatasetIdTaken} when a dataset of this name has another id
  */
 export async function publish(
   tx: Prisma.TransactionClient,

@@ -1,4 +1,7 @@
-/** What imports add to the parent: a form and a sample, the view of their results, datasets, and their sweep. */
+/**
+ * What the CSV import adds to the parent: the form and the sample on the start page, the view of its result,
+ * the routes of datasets, a sweep, and invariants.
+ */
 import type { Extension } from '../../extensions.ts';
 import { renderForm } from './form.ts';
 import { invariants } from './invariants.ts';
@@ -17,7 +20,7 @@ export default {
   addRoutes: datasetRoutes,
   sweep: {
     kind: 'import_row',
-    meaning: 'rows of imports that no dataset shows and nobody goes on with',
+    meaning: 'imported rows that no dataset shows and no import will go on with',
     run: sweepReplacedImports,
   },
   invariants,

@@ -1,4 +1,4 @@
-/** The form on the start page: a file, or the sample. */
+/** The form on the start page that imports a file of the person's own, or the sample. */
 import { html } from 'ghtml';
 import { formatLimit } from '../../../public/format.js';
 import type { FormView } from '../../api/extension.ts';
@@ -10,18 +10,18 @@ export function renderForm({ maxUploadBytes }: FormView): string {
 <div class="field">
 <label for="file">CSV file</label>
 <input type="file" id="file" name="file" accept=".csv,.tsv,.txt,text/csv,text/tab-separated-values,text/plain" required aria-describedby="file-hint">
-<p class="hint" id="file-hint">Up to ${formatLimit(maxUploadBytes)}, with the names of the columns in the first line.</p>
+<p class="hint" id="file-hint">Up to ${formatLimit(maxUploadBytes)}. The first line must name the columns.</p>
 </div>
 <div class="field">
 <label for="dataset">Dataset name <span class="optional">optional</span></label>
 <input type="text" id="dataset" name="dataset" maxlength="100" autocomplete="off" placeholder="the file's name by default" aria-describedby="dataset-hint">
-<p class="hint" id="dataset-hint">An existing dataset of this name is replaced once the import has succeeded.</p>
+<p class="hint" id="dataset-hint">If a dataset of this name exists, the import replaces it when it succeeds.</p>
 </div>
 <details class="field">
 <summary>Lines that do not fit</summary>
-<label for="max-rejected">Allowed at most <span class="optional">a number of lines, or a share such as 5%</span></label>
+<label for="max-rejected">How many may be rejected <span class="optional">a number of lines, or a share such as 5%</span></label>
 <input type="text" id="max-rejected" name="maxRejected" maxlength="12" autocomplete="off" placeholder="50%" aria-describedby="max-rejected-hint">
-<p class="hint" id="max-rejected-hint">With more of them the import fails, and the dataset stays as it was.</p>
+<p class="hint" id="max-rejected-hint">If more lines are rejected, the import fails and the dataset does not change.</p>
 </details>
 <div class="buttons">
 <button class="primary">Import</button>

@@ -1,4 +1,4 @@
-/** What must hold of the rows that imports have written. */
+/** The invariants of the rows that imports have written. */
 import { tableName } from '../../database/names.ts';
 import { byNobody } from '../../doctor/explanations.ts';
 import type { ExplainedRules } from '../../doctor/violations.ts';
@@ -7,7 +7,8 @@ const rows = tableName('dataset_row');
 const imports = tableName('dataset_import');
 
 export const invariants: ExplainedRules = {
-  // Each import that has rows, by the primary key: from one to the next, past all its rows.
+  // A loose index scan lists the imports that have rows: the primary key leads from one import to the next,
+  // past the rows of each.
   finished: `
     WITH RECURSIVE imported AS (
       (SELECT import_id FROM ${rows} ORDER BY import_id LIMIT 1)
@@ -23,9 +24,9 @@ export const invariants: ExplainedRules = {
     'rows belong to an import that nothing knows of': {
       check: 'rows-without-import',
       meaning:
-        'Rows of the table dataset_import were deleted by hand in SQL, and what was imported takes up room.',
+        'Rows of the table dataset_import were deleted by hand in SQL. The imported rows were left, and take up space.',
       repair: byNobody,
-      otherwise: `INSERT INTO ${imports} (id) VALUES (…), for each of the ids: the sweep of a running parent then takes them.`,
+      otherwise: `For each id: INSERT INTO ${imports} (id) VALUES (…). The sweep of a running parent then deletes the rows.`,
     },
   },
 };

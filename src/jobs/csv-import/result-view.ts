@@ -24,7 +24,7 @@ function isImport(value: unknown): value is ImportResult {
   );
 }
 
-/** Undefined where the result has another shape. */
+/** Undefined if the value is no result of an import. */
 export function renderResult(value: unknown, link: string | undefined): string | undefined {
   if (!isImport(value)) return undefined;
   return html`<h2>Result</h2>
@@ -47,7 +47,7 @@ const delimiterNames: Readonly<Record<string, string>> = {
   '|': 'vertical bar',
 };
 
-/** How the file was read; results of before do not say. */
+/** Encoding and delimiter; results of earlier versions do not have them. */
 function readAs({ encoding, delimiter }: ImportResult): string {
   if (typeof encoding !== 'string') return '';
   const name = typeof delimiter === 'string' ? (delimiterNames[delimiter] ?? delimiter) : 'none, one column';
@@ -59,14 +59,14 @@ function damage({ damaged, damagedLines: lines }: ImportResult): string {
   if (typeof damaged !== 'number' || damaged === 0 || !Array.isArray(lines)) return '';
   const shown = lines.slice(0, 10).map((line) => formatNumber(Number(line)));
   const where = `${damaged === 1 ? 'line' : 'lines'} ${shown.join(', ')}${damaged > shown.length ? ' and others' : ''}`;
-  return html`<p class="notice warning">Some characters could not be read and are � now: ${where}.</p>`;
+  return html`<p class="notice warning">Some characters could not be read and were replaced by �: ${where}.</p>`;
 }
 
 function nothingImported({ rejected }: ImportResult): string {
   const words =
     rejected === 0
       ? 'The file has no rows below its first line, which names the columns.'
-      : 'None of the lines fits the columns that the first line names.';
+      : 'No line fits the columns that the first line names.';
   return html`<p class="notice warning">${words} The dataset is empty.</p>`;
 }
 

@@ -1,4 +1,4 @@
-/** Datasets: what imports have made. */
+/** The route of a dataset, which a successful import has made. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { ApiContext } from '../../api/context.ts';

@@ -1,6 +1,6 @@
 /**
- * The built-in sample: orders of an invented shop, for people who want to see an import and have no file at hand.
- * The same rows on every machine, so that its checksum is always the same.
+ * The built-in sample: orders of an invented shop, for people who want to see an import and have no file at
+ * hand. Every machine makes the same rows, so that the checksum of the file is always the same.
  */
 
 const firstNames = [
@@ -100,8 +100,8 @@ const msPerDay = 86_400_000;
 const firstDay = Date.UTC(2024, 0, 1);
 
 /**
- * Writes a sample of `rows` rows and a header row as UTF-8 CSV (RFC 4180: CRLF, quotes where needed), in chunks of
- * about 50 KB. About 100 bytes a row.
+ * Writes a header row and `rows` rows as UTF-8 CSV (RFC 4180: CRLF, quotes where needed), about 100 bytes per
+ * row, in chunks of about 50 KB.
  */
 export function* sampleCsv(rows: number): Generator<Buffer> {
   const random = seededRandom(20_240_101);
@@ -152,7 +152,10 @@ function quotedIfNeeded(field: string): string {
   return /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
 }
 
-/** A linear congruential generator (Numerical Recipes, 2nd edition, section 7.1): poor dice, but always the same. */
+/**
+ * A linear congruential generator (Numerical Recipes, 2nd edition, section 7.1). Its numbers are of poor
+ * quality, but the same in every run.
+ */
 function seededRandom(seed: number): Random {
   let state = seed;
   return (limit) => {

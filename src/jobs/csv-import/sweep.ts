@@ -1,4 +1,4 @@
-/** Deletes the rows of imports that no dataset shows any more and that nobody will go on with. */
+/** Deletes the rows of imports that no dataset shows any more and that no attempt will go on with. */
 
 import type { Database } from '../../database/database.ts';
 import { tables } from './tables.ts';
@@ -6,10 +6,11 @@ import { tables } from './tables.ts';
 const batchRows = 5_000;
 
 /**
- * One pass over at most 100 imports, in batches that each commit alone; `signal` ends it between two of them. An
- * import whose task may still go on is left: it is queued or running, or failed or cancelled and a person may retry
- * it from its checkpoint, which counts on the rows. They go when it cannot be retried any more: its key is another
- * task's, or it has expired.
+ * Makes one pass over at most 100 imports, in batches that commit one by one; `signal` ends the pass between
+ * two batches. The pass keeps the rows of an import whose task may still go on: a task that is queued or
+ * running, or one that failed or was cancelled and that a person may retry, as a retry from the checkpoint
+ * needs the rows. It deletes them when the task cannot be retried any more, because another task has its key
+ * or because it has expired.
  * @returns how many rows were deleted
  */
 export async function sweepReplacedImports(db: Database, signal?: AbortSignal): Promise<number> {
@@ -30,7 +31,8 @@ export async function sweepReplacedImports(db: Database, signal?: AbortSignal): 
       if (signal?.aborted) return deleted;
       if (count < batchRows) break;
     }
-    // Another process may be at it: rows that it has not deleted yet would be found by nobody.
+    // Another process may sweep the same import: its row must stay as long as any rows are left, or no sweep
+    // would find those again.
     await db.prisma.$executeRaw`
       DELETE FROM ${tables.datasetImport}
       WHERE id = ${id}::uuid AND NOT EXISTS (SELECT FROM ${tables.datasetRow} WHERE import_id = ${id}::uuid)`;

@@ -1,4 +1,4 @@
-/** The tables of imports, as statements by way of Prisma name them. */
+/** The names of the tables for SQL statements that are sent through Prisma. */
 import { tables as ofHeadway, tableName } from '../../database/names.ts';
 import { Prisma } from '../../generated/prisma/client.ts';
 

@@ -1,4 +1,7 @@
-/** When this runner last had trouble reaching the database: what a job throws then may not be its fault. */
+/**
+ * When this runner last had trouble reaching the database. A connection error that a job throws soon after
+ * such trouble is not the job's fault.
+ */
 import type { Logger } from 'pino';
 import { isConnectionError, isPoolExhausted } from '../../database/errors.ts';
 import { OutageLog } from '../../logging/outage-log.ts';
@@ -8,12 +11,12 @@ export class DatabaseContact {
   private readonly outage: OutageLog | undefined;
   private lastTroubleMs = Number.NEGATIVE_INFINITY;
 
-  /** @param log where it is said */
+  /** @param log where the begin and the end of an outage are logged */
   constructor(log?: Pick<Logger, 'info' | 'warn'>) {
     this.outage = log && new OutageLog(log);
   }
 
-  /** Notes an error where it is one of the connection. */
+  /** Notes the error if it is a connection error. */
   note(error: unknown): void {
     if (!isConnectionError(error) || isPoolExhausted(error)) return;
     this.noteTrouble();
@@ -24,7 +27,7 @@ export class DatabaseContact {
     this.lastTroubleMs = monotonicMs();
   }
 
-  /** Its lease was renewed. */
+  /** Notes that the database answered: the runner's lease was renewed. */
   noteContact(): void {
     this.outage?.contact();
   }

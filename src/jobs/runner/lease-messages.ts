@@ -1,40 +1,45 @@
-/** What a runner's threads and its supervisor tell each other: JSON, a line each, over an inherited pipe. */
+/**
+ * The messages between a runner's main thread, its lease thread, and its supervisor. Those to and from the
+ * supervisor are JSON, one line each, over an inherited pipe.
+ */
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 
-/** Monotonic milliseconds by which a running attempt should have stopped. */
+/** `deadlineMs`: by when the attempt should have stopped, in monotonic milliseconds. */
 const runningAttempt = z.object({ taskId: z.string(), deadlineMs: z.number() });
 
 export type RunningAttempt = z.infer<typeof runningAttempt>;
 
-/** `draining`: it takes nothing new. `drained`: and has nothing left that could be lost with it. */
+/**
+ * `draining`: the runner takes no new work. `drained`: its last attempt has ended, too, so it can be killed.
+ */
 const runnerState = z.enum(['running', 'draining', 'drained']);
 
 export type RunnerState = z.infer<typeof runnerState>;
 
-/** From the runner, by way of its lease thread. */
+/** The messages from a runner to its supervisor, sent by the lease thread. */
 export const runnerMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready') }),
-  /** Somebody has taken its work from it: it is about to end itself. */
+  /** The runner was given up, and is about to kill itself. */
   z.object({ kind: z.literal('given_up') }),
   z.object({
     kind: z.literal('beat'),
-    /** Since the main loop last turned. */
+    /** Milliseconds since the main loop last turned. */
     loopAgeMs: z.number(),
     attempts: z.array(runningAttempt),
     state: runnerState,
-    /** Since it started: claims without an answer that it has handed back. */
+    /** How many claims without an answer the runner has handed back since its start. */
     handedBackClaims: z.number(),
   }),
 ]);
 
 export type RunnerMessage = z.infer<typeof runnerMessage>;
 
-/** From the supervisor. */
+/** The messages from the supervisor to a runner. */
 export const supervisorMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('stop'), graceMs: z.number() }),
-  /** It is not needed any more: take nothing new. */
+  /** The runner is not needed any more, and must take no new work. */
   z.object({ kind: z.literal('retire') }),
 ]);
 
@@ -51,12 +56,12 @@ export function readMessages<Message>(
     const message = parseLine(schema, line);
     if (message !== undefined) onMessage(message);
   });
-  // It repeats the errors of its stream, which has listeners of its own: a pipe is reset where a process
-  // was killed with a message unread.
+  // The interface emits the errors of its stream once more; the stream has its own listener for them. A pipe
+  // is reset when a process is killed before it has read a message.
   lines.on('error', () => undefined);
 }
 
-/** Undefined for the torn last line of a process that was killed while it wrote. */
+/** Undefined for an incomplete line: the last one of a process that was killed while it wrote. */
 function parseLine<Message>(schema: z.ZodType<Message>, line: string): Message | undefined {
   try {
     return schema.parse(JSON.parse(line));
@@ -69,7 +74,7 @@ export function encodeMessage(message: RunnerMessage | SupervisorMessage): strin
   return `${JSON.stringify(message)}\n`;
 }
 
-/** What the main thread tells its lease thread; `ready`: the worker's row is there, with its lease. */
+/** What the main thread tells its lease thread. `ready`: the worker's row exists, with its lease. */
 export type ToLeaseThread =
   | { readonly kind: 'ready' }
   | {
@@ -79,7 +84,10 @@ export type ToLeaseThread =
       readonly handedBackClaims: number;
     };
 
-/** What the lease thread tells its main thread; `listening`: what the supervisor had said before has been passed on. */
+/**
+ * What the lease thread tells its main thread. `listening`: orders that the supervisor had sent before the
+ * thread began have been passed on. `trouble`, `contact`: the last renewal of the lease failed, or succeeded.
+ */
 export type FromLeaseThread =
   | SupervisorMessage
   | { readonly kind: 'listening' }

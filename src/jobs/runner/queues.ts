@@ -2,13 +2,14 @@
 import { soloQueue } from '../../tasks/queue/names.ts';
 import type { JobRegistry } from '../registry.ts';
 
-/** `solo`: one slot, for what may not run beside others. */
+/** `solo`: a runner with one slot, for tasks that may not run beside others. */
 export const runnerKinds = ['shared', 'solo'] as const;
 export type RunnerKind = (typeof runnerKinds)[number];
 
 /**
- * A solo runner takes the tasks that lost two workers in a row, and all of the isolated jobs, whose own
- * queue no other runner looks at: a job may become isolated while tasks of its type wait.
+ * A solo runner takes the tasks whose workers died twice in a row, and all tasks of isolated jobs. It also
+ * reads the ordinary queue of an isolated job: tasks may wait there since before the job became isolated, and
+ * no other runner reads that queue.
  */
 export function queuesFor(kind: RunnerKind, registry: JobRegistry): string[] {
   const isIsolated = (type: string) => registry.get(type)?.isolated === true;

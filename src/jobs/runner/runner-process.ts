@@ -1,4 +1,4 @@
-/** Entry of a runner child: its parent starts it, see `RunnerChild`. */
+/** The entry point of a runner, a child process that the supervisor starts: see `RunnerChild`. */
 import os from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
@@ -32,7 +32,7 @@ const turnMs = 100;
 
 if (import.meta.main) {
   const settings = runnerSettings.parse(JSON.parse(process.env.HEADWAY_RUNNER ?? '{}'));
-  // What jobs start inherits the environment.
+  // Processes that jobs start inherit the environment, and must not see the URL of the database.
   delete process.env.HEADWAY_RUNNER;
   await main(settings);
 }
@@ -42,12 +42,13 @@ async function main(settings: RunnerSettings): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
   const { workerId, kind, slots, leaseSeconds, retentionDays } = settings;
   const log = createLog(settings.logLevel, 'runner').child({ worker: workerId });
-  // A promise that one job forgot must not take its neighbours along.
+  // A rejected promise that a job does not handle must not end the process, and with it the other attempts.
   process.on('unhandledRejection', (error) =>
     log.error({ err: error }, 'a job left a rejected promise behind'),
   );
   const contact = new DatabaseContact(log);
-  // First of all: it ends this process when the parent is gone, also while the database is.
+  // Start the lease thread first: it ends this process when the parent is gone, even while the database is
+  // away.
   const thread = startLeaseThread({
     databaseUrl: settings.databaseUrl,
     workerId,
@@ -56,7 +57,8 @@ async function main(settings: RunnerSettings): Promise<void> {
   });
   const listening = Promise.withResolvers<void>();
   let obey: (order: SupervisorMessage) => void = leave;
-  // Before anything that takes time: an order that nobody hears is lost, and a runner that was to stop would begin.
+  // Listen before anything that takes time: an order without a listener is lost, and a runner that was told
+  // to stop would begin to work.
   thread.on('message', (message: FromLeaseThread) => {
     if (message.kind === 'trouble') contact.noteTrouble();
     else if (message.kind === 'contact') contact.noteContact();
@@ -65,16 +67,16 @@ async function main(settings: RunnerSettings): Promise<void> {
   });
 
   const db = openDatabase(settings.databaseUrl, { name: 'headway runner' });
-  const patiently = patienceOf(log);
+  const waitingOut = retryingThroughOutages(log);
   const [registry, queue] = await Promise.all([
     loadRegistry(settings.jobFolders),
-    patiently(() => TaskQueue.open(db, (error) => contact.note(error))),
+    waitingOut(() => TaskQueue.open(db, (error) => contact.note(error))),
     listening.promise,
   ]);
   const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
   const { types } = registry;
   const worker = { id: workerId, host: os.hostname(), pid: process.pid, slots, types, leaseSeconds };
-  await patiently(() => registerWorker(store, worker));
+  await waitingOut(() => registerWorker(store, worker));
 
   const tellThread = (message: ToLeaseThread) => thread.postMessage(message);
   const runner = new Runner({
@@ -101,19 +103,21 @@ async function main(settings: RunnerSettings): Promise<void> {
   tellThread({ kind: 'ready' });
 }
 
-/** Whatever it was told to do: nothing runs here, or not any more. */
+/** Obeys any order of the supervisor at once: no attempt runs here yet, or none runs any more. */
 function leave(): void {
   process.exit(0);
 }
 
-/** Repeats what the database does not let happen, so that a runner that starts during an outage begins right after it. */
-function patienceOf(log: Logger) {
+/**
+ * Repeats a call until the database answers, so that a runner that starts in an outage begins right after it.
+ */
+function retryingThroughOutages(log: Logger) {
   let isTold = false;
   const onTrouble = (error: unknown) => {
     if (!isTold) log.warn({ err: error }, 'cannot reach PostgreSQL; starting when it answers');
     isTold = true;
   };
-  return <T>(write: () => Promise<T>) => persist(write, async () => undefined, { onTrouble });
+  return <T>(call: () => Promise<T>) => persist(call, async () => undefined, { onTrouble });
 }
 
 /** Shared memory that says when the main loop last turned. */
@@ -128,7 +132,7 @@ function publishTurns(): SharedArrayBuffer {
 
 function startLeaseThread(workerData: LeaseThreadData): Worker {
   const thread = new Worker(new URL('./lease-thread.ts', import.meta.url), { workerData });
-  // Without its lease a runner must not go on.
+  // A runner whose lease thread has ended must not go on: nobody renews its lease.
   const endProcess = () => process.kill(process.pid, 'SIGKILL');
   thread.on('error', endProcess);
   thread.on('exit', endProcess);

@@ -1,6 +1,7 @@
 /**
- * A runner: takes queued tasks as slots are free, and runs them. It keeps a claim loop of its own:
- * a queue that has work is asked again the moment a slot is free, and a NOTIFY wakes it at once.
+ * A runner claims queued tasks while it has free slots, and runs them. It has its own claim loop instead of
+ * pg-boss's: a queue that has work is claimed from again as soon as a slot is free, and a NOTIFY starts a
+ * claim at once.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,19 +40,22 @@ export interface RunnerOptions {
 }
 
 export interface RunnerStatus {
-  /** Those that run. */
+  /** The attempts that run now. */
   readonly attempts: readonly Attempt[];
   readonly state: RunnerState;
-  /** Claims without an answer that were handed back, since the start. */
+  /** How many claims without an answer have been handed back since the start. */
   readonly handedBackClaims: number;
 }
 
-/** Delayed entries send no NOTIFY when they fall due. */
+/** How often to look for delayed entries: they send no NOTIFY when they fall due. */
 const floorPollMs = 1_000;
 const troublePauseMs = 500;
-/** A claim without an answer may happen long after it was given up: a server that stood still has it yet to read. */
+/**
+ * How often to ask for rows that run here unknown to this runner. A claim may commit long after the runner
+ * has stopped waiting for it: a server that stood still reads the statement only when it goes on.
+ */
 const askIntervalMs = 5_000;
-/** What the history of such a task says. */
+/** The line in the history of a task that was claimed without an answer. */
 const claimUnheard = 'The worker was given this task without hearing of it, as an answer was lost';
 
 export class Runner {
@@ -105,14 +109,14 @@ export class Runner {
   }
 
   /**
-   * Takes nothing new and lets attempts end for most of the grace period; then asks them to stop, and
-   * at its end hands back what still runs.
+   * Takes no new work. Lets attempts end for the first half of the grace period, then asks them to stop, and
+   * at the end of the period hands back those that still run.
    */
   async stop(graceMs: number): Promise<void> {
     if (this.state === 'stopping') return;
     this.state = 'stopping';
     this.plan.close();
-    // Not waited for: during an outage they may hang.
+    // Do not wait for these: during an outage they may hang.
     void this.listener.stop();
     void this.floorPoll.stop();
     void this.asking.stop();
@@ -122,11 +126,11 @@ export class Runner {
     for (const attempt of this.attempts) attempt.onShutdown();
     if (await until(hasEnded, deadline)) return;
     for (const attempt of this.attempts) attempt.handBack();
-    // What cannot be written now is given up by the parent.
+    // Attempts whose end cannot be written now are taken back by the parent, which gives this worker up.
     await until(hasEnded, deadline + 1_000);
   }
 
-  /** Marks queues that may have work, and claims while there are slots for it. */
+  /** Marks queues that may have work, and claims from them while slots are free. */
   private wake(queues: readonly string[]): void {
     for (const queue of queues) if (this.queues.includes(queue)) this.plan.markReady(queue);
     this.claimMore();
@@ -137,7 +141,9 @@ export class Runner {
     if (queues.length > 0) this.wake(await this.options.store.queue.due(queues));
   }
 
-  /** After this turn of the loop: slots that are freed in the same turn are filled by one claim. */
+  /**
+   * Claims after this turn of the event loop: one claim fills all slots that become free in the same turn.
+   */
   private claimMore(): void {
     this.claimTurn ??= setImmediate(() => {
       this.claimTurn = undefined;
@@ -160,7 +166,7 @@ export class Runner {
     }
   }
 
-  /** Claims up to `reserved` tasks, and starts what was claimed. */
+  /** Claims up to `reserved` tasks, and starts those that it got. */
   private async take(queue: string, reserved: number): Promise<void> {
     let claimed: readonly ClaimedAttempt[] = [];
     try {
@@ -172,7 +178,7 @@ export class Runner {
     }
     if (claimed.length === 0) return;
     const attempts = claimed.map((attempt) => this.begin(attempt));
-    // Before their code runs: it may block the loop at once.
+    // Tell the supervisor before the jobs' code runs: the code may block the loop at once.
     this.tellChange();
     for (const attempt of attempts) this.run(queue, attempt);
   }
@@ -184,7 +190,7 @@ export class Runner {
     } catch (error) {
       contact.note(error);
       if (!isPassingError(error)) this.sayClaimFailed(queue, error);
-      // It may have happened all the same: a flush finds the rows.
+      // The claim may have committed all the same: the next flush of progress finds its rows.
       this.writer.askSoon();
       // The pause keeps an outage from becoming a busy loop.
       await sleep(troublePauseMs);
@@ -216,11 +222,12 @@ export class Runner {
     const { kind, log } = this.options;
     let hasReturned = false;
     const onReturned = () => {
-      // Of two rows that run under a solo runner neither would be to blame for its loss.
+      // A solo runner must have one running row at a time: with two, neither task is blamed when the runner
+      // dies.
       if (kind === 'solo') return;
       hasReturned = true;
       this.plan.returned(queue);
-      // The next is claimed while the end is written.
+      // The next task is claimed while the end of this one is written.
       this.claimMore();
     };
     attempt
@@ -235,14 +242,17 @@ export class Runner {
       });
   }
 
-  /** Takes nothing new: it is not needed, or code that ignores its deadline still runs here. */
+  /**
+   * Takes no new work from now on: the runner is not needed, or a job that ignores its deadline still runs
+   * here.
+   */
   drain(): void {
     if (this.state === 'running') this.state = 'draining';
     this.plan.close();
     this.changed();
   }
 
-  /** Told once for all that changes in the same turn of the loop. */
+  /** Tells the supervisor once about all that changes in the same turn of the event loop. */
   private changed(): void {
     this.changeTurn ??= setImmediate(() => this.tellChange());
   }
@@ -259,7 +269,9 @@ export class Runner {
     });
   }
 
-  /** A claim that happened without our hearing of it: back to the queue, no try spent. */
+  /**
+   * Puts tasks that a lost answer has claimed for this runner back into the queue; this costs them no try.
+   */
   private handBackUnknown(rows: readonly AttemptRef[]): void {
     const known = new Set([...this.attempts].map(nameOf));
     const { lost, hasOthers } = this.unknownClaims.sift(rows, (row) => known.has(nameOf(row)));

@@ -1,6 +1,7 @@
 /**
- * Which queue to claim from next, and how much: free slots, the limits of types, and who had a turn. While ends
- * cannot be written, their tasks still run under this runner: more of them than there are slots take up slots.
+ * Decides which queue to claim from next, and how many tasks: by free slots, the limit of each type, and
+ * turns. A task whose end is not written yet still runs under this runner. As many such tasks as there are
+ * slots take up no slot; each further one takes up a slot, so that they do not pile up in an outage.
  */
 export class SlotPlan {
   private readonly limitOf: (queue: string) => number;
@@ -29,8 +30,8 @@ export class SlotPlan {
   }
 
   /**
-   * Reserves slots for the next queue in turn. The queue counts as empty from here on: whoever finds
-   * it full, or hears of new work meanwhile, marks it ready again.
+   * Reserves slots for the next queue in turn. From then on the queue counts as empty: the caller marks it
+   * ready again when its claim left work behind, or when new work arrives.
    */
   next(): { queue: string; count: number } | undefined {
     if (this.isClosed) return undefined;
@@ -50,13 +51,13 @@ export class SlotPlan {
     this.taken.set(queue, (this.taken.get(queue) ?? 0) - count);
   }
 
-  /** An attempt's code has returned: its slot is free, while its end is written. */
+  /** An attempt's code has returned: its slot is free although its end is not written yet. */
   returned(queue: string): void {
     this.release(queue, 1);
     this.unwritten += 1;
   }
 
-  /** The end of one that had returned is written, or is nobody's here any more. */
+  /** The end of an attempt whose code had returned is written, or the attempt no longer owns its task. */
   written(): void {
     this.unwritten -= 1;
   }

@@ -1,51 +1,63 @@
-/** Which runners there should be: decided from what is known of those that are there. */
+/** Decides which runners to start and which to retire, from the state of the runners that exist. */
 import type { RunnerKind } from '../runner/queues.ts';
 
-/** A runner, as far as this decision goes. */
+/** The facts about a runner on which the decision depends. */
 export interface Member {
   readonly kind: RunnerKind;
-  /** It takes new work, or will when it has started. */
+  /** The runner takes new work, or will take it once it has started. */
   readonly isTaking: boolean;
-  /** It takes nothing new beside code that ignores its deadline, and ends with what else runs in it. */
+  /**
+   * The runner takes no new work, because a job in it ignores its deadline or because the runner is not
+   * needed. It is ended when its attempts have ended.
+   */
   readonly isDraining: boolean;
   readonly isStandingStill: boolean;
-  /** It cannot take more work now, or not for certain. One that starts will be able to. */
+  /**
+   * The runner has work or stands still, so it may be unable to take more. False for a runner that still
+   * starts.
+   */
   readonly isBusy: boolean;
-  /** For how long nothing has run in it; 0 while it starts. */
+  /** For how long the runner has had no work, in milliseconds; 0 while it starts. */
   readonly idleMs: number;
 }
 
 export interface CrewNeeds {
   /** How many shared runners there should be. */
   readonly runners: number;
-  /** Kinds of runner for which work has waited longer than one that is free would let it. */
+  /** Kinds of runner for which work waits, for longer than a free runner would need to take it. */
   readonly waiting: ReadonlySet<RunnerKind>;
-  /** For how long no shared runner has stood still. */
+  /** Milliseconds since a shared runner last stood still. */
   readonly calmMs: number;
 }
 
 export interface CrewPlan<M extends Member> {
   readonly start: readonly RunnerKind[];
-  /** They are to take nothing new, and to end. */
+  /** Runners that must take no new work, and then end. */
   readonly retire: readonly M[];
-  /** A place stays empty, as there are too many that are draining. */
+  /** A missing runner is not replaced, because too many runners are draining. */
   readonly isHeldUp: boolean;
 }
 
-/** Each has about 100 MB and up to 11 connections. */
+/** Limits, because each runner needs about 100 MB and up to 11 database connections. */
 const maxSpares = 2;
 const maxSolo = 2;
-/** Where jobs ignore their deadlines beside others that take hours, each replacement may soon drain, too. */
+/**
+ * A runner that drains may wait for hours for its other jobs, and the job that ignored its deadline may come
+ * to the replacement, too. Without a limit, such runners would pile up.
+ */
 const maxDraining = 2;
-/** A job that has blocked its runner may do it again: its spare is kept for so long. */
+/**
+ * A job that blocked its runner may block it again, so spares stay until no runner has stood still for this
+ * long.
+ */
 const spareCalmMs = 10_000;
 const soloIdleMs = 30_000;
 
 /**
- * Missing shared runners are replaced, as long as no more than two that drain stand beside them. While some stand
- * still and work waits, spares stand in for them: there are then more shared runners than there should be, and idle
- * ones go when all turn again. Solo runners are started when there is work for them, used again, and go when there
- * has been none.
+ * Shared runners: missing ones are replaced, but with the draining ones there are never more than two above
+ * the wanted number. While a shared runner stands still and work waits, a spare is started on top of that
+ * number; idle runners above it are retired once no runner has stood still for 10 s. Solo runners: started
+ * when work waits for them, used again, and retired after 30 s without work.
  */
 export function planCrew<M extends Member>(members: readonly M[], needs: CrewNeeds): CrewPlan<M> {
   const taking = members.filter((member) => member.isTaking);
@@ -90,7 +102,7 @@ function fill(missing: number, room: number): CrewPlan<never> {
 }
 
 function planSolo<M extends Member>(taking: readonly M[], { waiting }: CrewNeeds): CrewPlan<M> {
-  // One that starts is not busy: what waits may be for it.
+  // A solo runner that still starts counts as free: it will take the work that waits.
   const areAllBusy = taking.every((member) => member.isBusy);
   if (waiting.has('solo') && areAllBusy && taking.length < maxSolo) return { ...nothing, start: ['solo'] };
   return { ...nothing, retire: taking.filter((member) => member.idleMs > soloIdleMs) };

@@ -1,29 +1,32 @@
-/** How a runner ended, in words that people are shown. */
+/** Describes how a runner ended, in words for the log and the task's page. */
 export interface RunnerExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Headway killed it, or had given it up, so that it killed itself. */
+  /** Headway killed the runner, or had given it up, so that the runner killed itself. */
   readonly wasOrdered: boolean;
-  /** The end of what it wrote to standard error. */
-  readonly lastWords: string;
+  /** The last part of what the runner wrote to standard error. */
+  readonly stderrTail: string;
 }
 
-/** What V8 and C++ write when they abort for want of memory; a job's own words may look like it. Stacks come after it. */
+/**
+ * What V8 and C++ write when they abort because memory ran out. A stack follows, so this line is not the last
+ * one. A job may write such a line, too, so only the tail of an aborted process is searched.
+ */
 const outOfMemory =
   /^(FATAL ERROR: .*(heap|process) out of memory|terminate called after throwing .*std::bad_alloc)/m;
-const abortWordsLength = 8_000;
-/** What Node writes last of all when nothing has caught an error. */
+const abortTailLength = 8_000;
+/** The last line that Node writes when no code has caught an error. */
 const uncaught = /\nNode\.js v\d[^\n]*$/;
 
-/** Names the exit code or the signal, and the cause where it is known. Never quotes what the process wrote. */
-export function describeExit({ code, signal, wasOrdered, lastWords }: RunnerExit): string {
+/** Names the exit code or the signal, and the cause if it is known. Never quotes what the process wrote. */
+export function describeExit({ code, signal, wasOrdered, stderrTail }: RunnerExit): string {
   const end = signal ? `ended by ${signal}` : `exit code ${code}`;
   if (!signal && code === null) return 'could not be started';
   const hasAborted = signal === 'SIGABRT' || code === 128 + 6;
-  if (hasAborted && outOfMemory.test(lastWords.slice(-abortWordsLength)))
+  if (hasAborted && outOfMemory.test(stderrTail.slice(-abortTailLength)))
     return `it ran out of memory, ${end}`;
   if (signal === 'SIGKILL' && !wasOrdered)
     return `${end} from outside, as the system does when memory runs out`;
-  if (code === 1 && uncaught.test(lastWords.trimEnd())) return `an error that nothing caught, ${end}`;
+  if (code === 1 && uncaught.test(stderrTail.trimEnd())) return `an error that nothing caught, ${end}`;
   return end;
 }

@@ -1,10 +1,11 @@
 /**
- * How long the place of a runner that died stays empty: the next is started at once where it had lived for a while,
- * and ever later where they do not stay alive, so that a start that fails does not run in a loop.
+ * How long the supervisor waits before it replaces a runner that died. A runner that had lived for 10 s is
+ * replaced at once. When runners die soon after their start, the delay doubles each time, up to 30 s, so that
+ * a start that always fails does not become a busy loop.
  */
 const firstMs = 250;
 export const longestDelayMs = 30_000;
-/** One that lived for so long did not die of its start. */
+/** A runner that lived for this long did not die because of its start. */
 const stableMs = 10_000;
 
 export class RestartDelay {
@@ -12,10 +13,10 @@ export class RestartDelay {
   private timer: NodeJS.Timeout | undefined;
 
   /**
-   * One has died.
-   * @param livedMs since it was started; 0 where it was never ready, infinite where nothing of its own has ended it
-   * @param onOver called when the next may be started, if that is not now
-   * @returns how long that takes, in milliseconds
+   * Notes that a runner died.
+   * @param livedMs how long the runner lived; 0 if it was never ready, Infinity if it was killed from outside
+   * @param onOver called when the delay is over; never called without a delay
+   * @returns the delay before the next runner may start, in milliseconds
    */
   died(livedMs: number, onOver: () => void): number {
     this.delayMs = livedMs >= stableMs ? 0 : Math.min(longestDelayMs, this.delayMs * 2 + firstMs);
@@ -25,8 +26,8 @@ export class RestartDelay {
   }
 
   /**
-   * It was no fault of its start after all.
-   * @param onOver called at once: the next may be started
+   * Ends the delay: the runner died of its work, not of its start.
+   * @param onOver called at once: the next runner may start
    */
   forget(onOver: () => void): void {
     clearTimeout(this.timer);
@@ -44,7 +45,7 @@ export class RestartDelay {
       this.timer = undefined;
       onOver();
     }, this.delayMs);
-    // A parent that stops does not wait for it.
+    // A parent that stops must not wait for this timer.
     return timer.unref();
   }
 }

@@ -17,31 +17,34 @@ import type { RunnerKind } from '../runner/queues.ts';
 import type { RunnerSettings } from '../runner/runner-process.ts';
 import type { RunnerExit } from './exit.ts';
 
-/** A smaller young generation: an import then needs 100 MB less, at no cost that can be measured. */
+/** A smaller young generation of the heap: an import needs 100 MB less memory, with no measurable cost. */
 const nodeOptions = ['--max-semi-space-size=4'];
 const entry = fileURLToPath(new URL('../runner/runner-process.ts', import.meta.url));
-/** Older than this, the main loop of a runner counts as blocked. */
+/** A runner whose event loop has not turned for this long counts as blocked. */
 const blockedMs = 1_000;
-const lastWordsLength = 16_000;
-/** What it wrote and told last may come after its exit; a process that it left behind may hold the pipe for ever. */
-const lastWordsMs = 300;
+const stderrTailLength = 16_000;
+/**
+ * How long to read on after the runner's exit: its last output may arrive later than its exit. Not longer,
+ * because a process that the runner left behind may hold the pipe open for ever.
+ */
+const readOnMs = 300;
 
 export class RunnerChild {
   readonly workerId: string;
   readonly kind: RunnerKind;
   readonly ready: Promise<void>;
   readonly exited: Promise<RunnerExit>;
-  /** The last that its lease thread told. */
+  /** The last message that the runner's lease thread sent about its state. */
   beat: Extract<RunnerMessage, { kind: 'beat' }> | undefined;
   isReady = false;
   isRunning = true;
-  /** It was asked to take nothing new, as it is not needed. */
+  /** The runner is not needed any more and was asked to take no new work. */
   isRetired = false;
-  /** Since when it is known to have been given up, in monotonic milliseconds. */
+  /** Since when this process knows that the runner was given up, in monotonic milliseconds. */
   lostSinceMs: number | undefined;
   private readonly process: ChildProcess;
   private readonly pipe: Socket | undefined;
-  private lastWords = '';
+  private stderrTail = '';
   private readonly startedMs = monotonicMs();
   private beatAtMs = monotonicMs();
   private idleSinceMs: number | undefined;
@@ -51,16 +54,16 @@ export class RunnerChild {
     this.workerId = settings.workerId;
     this.kind = settings.kind;
     this.process = spawn(process.execPath, [...nodeOptions, entry], {
-      // fd 3 is the pipe to the lease thread: its end closes with this process, however it dies.
+      // fd 3 is the pipe to the lease thread. Our end closes when this process dies, however it dies.
       stdio: ['ignore', 'inherit', 'pipe', 'pipe'],
       env: { ...withoutSecrets(process.env), HEADWAY_RUNNER: JSON.stringify(settings) },
     });
     const ready = Promise.withResolvers<void>();
     this.ready = ready.promise;
-    // Without file descriptors there is neither a process nor a pipe; 'error' says so below.
+    // When file descriptors run out there is neither a process nor a pipe: see the handler of 'error' below.
     this.pipe = this.process.stdio?.[3] as Socket | undefined;
     if (this.pipe) {
-      // A broken pipe is a dead child: its exit says so.
+      // A broken pipe means that the child died: the handler of 'exit' deals with it.
       this.pipe.on('error', () => undefined);
       readMessages(this.pipe, runnerMessage, (message) => {
         if (message.kind === 'beat') return this.onBeat(message);
@@ -77,17 +80,17 @@ export class RunnerChild {
         this.isRunning = false;
         ready.resolve();
         const haveEnded = Promise.all([stderr, this.pipe].map(ended));
-        await Promise.race([haveEnded, sleep(lastWordsMs, undefined, { ref: false })]);
+        await Promise.race([haveEnded, sleep(readOnMs, undefined, { ref: false })]);
         const wasOrdered = this.wasKilled || this.lostSinceMs !== undefined;
-        resolve({ code, signal, wasOrdered, lastWords: this.lastWords });
+        resolve({ code, signal, wasOrdered, stderrTail: this.stderrTail });
       };
       this.process.on('exit', onExit);
-      // The process could not be started at all.
+      // The process could not be started.
       this.process.on('error', () => onExit(null, null));
     });
   }
 
-  /** Since it started. */
+  /** How many claims without an answer the runner has handed back since its start. */
   get handedBackClaims(): number {
     return this.beat?.handedBackClaims ?? 0;
   }
@@ -100,7 +103,10 @@ export class RunnerChild {
     return monotonicMs() - this.startedMs;
   }
 
-  /** Whether it takes new work, or will when it has started. One that has died keeps its place until it is known how. */
+  /**
+   * Whether the runner takes new work, or will take it once it has started. Also true for a runner that has
+   * just died: it is not replaced before the supervisor knows how it ended.
+   */
   get isTaking(): boolean {
     const { isRetired, lostSinceMs, beat } = this;
     return !isRetired && lostSinceMs === undefined && (beat?.state ?? 'running') === 'running';
@@ -110,12 +116,14 @@ export class RunnerChild {
     return this.isRunning && this.beat?.state === 'draining';
   }
 
-  /** Whether its event loop stands still, with everything that it runs. */
+  /** Whether the runner's event loop stands still, and with it all of its attempts. */
   get isBlocked(): boolean {
     return this.isReady && (this.beat?.loopAgeMs ?? 0) > blockedMs;
   }
 
-  /** The same, or the whole process does: it will not take what waits. */
+  /**
+   * Whether the event loop or the whole process stands still: such a runner does not take work that waits.
+   */
   get isStandingStill(): boolean {
     return this.isBlocked || (this.isReady && monotonicMs() - this.beatAtMs > 2 * blockedMs);
   }
@@ -124,17 +132,17 @@ export class RunnerChild {
     return this.isStandingStill || (this.isReady && this.idleSinceMs === undefined);
   }
 
-  /** For how long nothing has run in it; 0 until it has started. */
+  /** For how long the runner has had no work, in milliseconds; 0 until it has started. */
   get idleMs(): number {
     return this.idleSinceMs === undefined ? 0 : monotonicMs() - this.idleSinceMs;
   }
 
-  /** Asks it to stop; what runs has until then to end. */
+  /** Asks the runner to stop; its attempts have `graceMs` to end. */
   stop(graceMs: number): void {
     this.tell({ kind: 'stop', graceMs });
   }
 
-  /** Asks it to take nothing new; its beats then say when it is drained. */
+  /** Asks the runner to take no new work; its messages (`beat`) then tell when it is drained. */
   retire(): void {
     this.isRetired = true;
     this.tell({ kind: 'retire' });
@@ -160,19 +168,19 @@ export class RunnerChild {
     else this.idleSinceMs ??= this.beatAtMs;
   }
 
-  /** What it writes to standard error goes to ours; the end of it may say why the process ended. */
+  /** Copies the runner's standard error to ours, and keeps its tail, which may tell why the runner ended. */
   private passOn(stderr: Readable): void {
     stderr.on('error', () => undefined);
-    // Who reads ours may be gone: that is no reason to end.
+    // The reader of our standard error may be gone: the service goes on without it.
     if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => undefined);
     stderr.on('data', (bytes: Buffer) => {
       process.stderr.write(bytes);
-      this.lastWords = (this.lastWords + bytes.toString('latin1')).slice(-lastWordsLength);
+      this.stderrTail = (this.stderrTail + bytes.toString('latin1')).slice(-stderrTailLength);
     });
   }
 }
 
-/** When all that a stream has carried has been read. */
+/** Resolves when a stream has been read to its end and closed. */
 async function ended(stream: Readable | null | undefined): Promise<void> {
   if (stream && !stream.closed) await new Promise((resolve) => stream.once('close', resolve));
 }

@@ -29,16 +29,18 @@ export interface SupervisorOptions {
 }
 
 const watchMs = 500;
-/** How long after its grace a runner may take to hand its work back. */
+/** How long a runner may take to hand its work back, counted from the end of its grace period. */
 const handBackMs = 1_500;
-/** How long a stop waits for the database to take back what runners have left. */
+/** How long a stop waits until the tasks of its runners are back in the queue. */
 const takeBackMs = 1_000;
-/** A child that was given up ends itself when it notices; past this it cannot. */
+/**
+ * A runner that was given up ends itself when it notices. After this long it cannot notice, and is killed.
+ */
 const lostGraceMs = 60_000;
-/** A runner that is free would have taken what is due within this time. */
+/** A free runner takes a due task within this time; a task that is due for longer needs another runner. */
 const waitingMs = 300;
 
-/** What each kind of end counts. */
+/** How a runner may end, with the meaning of each kind in the metrics. */
 export const runnerEnds = {
   wanted: 'it was not needed any more, or the service stopped',
   died: 'it crashed or was killed',
@@ -48,7 +50,7 @@ export const runnerEnds = {
 export type RunnerEnd = keyof typeof runnerEnds;
 
 export class Supervisor {
-  /** Of the runners that have ended since the start, how. */
+  /** How many runners have ended since the start, by kind of end. */
   readonly exits = new Counts<RunnerEnd>();
   private readonly options: SupervisorOptions;
   private readonly children = new Set<RunnerChild>();
@@ -56,7 +58,7 @@ export class Supervisor {
   private readonly endings = new Set<Promise<unknown>>();
   private readonly watcher: Loop;
   private readonly queues: Readonly<Record<RunnerKind, readonly string[]>>;
-  /** Of the runners that have ended. */
+  /** Claims that were handed back by runners that have ended. */
   private handedBackBefore = 0;
   private isStopping = false;
   private readonly restarts: Readonly<Record<RunnerKind, RestartDelay>> = {
@@ -68,7 +70,9 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.options = options;
     this.sayHeldUp = seldom(() =>
-      options.log.warn('tasks wait: too many runners hold a job that ignores its deadline, beside others'),
+      options.log.warn(
+        'tasks wait: too many runners hold a job that ignores its deadline, and wait for their other jobs to end',
+      ),
     );
     this.queues = {
       shared: queuesFor('shared', options.registry),
@@ -77,7 +81,7 @@ export class Supervisor {
     this.watcher = new Loop({
       intervalMs: watchMs,
       run: () => this.watch(),
-      // The next turn asks again; the reaper acts meanwhile.
+      // The next turn asks again. Until then the reaper does what must be done.
       onError: () => undefined,
     });
   }
@@ -89,7 +93,7 @@ export class Supervisor {
     return { runners: children.length, attempts };
   }
 
-  /** Since the start: claims whose answer was lost, so that the runner handed them back. */
+  /** How many claims runners have handed back since the start, because the answer to the claim was lost. */
   get handedBackClaims(): number {
     return [...this.children].reduce((sum, child) => sum + child.handedBackClaims, this.handedBackBefore);
   }
@@ -103,24 +107,24 @@ export class Supervisor {
   }
 
   /**
-   * Asks all runners to stop, takes back what they have not handed back in time, and resolves when
-   * all of them are gone and their work is back in the queue.
+   * Asks all runners to stop, and gives up those that have not handed back their tasks in time. Resolves when
+   * all runners are gone and their tasks are back in the queue, or cannot be brought back now.
    */
   async stop(graceMs: number): Promise<void> {
     this.isStopping = true;
     for (const child of this.children) {
       if (child.isReady) child.stop(graceMs);
-      // One that is still starting may never hear it. What little it has taken is taken back.
+      // A runner that still starts may never read the message. The few tasks that it may have are taken back.
       else child.kill();
     }
     const timers = [
-      // Nothing that a blocked loop is told reaches it.
+      // A runner whose loop is blocked cannot read the message.
       setTimeout(() => this.killBlocked(), graceMs),
       setTimeout(() => this.killAll(), graceMs + handBackMs),
     ];
     await Promise.all([...this.children].map((child) => child.exited));
     for (const timer of timers) clearTimeout(timer);
-    // Without the database nothing can be taken back; the leases lapse, and others do it.
+    // Without the database no task can be taken back; the leases lapse, and the reaper of any parent does it.
     await Promise.race([
       Promise.all([this.watcher.stop(), ...this.endings]),
       sleep(takeBackMs, undefined, { ref: false }),
@@ -185,13 +189,17 @@ export class Supervisor {
     this.fillUp(new Set());
     const reason = this.isStopping ? 'handed_back' : child.isRetired ? 'stopped' : 'exited';
     const moved = await this.takeBack(child, reason, how);
-    // However soon it ended with its work: that is bounded by the tries of the tasks.
+    // A runner that had tasks died of them, not of its start: replace it at once. The tries of the tasks are
+    // the limit.
     if (end === 'died' && moved > 0) this.restarts[child.kind].forget(() => this.fillUp(new Set()));
     const level = isWanted || exit.code === 0 ? 'info' : 'warn';
     log[level]({ worker: child.workerId, how, tasks: moved }, 'runner ended');
   }
 
-  /** One that was killed says nothing of how the next will live. */
+  /**
+   * Delays the next start. A runner killed by SIGKILL adds no delay: the kill says nothing about the next
+   * start.
+   */
   private delayRestart(child: RunnerChild, { signal }: RunnerExit, how: string): void {
     const livedMs = child.isReady ? (signal === 'SIGKILL' ? Number.POSITIVE_INFINITY : child.ageMs) : 0;
     const delayMs = this.restarts[child.kind].died(livedMs, () => this.fillUp(new Set()));
@@ -200,7 +208,10 @@ export class Supervisor {
     this.options.log.error(details, 'runners do not stay alive: their tasks wait');
   }
 
-  /** @returns how many tasks went on; what cannot be taken back now is the reaper's */
+  /**
+   * Gives the runner up.
+   * @returns how many of its tasks moved on; those that cannot be taken back now are left to the reaper
+   */
   private async takeBack(
     child: RunnerChild,
     reason: LostReason,
@@ -211,7 +222,7 @@ export class Supervisor {
     let isTold = false;
     const onTrouble = (error: unknown) => {
       if (!isTold)
-        log.warn({ err: error, worker: child.workerId }, 'cannot give the runner up yet; trying on');
+        log.warn({ err: error, worker: child.workerId }, 'cannot give the runner up yet; trying again');
       isTold = true;
     };
     try {
@@ -246,17 +257,23 @@ export class Supervisor {
     this.fillUp(new Set(waiting));
   }
 
-  /** For which kinds of runner work waits. Shared queues wait for nobody while the shared runners turn. */
+  /**
+   * For which kinds of runner work waits. Shared queues are asked about only while a shared runner stands
+   * still.
+   */
   private async askWaiting(children: readonly RunnerChild[]): Promise<RunnerKind[]> {
     const { shared, solo } = this.queues;
     const queues = standsStill(children) ? [...shared, ...solo] : solo;
-    // Where no runner is free, there is nothing to wait for.
+    // Without a free runner, work that is due counts as waiting at once.
     const isOneFree = children.some((child) => child.isTaking && !child.isBusy);
     const due = await this.options.store.queue.due(queues, { forMs: isOneFree ? waitingMs : 0 });
     return runnerKinds.filter((kind) => this.queues[kind].some((queue) => due.includes(queue)));
   }
 
-  /** Somebody gave it up, for its lease lapsed: it ends itself as soon as it runs again. */
+  /**
+   * A reaper gave the runner up because its lease had lapsed. The runner ends itself when it notices, or is
+   * killed.
+   */
   private onLost(child: RunnerChild): void {
     if (child.lostSinceMs === undefined) {
       child.lostSinceMs = monotonicMs();
@@ -266,20 +283,26 @@ export class Supervisor {
     }
   }
 
-  /** Nothing runs in it that could be lost; code that ignored its deadline may still. */
+  /**
+   * Kills a runner without attempts: at most code that ignored its deadline, and whose attempt has ended,
+   * still runs.
+   */
   private endDrained(child: RunnerChild): void {
     child.isRetired = true;
     child.kill();
   }
 
-  /** Where its loop stands still, an attempt that is overdue can only be ended with it. */
+  /**
+   * Ends a runner whose loop is blocked by an overdue attempt: only the end of the process ends such an
+   * attempt.
+   */
   private endOverdue(child: RunnerChild, ignoring: readonly { taskId: string; workerId: string }[]): void {
     if (!child.isBlocked || !child.beat) return;
     const graceMs = overdueGraceMs(this.options.leaseSeconds * 1000);
     const isOverdue = ({ deadlineMs }: { deadlineMs: number }) => monotonicMs() > deadlineMs + graceMs;
     const overdueIds = child.beat.attempts.filter(isOverdue).map(({ taskId }) => taskId);
     const isIgnoring = ignoring.some(({ workerId }) => workerId === child.workerId);
-    // Code that was overdue while the loop turned, and has stopped it since.
+    // The code of an attempt that has been ended as overdue, and that has blocked the loop since.
     const isRunaway = child.beat.state === 'draining' && child.beat.loopAgeMs > graceMs;
     if (overdueIds.length === 0 && !isIgnoring && !isRunaway) return;
     child.lostSinceMs = monotonicMs();

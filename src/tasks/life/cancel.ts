@@ -1,4 +1,4 @@
-/** Cancelling: a queued task at once, a running one through its attempt's signal. */
+/** Cancelling: a queued task ends at once; a running task is asked to stop, through its attempt's signal. */
 
 import { inTransaction } from '../../database/database.ts';
 import { tables } from '../../database/names.ts';
@@ -8,7 +8,10 @@ import type { Store } from '../store.ts';
 import { endTime, expiryParameter, expirySql } from './expiry.ts';
 
 export interface Cancelled {
-  /** `cancelled`: at once. `requested`: the attempt was asked to stop. `finished`: too late. */
+  /**
+   * `cancelled`: the task ended at once. `requested`: its attempt was asked to stop. `alreadyCancelled`: the
+   * task had been cancelled before. `finished`: the request came too late.
+   */
   readonly outcome: 'cancelled' | 'requested' | 'alreadyCancelled' | 'finished';
   readonly task: TaskState;
 }
@@ -20,12 +23,12 @@ interface CancelledRow {
   readonly entryId: string | null;
 }
 
-/** Null for an unknown task. Asking again changes nothing. */
+/** Cancels a task; null for an unknown task. A second request changes nothing. */
 export async function cancelTask(store: Store, id: string): Promise<Cancelled | null> {
   const changed = await inTransaction(store.db.pool, async (connection) => {
     const { rows } = await connection.query<CancelledRow>({
       name: 'cancel',
-      // The row's lock is taken first, so that what is decided is decided about its newest version.
+      // The row is locked first, so that the decision is about its newest version.
       text: `
         WITH task AS MATERIALIZED (
           SELECT id, status, entry_id FROM ${tables.taskState}
@@ -36,7 +39,7 @@ export async function cancelTask(store: Store, id: string): Promise<Cancelled | 
           SET cancel_requested_at = ${endTime},
               status = CASE WHEN task.status = 'queued' THEN 'cancelled' ELSE task.status END,
               error = CASE WHEN task.status = 'queued'
-                           THEN jsonb_build_object('code', 'cancelled', 'message', 'It was cancelled', 'attempt', attempt, 'at', ${endTime})
+                           THEN jsonb_build_object('code', 'cancelled', 'message', 'The task was cancelled', 'attempt', attempt, 'at', ${endTime})
                            ELSE error END,
               entry_id = NULL, next_attempt_at = NULL,
               finished_at = CASE WHEN task.status = 'queued' THEN ${endTime} END,
@@ -60,7 +63,7 @@ export async function cancelTask(store: Store, id: string): Promise<Cancelled | 
   const task = await store.db.prisma.taskState.findUnique({ where: { id } });
   if (!task) return null;
   if (changed) return { outcome: changed.status === 'cancelled' ? 'cancelled' : 'requested', task };
-  // It was over, and somebody has retried it between the two.
+  // The task was finished when the statement ran, and somebody retried it before it was read: cancel again.
   if (!isTerminal(task.status) && task.cancelRequestedAt === null) return cancelTask(store, id);
   if (task.status === 'cancelled') return { outcome: 'alreadyCancelled', task };
   return { outcome: task.status === 'running' || task.status === 'queued' ? 'requested' : 'finished', task };

@@ -6,7 +6,10 @@ import type { Store } from '../store.ts';
 import type { AttemptRef, RunSql } from './end.ts';
 import { fence } from './fence.ts';
 
-/** SQL that holds where the next attempt of the row `task` goes on from somewhere: JSON null is the beginning. */
+/**
+ * SQL that is true where the row `task` has a checkpoint. A checkpoint of JSON null counts as none: the next
+ * attempt begins from the start.
+ */
 export function hasCheckpointSql(task: string): string {
   return `coalesce(${task}.checkpoint, 'null') <> 'null'`;
 }
@@ -18,7 +21,7 @@ const checkpointSql = `
   RETURNING id AS "taskId", attempt`;
 
 /**
- * Writes a checkpoint if the attempt still owns the task and `knownNo` is the last that was written.
+ * Writes a checkpoint if the attempt still owns the task and `knownNo` is the number of its last checkpoint.
  * @param checkpoint JSON text
  * @returns whether it was written
  */
@@ -35,7 +38,7 @@ export async function writeCheckpoint(
 export interface AttemptState {
   /** Whether the attempt is still the one that runs. */
   readonly isOwned: boolean;
-  /** Whether it ended, and under its own number: an end whose answer was lost has committed. */
+  /** Whether the task has succeeded under this attempt: an end whose answer was lost has committed. */
   readonly hasEnded: boolean;
   readonly checkpointNo: number;
 }
@@ -46,7 +49,10 @@ interface AttemptRow {
   readonly checkpointNo: number;
 }
 
-/** What the row says about an attempt after an answer was lost: asked beside Prisma's pool, which jobs may fill. */
+/**
+ * What the row says about an attempt after an answer was lost. It does not use Prisma's pool, whose
+ * connections jobs may all have taken.
+ */
 export async function readAttemptState(store: Store, { taskId, attempt }: AttemptRef): Promise<AttemptState> {
   const { rows } = await store.db.pool.query<AttemptRow>({
     name: 'attempt-state',

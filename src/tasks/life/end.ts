@@ -1,6 +1,7 @@
 /**
- * The end of an attempt, by its own runner: fenced, and many in one statement. A row that somebody else holds is
- * not waited for, as the others would wait with it: it is left out, and `stillRunning` tells of it.
+ * How a runner ends its own attempts: fenced, and many in one statement. A row that somebody else has locked
+ * is left out, because waiting for it would hold up the others; `stillRunning` finds the attempts that were
+ * left out.
  */
 
 import type { Connection } from '../../database/database.ts';
@@ -19,7 +20,7 @@ export interface AttemptRef {
 export interface Success extends AttemptRef {
   /** JSON text. */
   readonly result: string;
-  /** What the flush has not written yet. */
+  /** What the attempt has reported since the last flush. */
   readonly report: ProgressReport;
 }
 
@@ -33,7 +34,7 @@ export interface Failure extends AttemptRef {
 /** Anything that runs a statement: the pool, a connection, or a job's transaction. */
 export type RunSql = (text: string, values: unknown[]) => Promise<AttemptRef[]>;
 
-// The counters that the page shows last, and the log lines that no flush has taken.
+// The last done, total, unit and message, which the page goes on showing after the end.
 const reportColumns = '$3::float8[], $4::float8[], $5::text[], $6::text[]';
 
 function reportValues(ends: readonly { report: ProgressReport }[]): unknown[] {
@@ -45,7 +46,7 @@ function reportValues(ends: readonly { report: ProgressReport }[]): unknown[] {
   ];
 }
 
-/** @param wait `SKIP LOCKED`, or nothing to wait for rows that others hold */
+/** @param wait `SKIP LOCKED`, or empty to wait for rows that others have locked */
 const succeedSql = (wait = '') => `
   WITH ending AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], ${reportColumns}, $7::jsonb[])
@@ -70,7 +71,7 @@ const succeedSql = (wait = '') => `
       UNION ALL
       SELECT id, attempt, 'succeeded',
              CASE WHEN cancel_requested_at IS NOT NULL
-                  THEN jsonb_build_object('message', 'It had finished before the request to cancel took effect') END,
+                  THEN jsonb_build_object('message', 'The task had finished before the request to cancel took effect') END,
              NULL
       FROM moved
     ) AS event
@@ -90,8 +91,8 @@ function succeedValues(store: Store, ends: readonly Success[]): unknown[] {
 }
 
 /**
- * Ends an attempt that returned, in a transaction of its job's, which waits for the row.
- * @returns whether it still belonged to its runner
+ * Ends an attempt that returned, in a transaction of its job, which waits for the row's lock.
+ * @returns whether the attempt still owned its task
  */
 export async function succeedWithin(store: Store, end: Success, run: RunSql): Promise<boolean> {
   return (await run(succeedSql(), succeedValues(store, [end]))).length === 1;
@@ -100,8 +101,8 @@ export async function succeedWithin(store: Store, end: Success, run: RunSql): Pr
 const succeedAloneSql = succeedSql('SKIP LOCKED');
 
 /**
- * Ends attempts that returned, outside any transaction of a job's.
- * @returns those that still belonged to their runner, and were free
+ * Ends attempts that returned, outside any transaction of a job.
+ * @returns the attempts that were ended: they still owned their tasks, and nobody else had locked the rows
  */
 export async function succeedAlone(store: Store, ends: readonly Success[]): Promise<AttemptRef[]> {
   const { rows } = await store.db.pool.query<AttemptRef>({
@@ -145,13 +146,13 @@ const lastReportSql = `
   RETURNING task.id`;
 
 /**
- * Ends attempts in any other way: each goes back to the queue, fails or is cancelled, as its row says.
- * @returns those that still belonged to their runner, and were free, and where they went
+ * Ends attempts in any way but success: the row decides whether its task is queued, fails or is cancelled.
+ * @returns the attempts that were ended, as for `succeedAlone`, and what became of their tasks
  */
 export function fail(store: Store, asked: readonly Failure[]): Promise<LeftAttempt[]> {
   return store.queue.inTransaction(async (connection) => {
     const held = await writeLastReports(connection, asked);
-    // One that was somebody else's a moment ago must not end without its last report.
+    // A row that somebody else had locked has no last report yet, and must not end without it.
     const ends = asked.filter((end) => held.has(end.taskId));
     if (ends.length === 0) return [];
     return leaveRunning(store, connection, {
@@ -169,7 +170,7 @@ export function fail(store: Store, asked: readonly Failure[]): Promise<LeftAttem
   });
 }
 
-/** @returns the ids of the tasks whose rows this transaction holds from now on */
+/** @returns the ids of the tasks whose rows this transaction has now locked */
 async function writeLastReports(connection: Connection, ends: readonly Failure[]): Promise<Set<string>> {
   const { rows } = await connection.query<{ id: string }>({
     name: 'last-report',
@@ -185,7 +186,7 @@ async function writeLastReports(connection: Connection, ends: readonly Failure[]
   return new Set(rows.map((row) => row.id));
 }
 
-/** Which of these attempts still own their tasks: by the primary key, and without waiting for anybody. */
+/** Which of these attempts still own their tasks: read by the primary key, without waiting for any lock. */
 export async function stillRunning(store: Store, attempts: readonly AttemptRef[]): Promise<AttemptRef[]> {
   const { rows } = await store.db.pool.query<AttemptRef>({
     name: 'still-running',

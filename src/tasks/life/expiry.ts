@@ -1,14 +1,14 @@
-/** When a task ends, and until when it is kept then: written once, for all the statements that end one. */
+/** When a task ended, and until when it is kept: written once, for all statements that end a task. */
 import type { Store } from '../store.ts';
 
 /**
- * SQL of the time of an end: that of its statement. `now()` is when the transaction began, which for a job that
- * writes for ten minutes before it ends in the same transaction is ten minutes earlier.
+ * SQL of the time of an end: the start of its statement. `now()` is the start of the transaction: ten minutes
+ * too early for a job that writes for ten minutes and then ends in the same transaction.
  */
 export const endTime = 'statement_timestamp()';
 
 /**
- * SQL of a finished task's `expires_at`: its type's own time, else the general one.
+ * SQL of a finished task's `expires_at`: by the retention of its type, else by the general one.
  * @param parameter the placeholder of `expiryParameter`
  * @param type SQL expression of the task's type
  */
@@ -17,7 +17,7 @@ export function expirySql(parameter: string, type: string): string {
   return `${endTime} + make_interval(secs => 86400 * ${days})`;
 }
 
-/** The value for it. JSON text. */
+/** The value of that placeholder, as JSON text. */
 export function expiryParameter({ retentionDays, retentionDaysByType = {} }: Store): string {
   return JSON.stringify({ days: retentionDays, byType: retentionDaysByType });
 }

@@ -1,6 +1,6 @@
 /**
- * How a running attempt leaves `running` in any way but success: to the queue again, to `failed` or
- * to `cancelled`. The row decides which, in SQL. Written once, for ends and for lost workers alike.
+ * How a task leaves `running` in any way but success: back to the queue, to `failed` or to `cancelled`. SQL
+ * decides which, from the row. Written once, for ends and for lost workers alike.
  */
 
 import type { Connection } from '../../database/database.ts';
@@ -8,7 +8,10 @@ import { tables, taskStatusType } from '../../database/names.ts';
 import type { Store } from '../store.ts';
 import { endTime, expiryParameter, expirySql } from './expiry.ts';
 
-/** What the locking query reads of each row: a join afterwards would see the row as it was before the wait. */
+/**
+ * The columns that the locking query itself must read: a join afterwards would see the row as it was before
+ * the wait for its lock.
+ */
 export const lockedColumns =
   'task.id, task.attempt, task.failures, task.max_attempts, task.cancel_requested_at, task.error AS last_error';
 
@@ -16,11 +19,11 @@ export const lockedColumns =
  * The statement that moves rows out of `running`.
  *
  * @param source SQL of a CTE that `leaving` reads
- * @param leaving SQL of a query that locks the rows to move and returns, for each: the `lockedColumns`, `counts`
- *   (whether it is a failure), `final` (whether no further try can help), `loss` (added to `losses`; null sets them
- *   to 0), `kind` of the event when it is queued again, `code` and `message` of the error (null keeps the last),
- *   `blame` (why a loss counts or does not, for the event; null for any other end), `delay` in seconds before the
- *   next try.
+ * @param leaving SQL of a query that locks the rows to move and returns, for each: the `lockedColumns`,
+ *   `counts` (whether it is a failure), `final` (whether no further try can help), `loss` (added to `losses`;
+ *   null sets them to 0), `kind` of the event when the task is queued again, `code` and `message` of the
+ *   error (null keeps the last error), `blame` (why a loss counts or does not, for the event; null for any
+ *   other end), `delay` in seconds before the next try.
  */
 export function leaveSql(source: string, leaving: string): string {
   return `
@@ -33,7 +36,7 @@ export function leaveSql(source: string, leaving: string): string {
         END::${taskStatusType} AS status,
         CASE
           WHEN cancel_requested_at IS NOT NULL THEN
-            jsonb_build_object('code', 'cancelled', 'message', 'It was cancelled', 'attempt', attempt, 'at', ${endTime})
+            jsonb_build_object('code', 'cancelled', 'message', 'The task was cancelled', 'attempt', attempt, 'at', ${endTime})
           WHEN message IS NULL THEN last_error
           ELSE jsonb_build_object('code', code, 'message', message, 'attempt', attempt, 'at', ${endTime})
         END AS error
@@ -63,7 +66,7 @@ export function leaveSql(source: string, leaving: string): string {
                'failures', failures, 'maxAttempts', max_attempts,
                'blame', CASE WHEN event_kind = 'worker_lost' THEN blame END)), ${endTime}
       FROM (
-        -- A lost worker is told even where the task then fails; any other end is one event.
+        -- A lost worker gets an event of its own even where the task then fails; any other end is one event.
         SELECT *, CASE WHEN status = 'queued' THEN kind ELSE status::text END AS event_kind FROM moved
         UNION ALL
         SELECT *, kind FROM moved WHERE kind = 'worker_lost' AND status <> 'queued'
@@ -83,7 +86,10 @@ export interface LeftAttempt {
   readonly nextAttemptAt: Date | null;
 }
 
-/** Runs a statement made by `leaveSql`, and queues what goes on, in the caller's transaction. */
+/**
+ * Runs a statement made by `leaveSql`, and sends entries for the tasks that are queued again, in the caller's
+ * transaction.
+ */
 export async function leaveRunning(
   store: Store,
   connection: Connection,

@@ -1,4 +1,4 @@
-/** Retrying by a person: a task that failed or was cancelled is queued once more, with all of its tries. */
+/** A person's retry: a task that failed or was cancelled is queued again, with all of its tries. */
 import { tables } from '../../database/names.ts';
 import type { TaskState } from '../../generated/prisma/client.ts';
 import { newId } from '../model/ids.ts';
@@ -10,19 +10,21 @@ export type RetryFrom = 'checkpoint' | 'start';
 
 export interface Retried {
   /**
-   * `unfinished`: it is queued or runs. `succeeded`: there is nothing to retry. `external`: only its worker,
-   * outside, can do it again. `replaced`: another task has its key, `task.replacedBy`.
+   * `unfinished`: the task is queued or running. `succeeded`: there is nothing to retry. `external`: the work
+   * is done outside Headway, and only its worker there can do it again. `replaced`: another task,
+   * `task.replacedBy`, has its key.
    */
   readonly outcome: 'queued' | 'unfinished' | 'succeeded' | 'external' | 'replaced';
-  /** As it is now. */
+  /** The task as it is afterwards. */
   readonly task: TaskState;
 }
 
 const retriedStatuses = transitions.retry.from.map((status) => `'${status}'`).join(', ');
 
-// The row's lock is taken first, so that what is decided is decided about its newest version: a prune, a
-// submit that takes its key and a second retry wait, or came before. The attempt's number goes on: it is the
-// fence against whoever still works on an old one. From the start, the checkpoints are counted anew.
+// The row is locked first, so that the decision is about its newest version: a prune, a submit that takes its
+// key or a second retry comes either before this statement or after it. The attempt's number is not reset: it
+// is the fence against a runner that still works on an old attempt. A retry from the start counts checkpoints
+// from 0 again.
 const retrySql = `
   WITH task AS MATERIALIZED (
     SELECT id FROM ${tables.taskState}
@@ -50,14 +52,14 @@ const retrySql = `
   )
   SELECT type FROM changed`;
 
-/** Null for an unknown task. */
+/** Retries a task; null for an unknown task. */
 export async function retryTask(store: Store, id: string, from: RetryFrom): Promise<Retried | null> {
   for (;;) {
     const isQueued = await queueAnew(store, id, from);
     const task = await store.db.prisma.taskState.findUnique({ where: { id } });
     if (!task) return null;
     if (isQueued) return { outcome: 'queued', task };
-    // It has ended between the two: what was refused would not be refused now.
+    // The task ended between the statement and the read, so that a retry would be accepted now: try again.
     if (!mayRetry(task)) return { outcome: refusal(task), task };
   }
 }
@@ -81,6 +83,6 @@ function refusal(task: TaskState): Exclude<Retried['outcome'], 'queued'> {
   if (task.reportTokenHash !== null) return 'external';
   if (task.status === 'succeeded') return 'succeeded';
   if (task.replacedBy !== null) return 'replaced';
-  // Retried by somebody else a moment before, perhaps.
+  // Perhaps somebody else retried the task a moment before.
   return 'unfinished';
 }

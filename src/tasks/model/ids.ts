@@ -1,4 +1,4 @@
-/** Ids of tasks, workers and all else. */
+/** Ids of tasks, workers and everything else. */
 import { randomFillSync } from 'node:crypto';
 
 /**

@@ -1,4 +1,4 @@
-/** What a job may give as the URL of its result: the JSON and the page link to nothing else. */
+/** Which URLs a job may give for its result: the JSON and the page link to no others. */
 
 /**
  * The address itself where it is a path of this service or an http(s) URL; otherwise undefined. Control characters

@@ -1,4 +1,7 @@
-/** A task's row as our own SQL reads it: what anybody may be told, and nothing that is kept from readers. */
+/**
+ * A task's row as our own SQL reads it: only the columns that an answer or a page is made from. The input and
+ * the checkpoint, which are large and are shown to nobody, are not read.
+ */
 import type { TaskState } from '../../generated/prisma/client.ts';
 
 /** The columns of which `viewTask` makes the public view. */
@@ -72,7 +75,7 @@ const columns: Readonly<Record<keyof TaskRow, string>> = {
 /** The select list of a `TaskRow`, from the table (or alias) `task`. */
 export const taskColumns = selectList(Object.keys(columns) as (keyof TaskRow)[]);
 
-/** The same without the result. */
+/** The select list without the result. */
 export const columnsButResult = selectList(
   (Object.keys(columns) as (keyof TaskRow)[]).filter((field) => field !== 'result'),
 );

@@ -1,7 +1,7 @@
 /**
  * The life of a task: every legal move, written once. A claim and a person's retry take their states from
- * here. Where a statement decides between several (an end, a loss, a cancel), its SQL spells them out; the
- * tests check every move of every row against this table.
+ * here. A statement that decides between several states (an end, a loss, a cancel) spells them out in its
+ * SQL; the tests check every move of every row against this table.
  */
 import type { TaskStatus } from '../../generated/prisma/enums.ts';
 
@@ -23,7 +23,7 @@ export const transitions = {
   fail: {
     from: ['running'],
     to: ['queued', 'failed', 'cancelled'],
-    when: 'the attempt threw or timed out: again while tries are left, cancelled where that was asked for',
+    when: 'the attempt threw or timed out: queued while tries are left, cancelled where a cancel was requested',
   },
   handBack: {
     from: ['running'],
@@ -33,7 +33,7 @@ export const transitions = {
   lose: {
     from: ['running'],
     to: ['queued', 'failed', 'cancelled'],
-    when: 'the runner died: in company nobody is blamed, alone it counts as a failure',
+    when: 'the runner died: a failure where the task ran alone; where others ran beside it, none is blamed',
   },
   cancelQueued: { from: ['queued'], to: ['cancelled'], when: 'cancel was requested before a runner took it' },
   retry: { from: ['failed', 'cancelled'], to: ['queued'], when: 'a person asks for it' },
@@ -50,17 +50,17 @@ export function isTerminal(status: TaskStatus): boolean {
   return (terminalStatuses as readonly TaskStatus[]).includes(status);
 }
 
-/** Whether a person may retry a task; `retryTask` decides the same of the row that it holds. */
+/** Whether a person may retry a task. `retryTask` applies the same rule to the row that it has locked. */
 export function mayRetry(task: {
   status: TaskStatus;
-  /** External tasks have one: their work is done elsewhere. */
+  /** Only external tasks have one: their work is done outside Headway. */
   reportTokenHash: string | null;
   /** The task that has its key now. */
   replacedBy: string | null;
 }): boolean {
   const { from } = transitions.retry;
-  const isOver = (from as readonly TaskStatus[]).includes(task.status);
-  return isOver && task.reportTokenHash === null && task.replacedBy === null;
+  const hasRetriableStatus = (from as readonly TaskStatus[]).includes(task.status);
+  return hasRetriableStatus && task.reportTokenHash === null && task.replacedBy === null;
 }
 
 /** Whether some transition leads from one status to the other. */

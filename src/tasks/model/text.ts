@@ -11,7 +11,7 @@ export function cleanseText(text: string): string {
 
 /** Cleansed, and cut to at most `maxLength` UTF-16 units, an ellipsis included, without splitting a pair. */
 export function cleanseAndCut(text: string, maxLength: number): string {
-  // Cut before cleansing: a message of a megabyte is not walked for the sake of its first line.
+  // Cut before cleansing, so that a message of a megabyte is not scanned for its first characters.
   if (text.length <= maxLength) return cleanseText(text);
   const kept = cleanseText(text.slice(0, maxLength - 1));
   // A pair split by the cut has just become U+FFFD.

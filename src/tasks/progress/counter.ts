@@ -9,12 +9,12 @@ import type { ProgressReport } from './report.ts';
 export const maxMessageLength = 500;
 export const maxUnitLength = 40;
 export const maxLogLineLength = 1000;
-/** Lines kept of one attempt. */
+/** How many log lines are kept of one attempt. */
 export const maxLogLines = 200;
 
 /** 100 means succeeded, so a running task stops short of it. */
 const highestRunningPercent = 99.9;
-/** Beyond this a number is no count of anything, and JSON clients lose its last digits. */
+/** Above this, JSON clients lose a number's last digits, and nothing that is counted is so large. */
 const highestCount = Number.MAX_SAFE_INTEGER;
 
 export class ProgressCounter {
@@ -30,7 +30,7 @@ export class ProgressCounter {
   private readonly rate = new RateEstimator();
 
   /**
-   * Takes a report. What makes no sense is left out, and the rest counts:
+   * Takes a report. A value that makes no sense is ignored, and the others count:
    * - `done` that is no number, not finite, negative, or lower than before: the last value stays;
    * - `total` that is no number, not finite, or not above 0: as if there were no total;
    * - `message` that is no string: the last one stays;
@@ -75,14 +75,14 @@ export class ProgressCounter {
   }
 
   /**
-   * What has been reported until now. The counter is clean afterwards, and `putBack` makes it dirty
-   * again where the report could not be written.
+   * Returns what has been reported until now. The counter is clean afterwards; `putBack` makes it dirty again
+   * where the report could not be written.
    * @param atMs monotonic time
    */
   take(atMs: number): ProgressReport {
     const hasDone = this.done >= 0;
     const hasTotal = this.total > 0;
-    // Never lower within an attempt, also where the total grows.
+    // The percentage never falls within an attempt, not even when the total grows.
     if (hasDone && hasTotal) {
       this.percentDone = Math.max(
         this.percentDone,
@@ -104,7 +104,7 @@ export class ProgressCounter {
     return report;
   }
 
-  /** The report was not written: its values are here still, its log lines go first again. */
+  /** Takes back a report that was not written. Its log lines go to the front; its values are still here. */
   putBack(report: ProgressReport): void {
     this.hasChanged = true;
     this.log = [...report.log, ...this.log];
@@ -118,7 +118,7 @@ export class ProgressCounter {
   }
 }
 
-/** Cleansed and cut when it is written, not when it is reported: a job may pass a megabyte at each call. */
+/** Cleanses and cuts a text when it is written, not at each report: a job may report a megabyte each time. */
 function cut(text: string | null, maxLength: number): string | null {
   return text === null ? null : cleanseAndCut(text, maxLength);
 }
@@ -127,7 +127,7 @@ function asText(value: unknown): string {
   try {
     return String(value);
   } catch {
-    // A value whose conversion throws has no text; the job must not fail by it.
+    // A value whose conversion throws has no text; the job must not fail because of it.
     return '';
   }
 }

@@ -1,4 +1,6 @@
-/** The statement that writes a runner's progress, and learns in the same answer what it still owns. */
+/**
+ * The statement that writes a runner's progress, and whose answer says which attempts the runner still owns.
+ */
 import { channels, tables } from '../../database/names.ts';
 import type { AttemptRef } from '../life/end.ts';
 import { fence, lockOwned } from '../life/fence.ts';
@@ -6,12 +8,12 @@ import type { Store } from '../store.ts';
 import type { ProgressReport } from './report.ts';
 
 export interface FlushItem extends AttemptRef {
-  /** Absent where nothing has changed: the attempt is asked about all the same. */
+  /** Absent where nothing has changed; the answer then still says whether the attempt is owned. */
   readonly report?: ProgressReport | undefined;
 }
 
 export interface FlushAnswer extends AttemptRef {
-  /** `unknown`: the row runs under this worker, which does not know of it. */
+  /** `unknown`: the task runs under this worker, but the worker does not know of it. */
   readonly kind: 'owned' | 'not_owned' | 'unknown';
   readonly wasWritten: boolean;
   readonly cancelRequested: boolean;
@@ -25,17 +27,17 @@ const flushSql = `
   ), changed AS (
     SELECT * FROM sent WHERE has_changed
   ), locked AS MATERIALIZED (
-    -- Only what changed is locked, and nothing is waited for: a locked row is written next time.
+    -- Only changed rows are locked, without waiting: a row that is already locked is written next time.
     ${lockOwned('changed', 'changed.*', 'SKIP LOCKED')}
   ), written AS (
-    -- Heap-only: no index names a column that is set here.
+    -- A heap-only update: no index contains a column that is set here.
     UPDATE ${tables.taskState} AS task
     SET percent_done = greatest(task.percent_done, locked.percent_done), done = locked.done, total = locked.total,
         unit = locked.unit, rate_per_second = locked.rate_per_second, message = locked.message,
         version = version + 1, updated_at = now()
     FROM locked
     WHERE task.id = locked.id
-    -- Delivered with the COMMIT, to the processes whose clients may wait for it.
+    -- The COMMIT delivers the notification to the processes whose clients may wait for this task.
     RETURNING task.id, pg_notify('${channels.progress}', task.id::text)
   ), logged AS (
     INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail)
@@ -55,7 +57,7 @@ const flushSql = `
   FROM ${tables.taskState}
   WHERE worker_id = $12 AND status = 'running' AND id <> ALL ($1::uuid[])`;
 
-/** Writes the reports that there are, and says of every attempt whether it is still owned. */
+/** Writes the reports, and says of every attempt whether it is still owned. */
 export async function flushProgress(
   store: Store,
   workerId: string,

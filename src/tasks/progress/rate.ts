@@ -1,6 +1,6 @@
 /**
- * A smoothed rate: an exponentially weighted mean over time, so that samples at uneven intervals
- * weigh as much as the time they cover. Absent until a second of progress has been seen.
+ * A smoothed rate: an exponentially weighted mean over time, so that samples at uneven intervals weigh as
+ * much as the time they cover. Unknown (null) until a second of progress has been seen.
  */
 
 const timeConstantMs = 10_000;
@@ -17,7 +17,7 @@ export class RateEstimator {
   /** The units per second after this sample, or null while unknown. Times are monotonic milliseconds. */
   sample(done: number, atMs: number): number | null {
     if (this.firstAt === undefined) {
-      // A resumed attempt starts far from zero: what it did not do itself is no speed of its own.
+      // A resumed attempt starts far above zero: what earlier attempts did must not count as its speed.
       this.firstAt = atMs;
       this.lastAt = atMs;
       this.lastDone = done;

@@ -11,7 +11,7 @@ export interface ProgressReport {
   readonly log: readonly string[];
 }
 
-/** Nothing was reported, or nothing of it counts. */
+/** The report of an attempt that has reported nothing, or whose reports do not count. */
 export const emptyReport: ProgressReport = {
   percentDone: 0,
   done: null,

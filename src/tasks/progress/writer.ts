@@ -9,16 +9,22 @@ import type { Store } from '../store.ts';
 import type { ProgressCounter } from './counter.ts';
 import { type FlushItem, flushProgress } from './flush.ts';
 
-/** Between reports a little over half a second: at most two statements a second. */
+/**
+ * The shortest time between two flushes that carry reports. A little over half a second makes at most two
+ * statements a second.
+ */
 const flushIntervalMs = 510;
-/** Where nothing is reported, an attempt is asked about this often. */
+/** How often the writer asks which attempts are still owned while they report nothing. */
 const askIntervalMs = 1_000;
-/** A report that comes after a pause waits this long for others, and no longer: it is a look at a few flags. */
+/**
+ * How often the writer looks whether a flush is due, which costs a look at a few flags. A report that comes
+ * after a pause waits at most this long, and others may join it.
+ */
 const lookMs = 25;
 /**
- * A row that its own job has locked, to commit a checkpoint, is tried again this soon and at most so
- * often: with hundreds of checkpoints a second one flush in three meets such a lock, and the page stood
- * still for 1.5 s.
+ * After how long a row that its own job has locked, to commit a checkpoint, is tried again; `lockedTries` is
+ * the number of all tries. With hundreds of checkpoints a second, one flush in three meets such a lock:
+ * without further tries the page stood still for 1.5 s.
  */
 const lockedAgainMs = 20;
 const lockedTries = 5;
@@ -26,9 +32,9 @@ const lockedTries = 5;
 /** A running attempt as the writer sees it. */
 export interface ReportingAttempt extends AttemptRef {
   readonly counter: ProgressCounter;
-  /** True once it is being ended: an answer about it may already be out of date. */
+  /** True once the attempt is being ended: a flush's answer about it may then be out of date. */
   readonly isEnding: boolean;
-  /** The row belongs to somebody else now. */
+  /** Called when the attempt no longer owns its task. */
   onLost(): void;
   onCancelRequested(): void;
 }
@@ -36,7 +42,10 @@ export interface ReportingAttempt extends AttemptRef {
 export interface ProgressWriterOptions {
   readonly store: Store;
   readonly workerId: string;
-  /** Rows that run under this worker without its knowledge: a claim whose answer was lost. */
+  /**
+   * Called with tasks that run under this worker without its knowledge, because the answer to their claim was
+   * lost.
+   */
   onUnknown(rows: AttemptRef[]): void;
   onError(error: unknown): void;
 }
@@ -51,7 +60,7 @@ export class ProgressWriter {
     | undefined;
   private mustAsk = false;
   private lastFlushMs = Number.NEGATIVE_INFINITY;
-  /** Of the last flush that wrote something. */
+  /** When the last flush that carried reports began. */
   private lastReportMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ProgressWriterOptions) {
@@ -65,15 +74,16 @@ export class ProgressWriter {
   }
 
   /**
-   * Stops writing for an attempt that is about to end; its last report goes with the end. Waits for a
-   * flush that carries log lines of its own: if it fails, they are put back, and must not be missed.
+   * Stops writing for an attempt that is about to end; its last report goes with the end. Waits for a flush
+   * that carries log lines of the attempt: if the flush fails, the lines are put back, and the end must write
+   * them.
    */
   async release(attempt: ReportingAttempt): Promise<void> {
     this.attempts.delete(attempt);
     if (this.flushing?.carriesLogOf.has(attempt)) await this.flushing.done;
   }
 
-  /** Asks soon which rows run under this worker, also where it knows of none. */
+  /** Asks soon which tasks run under this worker, even where the worker knows of none. */
   askSoon(): void {
     this.mustAsk = true;
     this.keepLooking();
@@ -87,7 +97,7 @@ export class ProgressWriter {
   private keepLooking(): void {
     this.timer ??= setInterval(() => {
       if (this.attempts.size === 0 && !this.mustAsk) this.stop();
-      // One at a time: during an outage the reports wait in their counters.
+      // One flush at a time: during an outage the reports wait in their counters.
       else if (!this.flushing && this.isDue()) this.startFlush();
     }, lookMs);
   }
@@ -112,7 +122,7 @@ export class ProgressWriter {
     let locked = await this.flush(sent);
     for (let tries = 1; tries < lockedTries && locked.length > 0; tries += 1) {
       await sleep(lockedAgainMs);
-      // Those that end meanwhile take their report along.
+      // Attempts that end meanwhile write their last report with their end.
       locked = await this.flush(locked.filter((attempt) => this.attempts.has(attempt) && !attempt.isEnding));
     }
   }

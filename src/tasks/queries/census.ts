@@ -1,4 +1,4 @@
-/** How much is unfinished: for whoever watches the service as a whole. */
+/** How many tasks are unfinished: for those who monitor the service as a whole. */
 
 import { limited } from '../../database/client.ts';
 import type { Database } from '../../database/database.ts';
@@ -7,15 +7,15 @@ import { tables } from '../../database/names.ts';
 export interface Census {
   readonly queued: number;
   readonly running: number;
-  /** For how long the task that has waited longest could have run already; 0 where none waits. */
+  /** For how long the queued task that has waited longest has been ready to run; 0 where no task waits. */
   readonly longestWaitSeconds: number;
 }
 
-/** Whoever asks has a time limit of their own, mostly of 10 s. */
+/** Monitoring systems have a time limit of their own, mostly of 10 s; the answer must come well before. */
 const limitMs = 2_000;
 
 // By the index on (status, created_at, id): finished tasks are not read. A queued row was last updated when
-// it became that.
+// it was queued.
 const censusSql = `
   SELECT (count(*) FILTER (WHERE status = 'queued'))::int AS queued,
          (count(*) FILTER (WHERE status = 'running'))::int AS running,

@@ -6,14 +6,14 @@ import { columnsButResult, type TaskRow } from '../model/row.ts';
 import type { TaskStatus } from '../model/state-machine.ts';
 import type { Store } from '../store.ts';
 
-/** Which tasks are listed; without any of them, all. */
+/** Which tasks are listed: all of them where no field is set. */
 export interface TaskFilter {
   readonly status?: TaskStatus | undefined;
   readonly type?: string | undefined;
   readonly group?: string | undefined;
 }
 
-/** A place in the order of a list, whether or not its task is still there. */
+/** A position in the order of a list, whether or not its task still exists. */
 export interface ListPosition {
   readonly createdAt: Date;
   readonly id: string;
@@ -27,14 +27,14 @@ export interface ListedRow extends TaskRow {
 
 export interface ListPage {
   readonly tasks: ListedRow[];
-  /** What the next page comes after; undefined on the last one. */
+  /** The position after which the next page begins; undefined on the last page. */
   readonly next: ListPosition | undefined;
 }
 
 /**
- * The page after `after`, or the newest one. A task that was there at the first page and still fits comes
- * exactly once, whatever else is submitted meanwhile.
- * @param limit the most tasks on it
+ * The page after `after`, or the page with the newest tasks. A task that existed when the first page was read
+ * and still matches the filter comes exactly once, whatever else is submitted meanwhile.
+ * @param limit the largest number of tasks on the page
  */
 export async function listTasks(
   store: Store,
@@ -53,9 +53,10 @@ export async function listTasks(
 }
 
 /**
- * Far above what any list tells, so that whoever reads the list decides. A hundred results of a megabyte would take
- * a second to read, in which nobody else is answered. What is stored of a long one may be short, and the other way
- * round at most six times as long.
+ * SQL that is true where a result is too long to be read for a list. The limit is far above what any list
+ * shows, so that the caller makes the final choice. A hundred results of a megabyte would take a second to
+ * read, in which nobody else is answered. Both sizes count: a long result may be stored compressed, and a
+ * result is stored in at most six times the length of its text.
  */
 const isLong = `(pg_column_size(task.result) > 100000 OR octet_length(task.result::text) > 65536)`;
 
@@ -67,7 +68,7 @@ function listStatement(filter: TaskFilter, limit: number, after?: ListPosition):
   const { name, where, values, orderBy } = shapeOf(filter);
   return {
     ...(name !== undefined && { name: `list-${name}` }),
-    // Results are looked at when the page is known: before a sort, it would be those of all rows.
+    // Results are read only for the rows of the page: before the sort, those of all rows would be read.
     text: `SELECT ${columnsButResult}, coalesce(${isLong}, false) AS "hasLongResult",
                   CASE WHEN ${isLong} THEN NULL ELSE task.result END AS "result"
            FROM (
@@ -84,7 +85,7 @@ function listStatement(filter: TaskFilter, limit: number, after?: ListPosition):
 interface Shape {
   readonly name?: string;
   readonly where: string;
-  /** From $4 on. */
+  /** The parameters from $4 on. */
   readonly values: readonly string[];
   readonly orderBy: string;
 }
@@ -93,17 +94,18 @@ const isAfter = '(created_at, id) < ($1, $2)';
 const newestFirst = 'created_at DESC, id DESC';
 
 /**
- * Each shape asks for the order of one index, all of its columns named, so that a page is read from that index
- * and is as cheap in the middle as at the start. A plain `status = $4` would let the planner drop the status from
- * the order and walk the index of all tasks instead, past everything that does not fit: half a second of a million
- * rows where few of them do. `= ANY` keeps it from that, with statistics and without, whatever the value.
+ * Each shape sorts by all columns of one index, so that a page is read from that index, and a page in the
+ * middle costs as little as the first. With a plain `status = $4` the planner may drop the status from the
+ * sort and walk the index of all tasks instead, past every row that does not match: half a second for a
+ * million rows where few match. `= ANY` prevents this, with statistics and without, whatever the value.
  */
 function shapeOf({ status, type, group }: TaskFilter): Shape {
   if (group !== undefined) return groupShape(group, type, status);
   if (type !== undefined && status !== undefined) {
     return {
       name: 'type-status',
-      // A second `= ANY` would lose the order before PostgreSQL 17; a range of one status does not.
+      // With a second `= ANY`, PostgreSQL before 17 would not read in the index's order; with a range within
+      // one status it does.
       where: `type = ANY (ARRAY[$4])
               AND (status, created_at, id) BETWEEN ($5, ${lowest}) AND ($5, $1, $2)
               AND id <> $2`,
@@ -130,7 +132,7 @@ function shapeOf({ status, type, group }: TaskFilter): Shape {
   return { name: 'all', where: isAfter, values: [], orderBy: newestFirst };
 }
 
-/** Through the index of the group's tasks, or that of the type or status where those are fewer. */
+/** Reads by the index of the group, or by that of the type or status where fewer tasks have it. */
 function groupShape(group: string, type: string | undefined, status: TaskStatus | undefined): Shape {
   const values = [group];
   const conditions = ['group_label = ANY (ARRAY[$4])', isAfter];
@@ -140,7 +142,8 @@ function groupShape(group: string, type: string | undefined, status: TaskStatus 
     conditions.push(`${column} = $${values.length + 3}`);
   }
   return {
-    // With more filters it depends on their values which index is best: without a name, it is planned each time.
+    // With more filters, the best index depends on their values: a statement without a name is planned each
+    // time.
     ...(values.length === 1 && { name: 'group' }),
     where: conditions.join(' AND '),
     values,

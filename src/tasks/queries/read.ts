@@ -11,11 +11,13 @@ export interface HistoryEntry {
 }
 
 const historyLimit = 500;
+
+/** The row of a task; null for an unknown id. */
 export function readTask(store: Store, id: string): Promise<TaskState | null> {
   return store.db.prisma.taskState.findUnique({ where: { id } });
 }
 
-/** Oldest first; of a long history, its newest 500 entries. */
+/** The history, oldest first; of a long one, only the newest 500 entries. */
 export async function readHistory(store: Store, id: string): Promise<HistoryEntry[]> {
   const events = await store.db.prisma.taskEvent.findMany({
     where: { taskId: id },
@@ -29,11 +31,11 @@ export async function readHistory(store: Store, id: string): Promise<HistoryEntr
 export interface SignsOfLife {
   /** When the worker's main loop last turned. */
   readonly heardAt: Date;
-  /** Renewed beside the main loop, also while a job blocks that. */
+  /** The lease is renewed outside the main loop, also while a job blocks the loop. */
   readonly leaseExpiresAt: Date;
 }
 
-/** Null for a worker that is not known any more. */
+/** When a worker was last heard from; null for a worker whose row is gone. */
 export function readSignsOfLife(store: Store, workerId: string): Promise<SignsOfLife | null> {
   return store.db.prisma.worker.findUnique({
     where: { id: workerId },

@@ -14,11 +14,14 @@ export const bossTables = {
   queue: `${bossSchema}.queue`,
 } as const;
 
-/** SQL that holds while the entry `job` waits: the states have an order, and these two come before `active`. */
+/**
+ * SQL that is true while an entry waits. pg-boss's states have an order: `created` and `retry` come before
+ * `active`.
+ */
 export const waitsInQueueSql = `state < 'active' AND NOT blocked`;
 
 /**
- * The task that an entry names, in SQL: null where its data, which anybody may change, name none.
+ * SQL of the task that an entry names: null where the entry's data, which anybody may change, name no task.
  * @param entry alias of the table of jobs
  */
 export function entryTaskSql(entry: string): string {
@@ -27,8 +30,8 @@ export function entryTaskSql(entry: string): string {
 }
 
 /**
- * A query of all entries that wait or were fetched, by the partial index on (name, state): no finished entry is read.
- * `task_id` is text, and may be anything.
+ * A query of all entries that wait or were fetched. It reads by the partial index on (name, state), and so no
+ * finished entry. `task_id` is text, and may be anything.
  */
 export const liveEntriesSql = `
   SELECT id, name, data ->> 'taskId' AS task_id, blocked, start_after, state, started_on,
@@ -40,7 +43,10 @@ export const liveEntriesSql = `
 /** SQL that is true where pg-boss has been installed. */
 export const isInstalledSql = `to_regclass('${bossTables.job}') IS NOT NULL`;
 
-/** pg-boss says so where it does not know the queue; where it remembers one that is gone, the COMMIT does, by its foreign key. */
+/**
+ * Whether an error says that a queue is gone. pg-boss throws one for a queue that it does not know. Where it
+ * still remembers a deleted queue, PostgreSQL refuses the entry at the COMMIT, by the foreign key.
+ */
 export function isMissingQueue(error: unknown): boolean {
   const { code, constraint } = error as { code?: unknown; constraint?: unknown };
   return code === 'PGBOSS_QUEUE_NOT_FOUND' || (code === '23503' && constraint === 'q_fkey');

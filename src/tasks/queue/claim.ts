@@ -12,7 +12,7 @@ export interface ClaimedAttempt {
   readonly taskId: string;
   readonly type: string;
   readonly attempt: number;
-  /** Before this attempt. */
+  /** The failures before this attempt. */
   readonly failures: number;
   readonly maxAttempts: number;
   readonly input: unknown;
@@ -23,19 +23,23 @@ export interface ClaimedAttempt {
 
 export interface Claim {
   readonly attempts: ClaimedAttempt[];
-  /** There may be more to claim right away. */
+  /** Whether there may be more to claim right away. */
   readonly hasMore: boolean;
 }
 
-/** Whether the row `task` waits for the entry, in the queue $2: where its type was changed by hand, nobody there has code for it. */
+/**
+ * SQL that is true where the row `task` waits for the entry, in the queue $2. The queue is compared because
+ * somebody may have changed the task's type by hand: then this queue's runners have no code for it.
+ */
 const waitsSql = (entryId: string) =>
   `task.entry_id = ${entryId} AND task.status = '${transitions.claim.from[0]}' AND ${queueSql('task')} = $2`;
 
-// One statement, so that it happens or not: no entry is gone whose task has not begun. The worker's row is locked
-// first (a giving-up waits, or was first). Neither an entry nor a task that somebody else holds is waited for: it is
-// being claimed, cancelled or repaired, and who waits for tasks while holding entries would deadlock with a cancel.
-// Entries are found by pg-boss's fetch index, in its order; each task by its primary key: as a join the planner may
-// read the whole queue instead.
+// One statement, so that all of it happens or nothing: no entry is gone whose task has not begun. The
+// worker's row is locked first, so that giving the worker up comes either before or after the claim. An entry
+// or a task that somebody else has locked is skipped: it is being claimed, cancelled or repaired, and a claim
+// that waited for tasks while it holds entries would deadlock with a cancel. Entries are found by pg-boss's
+// fetch index, in its order; each task by its primary key (LATERAL): for a plain join the planner may read
+// the whole queue instead.
 const claimSql = `
   WITH me AS MATERIALIZED (
     SELECT id FROM ${tables.worker} WHERE id = $1 AND lost_at IS NULL FOR SHARE
@@ -44,7 +48,7 @@ const claimSql = `
     FROM me
     CROSS JOIN LATERAL (
       SELECT id, ${entryTaskSql('job')} AS task_id FROM ${bossTables.job} AS job
-      -- Naming the worker puts its lock first, whatever the plan.
+      -- The condition on me makes the worker's lock come first, whatever the plan.
       WHERE me.id IS NOT NULL AND name = $2 AND ${waitsInQueueSql} AND start_after <= now()
       ORDER BY priority DESC, created_on
       LIMIT $3
@@ -59,7 +63,7 @@ const claimSql = `
       FOR NO KEY UPDATE SKIP LOCKED
     ) AS task
   ), settled AS (
-    -- Those of the tasks that are claimed, and those that no task waits for.
+    -- The entries of the claimed tasks, and the entries that no task waits for.
     DELETE FROM ${bossTables.job} AS job
     USING due
     WHERE job.name = $2 AND job.id = due.id
@@ -71,7 +75,8 @@ const claimSql = `
     UPDATE ${tables.taskState} AS task
     SET status = '${transitions.claim.to[0]}', attempt = attempt + 1, worker_id = $1, entry_id = NULL,
         started_at = now(), next_attempt_at = NULL,
-        -- What was saved is done: the attempt's own counters begin anew, and pass the percentage when they come to it.
+        -- The percentage of the saved work stays. The attempt's own counters begin anew, and raise the
+        -- percentage once they pass it.
         percent_done = CASE WHEN ${hasCheckpointSql('task')} THEN percent_done ELSE 0 END,
         done = NULL, total = NULL, unit = NULL, rate_per_second = NULL, message = NULL,
         version = version + 1, updated_at = now()

@@ -1,19 +1,23 @@
-/** The first entries of a queue: what a task's place in it is told from. */
+/** The first entries of a queue, from which a task's place in the queue is computed. */
 import type { Store } from '../store.ts';
 import { bossTables, waitsInQueueSql } from './boss.ts';
 
-/** How far back in a queue places are told: entries that wait for the time of their next try count there. */
+/**
+ * How many entries of a queue are read to find places. Entries that wait for the time of their next try are
+ * among them.
+ */
 export const placeLimit = 1_000;
 
 export interface QueueHead {
-  /** When the entries that are due were made, in ms since 1970, in the order in which they are served. */
+  /** When the due entries were created, in ms since 1970, in the order in which they are served. */
   readonly times: readonly number[];
-  /** There are no others. */
+  /** Whether these are all entries of the queue. */
   readonly isWhole: boolean;
 }
 
 // In the order of pg-boss's own fetch, and by its index (name, priority DESC, created_on, start_after) alone:
-// no more than the limit is read, however many wait. Entries that are not due stand among the others.
+// no more than the limit is read, however many entries wait. Entries that are not due are mixed with the
+// others.
 const queueHeadSql = `
   SELECT (extract(epoch FROM created_on::timestamptz(3)) * 1000)::float8 AS ms, start_after <= now() AS "isDue"
   FROM ${bossTables.job}

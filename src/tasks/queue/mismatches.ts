@@ -1,6 +1,6 @@
 /**
- * Where tasks and queue entries do not agree: queued tasks without an entry that will wake a runner for
- * them, and entries whose task does not wait for them. One look at both sides finds both.
+ * Where tasks and queue entries do not agree: queued tasks without an entry that will wake a runner for them,
+ * and entries whose task does not wait for them. One statement finds both kinds.
  */
 
 import { tables } from '../../database/names.ts';
@@ -9,9 +9,9 @@ import type { Store } from '../store.ts';
 import { liveEntriesSql } from './boss.ts';
 import { queueSql } from './names.ts';
 
-/** A queued task, or an entry, that stands alone. */
+/** A queued task without an entry that will wake a runner, or an entry that no task waits for. */
 export interface Mismatch {
-  /** Null for an entry. */
+  /** Null where an entry has no task. */
   readonly taskId: string | null;
   readonly queue: string;
   readonly entryId: string;
@@ -19,11 +19,11 @@ export interface Mismatch {
 
 export const mismatchBatch = 100;
 
-// The queued by the index on status, the entries that live by pg-boss's partial index on (name, state): neither
-// a finished row nor a finished entry is read, and nothing is locked. A task or an entry counts once it has
-// been as it is for a lease: an entry that was fetched a moment ago is being claimed, unless nobody says when it
-// was. An entry that its task names and that names another, is held back, or comes later than the task is to go
-// on, is as good as none.
+// Queued tasks are read by the index on status, live entries by pg-boss's partial index on (name, state): no
+// finished task and no finished entry is read, and nothing is locked. A task or an entry is listed only after
+// it has not changed for a lease, because an entry that was fetched a moment ago is being claimed. A fetched
+// entry that does not say when it was fetched is taken for dropped. The entry of a task counts as missing
+// where it names another task, is held back, or starts later than the task is to go on.
 const mismatchesSql = `
   WITH entry AS (
     SELECT *, state = 'active' AND coalesce(started_on < now() - make_interval(secs => $1), TRUE) AS was_dropped

@@ -1,10 +1,10 @@
-/** In which queue a task waits: one for each type, and one for those tasks of a type that may only run alone. */
+/** In which queue a task waits: each type has one queue, and a second one for tasks that must run alone. */
 
-/** From so many losses in a row on, a task waits for a runner of its own. */
+/** From this many losses in a row on, a task waits for a runner of its own. */
 const soloFromLosses = 2;
 const soloSuffix = '.solo';
 
-/** The queue of those tasks of a type that may only run alone. No type has a dot in its name. */
+/** The queue for the tasks of a type that must run alone. No type has a dot in its name. */
 export function soloQueue(type: string): string {
   return type + soloSuffix;
 }

@@ -18,13 +18,13 @@ export interface Entry {
   readonly id: string;
   readonly taskId: string;
   readonly type: string;
-  /** Of its task: see `queueOf`. */
+  /** The losses of its task, which decide the queue: see `queueOf`. */
   readonly losses: number;
-  /** Absent: now. */
+  /** When the entry is due; now where it is absent. */
   readonly startAfter?: Date | undefined;
 }
 
-/** Claims under way at a time in one process. */
+/** How many claims of one process may be under way at a time. */
 export const maxClaims = 2;
 
 const yearSeconds = 365 * 24 * 3600;
@@ -39,13 +39,13 @@ const queueOptions = {
 export class TaskQueue {
   private readonly db: Database;
   private readonly boss: PgBoss;
-  /** What pg-boss works on: the pool, and while it installs or migrates its schema a connection that waits for no lock for long. */
+  /** Where pg-boss's statements go: the pool, or, while it installs its schema, a connection with short lock limits. */
   private bossDb: Db;
-  /** Those that this process has code for, in a parent. */
+  /** In a parent, the types that this process has code for; in a runner, none. */
   private types: readonly string[] = [];
-  /** By the connection of a transaction, the types of the entries that it has sent. */
+  /** For the connection of each transaction, the types of the entries that it has sent. */
   private readonly sentTypes = new WeakMap<Connection, Set<string>>();
-  /** Apart, so that nothing holds up claims. */
+  /** A pool for claims alone, so that no other query holds them up. */
   readonly claimPool: pg.Pool;
 
   private constructor(db: Database, options: Partial<ConstructorOptions>, onError: (error: Error) => void) {
@@ -117,8 +117,9 @@ export class TaskQueue {
   }
 
   /**
-   * Runs `work`, which sends entries, in a transaction, and once more where one of their queues was deleted by hand
-   * and has been made again: a task must not fail for that.
+   * Runs `work`, which sends entries, in a transaction. Where somebody has deleted one of their queues by
+   * hand, creates the queue again and runs `work` once more: a task must not fail because its queue is
+   * missing.
    */
   async inTransaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const types = new Set<string>();
@@ -136,9 +137,9 @@ export class TaskQueue {
   }
 
   /**
-   * Puts entries into their queues and wakes the runners, in the caller's transaction: one of `inTransaction`, or
-   * after `ensureQueues`.
-   * @throws {Error} where pg-boss did not take an entry: it ignores an id that it has already
+   * Puts entries into their queues and wakes the runners, in the caller's transaction. The caller uses
+   * `inTransaction`, or has called `ensureQueues` before.
+   * @throws {Error} where pg-boss did not take an entry, as it ignores an id that it already has
    */
   async send(entries: readonly Entry[], connection: Connection): Promise<void> {
     for (const [queue, group] of Map.groupBy(entries, queueOf)) {
@@ -150,7 +151,7 @@ export class TaskQueue {
       }));
       const ids = await this.boss.insert(queue, jobs, { db: asBossDb(connection), returnId: true });
       if (ids?.length !== jobs.length)
-        throw new Error(`The queue "${queue}" did not take ${jobs.length} entries`);
+        throw new Error(`The queue "${queue}" did not take all of ${jobs.length} entries`);
       if (group.some((entry) => entry.startAfter === undefined)) {
         await connection.query({ text: 'SELECT pg_notify($1, $2)', values: [channels.work, queue] });
       }
@@ -165,14 +166,15 @@ export class TaskQueue {
   /** Settles entries that wait, or were fetched by somebody who is gone, in the caller's transaction. */
   async withdrawAll(queue: string, entryIds: readonly string[], connection: Connection): Promise<void> {
     await this.boss.cancel(queue, [...entryIds], { db: asBossDb(connection) }).catch((error: unknown) => {
-      // Its entries went with it.
+      // The queue was deleted, and its entries with it.
       if (!isMissingQueue(error)) throw error;
     });
   }
 
   /**
    * Which of these queues have an entry that is due: one statement for all, by pg-boss's fetch index.
-   * @param forMs only entries that have been due for so long, as those that others are about to take are not
+   * @param forMs counts only entries that have been due for at least this long: other runners are about to
+   *   take newer ones
    */
   async due(queues: readonly string[], { forMs = 0 } = {}): Promise<string[]> {
     const { rows } = await this.db.pool.query<{ queue: string }>({
@@ -187,9 +189,9 @@ export class TaskQueue {
   }
 
   /**
-   * Makes the queues of these types (by default, of all that there is code for) that do not exist: at the
-   * start, and after somebody has deleted one.
-   * @returns their names
+   * Creates those queues of these types (by default, of all types that there is code for) that do not exist:
+   * at the start, and after somebody has deleted a queue.
+   * @returns the names of the queues that it created
    */
   async ensureQueues(types = this.types): Promise<string[]> {
     const queues = types.flatMap((type) => [type, soloQueue(type)]);

@@ -9,15 +9,17 @@ import { settleStray } from './stray.ts';
 export interface RepairedEntries {
   /** Ids of tasks that were given a new entry. */
   readonly requeued: string[];
-  /** Ids of entries that waited for nothing. */
+  /** Ids of entries that no task waited for. */
   readonly settled: string[];
-  /** Queues that could not be repaired, with the reason. They hold up no other. */
+  /** Queues that could not be repaired, with the error. The other queues are repaired all the same. */
   readonly failed: Map<string, unknown>;
-  /** It was stopped by the time limit: there may be more. */
+  /** Whether the time limit stopped the pass: there may be more to repair. */
   readonly isUnfinished: boolean;
 }
 
-/** A pass stops here and leaves the rest to the next, so that lapsed workers do not have to wait for it. */
+/**
+ * A pass stops after this time and leaves the rest to the next, so that lapsed workers are reaped in time.
+ */
 const limitMs = 1_000;
 
 /**

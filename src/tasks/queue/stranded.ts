@@ -1,6 +1,7 @@
 /**
- * Queued tasks that nothing waits for: their entry was fetched by a runner that died before its claim, or
- * was expired, cancelled, deleted or changed by somebody. The task is the truth: it is given a new entry.
+ * Queued tasks that no entry stands for any more: their entry was fetched by a runner that died before its
+ * claim, or was expired, cancelled, deleted or changed by somebody. The task's row decides, so the task gets
+ * a new entry.
  */
 
 import { tables } from '../../database/names.ts';
@@ -11,7 +12,8 @@ import type { Mismatch } from './mismatches.ts';
 import { queueSql, typeOfQueue } from './names.ts';
 import type { Entry } from './queue.ts';
 
-// Each by its primary key. What has moved since it was found, or is held by somebody, is left alone.
+// Tasks and entries are found by their primary keys. A task that has moved since it was found, or that
+// somebody has locked, is left alone.
 const requeueSql = `
   WITH asked AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS asked (id, entry_id) ORDER BY id
@@ -51,9 +53,9 @@ interface RequeuedRow extends Omit<Entry, 'startAfter'> {
 }
 
 /**
- * Gives queued tasks new entries; no try is spent. Their queue is made again where it is gone.
- * @param queue the one that all of them wait in
- * @returns the tasks' ids
+ * Gives queued tasks new entries; no try is spent. Creates their queue again where it is gone.
+ * @param queue the queue that all of these tasks wait in
+ * @returns the ids of the tasks that got new entries
  */
 export async function requeue(store: Store, queue: string, tasks: readonly Mismatch[]): Promise<string[]> {
   await store.queue.ensureQueues([typeOfQueue(queue)]);
@@ -64,7 +66,8 @@ export async function requeue(store: Store, queue: string, tasks: readonly Misma
       values: [tasks.map((task) => task.taskId), tasks.map((task) => task.entryId)],
     });
     if (rows.length === 0) return [];
-    // One that was fetched and dropped, or changed, is part of this repair, and not another.
+    // An old entry that was fetched and dropped, or was changed, is settled here, so that it does not become
+    // another repair.
     const oldEntryIds = rows.map((row) => row.oldEntryId);
     await store.queue.withdrawAll(queue, oldEntryIds, connection);
     const entries = rows.map(({ id, taskId, type, losses, startAfter }) => ({

@@ -1,6 +1,7 @@
 /**
- * Queue entries whose task does not wait for them: it is gone, does not wait, or waits for another entry.
- * A runner that fetched one would claim nothing; left alone, it would be shown as work that waits.
+ * Queue entries whose task does not wait for them: the task is gone, is not queued, or waits for another
+ * entry. A runner that took such an entry would claim nothing; left alone, the entry would be shown as work
+ * that waits.
  */
 
 import { tables } from '../../database/names.ts';
@@ -10,7 +11,7 @@ import { bossTables, entryTaskSql } from './boss.ts';
 import type { Mismatch } from './mismatches.ts';
 import { queueSql } from './names.ts';
 
-// By the primary keys of both.
+// Entries and tasks are found by their primary keys.
 const lockStraySql = `
   SELECT entry.id, entry.task_id AS "taskId"
   FROM (
@@ -23,7 +24,7 @@ const lockStraySql = `
     AND task.entry_id = entry.id AND ${queueSql('task')} = entry.name
   WHERE task.id IS NULL`;
 
-// A finished task's history has ended: there, the log alone tells of it.
+// The history of a finished task has ended: for such a task, only the log tells of the entry.
 const tellSql = `
   WITH task AS MATERIALIZED (
     SELECT id FROM ${tables.taskState}
@@ -36,12 +37,12 @@ const tellSql = `
     RETURNING task_state.id, attempt
   )
   INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail)
-  SELECT id, attempt, 'entry_settled', jsonb_build_object('message', 'it waited for a task that did not wait for it')
+  SELECT id, attempt, 'entry_settled', jsonb_build_object('message', 'the task did not wait for this queue entry')
   FROM changed`;
 
 /**
- * Settles entries of one queue, unless their tasks wait for them by now.
- * @returns the entries' ids
+ * Settles entries of one queue, except those that their tasks wait for by now.
+ * @returns the ids of the settled entries
  */
 export function settleStray(store: Store, queue: string, entries: readonly Mismatch[]): Promise<string[]> {
   return inTurn(store, async (connection) => {

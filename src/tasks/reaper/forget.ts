@@ -1,4 +1,4 @@
-/** Rows of workers that were lost long ago and have nothing left to say. */
+/** Deletes the rows of workers that were lost over a day ago and whose tasks have all been moved on. */
 import { tables } from '../../database/names.ts';
 import { inTurn } from '../repair-turn.ts';
 import type { Store } from '../store.ts';
@@ -6,7 +6,8 @@ import type { Store } from '../store.ts';
 const keepDays = 1;
 const batch = 1_000;
 
-// The table holds a day's workers: it is read whole. One whose tasks have yet to move on stays.
+// The table holds the workers of about a day, so that it may be read whole. A worker whose tasks have yet to
+// be moved on stays.
 const forgetSql = `
   WITH old AS MATERIALIZED (
     SELECT id FROM ${tables.worker}

@@ -4,13 +4,14 @@ import { inTurn } from '../repair-turn.ts';
 import type { Store } from '../store.ts';
 
 /**
- * Marks workers lost whose lease has lapsed, unless the statement comes later than 2 s after
- * `databaseTime`: then it was stuck in a frozen server, and so perhaps were the renewals.
- * @returns their ids
+ * Marks workers lost whose lease has lapsed, unless the statement runs more than 2 s after `databaseTime`:
+ * then it was stuck in a frozen server, and perhaps the renewals were stuck as well.
+ * @returns the ids of the workers that were marked
  */
 export function reapLapsed(store: Store, databaseTime: Date): Promise<string[]> {
   return inTurn(store, async (connection) => {
-    // Locked first, counted in a statement of its own. A worker whose claim is under way is left to the next turn.
+    // The workers are locked first; a second statement then also counts what was claimed just before. A
+    // worker whose claim is under way is left to the next turn.
     const lapsed = await connection.query<{ id: string }>({
       name: 'lapsed-workers',
       text: `SELECT id FROM ${tables.worker}

@@ -1,4 +1,6 @@
-/** Running tasks whose worker has no row: it was deleted by hand, or restored without it. */
+/**
+ * Running tasks whose worker has no row: somebody deleted the row by hand, or restored a backup without it.
+ */
 
 import type { Connection } from '../../database/database.ts';
 import { tables } from '../../database/names.ts';
@@ -6,8 +8,9 @@ import { newId } from '../model/ids.ts';
 import { inTurn } from '../repair-turn.ts';
 import type { Store } from '../store.ts';
 
-// By the partial index on the worker of running rows. A worker without a row claims nothing more, so that the
-// number cannot grow meanwhile; its lease thread finds that it has been given up, and ends it.
+// Reads by the partial index on the worker of running rows. A worker without a row claims nothing more, so
+// that the number of its tasks cannot grow meanwhile; its lease thread finds no row to renew, and ends the
+// process.
 const findMissingSql = `
   SELECT worker_id AS id, count(*) AS tasks
   FROM ${tables.taskState}
@@ -15,7 +18,8 @@ const findMissingSql = `
     AND NOT EXISTS (SELECT FROM ${tables.worker} WHERE worker.id = worker_id)
   GROUP BY worker_id`;
 
-// Tasks that name no worker at all are put under one that never was. External ones have none by right.
+// Running tasks that name no worker at all get the id of a worker that never existed. External tasks have no
+// worker by right.
 const findNamelessSql = `
   SELECT id FROM ${tables.taskState}
   WHERE status = 'running' AND worker_id IS NULL AND report_token_hash IS NULL
@@ -23,8 +27,8 @@ const findNamelessSql = `
   FOR NO KEY UPDATE SKIP LOCKED`;
 
 /**
- * Gives each missing worker a row that says that it is lost, and with how many attempts: from there on
- * its tasks are moved on like those of any lost worker.
+ * Gives each missing worker a row that says that the worker is lost, and with how many attempts: its tasks
+ * are then moved on like those of any lost worker.
  * @returns the workers' ids
  */
 export function markMissing(store: Store): Promise<string[]> {

@@ -1,6 +1,7 @@
 /**
- * The reaper: takes from dead workers what they were running, and makes the queue agree with the tasks.
- * Every parent has one; one of them at a time acts, and only where its `Contact` says that it may.
+ * The reaper: takes from dead workers the tasks that they were running, and makes the queue agree with the
+ * tasks. Every parent has a reaper; only one of them acts at a time, and only where its `Contact` says that
+ * it may.
  */
 import type { Logger } from 'pino';
 import { isConnectionError, isPassingError } from '../../database/errors.ts';
@@ -26,17 +27,20 @@ export interface ReaperOptions {
 
 const turnMs = 1_000;
 const repairMs = 2_000;
-/** Where a pass over the queue takes long, as with a million tasks in it, it comes the more seldom. */
+/**
+ * From one pass over the queue to the next at least so many times the duration of the pass goes by: long
+ * passes, as over a million queued tasks, come more seldom.
+ */
 const restPerPass = 20;
-/** So many ids are named in a line of the log. */
+/** How many ids a line of the log names at most. */
 const namedIds = 20;
 
 export class Reaper {
-  /** What it has put right since the start. */
+  /** The repairs since the start, by kind. */
   readonly repairs = new Counts<RepairKind>();
   private readonly options: ReaperOptions;
   private readonly contact: Contact;
-  /** Its turns show whether the database does what this process needs. */
+  /** Logs outages: the reaper's turns show whether the database does what this process needs. */
   private readonly outage: OutageLog;
   private readonly loop: Loop;
   private nextRepairMs = 0;
@@ -75,7 +79,7 @@ export class Reaper {
     this.outage.contact();
   }
 
-  /** @param databaseTime of the database's last answer */
+  /** @param databaseTime the time that the database told in its last answer */
   async takeFromTheDead(databaseTime: Date): Promise<void> {
     const { store, log } = this.options;
     this.report('worker_lapsed', await reapLapsed(store, databaseTime));
@@ -86,7 +90,7 @@ export class Reaper {
         const tasks = moved.map((task) => task.taskId);
         this.report('task_moved_on', tasks);
       } catch (error) {
-        // One worker's tasks hold up no other's.
+        // Tasks of one worker that cannot be moved on must not hold up those of the others.
         if (isConnectionError(error)) throw error;
         log.error({ err: error, worker }, 'tasks of a lost worker could not be moved on');
       }
@@ -109,6 +113,9 @@ export class Reaper {
   private report(kind: RepairKind, ids: readonly string[]): void {
     if (ids.length === 0) return;
     this.repairs.add(kind, ids.length);
-    this.options.log.warn({ repair: kind, count: ids.length, ids: ids.slice(0, namedIds) }, 'put right');
+    this.options.log.warn(
+      { repair: kind, count: ids.length, ids: ids.slice(0, namedIds) },
+      'repaired by the reaper',
+    );
   }
 }

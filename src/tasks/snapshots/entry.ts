@@ -3,7 +3,7 @@ import type { Snapshot, Watcher } from './snapshots.ts';
 
 export interface Entry<Answer> {
   readonly id: string;
-  /** Counts entries as they are made: among many finished ones it says whose turn it is, see `Rotation`. */
+  /** Counts entries as they are made. It decides in which tick a finished task is read: see `Rotation`. */
   readonly number: number;
   /** Whether the newest version known is that of a finished task. */
   isFinished: boolean;
@@ -14,14 +14,14 @@ export interface Entry<Answer> {
   /** `version` when the refresh in flight began. */
   versionAtRefresh: number;
   snapshot: Snapshot<Answer> | undefined;
-  /** Until when polls keep it in the set, by `performance.now()`. */
+  /** Until when polls keep the task in the set, by `performance.now()`. */
   pollsUntilMs: number;
   watchers: Set<Watcher<Answer>> | undefined;
 }
 
 let entries = 0;
 
-/** One of which nothing is known yet. */
+/** An entry for a task of which nothing is known yet. */
 export function newEntry<Answer>(id: string, pollsUntilMs: number): Entry<Answer> {
   entries += 1;
   return {

@@ -1,35 +1,38 @@
-/** How old memory is, and whether asking the database would be vain. */
+/** How old the snapshots in memory are, and whether asking the database would be in vain. */
 
-/** Without a refresh for so long, memory is no answer. */
+/** After this time without a successful refresh, memory must not answer. */
 const staleMs = 2_000;
-/** Older than this, it is not even an answer that says how old it is. */
+/** In an outage, memory may answer up to this age, if the answer says how old it is. */
 const forgottenMs = 60_000;
 
 export class Freshness {
-  /** What is empty is as fresh as can be. */
+  /** Memory is empty at first, and so it is fresh. */
   private refreshedAtMs = performance.now();
   private refreshingSinceMs = Number.POSITIVE_INFINITY;
-  /** The last refresh that has ended did so in an error. */
+  /** Whether the last refresh that has ended failed. */
   hasFailed = false;
 
-  /** A refresh has succeeded within the last 2 s. */
+  /** Whether a refresh that began within the last 2 s has succeeded. */
   get isFresh(): boolean {
     return performance.now() - this.refreshedAtMs < staleMs;
   }
 
-  /** Memory is no answer, for at most a minute yet, and refreshes fail or hang. */
+  /** Whether refreshes fail or hang, and memory is over 2 s but at most a minute old. */
   get isCutOff(): boolean {
     const nowMs = performance.now();
     const isHanging = nowMs - this.refreshingSinceMs > staleMs;
     return !this.isFresh && nowMs - this.refreshedAtMs <= forgottenMs && (this.hasFailed || isHanging);
   }
 
-  /** Rounded down. */
+  /** The age of memory, rounded down. */
   get ageSeconds(): number {
     return Math.floor((performance.now() - this.refreshedAtMs) / 1000);
   }
 
-  /** @param startedMs now, by `performance.now()` */
+  /**
+   * Runs a refresh, and notes how it went.
+   * @param startedMs now, by `performance.now()`
+   */
   async during(startedMs: number, refresh: () => Promise<void>): Promise<void> {
     this.refreshingSinceMs = startedMs;
     try {

@@ -1,8 +1,7 @@
 /**
- * The groups that somebody polls or watches: their members in memory, and who joins. A group's tasks are
- * snapshots like all others; only the membership is read here, once a second for all groups.
+ * The groups that somebody polls or watches: their members in memory, and the tasks that join them. A group's
+ * tasks are snapshots like all others; only the membership is read here, once a second for all groups.
  */
-
 import type pg from 'pg';
 import { tables } from '../../database/names.ts';
 import { Loop } from '../../scheduling/loop.ts';
@@ -10,18 +9,18 @@ import type { TaskRow } from '../model/row.ts';
 import { Freshness } from './freshness.ts';
 import type { Snapshot, Snapshots, Watcher } from './snapshots.ts';
 
-/** Of a larger group, its newest tasks are followed. */
+/** Of a larger group, only its newest tasks are followed. */
 export const maxMembers = 1_000;
 
 const joinMs = 1_000;
-/** Rows become visible when they are committed, later than they were created: so far back is looked each time. */
+/** How far back a look for new members goes, as rows become visible only when they are committed. */
 const overlapSeconds = 10;
-/** And as far as they go, this often: a commit may wait longer than that, for a replica or for room on a disk. */
+/** How often all members are looked up again: a commit may wait longer, for a replica or for disk space. */
 const defaultLookAgainMs = 30_000;
 const everSeconds = 1e9;
-/** Polled groups of more tasks than that are let go before their time: about half a gigabyte. */
+/** Beyond so many tasks (half a gigabyte), polled groups are dropped before their time. */
 const defaultMaxFollowed = 100_000;
-/** A group that is polled stays in memory at least this long. */
+/** A group that is polled stays in memory for at least this long. */
 const leastKeepMs = 5_000;
 
 interface Member<Answer> {
@@ -33,11 +32,11 @@ interface Member<Answer> {
 /** A group in memory. */
 export class Group<Answer> implements Watcher<Answer> {
   readonly name: string;
-  /** Rises with every change, of a member or of who they are. */
+  /** Rises with every change of a member, and with every change of the membership. */
   generation = 0;
-  /** The sum of its members' versions: of two states the later one has the higher, unless tasks were deleted. */
+  /** The sum of its members' versions: a later state has a higher sum, unless tasks were deleted. */
   versions = 0;
-  /** Until when polls keep it, by `performance.now()`, as all times here. */
+  /** Until when polls keep the group in memory, by `performance.now()`, as all times here. */
   keepUntilMs = performance.now() + leastKeepMs;
   /** When all of its members were last looked up. */
   lookedMs = Number.NEGATIVE_INFINITY;
@@ -68,7 +67,7 @@ export class Group<Answer> implements Watcher<Answer> {
   join(snapshot: Snapshot<Answer>, createdMs: number): void {
     if (this.members.has(snapshot.id)) return;
     const member: Member<Answer> = { snapshot: this.brief(snapshot), createdMs, unwatch: noop };
-    // A member before it is watched: `watch` may tell of a newer version at once.
+    // The task becomes a member before it is watched, because `watch` may tell of a newer version at once.
     this.members.set(snapshot.id, member);
     this.versions += snapshot.version;
     member.unwatch = this.snapshots.watch(snapshot, this);
@@ -98,7 +97,7 @@ export class Group<Answer> implements Watcher<Answer> {
     for (const watcher of [...this.watchers]) watcher.changed(snapshot);
   }
 
-  /** Those who watch are not told: their list goes on below its end. */
+  /** Watchers are not told: the task is still in the group, beyond its newest `maxMembers` tasks. */
   private dropOldest(): void {
     const [first, ...others] = this.members.values();
     if (!first) return;
@@ -117,19 +116,19 @@ export class Group<Answer> implements Watcher<Answer> {
   }
 }
 
-/** As the database orders them, those of the same moment too. */
+/** The order of the database, also for tasks that were created at the same moment. */
 function newestFirst<Answer>(a: Member<Answer>, b: Member<Answer>): number {
   return b.createdMs - a.createdMs || (a.snapshot.id < b.snapshot.id ? 1 : -1);
 }
 
-/** A snapshot for those who keep many: without what is large. */
+/** Makes a snapshot without its large parts, for those who keep many snapshots. */
 export type Brief<Answer> = (snapshot: Snapshot<Answer>) => Snapshot<Answer>;
 
 export interface GroupsOptions<Answer> {
   readonly pool: pg.Pool;
   readonly snapshots: Snapshots<Answer>;
   readonly brief: Brief<Answer>;
-  /** After so long all members of a group are looked up again; default 30,000. */
+  /** After how long all members of a group are looked up again; default 30,000. */
   readonly lookAgainMs?: number;
   /** How many tasks of polled groups are kept; default 100,000. */
   readonly maxFollowed?: number;
@@ -161,13 +160,13 @@ export class Groups<Answer> {
     return this.loop.stop();
   }
 
-  /** Whether memory may answer: of who joins, and of what becomes of the members. */
+  /** Whether memory may answer: both the membership and the members' snapshots must be fresh. */
   get isFresh(): boolean {
     return this.freshness.isFresh && this.options.snapshots.isFresh;
   }
 
   /**
-   * The group as memory has it, no older than a second for who joins; read now where nobody has followed it.
+   * The group from memory, with a membership no older than a second; read now where memory does not suffice.
    * @param atLeast the sum of versions that the client has seen, from whichever process
    */
   find(name: string, atLeast = 0): Promise<Group<Answer>> {
@@ -176,7 +175,7 @@ export class Groups<Answer> {
     return this.loading.get(name) ?? this.track(name, this.load(name));
   }
 
-  /** After a submit of this process: its group has it at once. */
+  /** Called after a submit of this process: the new task joins its group at once. */
   submitted(row: TaskRow): void {
     if (row.group === null) return;
     const join = (group: Group<Answer>) => {
@@ -190,7 +189,7 @@ export class Groups<Answer> {
     if (loading) this.track(row.group, loading.then(join)).catch(noop);
   }
 
-  /** Says that the group was polled and will be again. */
+  /** Notes that the group was polled and will be polled again. */
   keep(group: Group<Answer>, keepMs: number): void {
     group.keepUntilMs = Math.max(group.keepUntilMs, performance.now() + Math.max(keepMs, leastKeepMs));
   }
@@ -217,7 +216,7 @@ export class Groups<Answer> {
     const group = this.groups.get(name) ?? new Group(name, this.options);
     this.groups.set(name, group);
     group.lookedMs = lookedMs;
-    // One that was deleted meanwhile has no snapshot.
+    // A task that was deleted meanwhile has no snapshot.
     for (const [place, { createdAt }] of members.entries()) {
       const snapshot = snapshots[place];
       if (snapshot) group.join(snapshot, createdAt.getTime());
@@ -243,7 +242,7 @@ export class Groups<Answer> {
     }
   }
 
-  /** Of groups that nobody watches: whose time is over, and the oldest ones where there are too many tasks. */
+  /** Drops unwatched groups whose time is over; where there are too many tasks, also those that end next. */
   private letGo(nowMs: number): void {
     const { maxFollowed = defaultMaxFollowed } = this.options;
     const polled = [...this.groups.values()].filter(({ watchers }) => watchers.size === 0);
@@ -256,13 +255,13 @@ export class Groups<Answer> {
     }
   }
 
-  /** Reads those that are new in one statement, as all of them are asked for at once. */
+  /** Adds new members. All are asked for at once, so that one statement reads them. */
   private async letJoin(members: readonly MemberRow[]): Promise<void> {
     const { snapshots, onError } = this.options;
     const isNew = ({ group, id }: MemberRow) => this.groups.get(group)?.has(id) === false;
     await Promise.all(
       members.filter(isNew).map(async ({ group, id, createdAt }) => {
-        // One that cannot be read keeps no other away.
+        // A task that cannot be read must not keep the others from joining.
         const snapshot = await snapshots.find(id).catch(onError);
         if (snapshot) this.groups.get(group)?.join(snapshot, createdAt.getTime());
       }),
@@ -278,7 +277,7 @@ interface MemberRow {
   readonly createdAt: Date;
 }
 
-/** The newest tasks of these groups, of those that were created within the last `sinceSeconds`. */
+/** The newest tasks of each of these groups, among those that were created within the last `sinceSeconds`. */
 async function readMembers(
   pool: pg.Pool,
   groups: readonly string[],
@@ -286,7 +285,7 @@ async function readMembers(
 ): Promise<MemberRow[]> {
   const { rows } = await pool.query<MemberRow>({
     name: 'group-members',
-    // By the index on (group_label, created_at, id), which has all that is asked for; one range for each group.
+    // By the index on (group_label, created_at, id), which has all columns asked for; one range a group.
     text: `SELECT task.id, followed.name AS "group", task.created_at AS "createdAt"
            FROM unnest($1::text[]) AS followed (name)
            CROSS JOIN LATERAL (

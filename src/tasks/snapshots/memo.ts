@@ -1,4 +1,4 @@
-/** Values that many ask for: loaded once at a time, kept for a while, a bounded number of them. */
+/** Values that many callers ask for: loaded once at a time, kept for a while, and bounded in number. */
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 
 interface Kept<Value> {
@@ -14,14 +14,14 @@ export class Memo<Value> {
     this.options = options;
   }
 
-  /** The value that was loaded under this key within `maxAgeMs`, else loaded now. A failure is not kept. */
+  /** The value loaded under this key within `maxAgeMs`; otherwise it is loaded now. A failure is not kept. */
   get(key: string, load: () => Promise<Value>): Promise<Value> {
     const known = this.kept.get(key);
     if (known && monotonicMs() - known.loadedMs < this.options.maxAgeMs) return known.value;
 
     const value = load();
     const kept = { value, loadedMs: monotonicMs() };
-    // Last in the map: the first is the one that was loaded longest ago.
+    // The value becomes the last in the map, so that the first is always the one that was loaded longest ago.
     this.kept.delete(key);
     this.kept.set(key, kept);
     value.catch(() => {

@@ -1,4 +1,4 @@
-/** Where a queued task stands: from one look at each queue, for all who ask. */
+/** A queued task's place in its queue: one look at the queue answers everybody who asks. */
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 import type { TaskRow } from '../model/row.ts';
 import { placeLimit, type QueueHead, readQueueHead } from '../queue/head.ts';
@@ -6,19 +6,19 @@ import { queueOf } from '../queue/names.ts';
 import type { Store } from '../store.ts';
 import { Memo } from './memo.ts';
 
-/** `updatedAt` is when its entry was made. */
+/** A queued task; its `updatedAt` is when its entry was made. */
 export type QueuedTask = Pick<TaskRow, 'type' | 'losses' | 'updatedAt'>;
 
 /** One look at a queue. */
 export interface QueueLook extends QueueHead {
   readonly atMs: number;
-  /** How many of the entries of the look before have left since, a second; undefined for the first look. */
+  /** How many entries a second have left the queue since the look before; undefined for the first look. */
   readonly leavingPerSecond: number | undefined;
 }
 
 const looksAgeMs = 1_000;
 const maxQueues = 200;
-/** So old, a look still says how deep a queue is. */
+/** Up to this age, a look still says how deep a queue is. */
 const estimateAgeMs = 5_000;
 /** Two looks that are further apart than this say nothing about a rate. */
 const longestGapMs = 60_000;
@@ -32,20 +32,19 @@ export class QueuePlaces {
     this.store = store;
   }
 
-  /**
-   * From 1: how many tasks of its queue are taken before this one, itself included. Null when it is far
-   * back. No older than a second.
-   */
+  /** The task's place in its queue: 1 is the next. Null beyond `placeLimit`. No older than a second. */
   async placeOf(task: QueuedTask): Promise<number | null> {
     return placeIn(await this.look(queueOf(task)), task.updatedAt.getTime());
   }
 
-  /** How long it may take until the task is taken, in seconds; undefined until its queue was looked at. Never waits. */
+  /**
+   * The estimated seconds until the task is taken; undefined until its queue was looked at. It never waits.
+   */
   secondsToStart(task: QueuedTask): number | undefined {
     const queue = queueOf(task);
     const look = this.latest.get(queue);
     if (look === undefined || monotonicMs() - look.atMs > estimateAgeMs) {
-      // For the next one who asks; without a look there is no estimate, and no harm.
+      // This look is for the next caller. If it fails, there is no estimate, which does no harm.
       this.look(queue).catch(() => undefined);
     }
     return look && secondsToStart(look, task.updatedAt.getTime());
@@ -68,7 +67,7 @@ export class QueuePlaces {
   }
 }
 
-/** The look that a queue's head makes, after the one before. */
+/** Makes a look of a queue's head and the look before. */
 export function compareLooks(before: QueueLook | undefined, head: QueueHead, atMs: number): QueueLook {
   const elapsedMs = before ? atMs - before.atMs : Number.POSITIVE_INFINITY;
   if (!before || elapsedMs > longestGapMs || elapsedMs <= 0)
@@ -82,11 +81,11 @@ export function compareLooks(before: QueueLook | undefined, head: QueueHead, atM
 export function placeIn({ times, isWhole }: QueueHead, queuedMs: number): number | null {
   const next = times.findIndex((ms) => ms >= queuedMs);
   if (next !== -1) return next + 1;
-  // Newer than the look.
+  // The task was queued after the look.
   return isWhole ? times.length + 1 : null;
 }
 
-/** What a queue is taken to move at until it has been seen to move: tasks a second. */
+/** The speed that is assumed of a queue until it has been seen to move, in tasks a second. */
 const guessedPerSecond = 5;
 
 export function secondsToStart(look: QueueLook, queuedMs: number): number {

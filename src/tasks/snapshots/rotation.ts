@@ -1,12 +1,13 @@
 /**
- * Which finished tasks of a large refresh set are read in a tick. Only a person changes them, by retry or
- * deletion: beyond ten thousand they are read in turn, so that they hold up no news of those that move.
+ * Which finished tasks of a large refresh set are read in a tick. A finished task only changes when a person
+ * retries or deletes it. Beyond ten thousand finished tasks each tick reads only a part of them, so that they
+ * hold up no news of unfinished tasks.
  */
 import type { Entry } from './entry.ts';
 
-/** Read in 30 ms of PostgreSQL (measured). */
+/** PostgreSQL reads so many in 30 ms (measured). */
 const finishedPerTick = 10_000;
-/** Each is read at least every so many ticks, however many there are. */
+/** Each finished task is read at least once in so many ticks, however many there are. */
 const longestTurn = 10;
 
 export class Rotation {
@@ -14,14 +15,14 @@ export class Rotation {
   private turnLength = 1;
   private finished = 0;
 
-  /** The next tick begins; how many are finished is known from the one before. */
+  /** Begins the next tick. The number of finished tasks is the one that was counted in the tick before. */
   begin(): void {
     this.turnLength = Math.min(longestTurn, Math.max(1, Math.ceil(this.finished / finishedPerTick)));
     this.tick = (this.tick + 1) % this.turnLength;
     this.finished = 0;
   }
 
-  /** Whether it is read in this tick. To be asked once of each entry. */
+  /** Whether an entry is read in this tick. It counts finished entries, so call it once for each entry. */
   has({ isFinished, number }: Pick<Entry<unknown>, 'isFinished' | 'number'>): boolean {
     if (!isFinished) return true;
     this.finished += 1;

@@ -1,15 +1,18 @@
-/** The statements of the snapshots: rows by id, and those of many ids that have changed. */
+/**
+ * The statements of the snapshots: one reads rows by id, the other finds which of many known tasks have
+ * changed.
+ */
 
 import type pg from 'pg';
 import { tables } from '../../database/names.ts';
 import { type TaskRow, taskColumns } from '../model/row.ts';
 
-/** Results of one statement, as they are stored: what is read at once holds up everything else. */
+/** The most bytes of stored results that one statement reads: a large answer holds up everything else. */
 const maxResultBytes = 4 * 1024 * 1024;
 
 export interface RowsRead {
   readonly rows: readonly TaskRow[];
-  /** Those that there are, and that were too much for one answer. */
+  /** Ids of tasks that exist, but whose results were too much for this answer. */
   readonly deferred: readonly string[];
 }
 
@@ -18,7 +21,7 @@ export async function readRows(pool: pg.Pool, ids: readonly string[]): Promise<R
   const { rows } = await pool.query<KnownRow>({
     name: 'snapshot-rows',
     // LATERAL keeps the plan to one look-up of the primary key for each id, however the table grows. The size
-    // of a long result is known from its row alone.
+    // of a long result is known from its row, without reading the result.
     text: `WITH sized AS MATERIALIZED (
              SELECT task.id, sum(coalesce(pg_column_size(task.result), 0)) OVER (ORDER BY wanted.place) AS bytes,
                     row_number() OVER (ORDER BY wanted.place) AS number
@@ -39,12 +42,12 @@ export async function readRows(pool: pg.Pool, ids: readonly string[]): Promise<R
   };
 }
 
-/** Without the task's columns, which are then null, where there is none. */
+/** All of the task's columns are null where its row is gone, or was deferred. */
 interface KnownRow extends TaskRow {
   readonly knownId: string;
 }
 
-/** What has become of a task whose version is known: its newer row, or null where it is gone. */
+/** What has become of a task whose version is known: its changed row, or null where the task is gone. */
 export interface Change {
   readonly id: string;
   readonly row: TaskRow | null;
@@ -61,7 +64,8 @@ export async function readChanges(
 ): Promise<Change[]> {
   const { rows } = await pool.query<KnownRow>({
     name: 'snapshot-changes',
-    // As above. What has not changed is dropped before its JSON is read from where long values lie.
+    // LATERAL as above. Unchanged rows are dropped before their JSON is read from the place where PostgreSQL
+    // stores long values (TOAST).
     text: `SELECT known.id AS "knownId", task.*
            FROM unnest($1::uuid[], $2::int[]) AS known (id, version)
            LEFT JOIN LATERAL (SELECT ${taskColumns} FROM ${tables.taskState} AS task WHERE task.id = known.id LIMIT 1) AS task ON TRUE
@@ -71,7 +75,7 @@ export async function readChanges(
   return rows.map(({ knownId, ...row }) => ({ id: knownId, row: row.id === null ? null : row }));
 }
 
-/** An array as PostgreSQL writes it: the driver would quote ten thousand ids one by one. */
+/** An array in PostgreSQL's own notation: the driver would quote ten thousand ids one by one. */
 function literal(values: readonly (string | number)[]): string {
   return `{${values.join(',')}}`;
 }

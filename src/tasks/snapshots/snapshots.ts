@@ -21,7 +21,7 @@ export interface Snapshot<Answer> {
   readonly answer: Answer;
 }
 
-/** What somebody knows of a task. */
+/** Which version of a task somebody knows. */
 export type Known = Pick<Snapshot<unknown>, 'id' | 'version'>;
 
 /** What was known when the database last answered. */
@@ -31,7 +31,7 @@ export interface Remembered<Answer> {
   readonly ageSeconds: number;
 }
 
-/** Told in the tick that finds the change. */
+/** Follows a task, and is told in the tick that finds a change. */
 export interface Watcher<Answer> {
   changed(snapshot: Snapshot<Answer>): void;
   /** The task was deleted; nothing more will come. */
@@ -40,13 +40,13 @@ export interface Watcher<Answer> {
 
 export interface SnapshotsOptions<Answer> {
   readonly pool: pg.Pool;
-  /** Makes what is sent of a row, once for each version. */
+  /** Makes the answer that is sent for a row, once for each version. */
   readonly render: (row: TaskRow) => Answer;
   /** The memory that an answer takes, in bytes. */
   readonly bytesOf: (answer: Answer) => number;
   /** Default 200. */
   readonly tickMs?: number;
-  /** Answers are dropped, those that were not asked for longest first, to stay below this; default 64 MiB. */
+  /** The most memory for answers; beyond it those unasked for longest are dropped; default 64 MiB. */
   readonly maxBytes?: number;
   readonly onError: (error: unknown) => void;
 }
@@ -55,16 +55,16 @@ const defaultTickMs = 200;
 const defaultMaxBytes = 64 * 1024 * 1024;
 /** A task that is polled stays in the set for at least this long. */
 const leastKeepMs = 5_000;
-/** What changes together is told together, unless making answers of it would keep others waiting for longer. */
+/** Changes are told together, unless making their answers takes longer than this: then others get a turn. */
 const sliceMs = 100;
 
 export class Snapshots<Answer> {
-  /** Statements since the start: of the set, and of what is not in it. */
+  /** Statements since the start: `refresh` reads the set, `first` other tasks. */
   readonly reads = new Counts<'refresh' | 'first'>();
   private readonly options: SnapshotsOptions<Answer>;
-  /** The refresh set. What is not in it is read anew: another process may have changed or deleted it. */
+  /** The refresh set. Other tasks are read anew: another process may have changed or deleted them. */
   private readonly set = new Map<string, Entry<Answer>>();
-  /** Versions of what left the set while a first read of it was under way, which may be older. */
+  /** Versions of tasks that left the set during a first read of them, which may find an older version. */
   private readonly left = new Map<string, number>();
   private readonly firstReads: FirstReads;
   private readonly ticker: Ticker;
@@ -104,8 +104,8 @@ export class Snapshots<Answer> {
   }
 
   /**
-   * What memory knows of a task, no older than a tick and a read, or of a finished one among very many, than ten
-   * ticks; undefined where it must be read.
+   * What memory knows of a task; undefined where the task must be read. It is no older than a tick and a
+   * read, or ten ticks for a finished task among very many.
    * @param atLeast the newest version that the client has seen, from whichever process
    */
   current(id: string, atLeast = 0): Snapshot<Answer> | undefined {
@@ -115,8 +115,8 @@ export class Snapshots<Answer> {
   }
 
   /**
-   * What memory knew of a task before refreshes began to fail or to hang, at most a minute ago: asking the
-   * database would be as vain. Undefined while it is to be asked.
+   * In an outage, what memory knew of a task before refreshes began to fail or to hang, at most a minute ago.
+   * Undefined while the database can be asked.
    * @param atLeast as for `current`
    */
   remembered(id: string, atLeast = 0): Remembered<Answer> | undefined {
@@ -127,24 +127,24 @@ export class Snapshots<Answer> {
 
   /**
    * The task as it is now; undefined for an unknown id. Rejects when the database cannot be asked.
-   * @param isOneOfMany as of the members of a group: those that are asked for alone go first
+   * @param isOneOfMany true for the members of a group: tasks that are asked for alone are read first
    */
   async read(id: string, isOneOfMany = false): Promise<Snapshot<Answer> | undefined> {
     const row = await this.firstReads.read(id, isOneOfMany);
     if (!row) return undefined;
     const snapshot = this.accept(row);
     if (snapshot) return snapshot;
-    // A write of this process, or a refresh, overtook the read; what is read after it counts, whatever it is.
+    // A write of this process, or a refresh, overtook the read. A second read counts, whatever it finds.
     const again = await this.firstReads.read(id);
     return again && (this.accept(again) ?? this.replace(again));
   }
 
-  /** From memory where that knows enough, else read. */
+  /** The task from memory where memory is new enough, otherwise read. */
   async find(id: string, atLeast = 0): Promise<Snapshot<Answer> | undefined> {
     return this.current(id, atLeast) ?? this.read(id);
   }
 
-  /** Says that the task was polled and will be again: it stays in the set for `keepMs`, and at least 5 s. */
+  /** Notes that the task is polled: it stays in the set for `keepMs`, and at least 5 s. */
   keep(known: Known, keepMs: number): void {
     const entry = this.entryOf(known);
     const untilMs = performance.now() + Math.max(keepMs, leastKeepMs);
@@ -156,9 +156,9 @@ export class Snapshots<Answer> {
     const entry = this.entryOf(known);
     entry.watchers ??= new Set();
     entry.watchers.add(watcher);
-    // It changed between the caller's read and now.
+    // The task changed between the caller's read and now.
     if (entry.snapshot && entry.version !== known.version) watcher.changed(entry.snapshot);
-    // The others were told already of what memory has dropped since: the next tick tells all of them.
+    // Others saw a newer version, whose snapshot was evicted: let the next tick read it and tell everyone.
     else if (entry.toldVersion > known.version) entry.toldVersion = known.version;
     return () => {
       entry.watchers?.delete(watcher);
@@ -166,7 +166,7 @@ export class Snapshots<Answer> {
     };
   }
 
-  /** After a write of this process: its row is known at once, and no read that began before undoes it. */
+  /** Takes over a row that this process has just written. No earlier read undoes it. */
   put(row: TaskRow): Snapshot<Answer> {
     return this.accept(row) ?? this.snapshotOf(row);
   }
@@ -181,7 +181,7 @@ export class Snapshots<Answer> {
     this.dropSnapshot(entry);
   }
 
-  /** Somebody has written progress of this task: if anybody here waits for it, it is read at once. */
+  /** Called when a process has written progress of this task: reads it at once if it is in the set. */
   hurry(id: string): void {
     if (this.set.has(id)) this.ticker.wake();
   }
@@ -192,7 +192,7 @@ export class Snapshots<Answer> {
     const versions: number[] = [];
     this.rotation.begin();
     for (const entry of this.set.values()) {
-      // What cannot be read again is kept.
+      // While refreshes fail, nothing is removed, because it could not be read again.
       if (entry.watchers === undefined && entry.pollsUntilMs <= startedMs && !this.freshness.hasFailed) {
         this.remove(entry);
       } else if (this.rotation.has(entry)) {
@@ -211,21 +211,21 @@ export class Snapshots<Answer> {
           if (row) this.acceptRefreshed(row);
           else this.dropGone(id);
         } catch (error) {
-          // A row of which no answer can be made troubles those who ask for it, and nobody else.
+          // A row of which no answer can be made must trouble only those who ask for it.
           this.options.onError(error);
         }
       }
     }
   }
 
-  /** A version below one that was known before the read began: the database was restored, and it is right. */
+  /** A version below one known before the read means that the database was restored: its row counts. */
   private acceptRefreshed(row: TaskRow): void {
     const entry = this.set.get(row.id);
     if (entry && row.version < entry.version && entry.version === entry.versionAtRefresh) this.replace(row);
     else this.accept(row);
   }
 
-  /** Takes a row over where it is newer than what is known; undefined where it is older. */
+  /** Takes over a row unless it is out of date. Returns the newest snapshot; undefined if there is none. */
   private accept(row: TaskRow): Snapshot<Answer> | undefined {
     const entry = this.set.get(row.id);
     if (entry === undefined && row.version < (this.left.get(row.id) ?? 0)) return undefined;
@@ -260,7 +260,7 @@ export class Snapshots<Answer> {
     for (const watcher of [...(entry.watchers ?? [])]) watcher.gone(id);
   }
 
-  /** One that has left the set, as memory is short, comes back without its snapshot. */
+  /** The entry of a task in the set. An evicted task comes back without its snapshot. */
   private entryOf({ id, version }: Known): Entry<Answer> {
     const known = this.set.get(id);
     if (known) return known;
@@ -287,7 +287,7 @@ export class Snapshots<Answer> {
     entry.snapshot = undefined;
   }
 
-  /** To three quarters of the limit. A watched task keeps its place and its version: it is read when it is asked for. */
+  /** Drops answers down to three quarters of the limit. A watched task stays, and is read when asked for. */
   private evict(): void {
     const goal = 0.75 * (this.options.maxBytes ?? defaultMaxBytes);
     const byAge = [...this.set.values()].sort((a, b) => a.pollsUntilMs - b.pollsUntilMs);

@@ -1,6 +1,6 @@
 /**
- * What a task's page says beyond the row: its history, its place in the queue, and when its worker was
- * last heard from. Read at most once a version or once a second, however many look.
+ * What a task's page says beyond the row: its history, its place in the queue, and when its worker was last
+ * heard from. Each is read at most once a version or once a second, however many people look.
  */
 
 import type { TaskRow } from '../model/row.ts';
@@ -10,9 +10,9 @@ import { Memo } from './memo.ts';
 import { type QueuedTask, QueuePlaces } from './queue-places.ts';
 
 export interface Waiting {
-  /** From 1: how many tasks of its queue are taken before this one, itself included. Null unless queued, or far back. */
+  /** The task's place in its queue: 1 is the next. Null where it is not queued, or far back. */
   readonly place: number | null;
-  /** Of the worker that runs it. Null unless running. */
+  /** When the worker that runs the task was last heard from. Null unless the task is running. */
   readonly worker: SignsOfLife | null;
 }
 
@@ -34,7 +34,7 @@ export class Surroundings {
     this.places = new QueuePlaces(store);
   }
 
-  /** Oldest first. A version names its history: every event raises the version. */
+  /** The history, oldest first. It is kept by version, because every event raises the version. */
   history(id: string, version: number): Promise<HistoryEntry[]> {
     return this.histories.get(`${id} ${version}`, () => readHistory(this.store, id));
   }

@@ -1,9 +1,10 @@
 /**
- * When the refresh set is read: once a tick, and at once where there is news; one read at a time, and on
- * average no closer together than 0.875 of a tick, however much news there is: of 200 ms, 5.7 a second.
+ * Decides when the refresh set is read: once a tick, and at once when there is news. Only one read is under
+ * way at a time, and on average reads are at least 0.875 of a tick apart, however much news there is: 5.7
+ * reads a second with a tick of 200 ms.
  */
 
-/** So many reads may come early before the average holds them up. */
+/** How many reads may come early before the average delays the next. */
 const burst = 1;
 
 export interface TickerOptions {
@@ -15,15 +16,18 @@ export interface TickerOptions {
 
 export class Ticker {
   private readonly options: TickerOptions;
-  /** Between two reads on average. */
+  /** The shortest average time between two reads. */
   private readonly spacingMs: number;
-  /** When the next read were due if all came evenly: a virtual schedule, as for cells (ITU-T I.371, GCRA). */
+  /**
+   * When the next read would be due if all reads came evenly: the virtual schedule of the GCRA, which limits
+   * ATM cells (ITU-T I.371).
+   */
   private evenlyAtMs = 0;
   private turn: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private dueMs = 0;
   private isStopped = true;
-  /** There was news since the read under way began: it may have been too early for it. */
+  /** Whether news came after the read under way began, which may have missed it. */
   private hasNews = false;
 
   constructor(options: TickerOptions) {
@@ -44,13 +48,13 @@ export class Ticker {
     await this.turn;
   }
 
-  /** There is news: reads now, or as soon as the average allows. */
+  /** Called when there is news: reads now, or as soon as the average allows. */
   wake(): void {
     if (this.turn !== undefined) this.hasNews = true;
     else this.schedule(performance.now());
   }
 
-  /** Keeps what is due sooner. */
+  /** Plans the next read, unless an earlier one is planned. */
   private schedule(atMs: number): void {
     if (this.isStopped) return;
     const dueMs = Math.max(atMs, this.evenlyAtMs - burst * this.spacingMs);

@@ -2,17 +2,20 @@
 import { tables } from '../../database/names.ts';
 import { terminalStatuses } from '../model/state-machine.ts';
 
-/** SQL that holds while a row of `task_state` is finished, in the words of the partial index on `expires_at`. */
+/**
+ * SQL that is true while a row of `task_state` is finished, in the words of the partial index on
+ * `expires_at`.
+ */
 export const isFinishedSql = `status IN (${terminalStatuses.map((status) => `'${status}'`).join(', ')})`;
 
 /**
- * A statement that deletes tasks with their history, and leaves their files to the sweep: a file may be
- * a gigabyte, and no transaction should take that long. A finished task has no queue entry: a constraint
- * of the table says so.
+ * A statement that deletes tasks with their history, and leaves their files to the sweep: a file may be a
+ * gigabyte, and no transaction should take that long. A finished task has no queue entry: a constraint of the
+ * table says so.
  *
- * Whether a task goes is decided here and nowhere before: where a row was changed meanwhile, its lock is
- * given only if its newest version still fits. One that was just retried stays; one that somebody else
- * holds is left for another time, so that nobody waits and nothing can deadlock.
+ * Only this statement decides whether a task is deleted: PostgreSQL locks a row that was changed meanwhile
+ * only if its newest version still matches. A task that was just retried stays. A row that somebody else has
+ * locked is left for another time, so that nobody waits and nothing can deadlock.
  *
  * @param doomed CTEs, the last of which is `doomed`: it locks finished rows (FOR UPDATE SKIP LOCKED) and
  *   returns their ids

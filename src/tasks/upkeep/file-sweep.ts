@@ -1,7 +1,7 @@
 /**
- * Deletes the files that nobody owns: uploads that were never completed, and files of deleted tasks. In
- * small batches, as one file may have thousands of chunks; so a file that is to go is first closed to
- * writers. A complete file without a task is one that goes.
+ * Deletes the files that nobody owns: uploads that were never completed, and files of deleted tasks. It works
+ * in small batches, as one file may have thousands of chunks. So an abandoned upload is first closed to
+ * writers, by marking it complete: a complete file without a task is to be deleted.
  */
 
 import type pg from 'pg';
@@ -10,11 +10,12 @@ import { tables } from '../../database/names.ts';
 const abandonedAfterMinutes = 10;
 
 const batchFiles = 64;
-/** 16 MB. */
+/** 16 MB of chunks. */
 const batchChunks = 64;
 
-// Both by the partial index on files without a task. Rows that are being completed, or sent a chunk, are
-// passed over. A chunk that comes after this finds no open file to belong to, and nor does the submit.
+// Both statements read by the partial index on files without a task. This one passes over files that are
+// being completed or are receiving a chunk, as their rows are locked. A chunk or a submit that comes later
+// finds no open file.
 const closeSql = `
   WITH abandoned AS MATERIALIZED (
     SELECT id FROM ${tables.file}
@@ -24,8 +25,8 @@ const closeSql = `
   )
   UPDATE ${tables.file} SET completed_at = now() FROM abandoned WHERE file.id = abandoned.id`;
 
-// The row goes once a statement before has deleted the last of its chunks: killed in between, the next sweep
-// goes on.
+// A file's row is deleted only after an earlier statement has deleted the last of its chunks: if the sweep is
+// killed in between, the next one goes on.
 const deleteFilesSql = `
   WITH closed AS MATERIALIZED (
     SELECT id FROM ${tables.file}

@@ -1,9 +1,9 @@
 /**
- * Prune: deletes finished tasks that a person chose. It reads and deletes by index in batches that
- * each commit alone, so that neither a running task nor the clearing of dead rows waits for it.
+ * Prune: deletes finished tasks that a person chose. It reads and deletes by index in batches that each
+ * commit alone, so that neither a running task nor the clearing of dead rows (vacuum) waits for it.
  */
 
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Duration } from '../../commands/duration.ts';
 import { tables } from '../../database/names.ts';
@@ -13,10 +13,10 @@ import { deleteSql } from './deletion.ts';
 export type FinishedStatus = (typeof terminalStatuses)[number];
 
 export interface PruneFilter {
-  /** Only tasks that had finished by then. */
+  /** Only tasks that had finished by this time. */
   readonly finishedBy: Date;
   readonly statuses: readonly FinishedStatus[];
-  /** All where it is absent. */
+  /** All types where it is absent. */
   readonly types?: readonly string[] | undefined;
   readonly group?: string | undefined;
 }
@@ -24,9 +24,9 @@ export interface PruneFilter {
 export interface PruneSurvey {
   readonly tasks: number;
   readonly files: number;
-  /** As they are stored, indexes apart: an estimate. */
+  /** An estimate: the sizes as stored, without indexes. */
   readonly bytes: { readonly rows: number; readonly history: number; readonly files: number };
-  /** The oldest ten. */
+  /** The ten oldest tasks. */
   readonly sample: readonly PrunableTask[];
 }
 
@@ -43,7 +43,9 @@ const surveyRows = 5_000;
 const deletedRows = 500;
 const sampleRows = 10;
 
-/** The time that lies so long ago, by the database's clock; months and years by the calendar of UTC. */
+/**
+ * The time that lies this long ago, by the database's clock; months and years count by the calendar of UTC.
+ */
 export async function timeAgo(pool: pg.Pool, { months, seconds }: Duration): Promise<Date> {
   const { rows } = await pool.query<{ time: Date }>(
     `SELECT (now() AT TIME ZONE 'UTC' - make_interval(months => $1, secs => $2)) AT TIME ZONE 'UTC' AS time`,
@@ -53,7 +55,7 @@ export async function timeAgo(pool: pg.Pool, { months, seconds }: Duration): Pro
   return rows[0].time;
 }
 
-/** What the filter finds now: the number of tasks, about how much they hold, and the oldest. */
+/** What the filter finds now: the number of tasks, about how many bytes they take, and the oldest of them. */
 export async function surveyPrune(pool: pg.Pool, filter: PruneFilter): Promise<PruneSurvey> {
   const total = { tasks: 0, files: 0, bytes: { rows: 0, history: 0, files: 0 } };
   const sample: PrunableTask[] = [];
@@ -75,7 +77,8 @@ export async function surveyPrune(pool: pg.Pool, filter: PruneFilter): Promise<P
 /**
  * Deletes what the filter finds. Files are left to `sweepFiles`.
  * @param onBatch told how many tasks have been deleted so far
- * @returns how many were deleted: all but those that somebody else held, unless `signal` aborted
+ * @returns how many tasks were deleted: all that match, but for those that somebody else had locked; fewer
+ *   where `signal` aborted
  */
 export async function prune(
   pool: pg.Pool,
@@ -87,15 +90,15 @@ export async function prune(
     for await (const batch of walk<DeletedBatch>(pool, part, deleteBatchSql, deletedRows)) {
       deleted += batch.deleted;
       onBatch?.(deleted);
-      // A signal to the process is heard between two batches.
-      await turn();
+      // Between two batches the process can handle a signal that it was sent.
+      await nextTurn();
       if (signal?.aborted) return deleted;
     }
   }
   return deleted;
 }
 
-/** A part of the tasks that lie together in one index, in the order of their creation. */
+/** Tasks that lie together in one index, in the order of their creation. */
 interface Part {
   readonly finishedBy: Date;
   readonly status: FinishedStatus;
@@ -151,8 +154,9 @@ async function* walk<Batch extends Place & { found: number }>(
 }
 
 /**
- * Only conditions that are asked for, so that the planner takes the index made for them: by status, by
- * type and status, or by group. A task that had finished by then was created before.
+ * Only the conditions that are asked for, so that the planner takes the index made for them: by status, by
+ * type and status, or by group. A task that had finished by `finishedBy` was created before: the condition on
+ * `created_at` limits what is read of the index.
  */
 function conditionsOf(part: Part, place: Place): { conditions: string; values: unknown[] } {
   const values: unknown[] = [part.status, part.finishedBy, place.createdAt, place.id];

@@ -7,8 +7,9 @@ import { deleteSql, isFinishedSql } from './deletion.ts';
 
 const batchRows = 500;
 
-// By the partial index on expires_at, oldest first. The turn is held for this one statement: a process that
-// freezes in it is ended by the server with its connection, and one that comes meanwhile deletes nothing.
+// Reads by the partial index on expires_at, oldest first. The turn is held for this one statement: a process
+// that comes meanwhile deletes nothing, and the server ends the connection of a process that freezes in it,
+// and with it the turn.
 const deleteExpiredSql = deleteSql(
   `turn AS MATERIALIZED (
      SELECT pg_try_advisory_xact_lock(${advisoryLocks.retention.join(', ')}) AS mine
@@ -23,8 +24,8 @@ const deleteExpiredSql = deleteSql(
 );
 
 /**
- * Deletes in batches that each commit alone, with as much rest between them as work, until nothing
- * expired is left, it is another process's turn, or `signal` aborts.
+ * Deletes in batches that each commit alone, with as much rest between them as work, until nothing expired is
+ * left, another process has the turn, or `signal` aborts.
  * @returns how many tasks were deleted
  */
 export async function deleteExpired(pool: pg.Pool, signal?: AbortSignal): Promise<number> {

@@ -11,21 +11,21 @@ import { deleteExpired } from './retention.ts';
 export interface SweeperOptions {
   readonly db: Database;
   readonly log: Logger;
-  /** Those of jobs that come with Headway. */
+  /** The sweeps of jobs that come with Headway. */
   readonly sweeps?: readonly Sweep[];
-  /** Default 60,000. */
+  /** The time between two sweeps; default 60,000. */
   readonly intervalMs?: number;
 }
 
-/** One kind of what is deleted. */
+/** How one kind of leftovers is deleted. */
 export interface Sweep {
-  /** In the log and in metrics. */
+  /** Its name in the log and in metrics. */
   readonly kind: string;
-  /** What it counts. */
+  /** What is counted, in words. */
   readonly meaning: string;
   /**
-   * Deletes what there is, in batches; `signal` ends it between two of them.
-   * @returns how many were deleted
+   * Deletes what is left over, in batches; `signal` ends it between two batches.
+   * @returns how many things were deleted
    */
   run(db: Database, signal: AbortSignal): Promise<number>;
 }
@@ -37,7 +37,7 @@ const ownSweeps: readonly Sweep[] = [
     run: ({ pool }, signal) => deleteExpired(pool, signal),
   },
   {
-    // After the tasks, which leave their files to it.
+    // This sweep follows the one of tasks, which leaves their files to it.
     kind: 'file',
     meaning: 'uploads that broke off, and files of deleted tasks',
     run: ({ pool }, signal) => sweepFiles(pool, signal),
@@ -76,7 +76,7 @@ export class Sweeper {
     await this.loop.stop();
   }
 
-  /** What is deleted, and what each kind counts. */
+  /** The kinds of leftovers, and what is counted of each. */
   get kinds(): Readonly<Record<string, string>> {
     return Object.fromEntries(this.steps.map(({ kind, meaning }) => [kind, meaning]));
   }
@@ -84,11 +84,13 @@ export class Sweeper {
   private step(sweep: Sweep): Step {
     const { log } = this.options;
     const swept = sweep.kind;
-    const cannot = seldom((error: unknown) => log.error({ err: error, swept }, 'could not be deleted'));
+    const cannot = seldom((error: unknown) =>
+      log.error({ err: error, swept }, 'this kind could not be swept'),
+    );
     const fail = (error: unknown) => {
-      // That the database is away is said by the reaper.
+      // The reaper logs that the database is away.
       if (isPassingError(error))
-        log.debug({ err: error, swept }, 'could not be deleted; the next sweep does');
+        log.debug({ err: error, swept }, 'this kind could not be swept; the next sweep tries again');
       else cannot(error);
     };
     return { ...sweep, fail };
@@ -98,7 +100,7 @@ export class Sweeper {
     const { signal } = this.stopping;
     for (const { kind, run, fail } of this.steps) {
       if (signal.aborted) return;
-      // One kind that cannot be deleted keeps no other.
+      // A kind that cannot be deleted must not keep the others from being deleted.
       await run(this.options.db, signal).then((count) => this.report(kind, count), fail);
     }
   }
@@ -106,6 +108,6 @@ export class Sweeper {
   private report(swept: string, count: number): void {
     if (count === 0) return;
     this.swept.add(swept, count);
-    this.options.log.info({ swept, count }, 'deleted');
+    this.options.log.info({ swept, count }, 'deleted by the sweep');
   }
 }

@@ -6,8 +6,8 @@ import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from '../life
 import type { Store } from '../store.ts';
 
 /**
- * Why a worker was given up. `exited`: its parent saw it. `handed_back` and `stopped` blame nobody, `blocked` those
- * alone that are overdue.
+ * Why a worker was given up. `exited`: its parent saw the process end. `handed_back` and `stopped` blame no
+ * attempt; `blocked` blames only the overdue attempts.
  */
 export type LostReason = 'exited' | 'lease_lapsed' | 'blocked' | 'handed_back' | 'stopped';
 
@@ -16,12 +16,12 @@ export interface NewWorker {
   readonly host: string;
   readonly pid: number;
   readonly slots: number;
-  /** Those that it has code for. */
+  /** The types that it has code for. */
   readonly types: readonly string[];
   readonly leaseSeconds: number;
 }
 
-/** Twice is once: the answer to the first may have been lost. */
+/** Inserts a worker's row. A second call changes nothing, as the answer to the first may have been lost. */
 export async function registerWorker(store: Store, worker: NewWorker): Promise<void> {
   await store.db.pool.query(
     `INSERT INTO ${tables.worker} (id, host, pid, slots, types, lease_expires_at)
@@ -32,9 +32,10 @@ export async function registerWorker(store: Store, worker: NewWorker): Promise<v
 }
 
 /**
- * Takes a worker's work from it, whoever comes first: marks it lost, then moves its rows on.
+ * Takes a worker's tasks from it: marks the worker lost, unless somebody else has done so, then moves its
+ * rows on.
  * @param detail what people and logs are told, such as "killed by SIGKILL"
- * @param overdueIds those of its tasks that have timed out, where it was `blocked`
+ * @param overdueIds its tasks that have timed out, where the worker was `blocked`
  * @returns the attempts that were moved on by this call
  */
 export async function giveUp(
@@ -49,10 +50,10 @@ export async function giveUp(
 }
 
 /**
- * Marks a worker lost together with how many attempts it was running: blame is read from that number
- * and from each row, however late and by whomever the rows are moved on. Only those that are overdue are moved on at
- * once, as nobody else knows of it.
- * @returns the overdue
+ * Marks a worker lost, and stores how many attempts it was running: blame is decided from this number and
+ * from each row, however late and by whichever process the rows are moved on. Only overdue attempts are moved
+ * on in the same transaction, as no other process knows that they are overdue.
+ * @returns the overdue attempts that were moved on
  */
 async function markLost(
   store: Store,
@@ -62,7 +63,7 @@ async function markLost(
   overdueIds: readonly string[],
 ): Promise<LeftAttempt[]> {
   return store.queue.inTransaction(async (connection) => {
-    // First the lock, then the count: a claim that was under way is waited for, and counted.
+    // First the lock, then the count: the lock waits for a claim under way, whose attempts are then counted.
     const { rowCount } = await connection.query(
       `SELECT FROM ${tables.worker} WHERE id = $1 AND lost_at IS NULL FOR NO KEY UPDATE`,
       [workerId],
@@ -81,18 +82,24 @@ async function markLost(
 
 const moveBatch = 100;
 
-/** From so many losses in a row on each spends a try, whatever else is known of it: nothing may go on for ever. */
+/** From this many losses in a row on, each loss spends a try, as no task may go on for ever. */
 const longestRowOfLosses = 10;
 
 /**
- * What a loss is put down to. `alone`, where nothing else ran in the worker, its parent saw it end, and the attempt
- * had saved nothing, and `repeated` spend a try. The others spend none: `company` may have been to blame; a
- * `neighbour` is known to have blocked the worker; `unseen`, nobody knows how it was lost, with its parent perhaps;
- * a task that has `progressed` does not stick at what kills its worker.
+ * What a loss is put down to. Two of these spend a try:
+ * - `alone`: nothing else ran in the worker, its parent saw it end, and the attempt had saved no checkpoint;
+ * - `repeated`: the task has lost too many workers in a row.
+ *
+ * The others spend none:
+ * - `company`: another task ran in the worker and may have been to blame;
+ * - `neighbour`: another task is known to have blocked the worker;
+ * - `unseen`: nobody saw how the worker was lost, perhaps together with its parent;
+ * - `progressed`: the attempt had saved a checkpoint, so the task gets past what kills its workers.
  */
 export type Blame = 'alone' | 'repeated' | 'company' | 'neighbour' | 'unseen' | 'progressed';
 
-// Read from what the worker's row says, and from the row of the task, however late and by whomever it is moved on.
+// Except for overdue attempts, the verdict is read from the worker's row and the task's row alone, so that it
+// is the same however late and by whichever process the task is moved on.
 const verdictSql = `
   CASE WHEN worker.is_blameless THEN 'handed_back'
        WHEN task.id = ANY ($3::uuid[]) THEN 'overdue'
@@ -104,7 +111,8 @@ const verdictSql = `
        ELSE 'alone' END`;
 const countsSql = `verdict.is IN ('overdue', 'repeated', 'alone')`;
 
-// The delay is the default one (`backoff.ts` of the jobs): whoever moves a row on may have no code for its job.
+// The delay is the default backoff (`backoff.ts` of the jobs): the process that moves a row on may have no
+// code for its job.
 const moveOnSql = leaveSql(
   `worker AS MATERIALIZED (
      SELECT id, lost_with, lost_reason LIKE 'handed_back%' OR lost_reason LIKE 'stopped%' AS is_blameless,
@@ -112,16 +120,16 @@ const moveOnSql = leaveSql(
             lost_reason LIKE 'exited%' AS was_seen,
             substring(lost_reason FROM ': (.+)$') AS told
      FROM ${tables.worker} WHERE id = $2 AND lost_at IS NOT NULL)`,
-  // By the partial index on the worker of running rows. An overdue attempt has timed out, whatever ran beside it;
-  // where one is known to have blocked the worker, the others have not even lost one to no known cause.
+  // Reads by the partial index on the worker of running rows. An overdue attempt has timed out, whatever ran
+  // beside it. When we know which attempt blocked the worker, the others get no loss.
   `SELECT ${lockedColumns}, ${countsSql} AS counts, FALSE AS final,
           CASE verdict.is WHEN 'handed_back' THEN NULL WHEN 'overdue' THEN NULL WHEN 'neighbour' THEN 0 ELSE 1 END AS loss,
           CASE verdict.is WHEN 'handed_back' THEN 'handed_back' WHEN 'overdue' THEN 'retrying' ELSE 'worker_lost' END AS kind,
           CASE verdict.is WHEN 'handed_back' THEN NULL WHEN 'overdue' THEN 'timeout' ELSE 'worker_lost' END AS code,
           CASE verdict.is
             WHEN 'handed_back' THEN NULL
-            WHEN 'overdue' THEN 'It took longer than it may, and could only be stopped together with the worker that ran it'
-            ELSE 'The worker that ran it was lost'
+            WHEN 'overdue' THEN 'The task took longer than its time limit, and could only be stopped together with the worker that ran it'
+            ELSE 'The worker that ran the task was lost'
                  || CASE WHEN verdict.is = 'repeated' THEN ', the last of ' || task.losses + 1 || ' in a row' ELSE '' END
                  || coalesce(' (' || worker.told || ')', '')
           END AS message,
@@ -137,7 +145,7 @@ const moveOnSql = leaveSql(
    FOR NO KEY UPDATE OF task SKIP LOCKED`,
 );
 
-/** @param overdueIds those that have timed out; they come first */
+/** @param overdueIds attempts that have timed out; these are moved first */
 function moveSome(
   store: Store,
   connection: Connection,
@@ -151,7 +159,7 @@ function moveSome(
   });
 }
 
-/** Moves the rows of a worker that is marked lost, in batches; rows that are locked are left to the next turn. */
+/** Moves on the rows of a worker that is marked lost, in batches. Locked rows are left to the next turn. */
 export async function moveOn(store: Store, workerId: string): Promise<LeftAttempt[]> {
   const moved: LeftAttempt[] = [];
   for (;;) {
@@ -163,7 +171,10 @@ export async function moveOn(store: Store, workerId: string): Promise<LeftAttemp
   }
 }
 
-/** Lost workers that still have running rows: somebody was stopped between marking and moving. */
+/**
+ * Lost workers that still have running rows: a process was stopped after it had marked the worker, before it
+ * had moved the rows on.
+ */
 export async function lostWithRunningRows(store: Store): Promise<string[]> {
   const { rows } = await store.db.pool.query<{ id: string }>({
     name: 'lost-with-rows',
@@ -174,8 +185,8 @@ export async function lostWithRunningRows(store: Store): Promise<string[]> {
 }
 
 /**
- * Which tasks of these workers were asked to stop more than `graceMs` ago and run all the same. By the
- * partial index on the worker of running rows.
+ * Which tasks of these workers were asked to stop more than `graceMs` ago and still run. By the partial index
+ * on the worker of running rows.
  */
 export async function ignoringCancel(
   store: Store,

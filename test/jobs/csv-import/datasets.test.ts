@@ -10,7 +10,7 @@ import { emptyReport, lockWaiters, openRaw, runTask, useStore } from '../../supp
 
 const store = useStore();
 
-/** As an attempt that gets as far as so many rows. */
+/** Imports this many rows, as an attempt does that is then interrupted. */
 async function importRows(importId: string, count: number): Promise<void> {
   await store.db.prisma.$transaction(async (tx) => {
     await beginImport(tx, importId);
@@ -23,7 +23,7 @@ const rowsOf = (importId: string) => store.db.prisma.datasetRow.count({ where: {
 const isKnown = async (id: string) => (await store.db.prisma.datasetImport.count({ where: { id } })) === 1;
 
 describe('an import that begins again from the start', () => {
-  it('leaves none of the rows that it had', async () => {
+  it('deletes the rows of its earlier attempts', async () => {
     const id = newId();
     await importRows(id, 10);
 
@@ -34,7 +34,7 @@ describe('an import that begins again from the start', () => {
 });
 
 describe('the rows of an import that was never shown', () => {
-  it('are kept while its task may go on: it is unfinished, or could be retried', async () => {
+  it('are kept while its task is unfinished or can be retried', async () => {
     const { taskId: running } = await runTask(store);
     const { id: cancelled } = await submit(store, 'noop', null);
     await cancelTask(store, cancelled);
@@ -45,7 +45,7 @@ describe('the rows of an import that was never shown', () => {
     expect([await rowsOf(running), await rowsOf(cancelled)]).toEqual([2, 2]);
   });
 
-  it('go once a newer task has its key, so that it cannot be retried', async () => {
+  it('are deleted once another task has its key, so that the task cannot be retried', async () => {
     const { id } = await submit(store, 'noop', null, { key: 'k' });
     await cancelTask(store, id);
     await importRows(id, 2);
@@ -56,12 +56,12 @@ describe('the rows of an import that was never shown', () => {
     expect([await rowsOf(id), await isKnown(id)]).toEqual([0, false]);
   });
 
-  it('are found again where another process deletes them too, and ends', async () => {
+  it('are found again when another process deletes only a part of them at the same time', async () => {
     const id = newId();
     await importRows(id, 5_001);
     await using other = await openRaw(store);
     await other.query('BEGIN');
-    // As many as a batch has.
+    // Exactly one batch of the sweep.
     await other.query('DELETE FROM dataset_row WHERE import_id = $1 AND number <= 5000', [id]);
 
     const sweeping = sweepReplacedImports(store.db);
@@ -74,7 +74,7 @@ describe('the rows of an import that was never shown', () => {
     expect([await rowsOf(id), await isKnown(id)]).toEqual([0, false]);
   });
 
-  it('keep nobody waiting who stops: what is left goes another time', async () => {
+  it('do not delay a stop: a later sweep deletes the rest', async () => {
     const id = newId();
     await importRows(id, 5_001);
 
@@ -83,7 +83,7 @@ describe('the rows of an import that was never shown', () => {
     expect([await rowsOf(id), await isKnown(id)]).toEqual([1, true]);
   });
 
-  it('go with its task', async () => {
+  it('are deleted after its task', async () => {
     const id = newId();
     await importRows(id, 2);
 
@@ -94,7 +94,7 @@ describe('the rows of an import that was never shown', () => {
 });
 
 describe('the rows that a dataset shows', () => {
-  it('are kept, also without their task, until other rows take their place', async () => {
+  it('are kept until other rows replace them, even without their task', async () => {
     const task = await runTask(store);
     const name = newId();
     const show = (importId: string) =>

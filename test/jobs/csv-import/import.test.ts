@@ -29,7 +29,7 @@ async function importFile(content: string | Buffer, dataset: string, options: ob
   return service.waitFor(id, ({ finishedAt }) => finishedAt !== null);
 }
 
-/** The values that a dataset shows, row by row; undefined where there is no such dataset. */
+/** The values of a dataset, row by row; undefined if there is no such dataset. */
 async function rowsIn(name: string): Promise<unknown[][] | undefined> {
   const dataset = await store.db.prisma.dataset.findUnique({ where: { name } });
   if (dataset === null) return undefined;
@@ -58,11 +58,11 @@ describe('an import that would import nothing', () => {
       code: 'csv_too_many_rejected',
       message: expect.stringContaining(words),
     });
-    expect(error(task).message).toContain('A dataset of this name stays as it was.');
+    expect(error(task).message).toContain('If a dataset of this name exists, it has not changed.');
     expect(await rowsIn(name)).toEqual([['1', '2']]);
   });
 
-  it('says what was taken for header, delimiter and encoding', async () => {
+  it('tells which header, delimiter and encoding were detected', async () => {
     const { message } = error(await importFile('a;b\n1;2;3\n', 'words'));
 
     expect(message).toContain('A semicolon was taken for the delimiter');
@@ -88,7 +88,7 @@ describe('lines that are rejected', () => {
     expect(task.status).toBe(status);
   });
 
-  it('are not those that are empty', async () => {
+  it('do not include empty lines', async () => {
     const task = await importFile('a,b\n\n\n\n1,2\n\n\n3,4\n', 'double-spaced');
 
     expect(result(task)).toMatchObject({ imported: 2, rejected: 5 });
@@ -106,14 +106,14 @@ describe('the result', () => {
     });
   });
 
-  it('names no delimiter where there is one column', async () => {
+  it('names no delimiter if there is one column', async () => {
     const task = await importFile('path\na|b\nc|d\n', 'one column');
 
     expect(result(task)).toMatchObject({ delimiter: null, columns: ['path'], imported: 2, rejected: 0 });
     expect(await rowsIn('one column')).toEqual([['a|b'], ['c|d']]);
   });
 
-  it('tells of lines with characters that could not be read', async () => {
+  it('names the lines with characters that could not be read', async () => {
     const file = Buffer.concat([
       Buffer.from('a,b\né,1\n'),
       Buffer.from('\xff,2\n', 'latin1'),
@@ -130,7 +130,7 @@ describe('the result', () => {
     ]);
   });
 
-  it('of a file with a header alone is an empty dataset', async () => {
+  it('of a file with only a header is an empty dataset', async () => {
     const task = await importFile('a,b\n', 'empty');
 
     expect(task).toMatchObject({ status: 'succeeded', result: { imported: 0, rejected: 0 } });
@@ -138,7 +138,7 @@ describe('the result', () => {
   });
 });
 
-it('a file that is no table fails, and says what it seems to be', async () => {
+it('a file that is no table fails with a message that names its format', async () => {
   const task = await importFile('<!DOCTYPE html>\n<title>Sign in</title>\n', 'page');
 
   expect(error(task)).toMatchObject({

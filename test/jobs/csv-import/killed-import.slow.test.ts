@@ -1,4 +1,4 @@
-/** An import in the middle of which its worker is killed, more than once, and then everything. */
+/** An import during which its worker is killed more than once, and then the whole service. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Store } from '../../../src/tasks/store.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';

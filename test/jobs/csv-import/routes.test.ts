@@ -58,7 +58,7 @@ test.each([
   expect((await problemOf(response)).errors).toMatchObject([{ path }]);
 });
 
-test('an id that is unknown or no UUID, and a type that nobody has', async () => {
+test('an unknown id, an id that is no UUID and an unacceptable media type are refused', async () => {
   const unknown = await fetch(`${api.url}/datasets/${newId()}`);
   const noId = await fetch(`${api.url}/datasets/people`);
   const asCsv = await fetch(url, { headers: { accept: 'text/csv' } });

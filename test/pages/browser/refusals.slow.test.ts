@@ -115,7 +115,7 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
     test('without a header, or if it is no CSV at all, fails, and says why', async () => {
       await send(fileOf('\n\n\n'));
 
-      await page.getByText('The file has nothing but empty lines.').first().waitFor();
+      await page.getByText('The file has only empty lines.').first().waitFor();
       expect(await page.locator('#outcome').textContent()).toContain('It was not tried again');
       await goBack();
 

@@ -8,7 +8,7 @@ const insert =
     await tx.$executeRaw`INSERT INTO effect (task_id, step, attempt) VALUES (${task.id}::uuid, ${step}, ${task.attempt})`;
   };
 
-/** Calls that nobody waits for, calls inside calls, calls twice. */
+/** Careless uses of the task's calls: without `await`, inside each other, twice. */
 const ways = {
   checkpointNotAwaited: async (task: TaskContext) => {
     void task.checkpoint({ step: 1 }, insert(task, 1));

@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 
-/** Computes without yielding, for so long or until a file is there: the runner's event loop stands still meanwhile. */
+/**
+ * Computes for some seconds, or until a file exists, without yielding: the runner's event loop stands still.
+ */
 export default defineJob({
   type: 'compute',
   input: z.object({ seconds: z.number(), untilFile: z.string().optional() }),

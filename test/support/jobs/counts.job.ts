@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 
-/** Counts with a checkpoint at each step, and says where its last attempt started from. */
+/** Counts with a checkpoint at each step, and returns where its last attempt started from. */
 export default defineJob({
   type: 'counts',
   input: z.object({ names: z.int(), stepMs: z.number(), ignoresSignal: z.boolean().default(false) }),

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 
-/** Tells which of Headway's variables a job has, and which a process that it starts. */
+/** Returns which of Headway's variables a job has, and which a process has that the job starts. */
 export default defineJob({
   type: 'environment',
   input: z.object({}),

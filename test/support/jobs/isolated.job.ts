@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 
-/** Says in which process it ran, after a while. */
+/** Waits for a while, and returns the id of its process. */
 export default defineJob({
   type: 'isolated',
   input: z.object({ ms: z.number() }),

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 
-/** Ways in which a job takes its whole process along. */
+/** Ways in which a job ends its whole process. */
 const ways = {
   abort: () => process.abort(),
   exit: () => process.exit(3),
@@ -15,7 +15,7 @@ const ways = {
   },
   exhaustHeap: () => {
     const kept: unknown[] = [];
-    // Objects, so that they lie on the heap; more than the 256 MB that the tests allow.
+    // Objects lie on the heap, and soon need more than the 256 MB that the tests allow.
     for (;;) kept.push({ some: kept.length, more: [kept.length] });
   },
 } satisfies Record<string, () => unknown>;
@@ -27,7 +27,7 @@ export default defineJob({
   input: z.object({
     how: z.enum(killings),
     afterMs: z.number().default(0),
-    /** It commits a checkpoint first, as if it had got further. */
+    /** The job commits a checkpoint first, as if it had made progress. */
     saves: z.boolean().default(false),
   }),
   result: z.null(),

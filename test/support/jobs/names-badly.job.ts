@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 
-/** Its title and key are what its input says, whatever that is; `throw` throws. */
+/** Takes its title and key from the input, even if they are no text; for `throw` the function throws. */
 const say = (what: unknown) => {
   if (what === 'throw') throw new Error('no name today');
   return what as string;

@@ -12,7 +12,7 @@ const values = {
   bigint: 7n as unknown as number,
 };
 
-/** Reports what makes no sense, and goes on. */
+/** Reports values that make no sense, and goes on. */
 export default defineJob({
   type: 'reports',
   input: z.object({ settleMs: z.number().default(0) }),

@@ -1,4 +1,4 @@
 import steps from './steps.job.ts';
 
-/** The same, with one try: whatever counts as a failure ends it. */
+/** The job `steps` with one try: any failure ends the task. */
 export default { ...steps, type: 'steps-once', maxAttempts: 1 };

@@ -13,7 +13,9 @@ export default defineJob({
     stepMs: z.number(),
     /** Milliseconds that the transaction of each step stays open between its write and its commit. */
     holdMs: z.number().default(0),
-    /** That of the first attempt's first step stays open until the chaos lets it go. */
+    /**
+     * The transaction of the first step of attempt 1 stays open until the chaos scenario releases the task.
+     */
     holdsFirst: z.boolean().default(false),
     ignoresSignal: z.boolean().default(false),
   }),

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 
-/** Never looks at its signal; blocks the loop, or lets it turn. */
+/** A job that ignores its signal, and either blocks the event loop or lets it turn. */
 export default defineJob({
   type: 'stubborn',
   input: z.object({ seconds: z.number(), isBlocking: z.boolean() }),

@@ -1,4 +1,4 @@
-/** Calls on one task, one after the other and several at once. */
+/** Calls on one task, one by one or several at once. */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { expect } from 'vitest';
@@ -11,7 +11,10 @@ import { actualRow, type Command, command, expectedRow, idAt, maxTasks, move, ta
 import type { ModelTask } from './model.ts';
 import * as expected from './model.ts';
 
-/** One call on one task: what it does, and what the model says that it answers. */
+/**
+ * One call on one task: `act` makes the call on the store, and `apply` gives the answer that the model
+ * expects.
+ */
 interface Call {
   readonly name: string;
   act(on: Store, taskId: string, attempt: number): Promise<unknown>;
@@ -28,7 +31,10 @@ const retryCall = (from: 'checkpoint' | 'start'): Call => ({
   act: async (on, taskId) => (await retryTask(on, taskId, from))?.outcome ?? null,
   apply: (task) => expected.retry(task, from),
 });
-/** Whether an end was written: as a runner does, again and again while another holds the row. */
+/**
+ * Writes an end, and repeats the write while another holds the row, as a runner does. Returns whether it was
+ * written.
+ */
 async function endOf(on: Store, ends: readonly AttemptRef[], write: () => Promise<AttemptRef[]>) {
   for (;;) {
     if ((await write()).length === 1) return true;
@@ -55,9 +61,9 @@ const failCall = (outcome: expected.Outcome, delaySeconds: number): Call => ({
 });
 
 export const place = fc.nat(maxTasks - 1);
-/** Mostly the attempt that runs, sometimes the one before. */
+/** By how many attempts the call is too late: mostly none, sometimes one. */
 export const lag = fc.constantFrom(0, 0, 0, 0, 1);
-/** Longer than a script takes on any machine. */
+/** A delay that no script of the test outlasts. */
 const hourSeconds = 3600;
 const outcome = fc.constantFrom<expected.Outcome>('failed', 'timed_out', 'permanent', 'handed_back');
 export const failCalls = fc
@@ -65,7 +71,7 @@ export const failCalls = fc
   .map(([how, seconds]) => failCall(how, seconds));
 export const retryCalls = fc.constantFrom('checkpoint' as const, 'start' as const).map(retryCall);
 
-/** One of these calls, by an attempt that may be too late. */
+/** Makes one of these calls, for an attempt that may be too late. */
 export const single = (calls: fc.Arbitrary<Call>) =>
   fc.tuple(calls, place, lag).map(([call, at, late]) =>
     move(`${call.name} (task ${at}, ${late} late)`, async (model, real) => {
@@ -84,7 +90,9 @@ function permutations<T>(items: readonly T[]): T[][] {
   return items.flatMap((first, at) => permutations(items.toSpliced(at, 1)).map((rest) => [first, ...rest]));
 }
 
-/** Several calls on one task at once: it must be as if one had come after the other, in some order. */
+/**
+ * Several calls on one task at once. The outcome must equal that of the same calls one by one, in some order.
+ */
 export const races: fc.Arbitrary<Command> = fc
   .tuple(
     place,

@@ -1,4 +1,4 @@
-/** The property itself: scripts of what may happen to tasks and workers, run on the store and on the model. */
+/** The property: runs scripts of events of tasks and workers on the store and on the model. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { repairEntries } from '../../../src/tasks/queue/repair.ts';
@@ -9,10 +9,10 @@ import type { Real, Stores } from './command.ts';
 import * as events from './events.ts';
 import { newModel } from './model.ts';
 
-/** Whatever happens, each row is as the model says, and the invariants hold. */
+/** Checks that after any script each row equals the model, and the invariants hold. */
 export async function checkModel({ store, others }: Stores, numRuns: number): Promise<void> {
   const commands = fc.commands(
-    // What keeps things going comes up more often, so that tasks come to run and to be tried again.
+    // Events that move tasks on come more often, so that tasks get to run and to be tried again.
     [
       ...[events.submits, events.submits],
       ...[events.claims, events.claims, events.claims, events.claims, events.claims, events.claims],

@@ -1,4 +1,4 @@
-/** Commands of the model test: each does something to the store, and the same to the model, and compares them. */
+/** Commands of the model test: each changes the store and the model in the same way, and compares the two. */
 import type fc from 'fast-check';
 import { expect } from 'vitest';
 import type { TaskState } from '../../../src/generated/prisma/client.ts';
@@ -7,10 +7,10 @@ import type { Store } from '../../../src/tasks/store.ts';
 import { rowOf } from '../tasks.ts';
 import type { Model, ModelTask } from './model.ts';
 
-/** At most so many tasks at a time. */
+/** A command picks among this many of the newest tasks. */
 export const maxTasks = 8;
 
-/** Two stores on one database, as two processes have them. */
+/** Two stores on one database, as in two processes. */
 export interface Stores {
   readonly store: Store;
   readonly others: Store;
@@ -24,13 +24,13 @@ export interface Real extends Stores {
 
 export type Command = fc.AsyncCommand<Model, Real>;
 
-/** A number below `maxTasks` as the place of one of the newest tasks. */
+/** Turns a number below `maxTasks` into the place of one of the newest tasks. */
 function placeOf(model: Model, number: number): number {
   const count = Math.min(maxTasks, model.tasks.length);
   return model.tasks.length - count + (number % count);
 }
 
-/** There is one, as the script begins with some. */
+/** The task at this place. It exists, because each script begins with some tasks. */
 export const taskAt = (model: Model, number: number) => model.tasks[placeOf(model, number)] as ModelTask;
 export const idAt = (model: Model, real: Real, number: number) =>
   real.taskIds[placeOf(model, number)] as string;
@@ -38,7 +38,7 @@ export const idAt = (model: Model, real: Real, number: number) =>
 export const idsOf = (real: Real, places: readonly number[]) =>
   places.map((place) => real.taskIds[place] ?? '').sort();
 
-/** What the model says that the row should be. */
+/** The row that the model expects. */
 export function expectedRow(task: ModelTask, real: Real) {
   return {
     status: task.status,
@@ -53,7 +53,7 @@ export function expectedRow(task: ModelTask, real: Real) {
   };
 }
 
-/** The same of the database. */
+/** The row in the database, in the same shape. */
 export async function actualRow(store: Store, id: string) {
   return asExpected(await rowOf(store, id));
 }
@@ -72,7 +72,7 @@ function asExpected(row: TaskState) {
   };
 }
 
-/** Compares each row with the model, and with what it was before. */
+/** Compares each row with the model, and the version with that before the command. */
 async function compare(model: Model, real: Real, before: readonly ModelTask[]): Promise<void> {
   const rows = new Map((await real.store.db.prisma.taskState.findMany()).map((row) => [row.id, row]));
   for (const [place, task] of model.tasks.entries()) {
@@ -88,7 +88,7 @@ async function compare(model: Model, real: Real, before: readonly ModelTask[]): 
   }
 }
 
-/** A command that is compared with the model afterwards. */
+/** A command after which all rows are compared with the model. */
 export function command(
   name: string,
   run: (model: Model, real: Real) => Promise<void>,
@@ -105,7 +105,9 @@ export function command(
   };
 }
 
-/** The same, and each row must have made at most one move of the table of transitions. */
+/**
+ * A command after which, in addition, each row must have made at most one move of the table of transitions.
+ */
 export function move(name: string, run: (model: Model, real: Real) => Promise<void>): Command {
   return command(name, async (model, real) => {
     const before = structuredClone(model.tasks);

@@ -1,4 +1,4 @@
-/** What happens to all tasks, their entries and their workers. */
+/** Events of all tasks, their queue entries and their workers. */
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { expect } from 'vitest';
@@ -86,7 +86,10 @@ export const timePasses = fc.constant(
   }),
 );
 
-/** A task that was lost with its worker is due again after a second, which a busy machine may need for the next command. */
+/**
+ * Postpones delayed tasks in the database: a task that was lost with its worker is due again after a second,
+ * and a busy machine may need longer than that for the next command.
+ */
 async function postponeDelayed(model: Model, { store, taskIds }: Real): Promise<void> {
   const places = expected.placesOf(model, (task) => task.status === 'queued' && task.isDelayed);
   await store.db.pool.query(
@@ -152,7 +155,7 @@ export const giveUps = fc.tuple(worker, reason, fc.nat(2)).map(([at, why, count]
   }),
 );
 
-/** By two processes at once. */
+/** Runs the reaper in two processes at once. */
 async function reap({ store, others }: Stores): Promise<void> {
   const log = pino({ level: 'silent' });
   await Promise.all(

@@ -1,5 +1,5 @@
 /**
- * The state machine, as a model that is small enough to be right by inspection: what the design says of a few
+ * The state machine as a model that is small enough to be checked by reading: the design's rules for a few
  * tasks, their queue entries and their workers.
  */
 import { isTerminal, type TaskStatus } from '../../../src/tasks/model/state-machine.ts';
@@ -11,20 +11,20 @@ export interface ModelTask {
   failures: number;
   losses: number;
   cancelRequested: boolean;
-  /** Place of the worker. */
+  /** The place of the worker in the model. */
   worker: number | null;
   done: number | null;
   checkpoint: number | null;
-  /** Which attempt wrote it. */
+  /** The attempt that wrote the checkpoint. */
   checkpointAttempt: number | null;
   percent: number;
-  /** Numbers its queue entries; the last is the one that counts while it is queued. */
+  /** The number of its last queue entry, which is the valid one while the task is queued. */
   entry: number;
-  /** Where that one is. `gone`: it does not wait although the task still does. */
+  /** The state of that entry. `gone`: the entry does not wait although the task still does. */
   entryIs: 'waiting' | 'gone';
-  /** Its next attempt is due later. */
+  /** The next attempt of the task is due later. */
   isDelayed: boolean;
-  /** Pruned. */
+  /** The task was pruned. */
   isDeleted: boolean;
 }
 
@@ -57,7 +57,7 @@ export function submitted(model: Model, maxAttempts: number): void {
   });
 }
 
-/** Places of the tasks that hold. */
+/** The places of the tasks for which `holds` is true. */
 export function placesOf(model: Model, holds: (task: ModelTask) => boolean): number[] {
   return [...model.tasks.keys()].filter((place) => holds(model.tasks[place] as ModelTask));
 }
@@ -78,7 +78,7 @@ function queue(task: ModelTask, isDelayed: boolean): void {
   task.isDelayed = isDelayed;
 }
 
-/** Claims what is due; the places of the tasks that run now. */
+/** Claims the due tasks; returns the places of those that run now. */
 export function claimDue(model: Model, worker: number): number[] {
   if (model.lostWorkers.has(worker)) return [];
   const places = placesOf(model, isDue);
@@ -90,12 +90,12 @@ export function claimDue(model: Model, worker: number): number[] {
   return places;
 }
 
-/** Somebody deletes all entries, or takes them out of the queue and does nothing with them. */
+/** Somebody deletes all entries, or takes them out of the queue and never runs their tasks. */
 export function deleteEntries(model: Model): void {
   for (const task of model.tasks) task.entryIs = 'gone';
 }
 
-/** Gives stranded tasks new entries; their places. */
+/** Gives stranded tasks new entries; returns the places of these tasks. */
 export function requeue(model: Model): number[] {
   const places = placesOf(model, isStranded);
   for (const place of places) {
@@ -105,7 +105,7 @@ export function requeue(model: Model): number[] {
   return places;
 }
 
-/** What becomes of an attempt that leaves `running` in any way but success. */
+/** Moves on the task of an attempt that ends in any way but success. */
 function leave(task: ModelTask, how: { counts: boolean; final: boolean; losses: number; delayed: boolean }) {
   if (how.counts && !task.cancelRequested) task.failures += 1;
   task.losses = how.losses;
@@ -163,7 +163,7 @@ export function runningOf(model: Model, worker: number): number[] {
 
 export type Reason = 'exited' | 'lease_lapsed' | 'blocked' | 'handed_back';
 
-/** Takes the work of a worker, where those that are overdue have blocked it; the places of the tasks. */
+/** Gives a worker up; the `overdue` tasks have blocked it. Returns the places of its tasks. */
 export function giveUp(model: Model, worker: number, why: Reason, overdue: readonly number[] = []): number[] {
   const places = runningOf(model, worker);
   const isAlone = places.length === 1;
@@ -184,7 +184,7 @@ export function giveUp(model: Model, worker: number, why: Reason, overdue: reado
   return places;
 }
 
-/** Deletes what is finished; how many. */
+/** Deletes the finished tasks; returns how many. */
 export function prune(model: Model): number {
   const places = placesOf(model, isFinished);
   for (const place of places) (model.tasks[place] as ModelTask).isDeleted = true;

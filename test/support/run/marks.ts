@@ -1,26 +1,28 @@
 /**
- * How the processes of a test run are recognised: by variables in their environment, which every child inherits,
- * also one that leaves its process group, becomes a daemon or is started by a program that is not ours.
+ * Recognises the processes of a test run by variables in their environment. Every child inherits them, even
+ * one that leaves its process group, becomes a daemon or is started by a program of others.
  */
 import { execFile } from 'node:child_process';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-/** Names the run's folder, which no other run has. */
+/** The variable with the run's folder, which no other run shares. */
 export const runVariable = 'HEADWAY_TEST_RUN';
-/** The process id of the vitest worker that started it, directly or not. */
+/** The variable with the id of the vitest worker that started the process, directly or through another. */
 export const workerVariable = 'HEADWAY_TEST_WORKER';
 
 export interface MarkedProcess {
   readonly pid: number;
   readonly isPostgres: boolean;
-  /** The vitest worker that it belongs to; undefined for what the run itself has started. */
+  /**
+   * The id of the vitest worker that it belongs to; undefined for a process that the run itself has started.
+   */
   readonly worker: number | undefined;
-  /** Its command line, for people. */
+  /** The command line, for reports. */
   readonly command: string;
 }
 
-/** The live processes of a run, the caller excepted. */
+/** The living processes of a run, without the calling process. */
 export async function processesOf(runFolder: string): Promise<MarkedProcess[]> {
   const found = process.platform === 'linux' ? await fromProc(runFolder) : await fromPs(runFolder);
   return found.filter(({ pid }) => pid !== process.pid);
@@ -33,7 +35,10 @@ async function fromProc(runFolder: string): Promise<MarkedProcess[]> {
   return found.filter((marked) => marked !== null);
 }
 
-/** PostgreSQL's backends write their titles over their environment, so these are known by their working folder. */
+/**
+ * PostgreSQL's backends overwrite their environment with their titles, so their working folder identifies
+ * them.
+ */
 async function readMarks(pid: string, runFolder: string): Promise<MarkedProcess | null> {
   try {
     const [environment, folder] = await Promise.all([
@@ -54,7 +59,7 @@ async function readMarks(pid: string, runFolder: string): Promise<MarkedProcess 
       command: command.replaceAll('\0', ' ').trim().slice(0, 200),
     };
   } catch {
-    // It has ended meanwhile.
+    // The process has ended in the meantime.
     return null;
   }
 }

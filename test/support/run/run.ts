@@ -1,6 +1,7 @@
 /**
- * A run of tests, of chaos or of benchmarks, and the promise that nothing outlives it. All that it starts inherits
- * its mark and its folder for temporary files; a watchdog ends and removes both, whatever happens to this process.
+ * A run of tests, of chaos or of benchmarks, and the promise that no process outlives it. All its processes
+ * inherit its mark and its folder for temporary files. A watchdog ends the processes and removes the folder,
+ * even if this process is killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,10 +22,10 @@ export class Run {
 
   constructor() {
     this.folder = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'headway-run-')));
-    // Where the tests run as root, PostgreSQL runs as a user who must be able to enter.
+    // When the tests run as root, PostgreSQL runs as another user, who must be able to enter the folder.
     chmodSync(this.folder, 0o755);
     this.watchdog = spawn(process.execPath, [watchdogScript, this.folder], {
-      // A group of its own: Ctrl-C in a terminal must not end it.
+      // The watchdog has its own process group, so that Ctrl-C in a terminal does not end it.
       detached: true,
       stdio: ['pipe', 'pipe', 'inherit'],
     });
@@ -45,8 +46,8 @@ export class Run {
   }
 
   /**
-   * After all has been stopped in order: waits until nothing is left. What has to be ended by force is a fault of
-   * the test that started it.
+   * Call when the run has stopped everything: waits until no process is left. A process that the watchdog
+   * must end is a fault of the test that started it.
    * @returns one line for each process that was left behind
    */
   async end(): Promise<string[]> {
@@ -59,13 +60,16 @@ export class Run {
     return this.report.split('\n').filter((line) => line !== '');
   }
 
-  /** Ends this process at once; the watchdog ends the rest, and the process's children with it. */
+  /** Ends this process at once; the watchdog then ends all other processes of the run. */
   private readonly onSignal = (signal: NodeJS.Signals) => {
     process.stderr.write(`\n${signal}: ending all that the run has started.\n`);
     process.exit(128 + signals[signal as keyof typeof signals]);
   };
 
-  /** `npm` that is killed cannot tell its child. Without npm nothing is known: a shell may leave on purpose. */
+  /**
+   * Ends this process when npm, its parent, has been killed, as npm cannot pass that on. Does nothing without
+   * npm: a shell may leave its child on purpose.
+   */
   private readonly endWithNpm = (() => {
     const parent = process.ppid;
     return () => {

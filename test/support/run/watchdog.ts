@@ -1,11 +1,11 @@
 /**
- * A process of its own that outlives the test run by moments and takes everything with it that the run has
- * started: services, runners, PostgreSQL servers, browsers, proxies, mounts and the run's folder. It holds the
- * other end of a pipe to the run, so that it notices its end however that comes, by SIGKILL too; and it notices
- * when a single vitest worker has ended and left something behind.
+ * A separate process that outlives the test run by moments, and ends all that the run has started: services,
+ * runners, PostgreSQL servers, browsers, proxies, mounts and the run's folder. It holds the other end of a
+ * pipe to the run, so that it notices every end of the run, even by SIGKILL. It also notices when a single
+ * vitest worker has ended and left processes behind.
  *
- * Arguments: the run's folder. Input: `end` when the run has ended in order; the end of the input alone says that
- * the run has died. Output: lines of text, one for each process that was left behind.
+ * Arguments: the run's folder. Input: `end` when the run has ended in order; the end of the input alone says
+ * that the run has died. Output: lines of text, one for each process that was left behind.
  */
 import { execFile } from 'node:child_process';
 import { readdir, readFile, rm } from 'node:fs/promises';
@@ -17,19 +17,20 @@ import { workersFolder } from './workers.ts';
 
 const [runFolder = ''] = process.argv.slice(2);
 /**
- * After a run in order, what ends by itself, such as a runner whose parent was killed, has so long for it, and so
- * many starts of an empty Node process more, as a busy machine takes its time. The same for what a worker leaves.
+ * After an orderly end of the run, processes that end by themselves, such as a runner whose parent was
+ * killed, get this time, and on a busy machine the time of this many starts of an empty Node process in
+ * addition. The processes that a worker leaves behind get the same.
  */
 const patience = { ms: 5_000, starts: 30 };
-/** What was interrupted or killed is not waited for. */
+/** How long to wait after a run that was interrupted or killed. */
 const hurryMs = 1_000;
 const lookAtWorkersMs = 1_000;
-/** A process of vitest's that ends with it, and only then. */
+/** A process of vitest itself, which ends only with vitest. */
 const vitestsOwn = 'vitest-watchdog';
 
-// A terminal sends these to everybody; the run's own end is what counts here.
+// A terminal sends these signals to all processes; the watchdog waits for the end of the run instead.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-// Whoever reads the report may have died.
+// The reader of the report may have died.
 process.stdout.on('error', () => undefined);
 
 let hasEndedInOrder = false;
@@ -62,7 +63,7 @@ async function endRun(): Promise<void> {
   await kill(find);
 }
 
-/** Ends what a worker has left behind that has ended itself. */
+/** Ends the processes that a worker has left behind when it ended. */
 async function watchWorkers(): Promise<void> {
   while (!isOver) {
     await sleep(lookAtWorkersMs);
@@ -71,7 +72,7 @@ async function watchWorkers(): Promise<void> {
       const find = async () =>
         (await processesOf(runFolder)).filter((found) => found.worker === Number(worker));
       await waitForEnds(find, patienceMs);
-      // What is left at the end of the run is reported there.
+      // At the end of the run, the end itself reports what is left.
       if (isOver) return;
       await kill(find);
       await rm(path.join(workersFolder(runFolder), worker), { force: true });
@@ -79,7 +80,7 @@ async function watchWorkers(): Promise<void> {
   }
 }
 
-/** Waits until nothing is left, or for so long. Answers what is. */
+/** Waits until no process is left, or until the limit has passed. Returns those that are left. */
 async function waitForEnds(
   find: () => Promise<MarkedProcess[]>,
   limit: () => number | Promise<number>,
@@ -103,8 +104,9 @@ async function patienceMs(): Promise<number> {
 }
 
 /**
- * PostgreSQL comes last and by SIGQUIT, its immediate shutdown, as SIGKILL would leave its shared memory behind;
- * one that does not end by that is killed. SIGCONT, as a test may have stopped it.
+ * Ends processes. PostgreSQL comes last, and by SIGQUIT, its immediate shutdown, because SIGKILL would leave
+ * its shared memory behind; a server that does not end is killed. SIGCONT follows, because a test may have
+ * stopped the server.
  */
 async function kill(find: () => Promise<MarkedProcess[]>): Promise<void> {
   const began = performance.now();
@@ -146,6 +148,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It has ended meanwhile.
+    // The process has ended in the meantime.
   }
 }

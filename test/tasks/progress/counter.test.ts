@@ -118,7 +118,7 @@ describe('the progress counter', () => {
   );
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, 0, -5, '200', 200n, null])(
-    'has no total where it is %s',
+    'has no total where the total is %s',
     (total) => {
       const report = counterWith((counter) => {
         counter.progress(10, 100);
@@ -165,7 +165,7 @@ describe('the progress counter', () => {
     expect(counter.isDirty).toBe(false);
   });
 
-  it('keeps so many lines of so many characters, and says that there were more', () => {
+  it('keeps a limited number of lines of limited length, and says that there were more', () => {
     const counter = new ProgressCounter();
     for (let line = 0; line < maxLogLines + 500; line += 1) counter.addLogLine('x'.repeat(5000));
 
@@ -176,7 +176,7 @@ describe('the progress counter', () => {
     expect(log.at(-1)).toBe('Only the first 200 lines are kept');
   });
 
-  it('keeps no more lines for being taken in between', () => {
+  it('keeps no more lines when reports are taken in between', () => {
     const counter = new ProgressCounter();
     const taken = Array.from({ length: 300 }, () => {
       counter.addLogLine('line');
@@ -224,7 +224,7 @@ describe('the progress counter', () => {
     );
   });
 
-  it('loses nothing where a report is put back: the next has its values, its lines first', () => {
+  it('loses nothing where a report is put back: the next report has its values, and its lines first', () => {
     const counter = new ProgressCounter();
     counter.progress(10, 100, 'Reading');
     counter.addLogLine('one');
@@ -238,7 +238,7 @@ describe('the progress counter', () => {
     expect(counter.isDirty).toBe(false);
   });
 
-  it('tells the same in the end, whichever reports could not be written at first', () => {
+  it('reports the same in the end, whichever reports could not be written at first', () => {
     fc.assert(
       fc.property(calls, fc.infiniteStream(fc.boolean()), (script, failures) => {
         const counter = new ProgressCounter();

@@ -8,7 +8,7 @@ function rateAfter(samples: readonly (readonly [done: number, atMs: number])[]):
   return samples.map(([done, atMs]) => rate.sample(done, atMs)).at(-1) ?? null;
 }
 
-/** Samples of a constant speed at the times that the gaps lead to. */
+/** Samples of a constant speed, with these gaps between them. */
 function constantSpeed(perSecond: number, gapsMs: readonly number[], from = 0): [number, number][] {
   let atMs = 1_000_000;
   return [0, ...gapsMs].map((gap) => {
@@ -36,7 +36,7 @@ describe('the rate', () => {
     );
   });
 
-  it('counts nothing that an earlier attempt did', () => {
+  it('does not count what an earlier attempt did', () => {
     expect(rateAfter(constantSpeed(100, [1000, 1000], 5_000_000))).toBeCloseTo(100);
   });
 
@@ -65,7 +65,7 @@ describe('the rate', () => {
     expect(rate).toBeLessThan(1000);
   });
 
-  it('does not jump by one late sample', () => {
+  it('does not jump because of one late sample', () => {
     const steady = constantSpeed(
       100,
       Array.from({ length: 40 }, () => 500),

@@ -1,4 +1,4 @@
-/** What Headway relies on of pg-boss's tables beside its public API: another version may change it. */
+/** What Headway relies on in pg-boss's tables, beyond its public API: another version may change it. */
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../../src/tasks/model/ids.ts';
 import { bossSchema, bossTables, isMissingQueue } from '../../../src/tasks/queue/boss.ts';
@@ -38,7 +38,7 @@ describe('this version of pg-boss', () => {
     expect(row?.states).toEqual(['created', 'retry', 'active', 'completed', 'cancelled', 'failed']);
   });
 
-  it('has the indexes by which a claim finds what is next, and a repair finds what lives', async () => {
+  it('has the indexes by which a claim finds the next entries, and a repair finds the live ones', async () => {
     const indexes = await rowsOf<{ definition: string }>(
       `SELECT pg_get_indexdef(indexrelid) AS definition FROM pg_index
        WHERE indrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = $1::regclass UNION SELECT $1::regclass)`,
@@ -56,7 +56,7 @@ describe('this version of pg-boss', () => {
     );
   });
 
-  it('keeps what it sends to itself in queues whose names begin as ours never do', async () => {
+  it('keeps its own internal entries in queues whose names begin as ours never do', async () => {
     const queues = await rowsOf<{ name: string }>(`SELECT name FROM ${bossTables.queue}`);
     const own = queues.map(({ name }) => name).filter((name) => !/^[a-z0-9-]+(\.solo)?$/.test(name));
 
@@ -75,7 +75,7 @@ describe('this version of pg-boss', () => {
     expect(entry?.state).toBe('cancelled');
   });
 
-  it('says that a queue is gone in the two ways that are known', async () => {
+  it('says that a queue is gone in the two ways that Headway knows', async () => {
     await store.db.pool.query(`DELETE FROM ${bossTables.queue} WHERE name = 'noop'`);
     const entry = { id: newId(), taskId: newId(), type: 'noop', losses: 0 };
 

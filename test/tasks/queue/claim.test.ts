@@ -78,7 +78,7 @@ describe('a claim', () => {
     ['no task', `'[]'`],
     ['nothing', 'NULL'],
   ])(
-    'settles an entry whose data were changed to name %s, and takes those behind it',
+    'settles an entry whose data were changed to name %s, and takes the entries behind it',
     async (_what, data) => {
       const [changed, sound] = [await submit(store, 'noop', 1), await submit(store, 'noop', 2)];
       await store.db.pool.query(`UPDATE pgboss.job SET data = ${data} WHERE id = $1`, [changed.entryId]);
@@ -92,7 +92,7 @@ describe('a claim', () => {
   );
 
   it.each([`type = 'of-another-service'`, 'losses = 5'])(
-    'settles an entry whose task was changed by hand to wait elsewhere, %s, and takes those behind it',
+    'settles an entry whose task was changed by hand to wait elsewhere, %s, and takes the entries behind it',
     async (change) => {
       const [changed, sound] = [await submit(store, 'noop', 1), await submit(store, 'noop', 2)];
       await store.db.pool.query(`UPDATE task_state SET ${change} WHERE id = $1`, [changed.id]);
@@ -148,7 +148,7 @@ describe('a claim', () => {
     expect(await rowOf(store, task.id)).toEqual(task);
   });
 
-  it('takes nothing by an entry that its task no longer waits for, and settles it', async () => {
+  it('takes nothing for an entry that its task no longer waits for, and settles the entry', async () => {
     const { taskId, attempt, workerId } = await runTask(store);
     await fail(store, [{ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report: emptyReport }]);
     const queued = await rowOf(store, taskId);
@@ -183,7 +183,7 @@ describe('a claim', () => {
     expect(await liveEntries(store)).toEqual([]);
   });
 
-  it('leaves a task that somebody holds, and its entry, to whoever comes next', async () => {
+  it('leaves a task that somebody has locked, and its entry, to the next claim', async () => {
     const [held, free] = [await submit(store, 'noop', 1), await submit(store, 'noop', 2)];
     const workerId = await startWorker(store);
     await using other = await openRaw(store);
@@ -197,7 +197,7 @@ describe('a claim', () => {
     expect(await takeAll(store, workerId)).toMatchObject([{ taskId: held.id }]);
   });
 
-  it('and cancels at once never deadlock: each task is cancelled, or runs and is asked to stop', async () => {
+  it('and cancels at the same time never deadlock: each task is cancelled, or runs and is asked to stop', async () => {
     const tasks = await Promise.all(Array.from({ length: 40 }, (_, n) => submit(store, 'noop', n)));
     const workerId = await startWorker(store);
 
@@ -211,7 +211,7 @@ describe('a claim', () => {
     expect(await liveEntries(store)).toEqual([]);
   });
 
-  /** Fails at 40 percent, and is claimed again. */
+  /** A task that has failed at 40 percent and is claimed again. */
   async function failAndClaim(checkpoint: string | null) {
     const { taskId, attempt, workerId } = await runTask(store);
     await store.db.pool.query(
@@ -225,7 +225,7 @@ describe('a claim', () => {
     return { taskId, workerId, claimed };
   }
 
-  it('begins a further attempt with the checkpoint and the count of failures, counters of its own, and the percentage held', async () => {
+  it('begins a further attempt with the checkpoint and the count of failures, with counters of its own, and keeps the percentage', async () => {
     const { taskId, workerId, claimed } = await failAndClaim('{"offset": 7}');
 
     expect(claimed).toMatchObject({ attempt: 2, failures: 1, checkpoint: { offset: 7 }, checkpointNo: 3 });

@@ -1,4 +1,7 @@
-/** What somebody does with pg-boss's own tools must not cost a task its tries, nor a submitter the answer. */
+/**
+ * A queue that somebody deletes with pg-boss's own tools must not cost a task its tries, nor a submit its
+ * answer.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { cancelTask } from '../../../src/tasks/life/cancel.ts';
 import { type Failure, fail } from '../../../src/tasks/life/end.ts';
@@ -32,7 +35,7 @@ const endOf = ({ taskId, attempt }: RunningTask, outcome: Failure['outcome']): F
 });
 
 describe('where somebody has deleted its queue', () => {
-  // A queue that is made again in one test is one more for the next to delete.
+  // Each test begins with all queues: the one before may have deleted some.
   beforeEach(async () => void (await store.queue.ensureQueues()));
 
   it('a task is submitted all the same', async () => {
@@ -43,7 +46,7 @@ describe('where somebody has deleted its queue', () => {
     expect(await claimAgain()).toMatchObject([{ taskId: id, attempt: 1 }]);
   });
 
-  it('one that gives up its key to a new task does so once', async () => {
+  it('a finished task gives up its key to a new task once', async () => {
     const key = 'import 7';
     const finished = await submit(store, 'noop', null, { key });
     await cancelTask(store, finished.id);
@@ -99,7 +102,7 @@ describe('where somebody has deleted its queue', () => {
     expect(await claimAgain()).toMatchObject([{ taskId: id }]);
   });
 
-  it('a process that has never heard of the queue makes it, too', async () => {
+  it('a process that does not know the queue creates it, too', async () => {
     const task = await runTask(store);
     await deleteQueue();
     await using other = await startRunner();
@@ -110,7 +113,7 @@ describe('where somebody has deleted its queue', () => {
   });
 });
 
-/** The store of a runner, which knows only the queues that there are when it starts. */
+/** The store of a runner, which knows only the queues that exist when it starts. */
 async function startRunner() {
   const queue = await TaskQueue.open(store.db, () => undefined);
   return { store: { db: store.db, queue, retentionDays: 30 }, [Symbol.asyncDispose]: () => queue.close() };

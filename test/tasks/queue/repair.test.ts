@@ -34,7 +34,7 @@ async function deleteQueue(name: string): Promise<void> {
 }
 
 describe('a queued task without an entry that waits', () => {
-  it('is given a new one, no try spent, and its history says so', async () => {
+  it('gets a new entry without spending a try, and its history says so', async () => {
     const task = await submit(store, 'noop', null);
     await fetchByHand(store);
     await age(task.id, 60);
@@ -54,7 +54,7 @@ describe('a queued task without an entry that waits', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('is given one also where the entry was said by hand to be fetched, and not when', async () => {
+  it('gets a new entry where somebody marked the old one as fetched, without a time', async () => {
     const task = await submit(store, 'noop', null);
     await store.db.pool.query(`UPDATE pgboss.job SET state = 'active'`);
     await age(task.id, 60);
@@ -65,7 +65,7 @@ describe('a queued task without an entry that waits', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('is given one also where the entry was deleted', async () => {
+  it('gets a new entry where the old one was deleted', async () => {
     const task = await submit(store, 'noop', null);
     await store.db.pool.query('DELETE FROM pgboss.job');
     await age(task.id, 60);
@@ -82,7 +82,7 @@ describe('a queued task without an entry that waits', () => {
     ['cancelled', 'its queue entry had been cancelled'],
     ['completed', 'its queue entry had been settled'],
     ['failed', 'its queue entry had failed or expired'],
-  ])('is given one also where the entry is %s, by hand or by a tool of pg-boss', async (state, message) => {
+  ])('gets a new entry where the old one is %s, by hand or by a tool of pg-boss', async (state, message) => {
     const task = await submit(store, 'noop', null);
     await store.db.pool.query('UPDATE pgboss.job SET state = $1::pgboss.job_state, completed_on = now()', [
       state,
@@ -118,7 +118,7 @@ describe('a queued task without an entry that waits', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('is given one also where the entry comes later than its next try', async () => {
+  it('gets a new entry where the old one is due later than its next try', async () => {
     const task = await submit(store, 'noop', null);
     const nextAttemptAt = new Date(Date.now() + 3_600_000);
     await store.db.prisma.taskState.update({ where: { id: task.id }, data: { nextAttemptAt } });
@@ -130,7 +130,7 @@ describe('a queued task without an entry that waits', () => {
     expect(await liveEntries(store)).toMatchObject([{ taskId: task.id, startAfter: nextAttemptAt }]);
   });
 
-  it('keeps its time', async () => {
+  it('keeps the time of its next try', async () => {
     const task = await submit(store, 'noop', null);
     await store.db.pool.query('DELETE FROM pgboss.job');
     const nextAttemptAt = new Date(Date.now() + 3_600_000);
@@ -142,7 +142,7 @@ describe('a queued task without an entry that waits', () => {
     expect(await liveEntries(store)).toMatchObject([{ taskId: task.id, startAfter: nextAttemptAt }]);
   });
 
-  it('waits again in the queue of its own kind', async () => {
+  it('waits in the queue that its losses call for', async () => {
     const task = await submit(store, 'noop', null);
     await store.db.pool.query('DELETE FROM pgboss.job');
     await store.db.prisma.taskState.update({ where: { id: task.id }, data: { losses: 2 } });
@@ -177,7 +177,7 @@ describe('a queued task without an entry that waits', () => {
     expect(await takeAll(store, workerId)).toMatchObject([{ taskId: task.id, attempt: 1 }]);
   });
 
-  it('is left to the next pass while somebody holds it, and holds up nobody', async () => {
+  it('is left to the next pass while somebody has locked it, and holds up no other', async () => {
     const held = await submit(store, 'noop', null);
     const free = await submit(store, 'noop', null);
     await store.db.pool.query('DELETE FROM pgboss.job');
@@ -191,7 +191,7 @@ describe('a queued task without an entry that waits', () => {
     expect(await requeued(0)).toEqual([held.id]);
   });
 
-  it('that has an entry, or runs, or is finished, is none', async () => {
+  it('is not found in a task that has an entry, runs or is finished', async () => {
     const running = await runTask(store);
     const queued = await submit(store, 'noop', null);
     await age(running.taskId, 3600);
@@ -202,7 +202,7 @@ describe('a queued task without an entry that waits', () => {
     expect(await liveEntries(store)).toMatchObject([{ id: queued.entryId }]);
   });
 
-  it('is given one entry by two processes at once', async () => {
+  it('gets one entry where two processes repair at once', async () => {
     const task = await submit(store, 'noop', null);
     await store.db.pool.query('DELETE FROM pgboss.job');
     await age(task.id, 60);
@@ -213,7 +213,7 @@ describe('a queued task without an entry that waits', () => {
     expect(await liveEntries(store)).toHaveLength(1);
   });
 
-  it('is one of many after all entries were deleted, and all of them run', async () => {
+  it('runs after all entries were deleted, and so do many others', async () => {
     await addUnfinished(store.db.pool, { queued: 250, running: 0, finishedEntries: 0 });
     const tasks = await liveEntries(store);
     await store.db.pool.query('DELETE FROM pgboss.job');
@@ -228,7 +228,7 @@ describe('a queued task without an entry that waits', () => {
 });
 
 describe('a task whose queue was deleted', () => {
-  it('is given it back with its entry', async () => {
+  it('gets its queue back, with an entry', async () => {
     const task = await submit(store, 'noop', null);
     await deleteQueue('noop');
 
@@ -237,7 +237,7 @@ describe('a task whose queue was deleted', () => {
     expect(await takeAll(store, await startWorker(store))).toMatchObject([{ taskId: task.id }]);
   });
 
-  it('is given it back also where there is no code for its type', async () => {
+  it('gets its queue back even where there is no code for its type', async () => {
     const task = await submit(store, 'noop', null);
     await store.db.prisma.taskState.update({ where: { id: task.id }, data: { type: 'gone' } });
 
@@ -247,7 +247,7 @@ describe('a task whose queue was deleted', () => {
     await deleteQueue('gone');
   });
 
-  it('and cannot be made again does not keep the others from being repaired', async () => {
+  it('and cannot be created again does not keep the others from being repaired', async () => {
     const broken = await submit(store, 'noop', null);
     const sound = await submit(store, 'counts', null);
     await store.db.prisma.taskState.update({ where: { id: broken.id }, data: { type: 'no such "name"' } });

@@ -21,7 +21,10 @@ import {
 const store = useStore();
 const solo = soloQueue('noop');
 
-/** A task that lost its worker twice in company and waits for one of its own; its companions have ended. */
+/**
+ * A task that lost its worker twice, together with others, and waits for a worker of its own. The others have
+ * ended.
+ */
 async function loseTwice(): Promise<RunningTask> {
   const [task, companion] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
   await giveUp(store, task.workerId, 'exited', '');
@@ -35,7 +38,7 @@ async function loseTwice(): Promise<RunningTask> {
 }
 
 describe('a task that lost its worker twice in a row', () => {
-  it('waits in the queue of those that run alone', async () => {
+  it('waits in the queue of the tasks that run alone', async () => {
     const { taskId } = await loseTwice();
 
     expect(await rowOf(store, taskId)).toMatchObject({ status: 'queued', failures: 0, losses: 2 });
@@ -67,7 +70,7 @@ describe('a task that lost its worker twice in a row', () => {
 
     expect(await rowOf(store, taskId)).toMatchObject({
       status: 'failed',
-      error: { code: 'worker_lost', message: 'The worker that ran it was lost (exit code 3)' },
+      error: { code: 'worker_lost', message: 'The worker that ran the task was lost (exit code 3)' },
     });
     expect(await violations(store)).toEqual([]);
   });
@@ -110,7 +113,7 @@ describe('the queue of a task', () => {
     expect(typeOfQueue(queue)).toBe('noop');
   });
 
-  it('is found to be due only by those who ask for what has waited as long', async () => {
+  it('is reported as due only where its entry has waited for as long as the caller asks', async () => {
     await submit(store, 'noop', null);
 
     expect(await store.queue.due(['noop'])).toEqual(['noop']);

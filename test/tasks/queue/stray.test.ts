@@ -42,7 +42,7 @@ describe('an entry whose task does not wait for it', () => {
     expect(await entryState(store, entryId)).toBe('cancelled');
   });
 
-  it('is settled where the task is finished, whose history goes on no more', async () => {
+  it('is settled where the task is finished, and adds nothing to its history', async () => {
     const task = await submit(store, 'noop', null);
     await cancelTask(store, task.id);
     const entryId = await addEntry(task.id);
@@ -54,7 +54,7 @@ describe('an entry whose task does not wait for it', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('is settled where the task runs, which says so', async () => {
+  it('is settled where the task runs, and its history says so', async () => {
     const { taskId } = await runTask(store);
     const { version } = await rowOf(store, taskId);
     const entryId = await addEntry(taskId);
@@ -68,13 +68,13 @@ describe('an entry whose task does not wait for it', () => {
       {
         kind: 'entry_settled',
         attempt: 1,
-        detail: { message: 'it waited for a task that did not wait for it' },
+        detail: { message: 'the task did not wait for this queue entry' },
       },
     ]);
     expect(await rowOf(store, taskId)).toMatchObject({ status: 'running', version: version + 1 });
   });
 
-  it('is settled where the task waits for another, which stays', async () => {
+  it('is settled where the task waits for another entry, which stays', async () => {
     const task = await submit(store, 'noop', null);
     const second = await addEntry(task.id);
     await ageEntries(60);
@@ -104,7 +104,7 @@ describe('an entry whose task does not wait for it', () => {
     expect(await settled(2999)).toEqual([entryId]);
   });
 
-  it('is settled also where it names no task that could be', async () => {
+  it('is settled even where its data cannot name a task', async () => {
     const entryId = await addEntry('not an id');
 
     expect(await settled(0)).toEqual([entryId]);

@@ -8,14 +8,15 @@ import { startWorker, useStore } from '../../support/tasks.ts';
 const store = useStore();
 
 describe('the reaper’s patience', () => {
-  /** Its turns, one at a time, at the times that the test says. */
+  /** A reaper that takes its turns one at a time, when the test says so. */
   async function reaperAt(leaseSeconds = 15) {
     const clock = stopClock();
     const lapsed = await startWorker(store);
     await lapse(store, lapsed);
     const reaper = new Reaper({ store, leaseSeconds, log: pino({ level: 'silent' }) });
     const turn = Reflect.get(reaper, 'turn') as () => Promise<void>;
-    // The database's clock goes on as ours, an hour ahead: what it says is fresh however long its next answer takes.
+    // The database's clock runs like ours, an hour ahead: its time is fresh however long its next answer
+    // takes.
     const startedMs = Date.now() + 3_600_000;
     let [passedMs, answerMs] = [0, 0];
     const query = store.db.pool.query.bind(store.db.pool) as (...args: unknown[]) => unknown;
@@ -31,13 +32,13 @@ describe('the reaper’s patience', () => {
     };
     const isLost = async () => (await workerRow(store, lapsed)).lostAt !== null;
     return {
-      /** Takes a turn so many milliseconds after the last, and says whether the worker is lost now. */
+      /** Takes a turn this many milliseconds after the last, and says whether the worker is lost now. */
       async after(ms: number): Promise<boolean> {
         pass(ms);
         await turn.call(reaper);
         return isLost();
       },
-      /** The next answer of the database takes so long. */
+      /** Makes the next answer of the database take this long. */
       slowAnswer(ms: number): void {
         answerMs = ms;
       },

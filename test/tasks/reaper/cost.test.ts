@@ -12,7 +12,7 @@ import { addUnfinished } from '../../support/unfinished.ts';
 const queued = 1_500;
 const running = 500;
 
-describe('a pass of all of the reaper’s checks over 20,000 finished tasks, most of them just counted', () => {
+describe('a pass of all of the reaper’s checks over 20,000 finished tasks, with fresh statistics of the planner', () => {
   let database: TestDatabase;
   let store: Awaited<ReturnType<typeof openStore>>;
   let reaper: Reaper;
@@ -54,7 +54,7 @@ describe('a pass of all of the reaper’s checks over 20,000 finished tasks, mos
   it.each([
     ['task_state', queued + running],
     ['job_common', queued],
-  ])('reads of %s no row but of what is unfinished, in any statement', (table, unfinished) => {
+  ])('reads only rows of %s that are unfinished, in every statement', (table, unfinished) => {
     const rowsRead = plans.map((plan) => scansOf(plan, table).reduce((sum, scan) => sum + scan.rows, 0));
 
     expect(Math.max(...rowsRead)).toBeLessThanOrEqual(unfinished);

@@ -44,7 +44,7 @@ describe('reaping', () => {
     expect(await workerRow(store, workerId)).toMatchObject({ lostAt: null });
   });
 
-  it('takes the lapsed ones among many', async () => {
+  it('finds the lapsed workers among many', async () => {
     const [lapsed, holding, alsoLapsed] = [
       await startWorker(store),
       await startWorker(store),
@@ -59,7 +59,7 @@ describe('reaping', () => {
     expect(await workerRow(store, holding)).toMatchObject({ lostAt: null });
   });
 
-  it('leaves a worker as it is that was given up before', async () => {
+  it('changes nothing of a worker that was given up before', async () => {
     const workerId = await startWorker(store);
     await giveUp(store, workerId, 'exited', 'ended by SIGKILL');
     await lapse(store, workerId);
@@ -141,7 +141,7 @@ describe('reaping', () => {
 });
 
 describe('renewing a lease', () => {
-  it('moves it on, and says when the loop last turned', async () => {
+  it('extends it, and stores when the loop last turned', async () => {
     const workerId = await startWorker(store, 1);
     const before = await workerRow(store, workerId);
 
@@ -152,7 +152,7 @@ describe('renewing a lease', () => {
     expect(after.heardAt.getTime()).toBeGreaterThan(before.heardAt.getTime());
   });
 
-  it('does not turn back when the loop was last heard from', async () => {
+  it('never sets back the time at which the loop was last heard from', async () => {
     const workerId = await startWorker(store);
     const before = await workerRow(store, workerId);
 
@@ -175,7 +175,7 @@ describe('renewing a lease', () => {
     expect(await workerRow(store, workerId)).toEqual(lost);
   });
 
-  it('waits for a giving-up that came first, and fails', async () => {
+  it('waits while somebody gives the worker up, and then fails', async () => {
     const workerId = await startWorker(store);
     await using other = await openRaw(store);
     await other.query('BEGIN');

@@ -59,7 +59,7 @@ describe('the reaper', () => {
     expect(await rowOf(store, begun.taskId)).toMatchObject({ status: 'queued' });
   });
 
-  it('makes a queue again that was deleted, also where nothing waits in it', async () => {
+  it('creates a deleted queue again, even where nothing waits in it', async () => {
     await store.db.pool.query(`DELETE FROM pgboss.queue WHERE name = 'noop'`);
 
     await reaper.repairQueue();
@@ -81,7 +81,7 @@ describe('the reaper', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('moves the others on where one worker’s tasks cannot be', async () => {
+  it('moves the tasks of other workers on where those of one cannot be moved', async () => {
     const broken = await runTask(store);
     const sound = await runTask(store);
     await store.db.prisma.taskState.update({
@@ -98,7 +98,7 @@ describe('the reaper', () => {
     expect(logged).toContainEqual(expect.objectContaining({ level: 50, worker: broken.workerId }));
   });
 
-  it('counts and logs what it puts right, by kind', async () => {
+  it('counts and logs its repairs, by kind', async () => {
     const [task] = (await runTasks(store, 2)) as [RunningTask];
     const { id } = await submit(store, 'noop', null);
     await store.db.pool.query('DELETE FROM pgboss.job');
@@ -134,7 +134,7 @@ describe('a task whose worker has no row any more', () => {
       {
         kind: 'worker_lost',
         detail: {
-          message: 'The worker that ran it was lost (nothing is known of it any more)',
+          message: 'The worker that ran the task was lost (nothing is known of it any more)',
           blame: 'unseen',
         },
       },
@@ -154,7 +154,7 @@ describe('a task whose worker has no row any more', () => {
     }
   });
 
-  it('fails where it had one try, and has lost nine before', async () => {
+  it('fails where it has one try, and has lost nine workers before', async () => {
     const task = await runTask(store, { maxAttempts: 1 });
     await store.db.prisma.taskState.update({ where: { id: task.taskId }, data: { losses: 9 } });
     await deleteWorkers();
@@ -168,7 +168,7 @@ describe('a task whose worker has no row any more', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('is cancelled where that was asked for', async () => {
+  it('is cancelled where a cancel was requested', async () => {
     const task = await runTask(store);
     await cancelTask(store, task.taskId);
     await deleteWorkers();
@@ -179,7 +179,7 @@ describe('a task whose worker has no row any more', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('has a worker that cannot come back', async () => {
+  it('cannot get its worker back', async () => {
     const task = await runTask(store);
     await deleteWorkers();
     await takeFromTheDead();
@@ -189,7 +189,7 @@ describe('a task whose worker has no row any more', () => {
     expect(renewed.rowCount).toBe(0);
   });
 
-  it('may name none at all', async () => {
+  it('may name no worker at all', async () => {
     const task = await runTask(store);
     await store.db.prisma.taskState.update({ where: { id: task.taskId }, data: { workerId: null } });
 
@@ -199,7 +199,7 @@ describe('a task whose worker has no row any more', () => {
     expect(await violations(store)).toEqual([]);
   });
 
-  it('is left alone where its work is done outside', async () => {
+  it('is left alone where its work is done outside Headway', async () => {
     const task = await runTask(store);
     await store.db.prisma.taskState.update({
       where: { id: task.taskId },
@@ -235,7 +235,7 @@ describe('the row of a worker that was lost', () => {
     expect(reaper.repairs.of('worker_forgotten')).toBe(1);
   });
 
-  it('is kept while a task is still to be moved on', async () => {
+  it('is kept while one of its tasks is still to be moved on', async () => {
     const task = await runTask(store);
     await loseAgo(task.workerId, 25);
 

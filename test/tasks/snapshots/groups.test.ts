@@ -25,7 +25,7 @@ afterEach(async () => {
   await own[Symbol.asyncDispose]();
 });
 
-/** Of four tasks, to be kept for so many milliseconds. */
+/** A group of four tasks, to be kept for so many milliseconds. */
 async function polled(name: string, keepMs: number) {
   await insertTasks(store, name, 4);
   const group = await groups.find(name);
@@ -33,7 +33,7 @@ async function polled(name: string, keepMs: number) {
   return group;
 }
 
-it('is limited: what was to be kept longest stays, and what is watched', async () => {
+it('the number is limited: watched groups stay, and those that were to be kept longest', async () => {
   const watched = await polled('watched', 0);
   groups.watch(watched, new Told());
   const soon = await polled('soon', 5_000_000);

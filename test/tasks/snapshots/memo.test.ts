@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Memo } from '../../../src/tasks/snapshots/memo.ts';
 import { stopClock } from '../../support/clock.ts';
 
-/** Loads that are counted. */
+/** A function that loads, and counts its calls. */
 function counting() {
   const loads: string[] = [];
   const load = (value: string) => async () => {
@@ -36,7 +36,7 @@ describe('a value that many ask for', () => {
     expect(await memo.get('a', load('1'))).toBe('1');
   });
 
-  it('makes room for others when there are too many', async () => {
+  it('makes room for newer values when there are too many', async () => {
     const memo = new Memo<string>({ maxAgeMs: 60_000, maxEntries: 2 });
     const { loads, load } = counting();
 

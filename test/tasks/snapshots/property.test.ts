@@ -4,5 +4,5 @@ import { useStore } from '../../support/tasks.ts';
 
 const store = useStore();
 
-it('no client is told less than it was told before, than this process wrote, or than was there a tick ago', () =>
+it('no client gets an older version than it got before, than this process wrote, or than was stored a tick ago', () =>
   checkPolls(store, 30));

@@ -15,7 +15,7 @@ describe('the place in a queue', () => {
     expect(placeIn(head(times), queuedMs)).toBe(place);
   });
 
-  it('is not told of one that is far back', () => {
+  it('is unknown for a task that is far back', () => {
     const part = { times: [100, 200], isWhole: false };
 
     expect(placeIn(part, 200)).toBe(2);
@@ -24,19 +24,19 @@ describe('the place in a queue', () => {
 });
 
 describe('how fast a queue moves', () => {
-  it('is told by two looks', () => {
+  it('is known from two looks', () => {
     const before = look([100, 200, 300, 400]);
 
     expect(compareLooks(before, head([300, 400, 500]), 2_000).leavingPerSecond).toBe(1);
     expect(compareLooks(before, head([100, 200, 300, 400]), 2_000).leavingPerSecond).toBe(0);
   });
 
-  it('is not told by one, nor by two that are far apart', () => {
+  it('is unknown from one look, and from two that are far apart', () => {
     expect(compareLooks(undefined, head([1]), 0).leavingPerSecond).toBeUndefined();
     expect(compareLooks(look([1]), head([]), 61_000).leavingPerSecond).toBeUndefined();
   });
 
-  it('says how long a task may have to wait; a queue that stands still is taken for one that was not seen to move', () => {
+  it('says how long a task may have to wait; a queue that stands still counts like one of unknown speed', () => {
     expect(secondsToStart(look([1, 2, 3, 4], 2), 4)).toBe(2);
     expect(secondsToStart(look([1, 2, 3, 4, 5]), 5)).toBe(1);
     expect(secondsToStart(look([1, 2, 3, 4, 5], 0), 5)).toBe(1);

@@ -23,7 +23,7 @@ describe('the refresh', () => {
     const sent = own.gate.sent.slice(before);
     const ticks = (performance.now() - startedMs) / tickMs;
     expect(sent.every((name) => name === 'snapshot-changes')).toBe(true);
-    // On average 0.875 of a tick apart, and one that may come early.
+    // Reads are on average 0.875 of a tick apart, and one may come early.
     expect(sent.length).toBeLessThanOrEqual(ticks / 0.875 + 2);
     expect(told.flatMap(({ news }) => news)).toEqual([version]);
     expect(own.snapshots.current(ids[7] ?? '')?.version).toBe(version);
@@ -38,7 +38,7 @@ describe('the refresh', () => {
     expect(own.gate.sent).toEqual([]);
   });
 
-  it('comes at once where a task of the set is named as changed, and for no other', async () => {
+  it('comes at once where a task of the set is named as changed, and for no task outside the set', async () => {
     await own.startAgain({ tickMs: 60_000 });
     const id = await newTask(store);
     const told = await own.follow(id);
@@ -65,7 +65,7 @@ describe('the refresh', () => {
     expect(own.snapshots.current(id)?.answer.message).toBe(`v${version}`);
   });
 
-  it('tells of each of more finished tasks than a tick reads that changes or goes, in their turn', async () => {
+  it('tells of each change and deletion among more finished tasks than a tick reads, when their turn comes', async () => {
     const ids = await addFinished(store.db.pool, { count: 10_500 });
     const told = await Promise.all(ids.map(own.follow));
     await own.tick();
@@ -107,7 +107,7 @@ describe('the refresh', () => {
     expect(own.snapshots.current(id)?.version).toBe(3);
   });
 
-  it('goes on past a row of which no answer can be made', async () => {
+  it('goes on after a row of which no answer can be made', async () => {
     await own.startAgain({
       render: (view) => {
         if (view.message === 'poison') throw new Error('cannot be rendered');
@@ -130,7 +130,7 @@ describe('the refresh', () => {
     await expect(own.snapshots.find(bad)).rejects.toThrow('cannot be rendered');
   });
 
-  it('that fails is tried again, and memory is no answer once it is two seconds old', async () => {
+  it('that fails is tried again, and memory gives no answer once it is two seconds old', async () => {
     const id = await newTask(store);
     const told = await own.follow(id);
     await own.tick();

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { newEntry } from '../../../src/tasks/snapshots/entry.ts';
 import { Rotation } from '../../../src/tasks/snapshots/rotation.ts';
 
-/** How often entries are read in so many ticks, and the most that are read in one of them. */
+/** How often each entry is read in so many ticks, and how many are read in one tick at most. */
 function readIn(ticks: number, entries: readonly { isFinished: boolean; number: number }[]) {
   const rotation = new Rotation();
   const counts = entries.map(() => 0);
   let most = 0;
-  // The first only counts them.
+  // The first tick only counts the entries.
   for (let tick = 0; tick <= ticks; tick += 1) {
     rotation.begin();
     const read = entries.map((entry) => rotation.has(entry));
@@ -23,7 +23,7 @@ function entries(count: number, isFinished: boolean) {
 }
 
 describe('what a tick reads', () => {
-  it('is all, up to ten thousand finished tasks', () => {
+  it('is every task, up to ten thousand finished ones', () => {
     const all = [...entries(10_000, true), ...entries(1_000, false)];
 
     expect(readIn(5, all)).toEqual({ times: [5], most: 11_000 });

@@ -1,4 +1,6 @@
-/** Many answers that take long to make, as those with results of megabytes do: others have turns in between. */
+/**
+ * Answers with large results take long to make: while many are made, other work has turns of the event loop.
+ */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { TaskView } from '../../../src/tasks/model/view.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -34,7 +36,7 @@ afterEach(async () => {
 const newTasks = (count: number) =>
   Promise.all(Array.from({ length: count }, async () => (await submit(store, 'noop', null)).id));
 
-it('of one first read', async () => {
+it('the answers of one first read are made in several turns of the event loop', async () => {
   const ids = await newTasks(20);
 
   await Promise.all(ids.map((id) => own.snapshots.find(id)));
@@ -43,7 +45,7 @@ it('of one first read', async () => {
   expect(new Set(madeIn).size).toBeGreaterThan(5);
 });
 
-it('of one refresh', async () => {
+it('the answers of one refresh are made in several turns of the event loop', async () => {
   const ids = await newTasks(20);
   const told = new Told();
   for (const id of ids) own.snapshots.watch({ id, version: 1 }, told);

@@ -9,7 +9,7 @@ const store = useStore();
 const own = useSnapshots(store);
 
 describe('the set', () => {
-  it('keeps what is polled for at least five seconds, and then reads it anew', async () => {
+  it('keeps a polled task for at least five seconds, and then reads it anew', async () => {
     const id = await newTask(store);
     const found = await own.snapshots.find(id);
     if (found) own.snapshots.keep(found, 0);
@@ -24,7 +24,7 @@ describe('the set', () => {
     expect((await own.snapshots.find(id))?.version).toBe(version);
   });
 
-  it('keeps what will be polled later for as long as it was told', async () => {
+  it('keeps a task that will be polled later for as long as it was told', async () => {
     const [short = '', long = ''] = await newTasks(store, 2);
     for (const [id, ms] of [
       [short, 0],
@@ -42,7 +42,7 @@ describe('the set', () => {
     await eventually(() => own.snapshots.size === 0);
   });
 
-  it('lets go of what nobody watches any more', async () => {
+  it('lets go of a task that nobody watches any more', async () => {
     const id = await newTask(store);
     const found = await own.snapshots.find(id);
     const told = new Told();
@@ -103,7 +103,7 @@ describe('a write of this process', () => {
     expect(told.news.every((news, index, all) => index === 0 || news > (all[index - 1] ?? 0))).toBe(true);
   });
 
-  it('of which only the version is known makes memory no answer until the row is read', async () => {
+  it('of which only the version is known keeps memory from answering until the row is read', async () => {
     const id = await newTask(store);
     const told = await own.follow(id);
     const release = own.gate.hold('snapshot-changes');
@@ -127,7 +127,7 @@ describe('a write of this process', () => {
     expect(own.snapshots.current(id)?.version).toBe(1);
   });
 
-  it('of a task that a read overtakes is read again', async () => {
+  it('that overtakes a read makes it read again', async () => {
     const id = await newTask(store);
     const release = own.gate.hold('snapshot-rows');
     const reading = own.snapshots.read(id);
@@ -151,7 +151,7 @@ describe('a client that knows a newer version', () => {
     expect((await own.snapshots.find(id, version))?.version).toBe(version);
   });
 
-  it('that there is not gets what there is', async () => {
+  it('that does not exist gets what the database has', async () => {
     const id = await newTask(store);
     await own.follow(id);
 
@@ -160,7 +160,7 @@ describe('a client that knows a newer version', () => {
 });
 
 describe('memory', () => {
-  it('stays below its limit: what was not asked for longest goes, what is watched is read again', async () => {
+  it('stays below its limit: tasks that nobody has asked for longest go, watched ones are read again', async () => {
     await own.startAgain({ maxBytes: 10_500, bytesOf: () => 1_000 });
     const ids = await newTasks(store, 30);
     const [watched = ''] = ids;
@@ -187,7 +187,7 @@ describe('memory', () => {
     expect((await own.snapshots.find(ids[2] ?? ''))?.version).toBe(1);
   });
 
-  it('tells a watcher of what it had dropped by the time the watcher came', async () => {
+  it('tells a watcher of a version whose snapshot it had dropped before the watcher came', async () => {
     await own.startAgain({ maxBytes: 10, bytesOf: () => 1_000 });
     const id = await newTask(store);
     const early = await own.snapshots.find(id);
@@ -204,7 +204,7 @@ describe('memory', () => {
   });
 });
 
-it('a first read does not bring back what memory knew better when it left the set', async () => {
+it('a first read does not bring back an older version of a task that has left the set', async () => {
   await own.startAgain({ maxBytes: 10, bytesOf: () => 1_000 });
   const id = await newTask(store);
   const release = own.gate.hold('snapshot-rows');
@@ -219,7 +219,7 @@ it('a first read does not bring back what memory knew better when it left the se
   expect((await reading)?.version).toBe(version);
 });
 
-it('the same row is the same answer, whether it was read or written', async () => {
+it('the same row gives the same answer, whether it was read or written', async () => {
   const id = await newTask(store);
   const read = await own.snapshots.read(id);
   const row = await readTask(store, id);

@@ -6,7 +6,7 @@ import { eventually } from '../../support/eventually.ts';
 let ticker: Ticker | undefined;
 afterEach(() => ticker?.stop());
 
-/** A ticker that is started, and when it has read. */
+/** Starts a ticker, and notes when it reads. */
 function startTicker(tickMs: number, read: () => Promise<void> = async () => undefined) {
   const readsAtMs: number[] = [];
   const errors: unknown[] = [];
@@ -42,7 +42,7 @@ describe('the refresh', () => {
     await eventually(() => own.readsAtMs.length === 1);
   });
 
-  it('is as seldom on average where there is news all the time', async () => {
+  it('comes no more often on average where there is news all the time', async () => {
     const own = startTicker(40);
     const startedMs = performance.now();
 
@@ -51,7 +51,7 @@ describe('the refresh', () => {
       await sleep(3);
     }
 
-    // One each 35 ms, and one that may come early.
+    // One read each 35 ms, and one that may come early.
     const reads = own.readsAtMs.length;
     expect(reads).toBeLessThanOrEqual((performance.now() - startedMs) / 35 + 2);
   });
@@ -64,7 +64,7 @@ describe('the refresh', () => {
 
     own.ticker.wake();
     own.ticker.wake();
-    // On a busy machine this sees less, and fails no sooner.
+    // On a busy machine fewer reads happen in this time, which cannot make the test fail.
     await sleep(30);
     expect(own.readsAtMs).toHaveLength(1);
     ends[0]?.();
@@ -87,7 +87,7 @@ describe('the refresh', () => {
     const { length } = own.readsAtMs;
 
     own.ticker.wake();
-    // On a busy machine this sees less, and fails no sooner.
+    // On a busy machine fewer reads happen in this time, which cannot make the test fail.
     await sleep(60);
 
     expect(own.readsAtMs).toHaveLength(length);

@@ -1,15 +1,18 @@
-/** The names of the columns, from the header row. */
+/** Makes the names of the columns from the header row. */
 import { CsvFormatError } from './errors.ts';
 
-/** More columns than any spreadsheet a person looks at; they all lie in each checkpoint. */
+/**
+ * More columns than in any table that people read. The limit matters, as each checkpoint contains all the
+ * names.
+ */
 const maxColumns = 1_000;
-/** In characters (code points). */
+/** Counted in code points. */
 const maxColumnNameLength = 200;
 
 /**
- * Makes column names of a header row: trimmed (a stray byte order mark counts as white space), and all different, so
- * that each can be a key of a JSON object. An empty name becomes `column_3` by its place, the second `name` becomes
- * `name_2`; a name that stands in the file is never given to another column.
+ * Makes column names from a header row: trimmed (a stray byte order mark counts as white space), and all
+ * different, so that each can be a key of a JSON object. An empty name in the third place becomes `column_3`;
+ * a second `name` becomes `name_2`. A made-up name is never one that the header row contains.
  *
  * @throws {CsvFormatError} for more than 1,000 columns or a name of more than 200 characters
  */

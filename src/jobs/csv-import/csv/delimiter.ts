@@ -1,34 +1,47 @@
-/** What separates the fields, and how much of the text comes before the first record. */
+/** The character that separates the fields, and the length of the text before the first record. */
 export interface DetectedDelimiter {
   delimiter: string;
-  /** Characters of Excel's `sep=;` line, its line break included; all ASCII. 0 where there is none. */
+  /** The length of Excel's `sep=;` line with its line break, all in ASCII; 0 if there is no such line. */
   skippedChars: number;
 }
 
-/** In the order in which they win when nothing else decides. */
+/** When all else is equal, the first of these wins. */
 const candidates = [',', ';', '\t', '|'] as const;
 const recordsLookedAt = 100;
 
-/** How much the header's agreement counts, as a share of all records: it has no decimal commas, they have. */
+/**
+ * A count that the header shares counts for this much more, as a share of all records: a header has no
+ * decimal commas, but the rows may have them.
+ */
 const headerWeight = 0.1;
 
-/** Stands for the delimiter of a file with one column: the unit separator of ASCII, which no text has. */
+/** The delimiter of a file with one column: the unit separator of ASCII, which does not occur in text. */
 export const noDelimiter = '\x1f';
 
-/** From this share of records on, a table below a first line that does not fit it is taken for one with a title. */
+/**
+ * When at least this share of records form a table that the first line does not fit, the first line is a
+ * title.
+ */
 const titleShare = 0.9;
 
-/** One ASCII character that is not a quote or a control character, except tab. */
+/**
+ * The delimiter that `sep=` names may be any ASCII character except a quote and control characters; tab is
+ * allowed.
+ */
 const sepLinePattern = /^"?sep=([\t !#-~])"?(?:\r\n|\n|\r)/i;
 
 /**
  * Finds the delimiter from the start of a file's text (64 KB are plenty), without its byte order mark.
  *
- * The line `sep=;`, which Excel writes and reads, decides. Otherwise each candidate is counted outside quotes, record
- * by record, and of those that the first line has, that wins whose most common count holds for the greatest share of
- * records; then the one with the higher count. Where the first line has none of them, the file has one column, and
- * what looks like a delimiter below belongs to its values (`path`, `a|b`); unless nearly all other lines are rows of a
- * table, below what then must be a title: its delimiter is answered, so that no row fits and the importer can say why.
+ * A first line `sep=;`, which Excel writes and reads, decides. Otherwise each candidate is counted outside
+ * quotes, record by record. Only candidates that the first line contains can win. The winner is the candidate
+ * whose most common count holds for the greatest share of records, and among equals the one with the higher
+ * count.
+ *
+ * If the first line contains no candidate, the file has one column: characters below that look like a
+ * delimiter belong to values (`path`, `a|b`). There is one exception. If nearly all other lines are rows of a
+ * table, the first line must be a title. The result is then the delimiter of the table, so that no row fits
+ * and the importer can tell why.
  *
  * @param isWhole whether the text is the whole file; otherwise its last record is cut off and not counted
  */
@@ -45,7 +58,7 @@ export function detectDelimiter(text: string, { isWhole }: { isWhole: boolean })
   const belowTitle = bestOf(
     counted.filter(({ delimiter, counts, isInHeader }) => !isInHeader && isTable(text, delimiter, counts)),
   );
-  // A title may have a comma of its own; a table has its delimiter in nearly every line.
+  // A title may contain a comma, too. But a table has its delimiter in nearly every line.
   const hasTitle = belowTitle !== undefined && (best === undefined || best.score < 0.5);
   const { delimiter } = (hasTitle ? belowTitle : best) ?? { delimiter: noDelimiter };
   return { delimiter, skippedChars: 0 };
@@ -62,8 +75,9 @@ function bestOf<C extends Counted>(all: readonly C[]): C | undefined {
 }
 
 /**
- * Whether the lines below the first are rows of a table with this delimiter, rather than values of one column that
- * have the same number of such characters: `L, Ada` has a blank behind each, and `a|b` stands below one word.
+ * Whether the lines below the first are rows of a table with this delimiter, and not values of one column
+ * that happen to contain the character equally often. Two signs tell of such values: each character is
+ * followed by a blank (`L, Ada`), or each line has one of them (`a|b`) and the first line is a single word.
  */
 function isTable(text: string, delimiter: string, [, ...below]: readonly number[]): boolean {
   const { score, count } = consistency(below);
@@ -99,7 +113,8 @@ function countsByRecord(text: string, delimiter: string, isWhole: boolean): numb
   for (let at = 0; at < text.length && counts.length < recordsLookedAt; at++) {
     const char = text[at];
     if (isQuoted) {
-      // Of a pair of quotes the first ends the quotes and the second, at what then is a field start, resumes them.
+      // A pair of quotes ("") needs no special case: the first one closes the quotes, and the next position
+      // counts as the start of a field, so that the second one opens them again.
       isQuoted = char !== '"';
       isFieldStart = !isQuoted;
     } else if (char === '"' && isFieldStart) {
@@ -117,7 +132,7 @@ function countsByRecord(text: string, delimiter: string, isWhole: boolean): numb
       isEmpty = isEmpty && char?.trim() === '';
     }
   }
-  // Of a file whose first line is longer than the text there is nothing else to count.
+  // If the text ends within the first record, there is nothing else to count.
   const isLastCounted = isWhole || counts.length === 0;
   if (isLastCounted && !isEmpty && counts.length < recordsLookedAt) counts.push(count);
   return counts;

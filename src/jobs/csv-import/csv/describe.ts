@@ -1,4 +1,4 @@
-/** How a file was read, in words for the person who sent it. */
+/** Describes how a file was read, for the person who sent it. */
 import { cleanseAndCut } from '../../../tasks/model/text.ts';
 import { noDelimiter } from './delimiter.ts';
 import type { CsvFormat } from './format.ts';
@@ -15,7 +15,7 @@ const shownLines = 3;
 const shownLineLength = 100;
 const sampleBytes = 4000;
 
-/** What was taken for delimiter, header and encoding: a sentence without its full stop. */
+/** A sentence, without its full stop, on the delimiter, header and encoding that were detected. */
 export function describeFormat({ delimiter, columns, encoding }: CsvFormat): string {
   const shown = columns.slice(0, shownColumns).map((name) => JSON.stringify(cleanseAndCut(name, 40)));
   const names = `${shown.join(', ')}${columns.length > shownColumns ? ', …' : ''}`;
@@ -26,7 +26,7 @@ export function describeFormat({ delimiter, columns, encoding }: CsvFormat): str
   return `${header.charAt(0).toUpperCase()}${header.slice(1)}; the encoding is ${encoding}`;
 }
 
-/** The first lines of a file, quoted, cut where they are long. */
+/** The first three lines of a file, quoted, each cut to 100 characters. */
 export async function beginningOf(
   file: { read(fromByte: number): AsyncIterable<Buffer> },
   { encoding, bomBytes }: CsvFormat,

@@ -1,4 +1,4 @@
-/** Which encoding a file is in: by its byte order mark, else by its bytes. */
+/** Detects the encoding of a file by its byte order mark, or else by its other bytes. */
 import { isAscii, isUtf8 } from 'node:buffer';
 import { blocksOf } from './source.ts';
 
@@ -7,7 +7,9 @@ export type CsvEncoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';
 
 export interface DetectedEncoding {
   encoding: CsvEncoding;
-  /** Length of the byte order mark at the start of the file: 0, 2 or 3, or more where it stands there repeatedly. */
+  /**
+   * Length of the byte order mark at the start of the file: 0, 2 or 3; more if the file begins with several.
+   */
   bomBytes: number;
 }
 
@@ -21,15 +23,17 @@ const byteOrderMarks: readonly { mark: Buffer; encoding: CsvEncoding }[] = [
 const detectionBlockBytes = 64 * 1024;
 
 /**
- * Finds the encoding of a file in one pass over its bytes, with constant memory, reading no further than needed.
+ * Finds the encoding of a file in one pass over its bytes, with constant memory. Reads no further than
+ * needed.
  *
- * 1. A byte order mark decides. The writer named its encoding: bytes after a UTF-8 mark that are not UTF-8 are
- *    damage, read as U+FFFD, and not a reason to read the whole file as something else.
- * 2. UTF-16 without a mark shows by its zero bytes in the first 64 KB: delimiters, digits and line breaks have
- *    one each, always on the same side; text in the other encodings has none.
- * 3. A file with more characters of several bytes that are valid UTF-8 than bytes that are not is UTF-8, and those
- *    bytes are damage: text in other encodings hardly ever looks like UTF-8 by chance (RFC 3629, section 1).
- *    Anything else is Windows-1252, in which every byte means something.
+ * 1. A byte order mark decides, because the writer has named the encoding. Bytes after a UTF-8 mark that are
+ *    not valid UTF-8 are damage and become U+FFFD; they are no reason to read the whole file in another
+ *    encoding.
+ * 2. UTF-16 without a mark is recognised by zero bytes in the first 64 KB: each delimiter, digit and line
+ *    break has one, always on the same side of the pair. Text in the other encodings has none.
+ * 3. A file is UTF-8 if it has more valid multi-byte characters than invalid bytes; the invalid bytes are
+ *    damage. Text in other encodings hardly ever looks like UTF-8 by chance (RFC 3629, section 1).
+ * 4. Any other file is Windows-1252, in which every byte is a character.
  */
 export async function detectEncoding(source: AsyncIterable<Buffer>): Promise<DetectedEncoding> {
   let isFirst = true;
@@ -44,11 +48,12 @@ export async function detectEncoding(source: AsyncIterable<Buffer>): Promise<Det
     const bytes = carried.length > 0 ? Buffer.concat([carried, block]) : block;
     const whole = bytes.length - unfinishedBytes(bytes);
     count(bytes.subarray(0, whole), seen);
-    // Damage is rare: so many say that it is none.
+    // Damage is rare: so many invalid bytes mean that the text is in another encoding.
     if (seen.invalid > 1000 && seen.invalid > 4 * seen.valid) break;
     carried = bytes.subarray(whole);
   }
-  // A lead byte alone may be a letter of Windows-1252; one with the byte that goes on behind it hardly is.
+  // The file ends within a UTF-8 sequence. A single lead byte may be a letter of Windows-1252, but a lead
+  // byte with a continuation byte hardly is.
   if (carried.length > 1) seen.valid += 1;
   else seen.invalid += carried.length;
   const isUtf8Text = seen.invalid === 0 || seen.valid > seen.invalid;
@@ -56,8 +61,8 @@ export async function detectEncoding(source: AsyncIterable<Buffer>): Promise<Det
 }
 
 /**
- * Adds the bytes that are no UTF-8 to `invalid`, and to `valid` at least the number of characters that take several
- * bytes: by so many the text is shorter than its bytes.
+ * Adds the number of invalid bytes to `invalid`, and to `valid` the difference between the lengths of the
+ * bytes and of the decoded text, which is at least the number of multi-byte characters.
  */
 function count(bytes: Buffer, seen: { valid: number; invalid: number }): void {
   if (isAscii(bytes)) return;
@@ -66,7 +71,10 @@ function count(bytes: Buffer, seen: { valid: number; invalid: number }): void {
   if (!isUtf8(bytes)) seen.invalid += text.split('\ufffd').length - 1;
 }
 
-/** Programs that put files together leave a second mark, which is no part of the text either. */
+/**
+ * Accepts several marks in a row: programs that join files leave a second mark, which is no part of the text
+ * either.
+ */
 function byteOrderMark(bytes: Buffer): DetectedEncoding | undefined {
   const found = byteOrderMarks.find(({ mark }) => bytes.subarray(0, mark.length).equals(mark));
   if (found === undefined) return undefined;
@@ -76,7 +84,7 @@ function byteOrderMark(bytes: Buffer): DetectedEncoding | undefined {
   return { encoding, bomBytes };
 }
 
-/** A tenth, as Chinese text has zero bytes only in its delimiters, digits and line breaks. */
+/** Only a tenth, because Chinese text has zero bytes only in its delimiters, digits and line breaks. */
 const leastZeroShare = 0.1;
 const leastLead = 4;
 
@@ -99,9 +107,9 @@ function utf16ByZeroBytes(bytes: Buffer): DetectedEncoding | undefined {
 }
 
 /**
- * Whether line breaks, where there are any, are units of UTF-16, with a zero byte as their other half: a stray zero
- * byte in a short file of another encoding is not enough.
- * @param side the place in a pair of bytes of the half that is not zero
+ * Whether all line breaks are UTF-16 units, whose other byte is zero; true if there are no line breaks.
+ * Without this check, a stray zero byte in a short file of another encoding would make the file UTF-16.
+ * @param side which byte of a pair holds the line break, and not the zero
  */
 function hasUnitLineBreaks(bytes: Buffer, side: 0 | 1): boolean {
   let units = 0;
@@ -114,7 +122,10 @@ function hasUnitLineBreaks(bytes: Buffer, side: 0 | 1): boolean {
   return units > 0 || others === 0;
 }
 
-/** How many bytes at the end begin a UTF-8 sequence (RFC 3629, section 3) that goes on in the next block. */
+/**
+ * How many bytes at the end belong to a UTF-8 sequence (RFC 3629, section 3) that continues in the next
+ * block.
+ */
 function unfinishedBytes(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] ?? 0;

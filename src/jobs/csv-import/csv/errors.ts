@@ -1,4 +1,4 @@
-/** Why a whole file cannot be read as CSV; a row that cannot be read is no error, see `read.ts`. */
+/** Why a whole file cannot be read as CSV. A row that cannot be read is not an error: see `read.ts`. */
 export type CsvFormatErrorCode =
   | 'csv_empty'
   | 'csv_other_format'
@@ -7,7 +7,7 @@ export type CsvFormatErrorCode =
   | 'csv_column_name_too_long';
 
 /**
- * The file has no usable header, so nothing of it can be imported. Trying again does not help.
+ * The file has no usable header, so no row can be imported, and another try does not help.
  * The message is written for the person who sent the file.
  */
 export class CsvFormatError extends Error {

@@ -1,4 +1,4 @@
-/** What must be known of a file before its rows can be read: encoding, delimiter and columns. */
+/** Detects the format of a file before its rows are read: encoding, delimiter and columns. */
 import { columnNames } from './columns.ts';
 import { detectDelimiter } from './delimiter.ts';
 import { type CsvEncoding, detectEncoding } from './encoding.ts';
@@ -8,32 +8,32 @@ import type { CsvPosition } from './position.ts';
 import { readRecords } from './records.ts';
 import { firstBytes, type OpenSource } from './source.ts';
 
-/** All that must be known of a file to read its rows. Plain JSON, so that it can lie in a checkpoint. */
+/** All that the reader of rows must know about a file. Plain JSON, so that a checkpoint can hold it. */
 export interface CsvFormat {
   encoding: CsvEncoding;
   /** Length of the byte order mark: 0, 2 or 3. */
   bomBytes: number;
-  /** One ASCII character; `noDelimiter` where the file has one column. */
+  /** One ASCII character; `noDelimiter` if the file has one column. */
   delimiter: string;
   /** Names from the header row, at least one, all different and not empty. */
   columns: string[];
-  /** So many fields a row has at least: columns behind the last one with a name may be left out. */
+  /** The least number of fields in a row: a row may leave out the columns behind the last named one. */
   leastFields: number;
-  /** The place after the header row. */
+  /** The position after the header row. */
   firstRow: CsvPosition;
 }
 
-/** What `file-type` wants to see. */
+/** How many bytes the package `file-type` needs. */
 const typeSampleBytes = 4100;
 const delimiterSampleBytes = 64 * 1024;
 
 /**
- * Finds out how to read a file. Reads the whole of it once where only that can tell its encoding (see
- * `detectEncoding`), and then its beginning up to the end of the header row, in constant memory.
+ * Detects how to read a file, in constant memory. Reads the whole file once if nothing less tells its
+ * encoding (see `detectEncoding`), and then its beginning up to the end of the header row.
  *
  * The first line that is not empty is the header row.
  *
- * @throws {CsvFormatError} where there is no header row that could be used; and whatever `open` throws
+ * @throws {CsvFormatError} if the file has no usable header row; also any error that `open` throws
  */
 export async function detectCsvFormat(open: OpenSource): Promise<CsvFormat> {
   refuse(await binaryFormatOf(await firstBytes(open(0), typeSampleBytes)));
@@ -64,7 +64,7 @@ function refuse(otherFormat: string | undefined): void {
   if (otherFormat === undefined) return;
   throw new CsvFormatError(
     'csv_other_format',
-    `The file is not CSV: it looks like ${otherFormat}. Save the table as CSV and send that.`,
+    `The file is not CSV: it looks like ${otherFormat}. Save the table as CSV, and send the CSV file.`,
   );
 }
 
@@ -84,10 +84,10 @@ async function readHeader(
       return { values: record.unspaced ?? record.values, end };
     }
   }
-  throw new CsvFormatError('csv_empty', 'The file has nothing but empty lines.');
+  throw new CsvFormatError('csv_empty', 'The file has only empty lines.');
 }
 
-/** Fields up to the last one that has a name; all, where none has. */
+/** The number of fields up to the last one that has a name; all fields if none has a name. */
 function countNamed(header: readonly string[]): number {
   const named = header.findLastIndex((name) => name.trim() !== '') + 1;
   return named === 0 ? header.length : named;

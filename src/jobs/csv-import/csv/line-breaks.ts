@@ -1,4 +1,4 @@
-/** A line ends with CR LF, LF or CR, whichever comes; a file may mix them. RFC 4180 knows only the first. */
+/** A line ends with CR LF, LF or CR, and a file may mix them. RFC 4180 allows only CR LF. */
 export const lineBreaks = ['\r\n', '\n', '\r'];
 
 const carriageReturn = 13;
@@ -19,8 +19,8 @@ export function hasLineBreak(text: string): boolean {
 }
 
 /**
- * Offset after the first line break at or after `from`. Undefined where there is none, or where it is a CR at the
- * very end and an LF may follow.
+ * Offset after the first line break at or after `from`. Undefined if there is no line break, or if it is a CR
+ * as the last byte, as an LF may follow.
  */
 export function afterLineBreak(bytes: Buffer, from: number): number | undefined {
   const lf = bytes.indexOf(lineFeed, from);

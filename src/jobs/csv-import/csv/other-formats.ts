@@ -1,7 +1,10 @@
-/** Files that are surely no CSV: people choose the wrong file, or save the page that asks them to sign in. */
+/**
+ * Recognises files that are certainly not CSV: people choose the wrong file, or save a sign-in page instead
+ * of the file.
+ */
 import { fileTypeFromBuffer } from 'file-type';
 
-/** What text begins with in formats that are text too. A header row begins with none of these. */
+/** How files of other text formats begin. No header row begins like this. */
 const textFormats: readonly (readonly [begin: RegExp, name: string])[] = [
   [/^%PDF-/, 'a PDF document'],
   [/^%!PS/, 'a PostScript document'],
@@ -12,7 +15,7 @@ const textFormats: readonly (readonly [begin: RegExp, name: string])[] = [
   [/^BEGIN:V(CARD|CALENDAR)/i, 'a contact or calendar file'],
 ];
 
-/** In words that people know; others are called by their usual ending. */
+/** Names that people know. Other formats are named by their kind and usual file extension. */
 const names: Readonly<Record<string, string>> = {
   'application/zip': 'a ZIP archive or an Excel or OpenDocument file',
   'application/x-cfb': 'an old Excel or Word file',
@@ -31,17 +34,18 @@ const nameOfKind: readonly (readonly [mime: RegExp, name: string])[] = [
   [/^video\//, 'a video'],
 ];
 
-/** What a file is instead of CSV, by what its text begins with; or undefined. */
+/** The format of a file by the beginning of its text; undefined if it may be CSV. */
 export function textFormatOf(text: string): string | undefined {
   return textFormats.find(([begin]) => begin.test(text))?.[1];
 }
 
 /**
- * The same by its bytes.
- * @param beginning 4,100 bytes, or the whole file where it is shorter
+ * The format of a file by its first bytes; undefined if it may be CSV.
+ * @param beginning 4,100 bytes, or the whole file if it is shorter
  */
 export async function binaryFormatOf(beginning: Buffer): Promise<string | undefined> {
-  // Short marks such as "BM" and "MZ" may begin a header row: they are believed only where the bytes are no text.
+  // A header row may begin with a short signature such as "BM" or "MZ", so signatures count only in binary
+  // data.
   if (!isBinary(beginning.toString('latin1'))) return undefined;
   const type = await fileTypeFromBuffer(beginning);
   if (type === undefined) return undefined;
@@ -49,8 +53,11 @@ export async function binaryFormatOf(beginning: Buffer): Promise<string | undefi
   return names[type.mime] ?? `${kind} (.${type.ext})`;
 }
 
-/** Control characters that no text has, whatever its encoding; UTF-16 has zero bytes, and a mark or many of them. */
+/**
+ * Whether the text has control characters that do not occur in text. Text in UTF-16 has zero bytes, so a file
+ * with a UTF-16 byte order mark is not binary.
+ */
 function isBinary(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the function looks for control characters.
   return /[\x00-\x08\x0e-\x1a\x1c-\x1f]/.test(text) && !/^(\xff\xfe|\xfe\xff)/.test(text);
 }

@@ -1,4 +1,4 @@
-/** A CSV file as rows and rejections, from the first row or from where an earlier reading left off. */
+/** Reads a CSV file as rows and rejections, from the first row or from the position of an earlier reading. */
 import type { CsvFormat } from './format.ts';
 import type { CsvPosition } from './position.ts';
 import type { CsvRecord } from './record.ts';
@@ -10,56 +10,68 @@ export interface CsvRow {
   kind: 'row';
   /** Line on which the row starts, from 1. */
   line: number;
-  /** As many as there are columns, in their order. */
+  /** One value for each column, in the order of the columns. */
   values: string[];
-  /** Bytes of it were no characters of the file's encoding, or were lost before: they are U+FFFD now. */
+  /**
+   * The row contains U+FFFD: some bytes were invalid in the file's encoding, or the file already contained
+   * U+FFFD.
+   */
   isDamaged?: true;
 }
 
 export interface CsvRejection {
   kind: 'rejected';
-  /** Line on which it starts, from 1. */
+  /** Line on which the rejected record starts, from 1. */
   line: number;
-  /** How many rejections this stands for: a run of empty lines is one item, everything else counts 1. */
+  /**
+   * How many lines were rejected: a run of empty lines is one item with their number, any other item counts
+   * 1.
+   */
   count: number;
-  /** For people, to stand after "line 17: ": "has 5 fields instead of 7", "empty line". */
+  /** Text for people that follows "line 17: ", such as "has 5 fields instead of 7" or "empty line". */
   reason: string;
-  /** Nothing is lost with it. */
+  /** The rejection stands for empty lines, so no data is lost. */
   isEmpty?: true;
 }
 
 export type CsvItem = CsvRow | CsvRejection;
 
-/** What a piece of the file (64 KB at most, less where it is hard to read) gave, in the order of the file. */
+/**
+ * The rows and rejections of a piece of the file, in the order of the file. A piece is at most 64 KB, and
+ * smaller after a record that could not be read.
+ */
 export interface CsvBatch {
-  /** Perhaps empty: also then there is a batch, so that the caller can see whether it was cancelled. */
+  /** May be empty. The caller gets such batches, too, so that it can check often whether it was cancelled. */
   items: CsvItem[];
-  /** Where to go on after an item (an index of `items`). Computed when asked. */
+  /** The position after an item, given by its index in `items`. Computed when called. */
   positionAfter(index: number): CsvPosition;
-  /** Where to go on after all items so far, those of earlier batches included. Computed when asked. */
+  /** The position after all items so far, those of earlier batches included. Computed when called. */
   position(): CsvPosition;
 }
 
 export interface ReadCsvOptions {
   open: OpenSource;
-  /** From `detectCsvFormat`, directly or through JSON. */
+  /** The result of `detectCsvFormat`, directly or after a way through JSON. */
   format: CsvFormat;
-  /** A position that a batch of the same file and format gave; default is the first row. */
+  /** Where to start: a position from a batch of the same file and format. Default: the first row. */
   from?: CsvPosition | undefined;
-  /** How many bytes of the file are parsed at a time; default 64 KB. Changes nothing but the size of batches. */
+  /** How many bytes of the file are parsed at a time; default 64 KB. Changes only the size of batches. */
   blockBytes?: number | undefined;
 }
 
 /**
- * Reads the rows of a CSV file, from the first one or from where an earlier reading left off, without reading again
- * what lies before, and in constant memory. Reading from a position gives exactly what was still to come there.
+ * Reads the rows of a CSV file in constant memory, from the first row or from a position of an earlier
+ * reading. A reading that starts at a position does not read the part before it, and gives exactly the items
+ * that followed there.
  *
- * Grammar: RFC 4180, and beyond it any line break, the format's delimiter, quotes inside unquoted fields. Values are
- * text, free of U+0000 and lone surrogates. Blanks around quotes are no part of a value. Empty fields at the end of a
- * line may be more than there are columns; those of columns without a name may be left out.
- * What cannot be a row is rejected and never ends the reading: too few or too many fields, empty lines (but not those
- * at the end of the file), records over 1 MB, quotes that are not closed.
- * An error is only what `open` throws.
+ * Grammar: RFC 4180, and in addition any kind of line break, the format's delimiter, and quotes inside
+ * unquoted fields. Values are text without U+0000 and lone surrogates. Blanks around quotes are not part of a
+ * value. A line may have additional empty fields at its end, and may leave out the fields of unnamed columns
+ * at its end.
+ *
+ * A record that cannot be a row is rejected, and the reading goes on: too few or too many fields, empty lines
+ * (except those at the end of the file), records over 1 MB, quotes that are not closed. The only errors
+ * thrown are those of `open`.
  */
 export async function* readCsv(options: ReadCsvOptions): AsyncGenerator<CsvBatch> {
   const { open, format, blockBytes } = options;
@@ -70,17 +82,20 @@ export async function* readCsv(options: ReadCsvOptions): AsyncGenerator<CsvBatch
     yield collect(batch);
 }
 
-/** Empty lines, which are rejected as soon as something follows them. */
+/** A run of empty lines. It becomes a rejection when a record follows, and none at the end of the file. */
 interface EmptyLines {
   line: number;
   nextLine: number;
   count: number;
   end: number;
-  /** Of the batch in which they end, which may be long gone when they are rejected. */
+  /** The offset mapping of the batch in which the run ends; the rejection may belong to a later batch. */
   sourceOffset: SourceOffset;
 }
 
-/** Turns batches of records into batches of items, one after the other. */
+/**
+ * Returns a function that turns each batch of records into a batch of items. Call it in the order of the
+ * file.
+ */
 function startCollecting(format: CsvFormat, from: CsvPosition): (batch: RecordBatch) => CsvBatch {
   let emptyLines: EmptyLines | undefined;
   let { rows, rejected } = from;
@@ -144,7 +159,10 @@ function itemOf(record: CsvRecord, format: CsvFormat): CsvItem {
   return { kind: 'rejected', line, count: 1, reason: `has ${fields} instead of ${format.columns.length}` };
 }
 
-/** The fields as values of the columns; undefined where they do not fit. Only empty ones are added or left out. */
+/**
+ * The fields as values of the columns, with empty fields added or removed at the end; undefined if they do
+ * not fit.
+ */
 function inColumns(fields: string[], { columns, leastFields }: CsvFormat): string[] | undefined {
   const { length } = columns;
   if (fields.length === length) return fields;
@@ -159,7 +177,7 @@ function rejectionOf({ line, count }: EmptyLines): CsvRejection {
   return { kind: 'rejected', line, count, reason, isEmpty: true };
 }
 
-/** What the first `length` items are. */
+/** Counts the rows and the rejections among the first `length` items. */
 function counted(items: readonly CsvItem[], length: number): { rows: number; rejected: number } {
   let rows = 0;
   let rejected = 0;

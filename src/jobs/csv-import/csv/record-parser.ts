@@ -1,4 +1,4 @@
-/** csv-parse, and what it is told of a file. */
+/** Runs csv-parse with the options for a file. */
 import { type Options, Parser } from 'csv-parse';
 import type { CsvEncoding } from './encoding.ts';
 import { lineBreaks } from './line-breaks.ts';
@@ -9,23 +9,26 @@ export interface ParsedRecord {
   end: number;
 }
 
-/** csv-parse, fed by hand: bytes in, records out, and at any time how far it has come. */
+/** A csv-parse that the caller feeds with bytes, and that returns records and tells how far it has read. */
 export interface RecordParser {
-  /** Reads on; returns the records that are now complete. The last three bytes wait for what follows. */
+  /**
+   * Parses bytes and returns the records that are now complete. csv-parse holds the last three bytes back.
+   */
   feed(bytes: Buffer): ParsedRecord[];
   /** Offset of the next byte to feed. */
   cursor(): number;
-  /** Offset at which the record that is being read begins. */
+  /** Offset at which the current record begins. */
   recordStart(): number;
-  /** Offset at which the field that is being read begins, or of the delimiter just before it. */
+  /** Offset at which the current field begins, or of the delimiter just before it. */
   fieldStart(): number;
 }
 
-/** What every reading of this file by csv-parse has in common. */
+/** The options of csv-parse that every parse of a file uses. */
 export function parserOptions(encoding: CsvEncoding, delimiter: string): Options {
   return {
     delimiter,
-    // Windows-1252 is read as Latin-1, its closest relative among Buffer's encodings; see `textOf`.
+    // Windows-1252 is read as Latin-1, the most similar encoding that Buffer knows; `textOf` corrects the
+    // difference.
     encoding: encoding === 'windows-1252' ? 'latin1' : 'utf8',
     record_delimiter: lineBreaks,
     // Spreadsheets write 5" pipe without quoting it; RFC 4180, section 2, rule 5, would refuse the file.
@@ -37,9 +40,10 @@ export function parserOptions(encoding: CsvEncoding, delimiter: string): Options
 /**
  * Starts csv-parse at an offset of the window, at the start of a record.
  *
- * The stream is used as a synchronous function: `on_record` keeps every record and hands nothing on, so that its
- * readable side is never full and each write is parsed before it returns. It is never ended either, as an end inside
- * quotes is an error that says nothing of where; whoever feeds it adds line breaks after the last byte instead.
+ * The stream is used as a synchronous function. `on_record` keeps each record and passes none on, so the
+ * readable side never fills up, and each write is parsed before it returns. The stream is never ended,
+ * because an end inside quotes is an error that does not tell the place; instead, the caller feeds line
+ * breaks after the last byte.
  */
 export function startParser(encoding: CsvEncoding, delimiter: string, offset: number): RecordParser {
   let records: ParsedRecord[] = [];
@@ -50,8 +54,9 @@ export function startParser(encoding: CsvEncoding, delimiter: string, offset: nu
     on_record(values: string[], { bytes }) {
       recordStart = offset + bytes;
       records.push({ values, end: recordStart });
-      // csv-parse holds each record against the first in length and builds an error of 20 µs for each that
-      // differs, wanted or not. A parser that has seen no record yet has nothing to compare with.
+      // csv-parse compares the length of each record with the first one, and builds an error, which takes 20
+      // µs, for each that differs, even if nobody wants it. A parser that has seen no record yet does not
+      // compare.
       Object.assign(parser.info, { records: 0 });
       return undefined;
     },
@@ -78,7 +83,7 @@ const windows1252 = new TextDecoder('windows-1252').decode(
   Uint8Array.from({ length: 32 }, (_, at) => 0x80 + at),
 );
 
-/** The text of a field as csv-parse gives it. */
+/** Returns a function that turns a field as csv-parse reads it into its text. */
 export function textOf(encoding: CsvEncoding): (field: string) => string {
   if (encoding !== 'windows-1252') return (field) => field;
   return (field) => field.replace(c1Controls, (control) => windows1252.charAt(control.charCodeAt(0) - 0x80));

@@ -1,4 +1,4 @@
-/** Records from a window as it grows, past those that cannot be read. */
+/** Reads records from a window that grows, and skips records that cannot be read. */
 import { cleanseText } from '../../../tasks/model/text.ts';
 import type { CsvEncoding } from './encoding.ts';
 import { afterLineBreak, countLineBreaks, hasLineBreak } from './line-breaks.ts';
@@ -8,35 +8,39 @@ import { type ParsedRecord, startParser, textOf } from './record-parser.ts';
 import { mayBeSpaced, readSpacedQuotes } from './spaced-quotes.ts';
 import type { SourceWindow } from './window.ts';
 
-/** The longest record, in bytes as parsed (UTF-16 as UTF-8): how far an unclosed quote can reach unnoticed. */
+/**
+ * The longest record, in bytes as parsed (UTF-16 counts as UTF-8). The limit also bounds how much an unclosed
+ * quote can swallow before the reader notices.
+ */
 const maxRecordBytes = 1024 * 1024;
 
 /**
- * After giving up a record little is parsed at first, then twice as much each time: in a file full of such
- * records, what was parsed beyond one is parsed again. (30 µs a record so, 125 µs when beginning with 1 KB.)
+ * How many bytes to parse first after a record was given up; each further piece is twice as long. Bytes that
+ * were parsed beyond a record that is given up are parsed again, so in a file full of such records small
+ * pieces are faster: 30 µs per record, but 125 µs when the first piece is 1 KB.
  */
 const firstBytesAfterGivingUp = 64;
 
-/** Stands after the last byte: the first break ends the last record, the others push it out of csv-parse. */
+/** Fed after the last byte: the first break ends the last record, and the others make csv-parse return it. */
 const finalLineBreaks = Buffer.from('\n'.repeat(8));
 
 const notClosed = 'has a quote that is opened but not closed';
 const longerThanLimit = 'is longer than 1 MB';
 
 /**
- * Reads records from a window as it grows. Both calls give what each piece of the window gave, perhaps nothing, and
- * may be suspended between pieces.
+ * Reads records from a window that grows. Both generators yield the records of one piece of the window at a
+ * time, perhaps none, and may be suspended between pieces.
  */
 export interface RecordReader {
   /** The records that are complete by now. */
   readOn(): Generator<CsvRecord[]>;
   /** The remaining records. Call once, when the window has the whole rest of the file. */
   readToEnd(): Generator<CsvRecord[]>;
-  /** The window may forget what lies before this offset. */
+  /** The window may forget all bytes before this offset. */
   neededFrom(): number;
 }
 
-/** A record that was given up, until the line break after which to go on is found. */
+/** A record that was given up, while the reader looks for the line break after which to continue. */
 interface GivenUp {
   reason: string;
   nextLine: number;
@@ -46,10 +50,11 @@ interface GivenUp {
 /**
  * Starts reading at the beginning of a window, where a record starts, on line `line`.
  *
- * A record that cannot be read (over 1 MB, or with a quote that is not closed) is given up as soon as that is
- * certain, and reading goes on after the first line break in its last field, the one with the quote. So an unclosed
- * quote costs its line and not what it swallowed. This cannot go round in circles: lines that were inside an unclosed
- * quote have only pairs of quotes, none of which could stay open again, so each byte is parsed at most a few times.
+ * A record that cannot be read (over 1 MB, or with a quote that is not closed) is given up as soon as this is
+ * certain. Reading goes on after the first line break in its last field, which is the field with the quote.
+ * So an unclosed quote costs only its own line, and not the lines that it swallowed. The reader cannot loop:
+ * lines inside an unclosed quote have only pairs of quotes, which cannot stay open again, so each byte is
+ * parsed at most a few times.
  */
 export function startRecordReader(options: {
   window: SourceWindow;
@@ -96,7 +101,7 @@ export function startRecordReader(options: {
   function accepted(parsed: ParsedRecord[]): CsvRecord[] {
     const records: CsvRecord[] = [];
     for (const { values, end: parsedEnd } of parsed) {
-      // Only what the final line breaks made is left.
+      // The records that are left were made by the final line breaks.
       if (start === window.end()) break;
       const end = Math.min(parsedEnd, window.end());
       const spanning = values.filter(hasLineBreak);
@@ -133,7 +138,7 @@ export function startRecordReader(options: {
 
   function isEmptyLine(values: string[], end: number): boolean {
     if (values.length !== 1 || values[0]?.trim() !== '') return false;
-    // A quoted empty value is a value: the way to write one in a file with one column.
+    // A quoted empty value ("") is a value: a file with one column has no other way to write it.
     return !window.slice(start, end).includes('"');
   }
 
@@ -143,16 +148,16 @@ export function startRecordReader(options: {
   }
 
   function tooLong(): string {
-    // The field, or the delimiter before it and then the field.
+    // Two bytes, because `fieldStart` may be the offset of the delimiter before the field.
     const field = window.slice(parser.fieldStart(), parser.fieldStart() + 2);
     return field.includes('"') ? `${notClosed} within 1 MB` : longerThanLimit;
   }
 
-  /** Goes on behind a record that was given up; undefined where the window does not reach so far. */
+  /** Continues after a record that was given up; undefined if its end is not in the window yet. */
   function endOf(record: GivenUp, isWhole: boolean): CsvRecord | undefined {
     const found = afterLineBreak(window.slice(record.searchFrom, window.end()), 0);
     if (found === undefined && !isWhole) {
-      // The last byte may be a CR whose LF is to come.
+      // The last byte may be a CR, whose LF may come with the next block.
       record.searchFrom = Math.max(record.searchFrom, window.end() - 1);
       return undefined;
     }

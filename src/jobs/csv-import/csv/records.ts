@@ -1,4 +1,4 @@
-/** A file as batches of records, block by block. */
+/** Reads a file as batches of records, block by block. */
 import type { CsvEncoding } from './encoding.ts';
 import type { CsvRecord } from './record.ts';
 import { startRecordReader } from './record-reader.ts';
@@ -7,7 +7,10 @@ import { openWindow, type SourceOffset } from './window.ts';
 
 export interface RecordBatch {
   records: CsvRecord[];
-  /** Turns the `end` of a record of this batch, or of an unfinished one before it, into bytes of the file. */
+  /**
+   * Maps the `end` of a record of this batch, or of an earlier record that was unfinished, to an offset in
+   * the file.
+   */
   sourceOffset: SourceOffset;
 }
 
@@ -22,8 +25,9 @@ export interface ReadRecordsOptions {
 }
 
 /**
- * Splits a file into records: at least one batch for each block of the file, perhaps empty, in constant memory. Where
- * records begin and end depends on the bytes alone, neither on how the stream is cut nor on where reading began.
+ * Splits a file into records in constant memory, with at least one batch, perhaps empty, for each block of
+ * the file. Where records begin and end depends only on the bytes, not on the size of the stream's chunks nor
+ * on where reading began.
  */
 export async function* readRecords(options: ReadRecordsOptions): AsyncGenerator<RecordBatch> {
   const { open, encoding, delimiter, from, blockBytes = defaultBlockBytes } = options;

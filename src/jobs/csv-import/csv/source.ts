@@ -1,15 +1,18 @@
 /**
- * Opens the file at a byte offset, which may be its length (then there is nothing to read). The iterable is
- * closed by `return()` when the reader has seen enough.
+ * Opens the file at a byte offset. An offset equal to the length of the file gives an empty iterable. The
+ * reader calls `return()` on the iterable when it needs no more.
  */
 export type OpenSource = (fromByte: number) => AsyncIterable<Buffer>;
 
-/** How much is decoded and parsed at a time: small beside the 1 MB of a record, large beside the cost of a turn. */
+/**
+ * How much is decoded and parsed at a time: little compared with the 1 MB of the longest record, but enough
+ * that the cost per block does not matter.
+ */
 export const defaultBlockBytes = 64 * 1024;
 
 /**
- * Cuts a stream of chunks of any size into blocks of exactly `blockBytes` (the last may be shorter), so that
- * neither a stream of single bytes nor a single chunk of 1 GB changes what reading costs.
+ * Cuts a stream of chunks of any size into blocks of exactly `blockBytes` (the last may be shorter). So
+ * reading costs the same for a stream of single bytes and for a single chunk of 1 GB.
  */
 export async function* blocksOf(source: AsyncIterable<Buffer>, blockBytes: number): AsyncGenerator<Buffer> {
   let parts: Buffer[] = [];
@@ -29,7 +32,7 @@ export async function* blocksOf(source: AsyncIterable<Buffer>, blockBytes: numbe
   if (parts.length > 0) yield joined(parts);
 }
 
-/** The first `bytes` of a stream, or all of it where it is shorter. */
+/** The first `bytes` of a stream, or the whole stream if it is shorter. */
 export async function firstBytes(source: AsyncIterable<Buffer>, bytes: number): Promise<Buffer> {
   for await (const block of blocksOf(source, bytes)) return block;
   return Buffer.alloc(0);

@@ -1,9 +1,13 @@
 /**
- * Quotes with blanks around them: `1, "x, y"`. RFC 4180, section 2, rule 4, makes the blanks part of a field that is
- * then not quoted at all; whoever writes so means a quoted field. A stray byte order mark counts as a blank.
+ * Reads quotes with blanks around them: `1, "x, y"`. By RFC 4180, section 2, rule 4, the blanks are part of
+ * the field, so that the field is not quoted. But a person who writes this means a quoted field. A stray byte
+ * order mark counts as a blank.
  */
 
-/** Whether a value, as read by the letter, may be a quoted one with blanks around it. Cheap: asked of every value. */
+/**
+ * Whether a value, read strictly, may be a quoted one with blanks around it. Cheap, as it is called for every
+ * value.
+ */
 export function mayBeSpaced(value: string): boolean {
   const first = value.charCodeAt(0);
   if (first === 0x20 || first === 0x09 || first === 0xfeff) return value.trimStart().startsWith('"');
@@ -11,8 +15,8 @@ export function mayBeSpaced(value: string): boolean {
 }
 
 /**
- * The fields of one record on one line when blanks around quotes are left out; undefined where its quotes do not
- * match. Blanks around fields without quotes stay.
+ * The fields of one record, which is one line, without the blanks around quotes; undefined if its quotes do
+ * not match. Blanks around fields without quotes stay.
  */
 export function readSpacedQuotes(record: string, delimiter: string): string[] | undefined {
   const text = record.replace(/[\r\n]+$/, '');
@@ -38,7 +42,7 @@ export function readSpacedQuotes(record: string, delimiter: string): string[] | 
   return fields;
 }
 
-/** A quoted field from its opening quote on; `end` is behind the closing one. */
+/** Reads a quoted field from its opening quote on; `end` is the offset after the closing quote. */
 function readQuoted(text: string, openingQuote: number): { value: string; end: number } | undefined {
   let value = '';
   let from = openingQuote + 1;

@@ -1,28 +1,33 @@
-/** The stretch of a file that is being parsed. */
+/** The part of a file that is being parsed, held in memory. */
 import type { CsvEncoding } from './encoding.ts';
 
 /** Maps an offset in the window to the offset in the stored file. */
 export type SourceOffset = (offset: number) => number;
 
 /**
- * The stretch of a file that is being parsed, as bytes that csv-parse can read: those of the file, except UTF-16,
- * which is turned into UTF-8, because csv-parse compares bytes without regard to the halves of a unit and takes
- * U+2200 before U+0100 for a quote. Offsets count these bytes from where the window was opened; what lies before
- * `forget` is released.
+ * The part of a file that is being parsed, as bytes that csv-parse can read. These are the bytes of the file,
+ * except that UTF-16 is turned into UTF-8: csv-parse compares single bytes, without regard to the pairs of
+ * UTF-16, and would take U+2200 before U+0100 for a quote. Offsets count these bytes from the point where the
+ * window was opened.
  */
 export interface SourceWindow {
   append(block: Buffer): void;
-  /** Call once after the last block: a sequence that broke off there becomes U+FFFD. */
+  /** Call once after the last block: an incomplete character at the end becomes U+FFFD. */
   finish(): void;
   /** Offset after the last byte so far. */
   end(): number;
-  /** Bytes from an offset on, at least one if there is one, without copying. */
+  /**
+   * Up to `atMost` bytes from an offset on, without copying: perhaps fewer, but at least one if there is one.
+   */
   read(from: number, atMost: number): Buffer;
   /** All bytes between two offsets. */
   slice(from: number, to: number): Buffer;
-  /** Releases what lies before an offset. */
+  /** Releases the bytes before an offset. */
   forget(before: number): void;
-  /** The mapping for the bytes held now. It stays valid after they are released, and costs nothing until called. */
+  /**
+   * The mapping for the bytes held now. It stays valid after they are released, and costs nothing until
+   * called.
+   */
   sourceOffsets(): SourceOffset;
 }
 
@@ -34,7 +39,9 @@ interface Segment {
   sourceEnd: number;
 }
 
-/** Opens a window on bytes that begin at `sourceOffset` in a file of this encoding, after its byte order mark. */
+/**
+ * Opens a window on bytes that begin at `sourceOffset` in a file of this encoding, after its byte order mark.
+ */
 export function openWindow(encoding: CsvEncoding, sourceOffset: number): SourceWindow {
   const convert = encoding === 'utf-16le' || encoding === 'utf-16be' ? utf16ToUtf8(encoding) : asItIs;
   let segments: readonly Segment[] = [];
@@ -78,7 +85,7 @@ export function openWindow(encoding: CsvEncoding, sourceOffset: number): SourceW
       return only !== undefined && parts.length === 1 ? only : Buffer.concat(parts);
     },
     forget(before) {
-      // The last one stays, so that the offset of the very end can still be mapped.
+      // Keep the last segment, so that the offset of the end can still be mapped.
       segments = segments.filter((segment, index) => segment.end > before || index === segments.length - 1);
     },
     sourceOffsets() {
@@ -97,7 +104,7 @@ export function openWindow(encoding: CsvEncoding, sourceOffset: number): SourceW
 
 interface Converted {
   bytes: Buffer;
-  /** How many bytes of the file these stand for. */
+  /** How many bytes of the file `bytes` was made from. */
   sourceBytes: number;
 }
 
@@ -107,8 +114,9 @@ function asItIs(block: Buffer | undefined): Converted {
 }
 
 /**
- * Each UTF-16 unit of the file becomes one unit of the decoded text, lone surrogates too (they become U+FFFD), so
- * the decoded length tells how many bytes of the file it came from, whatever the decoder holds back.
+ * Each UTF-16 unit of the file becomes one unit of the decoded text, even a lone surrogate, which becomes
+ * U+FFFD. So the length of the decoded text tells from how many bytes of the file it was made, even when the
+ * decoder holds bytes back.
  */
 function utf16ToUtf8(encoding: 'utf-16le' | 'utf-16be'): (block: Buffer | undefined) => Converted {
   const decoder = new TextDecoder(encoding, { ignoreBOM: true });

@@ -13,7 +13,7 @@ describe('columnNames', () => {
     expect(columnNames([''])).toEqual(['column_1']);
   });
 
-  it('numbers duplicates, but takes no name that another column has in the file', () => {
+  it('numbers duplicates, but never gives a column a name that the header row contains', () => {
     expect(columnNames(['name', 'name', 'name'])).toEqual(['name', 'name_2', 'name_3']);
     expect(columnNames(['name', 'name', 'name_2'])).toEqual(['name', 'name_3', 'name_2']);
     expect(columnNames(['', 'column_1'])).toEqual(['column_1_2', 'column_1']);

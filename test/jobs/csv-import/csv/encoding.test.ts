@@ -6,7 +6,7 @@ import { encode, fileOf } from './support.ts';
 const detect = (content: string | Buffer, chunkSizes?: number[]) =>
   detectEncoding(fileOf(content, chunkSizes)(0));
 
-/** UTF-8, but for the bytes that are written as `\\xNN` without being part of a character. */
+/** Encodes text as UTF-8, except that characters written as `\\xNN` become single, invalid bytes. */
 function damaged(text: string): Buffer {
   return Buffer.concat(
     text
@@ -28,7 +28,7 @@ describe('detectEncoding', () => {
     expect(await detect(Buffer.from(mark))).toEqual({ encoding, bomBytes });
   });
 
-  it('stays with UTF-8 where the file has its byte order mark and damaged bytes', async () => {
+  it('stays with UTF-8 if a file has its byte order mark but also invalid bytes', async () => {
     expect(await detect(Buffer.concat([Buffer.from('\ufeffa,b\n'), Buffer.of(0xe9)]))).toEqual({
       encoding: 'utf-8',
       bomBytes: 3,
@@ -49,7 +49,7 @@ describe('detectEncoding', () => {
     expect(await detect('a,b\n1,2\n')).toEqual({ encoding: 'utf-8', bomBytes: 0 });
   });
 
-  it('reads no further than it must to know Windows-1252', async () => {
+  it('stops reading as soon as the encoding is certainly Windows-1252', async () => {
     let chunksRead = 0;
     async function* file() {
       for (; chunksRead < 1000; chunksRead++) yield Buffer.alloc(100_000, Buffer.from('ä,b\n', 'latin1'));
@@ -91,14 +91,14 @@ describe('detectEncoding', () => {
     },
   );
 
-  it('knows any UTF-8 text, however the stream is cut', async () => {
+  it('recognises any UTF-8 text, whatever the size of the chunks', async () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 50 });
     await fc.assert(
       fc.asyncProperty(
         text,
         fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }),
         async (value, chunks) => {
-          // Longer than two blocks, so that characters lie across their boundaries.
+          // Longer than two blocks, so that block boundaries split characters.
           const file = `${value}日本語🍷é`.repeat(8000);
 
           expect(

@@ -1,4 +1,4 @@
-/** What fits the columns although it is not written as RFC 4180 would. */
+/** Rows that fit the columns although RFC 4180 would write them in another way. */
 import { describe, expect, it } from 'vitest';
 import { readFile, rejectionsOf, rowsOf } from './support.ts';
 
@@ -19,7 +19,7 @@ describe('empty fields at the end of a line', () => {
     expect(rowsOf(items).every((values) => values.length === columns)).toBe(true);
   });
 
-  it('do not hide a value that has no column, nor the lack of one that has', async () => {
+  it('neither hide a value without a column nor a missing value of a named column', async () => {
     const { items } = await readFile('a,b,c,\n1,2\n1,2,3,4,5\n1,2,3,,x\n1,2,3\n');
 
     expect(rejectionsOf(items)).toEqual([
@@ -44,7 +44,7 @@ describe('blanks around quotes', () => {
     expect(rowsOf((await readFile(text)).items)).toEqual([values]);
   });
 
-  it('in the header are no part of a name, nor is a second byte order mark', async () => {
+  it('in the header are not part of a name, and neither is a second byte order mark', async () => {
     const { format } = await readFile('\ufeff\ufeff"id", "name, first" ,b\n1,2,3\n');
 
     expect(format.columns).toEqual(['id', 'name, first', 'b']);
@@ -60,7 +60,7 @@ describe('blanks around quotes', () => {
   });
 });
 
-it('rows with characters that cannot be read are told of', async () => {
+it('rows with characters that cannot be read are marked as damaged', async () => {
   const file = Buffer.concat([Buffer.from('a,b\né,1\né,2\n'), Buffer.of(0xff), Buffer.from(',3\né,4\n')]);
 
   const { items } = await readFile(file);

@@ -34,10 +34,10 @@ describe('detectCsvFormat', () => {
     ['nothing', '', 'The file is empty.'],
     ['a byte order mark', '\ufeff', 'The file is empty.'],
     ['a byte order mark of UTF-16', Buffer.of(0xff, 0xfe), 'The file is empty.'],
-    ['line breaks', '\n\r\n\r', 'The file has nothing but empty lines.'],
-    ['white space', ' \n\t\n ', 'The file has nothing but empty lines.'],
-    ['zero bytes', '\0\0\0', 'The file has nothing but empty lines.'],
-    ["Excel's line", 'sep=;\r\n', 'The file has nothing but empty lines.'],
+    ['line breaks', '\n\r\n\r', 'The file has only empty lines.'],
+    ['white space', ' \n\t\n ', 'The file has only empty lines.'],
+    ['zero bytes', '\0\0\0', 'The file has only empty lines.'],
+    ["Excel's line", 'sep=;\r\n', 'The file has only empty lines.'],
   ])('says that a file with %s is empty', async (_, content, message) => {
     await expect(detect(content)).rejects.toMatchObject({
       name: 'CsvFormatError',
@@ -57,7 +57,7 @@ describe('detectCsvFormat', () => {
     },
   );
 
-  it('reads a header over several lines, below empty ones', async () => {
+  it('reads a header that spans several lines, below empty lines', async () => {
     const { format, items } = await readFile('\r\n \r\n"a\r\nb",c\r\n1,2\r\n');
 
     expect(format.columns).toEqual(['a\r\nb', 'c']);
@@ -74,13 +74,13 @@ describe('detectCsvFormat', () => {
     },
   );
 
-  it('removes what PostgreSQL cannot store from names', async () => {
+  it('removes characters from names that PostgreSQL cannot store', async () => {
     const { format } = await readFile(encode('\ufeffa\0b,\ud800\n1,2\n', 'utf-16le'));
 
     expect(format.columns).toEqual(['ab', '\ufffd']);
   });
 
-  it('says that a header whose quote is never closed cannot be read', async () => {
+  it('refuses a header whose quote is never closed', async () => {
     await expect(detect('id,"name\n1,Anna\n')).rejects.toMatchObject({
       code: 'csv_header_unreadable',
       message: 'The header row (line 1) has a quote that is opened but not closed.',
@@ -90,7 +90,7 @@ describe('detectCsvFormat', () => {
     });
   });
 
-  it('reads bytes that are not UTF-8 behind its byte order mark as U+FFFD', async () => {
+  it('reads invalid bytes as U+FFFD in a file with the byte order mark of UTF-8', async () => {
     const { items } = await readFile(Buffer.concat([Buffer.from('\ufeffa\n1'), Buffer.of(0xe9, 0x0a)]));
 
     expect(rowsOf(items)).toEqual([['1\ufffd']]);

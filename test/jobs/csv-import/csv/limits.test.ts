@@ -43,7 +43,7 @@ describe('readCsv: records over 1 MB', () => {
     ]);
   });
 
-  it('loses only its line to an unclosed quote, wherever the file is read from and in whatever encoding', async () => {
+  it('loses only one line to an unclosed quote, from any position and in any encoding', async () => {
     const lines = Array.from({ length: 1_300 }, (_, index) => `é${index},${'v'.repeat(900)}`).join('\r\n');
     const text = `a,b\r\n1,2\r\n3,"four\r\n${lines}\r\n`;
     for (const encoding of ['utf-8', 'windows-1252', 'utf-16le', 'utf-16be'] as const) {
@@ -64,7 +64,7 @@ describe('readCsv: records over 1 MB', () => {
     }
   });
 
-  it('finds the end of a long line whose carriageReturn and lineFeed lie in different blocks', async () => {
+  it('finds the end of a long line whose CR and LF lie in different blocks', async () => {
     for (const blockBytes of [1000, 1021, 65_536]) {
       const long = 'x'.repeat(2 * MB + blockBytes - ((2 * MB) % blockBytes) - 1);
       const open = fileOf(`${long}\r\n1,2\n`);
@@ -80,7 +80,7 @@ describe('readCsv: records over 1 MB', () => {
 });
 
 describe('readCsv: bounded work', () => {
-  it.each(hardFiles)('parses the bytes of %s a few times at most', async (_, pattern) => {
+  it.each(hardFiles)('parses the bytes of a file of %s at most a few times', async (_, pattern) => {
     const file = Buffer.alloc(32_000, pattern);
     const blockBytes = 4_096;
     using parsed = vi.spyOn(Parser.prototype, 'write');
@@ -91,7 +91,7 @@ describe('readCsv: bounded work', () => {
       end = batch.position();
 
     expect(end.byteOffset).toBeLessThanOrEqual(file.length);
-    // After a record that was given up 64 bytes are parsed, be the next one as short as it likes.
+    // After a record that was given up, at least 64 bytes are parsed, however short the next record is.
     expect(bytesOf(parsed.mock.calls.map(([bytes]) => bytes))).toBeLessThan(20 * file.length);
     expect(bytesOf(copied.mock.calls.flatMap(([parts]) => parts))).toBeLessThan(4 * file.length);
   });
@@ -111,7 +111,7 @@ describe('readCsv: bounded work', () => {
     expect(isClosed).toBe(true);
   });
 
-  it('passes on what the source throws', async () => {
+  it('throws the errors of the source', async () => {
     async function* open() {
       yield Buffer.from('1,2\n');
       throw new Error('connection lost');

@@ -3,13 +3,13 @@ import { describe, it } from 'vitest';
 import { anyBytes, anyPosition, anyTable } from './properties.ts';
 
 describe('any table', () => {
-  it('is read as it was written, in any encoding, with any line endings, however it is cut', async () => {
+  it('is read as it was written, in any encoding, with any line endings, in chunks of any size', async () => {
     await fc.assert(anyTable, { numRuns: 100 });
   });
 });
 
 describe('any position', () => {
-  it('is where reading goes on as if it had not stopped', async () => {
+  it('gives the same items as a reading that never stopped', async () => {
     await fc.assert(anyPosition, { numRuns: 100 });
   });
 });

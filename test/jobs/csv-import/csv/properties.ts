@@ -1,4 +1,6 @@
-/** What holds of any file: `properties.test.ts` tries it some times, and the slow one often. */
+/**
+ * Properties of any file. `properties.test.ts` tries each a few times, and `properties.slow.test.ts` often.
+ */
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { CsvEncoding } from '../../../../src/jobs/csv-import/csv/encoding.ts';
@@ -14,10 +16,10 @@ const allLineBreaks = ['\n', '\r\n', '\r'];
 const delimiters = fc.constantFrom(',', ';', '\t', '|');
 const lineBreaks = fc.constantFrom(...allLineBreaks);
 const chunkSizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 });
-/** From single bytes, where every character and every CRLF lies across a boundary, to more than the file. */
+/** From single bytes, where block boundaries split every character and CRLF, to more than the whole file. */
 const blockSizes = fc.oneof(fc.integer({ min: 1, max: 16 }), fc.constant(65_536));
 
-/** Text that the encoding can express; U+0000 and surrogates apart, which are removed. */
+/** Text that the encoding can express, without U+0000 and lone surrogates, which the reader removes. */
 function textIn(encoding: CsvEncoding) {
   const syntax = fc.constantFrom('"', ',', ';', '\t', '|', '\r', '\n', ' ', 'a', 'é');
   const any =
@@ -54,7 +56,7 @@ function formatFor(encoding: CsvEncoding, delimiter: string, width: number): Csv
   return { encoding, bomBytes: 0, delimiter, columns, leastFields: width, firstRow };
 }
 
-/** Is read as it was written, in any encoding, with any line endings, however it is cut. */
+/** Any table is read as it was written, in any encoding, with any line endings, in chunks of any size. */
 export const anyTable = fc.asyncProperty(
   tables,
   chunkSizes,
@@ -78,7 +80,7 @@ export const anyTable = fc.asyncProperty(
   },
 );
 
-/** Text that is hardly ever a clean table. */
+/** Random text that is hardly ever a clean table. */
 const disorder = fc.record({
   encoding: fc.constantFrom(...encodings),
   text: fc
@@ -107,7 +109,7 @@ const disorder = fc.record({
     .map((parts) => parts.join('')),
 });
 
-/** Is where reading goes on as if it had not stopped. */
+/** From any position, reading gives the same items as if it had never stopped. */
 export const anyPosition = fc.asyncProperty(
   disorder,
   fc.tuple(chunkSizes, chunkSizes),
@@ -143,7 +145,7 @@ const bytes = fc.oneof(
   ),
 );
 
-/** Are read to their end, or refused with a CsvFormatError. */
+/** Any bytes are read to their end, or refused with a CsvFormatError. */
 export const anyBytes = fc.asyncProperty(
   bytes,
   chunkSizes,

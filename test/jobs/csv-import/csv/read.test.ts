@@ -42,7 +42,7 @@ describe('readCsv: rows', () => {
     expect(end.byteOffset).toBe(9 + ending.length);
   });
 
-  it('keeps a stray quote in an unquoted field, and text behind a closing quote, as they stand', async () => {
+  it('keeps a stray quote in an unquoted field, and text behind a closing quote, unchanged', async () => {
     const { items } = await readFile('size,name\n5" pipe,6"\n"quoted" and not,"x" \n');
 
     expect(rowsOf(items)).toEqual([
@@ -85,7 +85,7 @@ describe('readCsv: rows', () => {
 });
 
 describe('readCsv: rejections', () => {
-  it('rejects ragged lines with their line and what is wrong', async () => {
+  it('rejects lines with too few or too many fields, with the line number and a reason', async () => {
     const { items, end } = await readFile('a,b,c\n1,2\n1,2,3\n"x\ny",2,3,4,5\nz\n');
 
     expect(rejectionsOf(items)).toEqual([
@@ -96,7 +96,7 @@ describe('readCsv: rejections', () => {
     expect(end).toEqual({ byteOffset: 32, line: 7, rows: 1, rejected: 3 });
   });
 
-  it('rejects empty lines between rows, as one item for neighbours', async () => {
+  it('rejects empty lines between rows, as one item per run', async () => {
     const { items, end } = await readFile('a,b\n\n1,2\n\r\n \t\n\n3,4\n');
 
     expect(items.filter(({ kind }) => kind === 'rejected')).toEqual([
@@ -112,14 +112,14 @@ describe('readCsv: rejections', () => {
     }
   });
 
-  it('tells an empty value from an empty line in a file with one column by its quotes', async () => {
+  it('tells an empty value in a file with one column from an empty line by its quotes', async () => {
     const { items } = await readFile('a\n""\n\n" "\n"\n"\n""');
 
     expect(rowsOf(items)).toEqual([[''], [' '], ['\n'], ['']]);
     expect(rejectionsOf(items)).toEqual(['line 3: empty line']);
   });
 
-  it('keeps rows of delimiters, which are rows of empty values', async () => {
+  it('keeps lines of only delimiters, which are rows of empty values', async () => {
     expect(rowsOf((await readFile('a,b\n,\n')).items)).toEqual([['', '']]);
   });
 });
@@ -135,7 +135,7 @@ describe('readCsv: quotes that are not closed', () => {
     ]);
   });
 
-  it('does not take the next quote in the file for the closing one', async () => {
+  it('does not take the next quote in the file for the closing quote', async () => {
     const { items } = await readFile('a,b,c\n1,"x,y\n2,"z",w\n3,4,5\n');
 
     expect(rejectionsOf(items)).toEqual(['line 2: has a quote that is opened but not closed']);
@@ -145,7 +145,7 @@ describe('readCsv: quotes that are not closed', () => {
     ]);
   });
 
-  it('rejects all lines of a record up to the one with the quote', async () => {
+  it('rejects all lines of a record up to the line with the quote', async () => {
     const { items } = await readFile('a,b\n"1\n1","two\n3,4\n');
 
     expect(items).toEqual([
@@ -154,7 +154,7 @@ describe('readCsv: quotes that are not closed', () => {
     ]);
   });
 
-  it('leaves quoted values alone that begin with a quote and span lines', async () => {
+  it('accepts quoted values that begin with a quote and span lines', async () => {
     const { items } = await readFile('a,b\n"""x""\ny",1\n"""\n""",2\n');
 
     expect(rowsOf(items)).toEqual([

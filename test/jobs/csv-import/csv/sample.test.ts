@@ -21,7 +21,7 @@ describe('sampleCsv', () => {
     expect(digest()).toBe(digest());
   });
 
-  it('shows off what CSV can carry', () => {
+  it('contains quotes, delimiters, line breaks and other scripts', () => {
     const text = Buffer.concat([...sampleCsv(1000)]).toString();
 
     expect(text).toMatch(/"24"" monitor"/);
@@ -30,7 +30,7 @@ describe('sampleCsv', () => {
     expect(text).toMatch(/東京/);
   });
 
-  it('can be as short as its header row', () => {
+  it('can consist of only its header row', () => {
     expect(Buffer.concat([...sampleCsv(0)]).toString()).toMatch(/^order_id,[a-z_,]+\r\n$/);
   });
 });

@@ -15,7 +15,7 @@ export const twoColumns: CsvFormat = {
   firstRow: { byteOffset: 0, line: 1, rows: 0, rejected: 0 },
 };
 
-/** What files consist of that are hard to read, each over and over. */
+/** Patterns that make files hard to read when they are repeated. */
 export const hardFiles: [what: string, pattern: string][] = [
   ['quoted fields with line breaks, without end', '"a\nb",'],
   ['text behind closing quotes', '"a\nx"y,'],
@@ -29,7 +29,7 @@ export const hardFiles: [what: string, pattern: string][] = [
   ['unclosed quotes in every line', 'x,"y\n'],
 ];
 
-/** A stored file that is handed out in chunks of the given sizes, over and over. */
+/** A stored file that is read in chunks of the given sizes, in turn. */
 export function fileOf(content: string | Buffer, chunkSizes: readonly number[] = [1000]): OpenSource {
   const bytes = Buffer.from(content);
   return async function* open(fromByte) {
@@ -41,7 +41,10 @@ export function fileOf(content: string | Buffer, chunkSizes: readonly number[] =
   };
 }
 
-/** The characters that Windows-1252 has, by their bytes; the five it leaves undefined are controls, as in browsers. */
+/**
+ * The characters of Windows-1252 by their bytes. Its five undefined bytes are control characters, as in
+ * browsers.
+ */
 export const windows1252Chars = new TextDecoder('windows-1252').decode(
   Uint8Array.from({ length: 256 }, (_, byte) => byte),
 );
@@ -55,9 +58,9 @@ export function encode(text: string, encoding: CsvEncoding): Buffer {
 
 export interface Reading {
   items: CsvItem[];
-  /** For each item, what tells the position after it. */
+  /** For each item, a function that returns the position after it. */
   positions: (() => CsvPosition)[];
-  /** The last batch's position. */
+  /** The position after the last batch. */
   end: CsvPosition;
 }
 
