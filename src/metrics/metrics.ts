@@ -5,7 +5,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Reading } from '../api/reading/reading.ts';
 import { runnerKinds } from '../jobs/runner/queues.ts';
-import { runnerEnds, type Supervisor } from '../jobs/supervisor/supervisor.ts';
+import { runnerEnds } from '../jobs/supervisor/exit.ts';
+import type { Supervisor } from '../jobs/supervisor/supervisor.ts';
 import { type Census, countUnfinished } from '../tasks/queries/census.ts';
 import type { Reaper } from '../tasks/reaper/reaper.ts';
 import { repairKinds } from '../tasks/reaper/repairs.ts';

@@ -107,3 +107,8 @@ function planSolo<M extends Member>(taking: readonly M[], { waiting }: CrewNeeds
   if (waiting.has('solo') && areAllBusy && taking.length < maxSolo) return { ...nothing, start: ['solo'] };
   return { ...nothing, retire: taking.filter((member) => member.idleMs > soloIdleMs) };
 }
+
+/** Whether the event loop of a shared runner stands still, so that others have to take what waits. */
+export function standsStill(children: readonly { kind: RunnerKind; isStandingStill: boolean }[]): boolean {
+  return children.some((child) => child.kind === 'shared' && child.isStandingStill);
+}

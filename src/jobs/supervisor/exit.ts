@@ -1,4 +1,13 @@
 /** Describes how a runner ended, in words for the log and the task's page. */
+/** How a runner may end, with the meaning of each kind in the metrics. */
+export const runnerEnds = {
+  wanted: 'it was not needed any more, or the service stopped',
+  died: 'it crashed or was killed',
+  given_up: 'it was given up: its lease had lapsed, or a task blocked it past its deadline',
+} as const;
+
+export type RunnerEnd = keyof typeof runnerEnds;
+
 export interface RunnerExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;

@@ -12,8 +12,9 @@ import { overdueGraceMs } from '../attempt/attempt.ts';
 import { persist } from '../attempt/persist.ts';
 import type { JobRegistry } from '../registry.ts';
 import { queuesFor, type RunnerKind, runnerKinds } from '../runner/queues.ts';
-import { planCrew } from './crew.ts';
-import { describeExit, type RunnerExit } from './exit.ts';
+import { planCrew, standsStill } from './crew.ts';
+import { describeExit, type RunnerEnd, type RunnerExit } from './exit.ts';
+import { type OverdueOptions, overdueIn } from './overdue.ts';
 import { longestDelayMs, RestartDelay } from './restart-delay.ts';
 import { RunnerChild } from './runner-child.ts';
 
@@ -39,15 +40,6 @@ const takeBackMs = 1_000;
 const lostGraceMs = 60_000;
 /** A free runner takes a due task within this time; a task that is due for longer needs another runner. */
 const waitingMs = 300;
-
-/** How a runner may end, with the meaning of each kind in the metrics. */
-export const runnerEnds = {
-  wanted: 'it was not needed any more, or the service stopped',
-  died: 'it crashed or was killed',
-  given_up: 'it was given up: its lease had lapsed, or a task blocked it past its deadline',
-} as const;
-
-export type RunnerEnd = keyof typeof runnerEnds;
 
 export class Supervisor {
   /** How many runners have ended since the start, by kind of end. */
@@ -242,16 +234,17 @@ export class Supervisor {
     const { store, leaseSeconds } = this.options;
     const children = [...this.children];
     const blocked = children.filter((child) => child.isBlocked);
+    const graceMs = overdueGraceMs(leaseSeconds * 1000);
     const [lost, ignoring, waiting] = await Promise.all([
       lostAmong(store, idsOf(children)),
-      blocked.length > 0 ? ignoringCancel(store, idsOf(blocked), overdueGraceMs(leaseSeconds * 1000)) : [],
+      blocked.length > 0 ? ignoringCancel(store, idsOf(blocked), graceMs) : [],
       this.askWaiting(children),
     ]);
     for (const child of children) {
       if (!child.isRunning) continue;
       if (lost.includes(child.workerId)) this.onLost(child);
       else if (child.beat?.state === 'drained') this.endDrained(child);
-      else this.endOverdue(child, ignoring);
+      else this.endOverdue(child, { ignoring, graceMs });
     }
     if (standsStill(children)) this.lastStillMs = monotonicMs();
     this.fillUp(new Set(waiting));
@@ -292,29 +285,15 @@ export class Supervisor {
     child.kill();
   }
 
-  /**
-   * Ends a runner whose loop is blocked by an overdue attempt: only the end of the process ends such an
-   * attempt.
-   */
-  private endOverdue(child: RunnerChild, ignoring: readonly { taskId: string; workerId: string }[]): void {
-    if (!child.isBlocked || !child.beat) return;
-    const graceMs = overdueGraceMs(this.options.leaseSeconds * 1000);
-    const isOverdue = ({ deadlineMs }: { deadlineMs: number }) => monotonicMs() > deadlineMs + graceMs;
-    const overdueIds = child.beat.attempts.filter(isOverdue).map(({ taskId }) => taskId);
-    const isIgnoring = ignoring.some(({ workerId }) => workerId === child.workerId);
-    // The code of an attempt that has been ended as overdue, and that has blocked the loop since.
-    const isRunaway = child.beat.state === 'draining' && child.beat.loopAgeMs > graceMs;
-    if (overdueIds.length === 0 && !isIgnoring && !isRunaway) return;
+  private endOverdue(child: RunnerChild, options: OverdueOptions): void {
+    const overdueIds = overdueIn(child, options);
+    if (overdueIds === undefined) return;
     child.lostSinceMs = monotonicMs();
     this.options.log.warn({ worker: child.workerId }, 'runner is blocked past a deadline: ending it');
     void this.takeBack(child, 'blocked', 'a task blocked it past its deadline', overdueIds).then(() =>
       child.kill(),
     );
   }
-}
-
-function standsStill(children: readonly RunnerChild[]): boolean {
-  return children.some((child) => child.kind === 'shared' && child.isStandingStill);
 }
 
 function idsOf(children: readonly RunnerChild[]): string[] {
