@@ -1,6 +1,6 @@
 import { defineConfig } from 'prisma/config';
 
-// `prisma generate` asks for a schema engine that it never runs, and would download one.
+// `prisma generate` would download a schema engine that it never runs. Any other executable satisfies it.
 if (process.argv.includes('generate')) process.env.PRISMA_SCHEMA_ENGINE_BINARY ??= process.execPath;
 
 export default defineConfig({

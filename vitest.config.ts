@@ -3,12 +3,16 @@ import { defineConfig } from 'vitest/config';
 import { testLimitMs } from './test/support/patience.ts';
 import { SlowFirst } from './test/support/slow-first.ts';
 
-// Many tests start the service, and a third of what that takes is the compiling of the same code.
+// Many tests start the service, and compiling the same code takes a third of that time. So the compiled code
+// is cached.
 process.env.NODE_COMPILE_CACHE ??= path.resolve('node_modules/.cache/headway');
 
 const slow = 'test/**/*.slow.test.ts';
 
-/** `npm test` runs what needs no waiting in real time; `--mode slow` runs the rest, and `--mode all` both. */
+/**
+ * `npm test` runs the tests that need not wait in real time. `--mode slow` runs the others, and `--mode all`
+ * runs all.
+ */
 export default defineConfig(({ mode }) => ({
   test: {
     environment: 'node',
@@ -17,11 +21,13 @@ export default defineConfig(({ mode }) => ({
     globalSetup: 'test/support/global-setup.ts',
     setupFiles: 'test/support/run/setup-worker.ts',
     pool: 'forks',
-    // Files share processes, which load the code once: no test may leave anything behind in its module's state.
+    // Test files share processes, so that the code is loaded once. So no test may leave anything behind in
+    // the state of a module.
     isolate: false,
-    // Node itself runs the code, as it does outside of tests.
+    // Node itself runs the TypeScript code, as it does outside of tests.
     experimental: { viteModuleRunner: false, nodeLoader: false },
-    // More than cores, as slow tests wait most of the time: for leases, outages and browsers.
+    // Slow tests get more workers than there are cores, because they mostly wait for leases, outages and
+    // browsers.
     maxWorkers: mode === 'slow' || mode === 'all' ? 4 : 2,
     sequence: { sequencer: SlowFirst },
     testTimeout: testLimitMs,

@@ -44,7 +44,9 @@ async function measure(bench: Bench): Promise<void> {
   print(
     `  ${starts.length} tasks submitted during the block: the first line of the first ${msOf(starts[0])} after the POST, of the slowest ${msOf(Math.max(...starts))}`,
   );
-  print(`  its page says when it was last heard from: ${/Last heard from <time/.test(page) ? 'yes' : 'no'}`);
+  print(
+    `  its page says when it was last heard from: ${/last heard from at <time/.test(page) ? 'yes' : 'no'}`,
+  );
 }
 
 /** Milliseconds from the POST to the job's first line. */

@@ -1,22 +1,23 @@
 /**
- * One question for what a URL knows now, and every way in which it may be answered. A question may be
- * held: the server then answers when it has news or the wait is over (`Prefer: wait=N`, RFC 7240).
+ * Asks a URL once for its current state, and tells apart all ways in which it may be answered. A question may
+ * be held: the server then answers when it has news or the wait is over (`Prefer: wait=N`, RFC 7240).
  */
 
-/** An answer at once comes within the service's own limit of 5 s, or it does not come. */
+/** The limit for an answer at once: the service itself answers within 5 s, or never. */
 const answerMs = 7000;
-/** How much later than asked for the answer to a held question may come before it is given up. */
+/** How much longer than asked for a held question may take before it is given up. */
 const graceMs = 4000;
 
 /**
- * - `unchanged`: what is known is what there is; where tags are lost on the way, it was sent all the same
- * - `lost`: nobody answered, or something that is not the service
- * - `unavailable`: the service answered that it does not know (its database is away), or told what it last
- *   knew: `ageMs` is how long ago that was, `remembered` what it was, unless that is known
- * - `crowded`: too many others wait, so that this question cannot be held
- * - `gone`: what was asked about is not there any more
- * - `signed-out`: a key is needed now
- * - `interrupted`: by the signal that was given
+ * - `changed`: the state is new to the page
+ * - `unchanged`: the page has the state already; where tags are lost on the way, the service sent it again
+ * - `lost`: nobody answered, or something other than the service
+ * - `unavailable`: the service answered 503 (its database is away), or with the last state that it knew:
+ *   `ageMs` is the age of that state, `remembered` the state, unless the page has it already
+ * - `crowded`: too many other clients wait, so that this question cannot be held
+ * - `gone`: what was asked about no longer exists
+ * - `signed-out`: the service needs a key now
+ * - `interrupted`: the signal that was given has ended the question
  *
  * @template State
  * @typedef {(
@@ -27,18 +28,19 @@ const graceMs = 4000;
  *   | { kind: 'crowded', retryAfterMs: number }
  *   | { kind: 'interrupted', retryAfterMs: number }
  * )} Reply
- * `etag`: empty where it was lost on the way. `wasHeld`: the server knows how to wait. `readMs`: how long the body took to arrive; `size`: its characters.
+ * `etag`: empty where the tag was lost on the way. `wasHeld`: the server knows how to hold questions. `readMs`: how
+ * long the body took to arrive; `size`: the number of its characters.
  */
 
 /**
  * @template State
  * @typedef {object} Question
  * @property {string} url
- * @property {string} etag of the state that is known; empty for none
- * @property {string | number | undefined} version of the state that is known
+ * @property {string} etag of the state that the page has; empty for none
+ * @property {string | number | undefined} version of the state that the page has
  * @property {number} waitSeconds how long the server may hold the question; 0 for an answer at once
- * @property {(body: any) => body is State} isState tells the service's JSON from that of others
- * @property {AbortSignal} [signal] takes the question back
+ * @property {(body: any) => body is State} isState tells the service's JSON from the JSON of others
+ * @property {AbortSignal} [signal] ends the question early
  */
 
 /**
@@ -54,7 +56,7 @@ export async function ask({ url, etag, version, waitSeconds, isState, signal }) 
   };
   try {
     const limitMs = waitSeconds > 0 ? waitSeconds * 1000 + graceMs : answerMs;
-    // Plain questions are the same for all, so that a cache may answer them.
+    // A plain question is the same for all clients (no version in its URL), so that a cache may answer it.
     const asked = waitSeconds > 0 && version !== undefined ? after(url, version) : url;
     const response = await request(asked, headers, { limitMs, signal });
     return await replyOf(response, { version, isState });
@@ -65,7 +67,7 @@ export async function ask({ url, etag, version, waitSeconds, isState, signal }) 
 }
 
 /**
- * A held question names the version that is known beside its tag: proxies that compress drop tags, or alter them.
+ * A held question names the known version in its URL, too, as proxies that compress drop tags or alter them.
  * @param {string} url
  * @param {string | number} version
  */
@@ -74,7 +76,7 @@ function after(url, version) {
 }
 
 /**
- * Also the page's way to its HTML: never from the cache, never for longer than the limit.
+ * Also loads the page's HTML. Never answers from the browser's cache, and never takes longer than the limit.
  * @param {string} url
  * @param {Record<string, string>} headers
  * @param {{ limitMs?: number, signal?: AbortSignal | undefined }} [options]
@@ -122,7 +124,7 @@ async function replyOf(response, { version, isState }) {
 }
 
 /**
- * Which of its versions a state is; undefined where it does not say.
+ * The version of a state; undefined where the state has none.
  * @param {any} state
  * @returns {string | number | undefined}
  */
@@ -144,8 +146,8 @@ function parse(text) {
 }
 
 /**
- * How old an answer is that the service itself calls stale, whatever caches on the way say of theirs: in
- * `Cache-Status` (RFC 9211) its time to live is below zero. Undefined for any other answer.
+ * The age of an answer that the service itself calls stale, by a negative `ttl` in its part of `Cache-Status`
+ * (RFC 9211); what caches on the way say does not count. Undefined for any other answer.
  * @param {Headers} headers
  */
 function staleMs(headers) {
@@ -158,7 +160,7 @@ function staleMs(headers) {
 }
 
 /**
- * A proxy whose service is away may say 404 as well: only the service's own word counts.
+ * Looks at the type of the service's own problem, as a proxy whose service is away may answer 404, too.
  * @param {number} status
  * @param {string} problemType
  */

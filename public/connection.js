@@ -1,32 +1,32 @@
 /**
- * One line that says whether the page can be believed: since when it knows nothing new, and why.
+ * One line that says when the page is out of date: since when, and why.
  *
  * @import { Answer } from './poll.js'
  */
 import { formatLocal } from './format.js';
 
-/** How long it is said that all is well again. */
+/** How long the line says that all is well again. */
 const relievedMs = 4000;
 
-/** Ages are told in whole seconds: two moments that are no further apart are the same. */
+/** The service tells ages in whole seconds: two times that are no further apart than this count as the same. */
 const sameMs = 2000;
 
 const reasons = {
   lost: 'Connection lost, trying again…',
-  unavailable: 'The service cannot look further right now, trying again…',
+  unavailable: 'The service cannot tell what is new right now, trying again…',
   'signed-out': 'You are no longer signed in: load this page again to sign in.',
 };
 
 /** @param {HTMLElement} line an empty element with the role of a status */
 export function createConnectionLine(line) {
-  /** As of when the page is. */
+  /** The time of the state that the page shows. */
   let knownAtMs = Date.now();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
   return {
     /**
-     * Says what an answer tells of the connection; of what is gone, the page speaks.
+     * Says what an answer tells of the connection. For `gone` the caller uses `ended`, or changes the list.
      * @param {Answer<unknown>} answer
      */
     take(answer) {
@@ -36,7 +36,7 @@ export function createConnectionLine(line) {
     },
 
     /**
-     * Nothing more will come.
+     * Call when no more answers will come.
      * @param {string} words
      */
     ended(words) {
@@ -53,17 +53,18 @@ export function createConnectionLine(line) {
 
   /**
    * @param {keyof typeof reasons} reason
-   * @param {number} [ageMs] of what the service remembers
+   * @param {number} [ageMs] the age of the state that the service remembers
    */
   function troubled(reason, ageMs) {
     if (ageMs !== undefined) remembered(Date.now() - ageMs);
     const stoodAt = formatLocal(new Date(knownAtMs), new Date());
-    say(`${reasons[reason]} This is how it stood at ${stoodAt}.`, 'trouble');
+    say(`${reasons[reason]} This page shows the state of ${stoodAt}.`, 'trouble');
   }
 
   /**
-   * An answer may have come from memory before the service noticed that it is out of contact: so the first
-   * age that is told counts, and after that only a later moment does. The line stays the same then.
+   * The answers before may have come from the service's memory, before it noticed that the database was away:
+   * so the first age sets the time back. After that only a later time counts, so that the line does not
+   * change with each answer.
    * @param {number} stoodAtMs
    */
   function remembered(stoodAtMs) {

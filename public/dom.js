@@ -11,7 +11,7 @@ export function setText(element, text) {
 
 /**
  * @param {HTMLProgressElement} bar
- * @param {number | null} value null while it is unknown
+ * @param {number | null} value null for a bar without a value
  */
 export function setBar(bar, value) {
   if (value === null) bar.removeAttribute('value');

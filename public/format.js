@@ -1,13 +1,13 @@
 /**
- * Numbers, amounts, durations and times as people read them. Pure: the server renders its pages with
- * these functions and the browser keeps them up to date with the same ones.
+ * Numbers, amounts, durations and times as people read them. Pure: the server renders its pages with these
+ * functions, and the browser updates the pages with the same ones.
  */
 
 const wholeNumbers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const shortNumbers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 });
 
 /**
- * "12,300"; small fractions keep one digit; past what is counted exactly it becomes 1.2e+18.
+ * "12,300"; numbers below 100 keep one decimal; numbers too large to be exact become "1.2e+18".
  * @param {number} value
  */
 export function formatNumber(value) {
@@ -52,16 +52,16 @@ export function formatAmount(value, unit) {
 }
 
 /**
- * "1 row", "12,300 rows": things whose name in the plural only has an s more.
+ * "1 row", "12,300 rows": for names whose plural only adds an s.
  * @param {number} count
- * @param {string} name of one of them
+ * @param {string} name in the singular
  */
 export function formatCount(count, name) {
   return `${formatNumber(count)} ${name}${count === 1 ? '' : 's'}`;
 }
 
 /**
- * "100 MB": a limit that was set in whole megabytes of 1024 times 1024 bytes is called as it was set.
+ * "100 MB": a limit that was set in whole megabytes of 1024 × 1024 bytes is shown as it was set.
  * @param {number} bytes
  */
 export function formatLimit(bytes) {
@@ -120,7 +120,7 @@ function twoUnits(seconds, large, largeName, small, smallName) {
 }
 
 /**
- * "23 Nov 2026, 14:05:09 UTC" for the server, which does not know where its reader is.
+ * "23 Nov 2026, 14:05:09 UTC", for the server, which does not know the time zone of its reader.
  * @param {Date} at
  */
 export function formatUtc(at) {
@@ -128,7 +128,7 @@ export function formatUtc(at) {
 }
 
 /**
- * The reader's own time, in a browser: "14:05:09" today, with the date otherwise.
+ * The reader's own time, for the browser: "14:05:09" today, otherwise with the date.
  * @param {Date} at
  * @param {Date} now
  */

@@ -4,13 +4,13 @@
  * @import { Task } from './task-words.js'
  */
 import { formatNumber } from './format.js';
-import { isFinished } from './task-words.js';
+import { isFinished } from './progress.js';
 
 /**
  * @typedef {object} Group
  * @property {string} group its name
  * @property {Pick<Task, 'status'>[]} tasks
- * @property {{ all?: string }} links `all`: there are more, older ones
+ * @property {{ all?: string }} links `all` is there where the group may have more, older tasks
  */
 
 /** @param {Group} group */
@@ -19,7 +19,7 @@ export function describeGroup({ group, tasks, links }) {
   return {
     documentTitle: `${[counts, group].filter(Boolean).join(' · ')} · Headway`,
     counts,
-    /** Changes with what is worth a word while nobody looks at the page. */
+    /** Whether all are finished, and how many failed: screen readers are told when this changes. */
     news: [hasUnfinished(tasks), tasks.filter(({ status }) => status === 'failed').length].join(' '),
   };
 }
@@ -30,7 +30,7 @@ export function hasUnfinished(tasks) {
 }
 
 /**
- * "3 of 7 finished · 1 failed": finished as the badges say it, which is succeeded.
+ * "3 of 7 finished · 1 failed". "Finished" means succeeded, as in the badges.
  * @param {Pick<Task, 'status'>[]} tasks
  * @param {string} of
  */

@@ -1,4 +1,4 @@
-/** Makes a group's page move: its tasks, and who joins them. */
+/** Keeps a group's page up to date: its tasks, and new tasks that join it. */
 import { createConnectionLine } from './connection.js';
 import { find, setText } from './dom.js';
 import { describeGroup } from './group-words.js';
@@ -6,7 +6,7 @@ import { localiseTimes } from './local-times.js';
 import { poll } from './poll.js';
 import { createTaskList } from './task-list.js';
 
-/** One answer has all tasks in it: a large one is followed by a longer rest. */
+/** Each answer has all tasks in it. After a large answer, the pause is longer. */
 const spacingMs = 1000;
 
 /** @typedef {import('./group-words.js').Group & { tasks: import('./task-list.js').ListedTask[] }} GroupState */
@@ -25,7 +25,7 @@ async function follow(root) {
   /** @type {string | undefined} */
   let news;
 
-  // Tasks may join at any time: it is never finished.
+  // A group is never finished, as tasks may join it at any time.
   for await (const answer of poll(location.pathname, {
     isState: isGroup,
     isFinished: () => false,

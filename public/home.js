@@ -1,3 +1,3 @@
-/** The start page: tasks that move, and forms that say what they do. */
+/** The start page: its recent tasks are kept up to date, and its forms show how far an upload is. */
 import './tasks.js';
 import './upload.js';

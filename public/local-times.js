@@ -1,7 +1,7 @@
-/** The server writes times in UTC; here they become the reader's own. */
+/** The server writes times in UTC; this module shows them in the reader's time zone. */
 import { formatLocal } from './format.js';
 
-/** How often it is looked whether another day has begun. */
+/** How often to check whether another day has begun. */
 const lookMs = 60_000;
 
 let day = new Date().toDateString();
@@ -9,7 +9,7 @@ setInterval(() => {
   const today = new Date().toDateString();
   if (today === day) return;
   day = today;
-  // What was said of today is without its date.
+  // Times of yesterday were shown without their date.
   localiseTimes(document);
 }, lookMs);
 

@@ -1,11 +1,11 @@
 /**
- * Moves what is shown of a task evenly from one known state to the next.
+ * Moves the bar and the numbers of a task evenly from one known state to the next.
  *
- * Nothing is predicted. The worker's rate would tell where the task probably is by now, but it may slow
- * down or end its attempt meanwhile, and a bar that was ahead of it would have to stand still or go back.
- * So the page goes from what it shows to the newest state that it knows, in about the time until the next
- * one: it is never past what is true, at the price of being behind by as much as news is apart. At the end
- * of the work it catches up at once.
+ * Nothing is predicted. The worker's rate would tell where the task probably is by now, but the task may slow
+ * down or end its attempt meanwhile, and a bar that was ahead of it would have to stand still or go back. So
+ * the page moves from the position that it shows to the newest state that it knows, in about the time until
+ * the next news. The page never shows more than is true; the price is that it lags by about one interval
+ * between news. When the work ends, the page catches up at once.
  */
 
 /**
@@ -14,20 +14,20 @@
  * @property {number | null} done
  */
 
-/** As often as workers write, at first; then as often as news has come. */
+/** The expected time between news, at first: workers write this often. Later it is learned from the news. */
 const usualIntervalMs = 500;
-/** Of what comes less often the page would show too little for too long. */
+/** A longer expected time would make the page lag too far behind. */
 const longestIntervalMs = 12_000;
-/** Rarer news is believed soon, as the bar stands still meanwhile; more frequent news, slowly. */
+/** The expected time grows fast, as the bar stands still when it is too short; it shrinks slowly. */
 const weightOfLonger = 0.7;
 const weightOfShorter = 0.3;
-/** Longer than the interval by this: news that is a little late finds the bar still moving. */
+/** The bar moves for longer than the expected time, so that it still moves when news is a little late. */
 const stretch = 1.25;
-/** A jump to the end would look like another task. */
+/** How long the last move takes when the work ends: a jump to the end would look like another task. */
 const endMs = 300;
-/** Numbers that change more often than that cannot be read. */
+/** Numbers that change more often than this cannot be read. */
 const numberMs = 100;
-/** Below that a timer could not tell it from the next frame. */
+/** A shorter wait is no better than waiting for the next frame. */
 const frameMs = 30;
 
 const stillness = matchMedia('(prefers-reduced-motion: reduce)');
@@ -35,7 +35,7 @@ const stillness = matchMedia('(prefers-reduced-motion: reduce)');
 /** @type {Set<{ step: (atMs: number) => number, finish: () => void }>} */
 const moving = new Set();
 let stopWaiting = () => {};
-/** What is known from before is not moved on from: whoever looks at the page again sees at once how it stands. */
+/** When the page was last shown or hidden. The first news after that is shown at once, without a move. */
 let seenAtMs = 0;
 
 document.addEventListener('visibilitychange', () => {
@@ -58,7 +58,7 @@ export function createMotion(show, { stepPercent }) {
 
   return {
     /**
-     * Shows a position at once: the first, one of another attempt.
+     * Shows a position at once: the first one, or one of another attempt.
      * @param {Position} to
      */
     jump(to) {
@@ -79,7 +79,7 @@ export function createMotion(show, { stepPercent }) {
     },
 
     /**
-     * Moves on to where the attempt has ended.
+     * Moves quickly to the position at which the attempt has ended.
      * @param {Position} to
      */
     endAt(to) {
@@ -87,7 +87,7 @@ export function createMotion(show, { stepPercent }) {
     },
   };
 
-  /** @param {number} ms since the news before */
+  /** @param {number} ms the time since the news before */
   function learn(ms) {
     const differenceMs = Math.min(ms, longestIntervalMs) - intervalMs;
     intervalMs += (differenceMs > 0 ? weightOfLonger : weightOfShorter) * differenceMs;
@@ -110,7 +110,7 @@ export function createMotion(show, { stepPercent }) {
 
   /**
    * @param {number} atMs
-   * @returns {number} after how many milliseconds the next step can be seen
+   * @returns {number} the milliseconds until the next step that can be seen
    */
   function step(atMs) {
     const { from, to, startMs, ms } = way;
@@ -152,12 +152,12 @@ function between(from, to, share) {
   const percent = from.percent + share * (to.percent - from.percent);
   if (from.done === null || to.done === null || to.done < from.done) return { percent, done: to.done };
   const done = from.done + share * (to.done - from.done);
-  // Rows are counted whole.
+  // What is counted in whole numbers is shown in whole numbers.
   return { percent, done: Number.isInteger(to.done) ? Math.floor(done) : done };
 }
 
 /**
- * One timer for all that moves, as long as anything does.
+ * One timer for all motions, as long as any is under way.
  * @param {number} ms
  */
 function schedule(ms) {

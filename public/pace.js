@@ -1,34 +1,34 @@
 /**
- * When a URL is asked again, and whether that question may be held: by what the last answers were.
+ * Decides, from the last answers, when a URL is asked again, and whether the next question may be held.
  *
  * @import { Reply } from './ask.js'
  */
 import { backoffMs } from './wake.js';
 
-/** Short, so that a connection that died without a word, or a database that went away, is noticed soon. */
+/** How long a question is held. Short, so that a dead connection or a lost database is noticed soon. */
 export const waitSeconds = 10;
-/** Between plain polls by `Retry-After`, within these: someone is looking. */
+/** Plain polls follow `Retry-After`, but only within these limits, as somebody looks at the page. */
 const shortestPlainMs = 1000;
 const longestPlainMs = 5000;
-/** A hidden page holds no question, as it may be one of many. Its title is kept up to date like this. */
+/** The pause of a hidden page, for its title. It holds no questions, as it may be one of many. */
 const hiddenMs = 15_000;
-/** What is over may be retried or deleted by somebody else: a look now and then, as long as the page can be seen. */
+/** The pause when all is finished: somebody may still retry or delete a task. A hidden page asks no more. */
 const overMs = 15_000;
-/** After an outage of any length the page is back this soon. */
+/** After an outage of any length, the page is up to date again within this time. */
 const longestBackoffMs = 5000;
-/** A service in trouble may ask for more time, but not for so much that the page seems dead. */
+/** A service in trouble may ask for a longer pause, but not for one that makes the page seem dead. */
 const longestRetryAfterMs = 30_000;
-/** A large answer, as of a group of hundreds, comes with each change of any task: it is paid for by a rest. */
+/** A large answer (such as a group of hundreds) comes with each change of any task: a pause follows it. */
 const charactersPerMs = 50;
 const longestSizeMs = 10_000;
 /**
- * For how long nothing is held where too many wait, or where something between cuts held questions off, or takes
- * from them what the page has.
+ * How long the page holds no questions after one of these: too many clients wait; a proxy cuts held questions
+ * off; a proxy removes the version from them, so that the service does not know what the page has.
  */
 const plainMs = 30_000;
 
 export class Pace {
-  /** The last answer was a good one, and nothing has happened since: the next may take its time. */
+  /** The last answer was good, and nothing has happened since: the next question may be held. */
   #isSure = false;
   #failuresInARow = 0;
   #heldInVain = 0;
@@ -40,7 +40,7 @@ export class Pace {
     return this.#isSure && !document.hidden && !this.#isPlain;
   }
 
-  /** Something has happened: what follows is asked plainly, so that there is an answer soon. */
+  /** Call when something has happened: the next question is then plain, so that an answer comes soon. */
   doubt() {
     this.#isSure = false;
   }
@@ -48,8 +48,9 @@ export class Pace {
   /**
    * @param {Reply<unknown>} reply
    * @param {{ asked: 'plainly' | 'to wait' | 'no slot', tookMs: number, isOver: boolean }} question
-   *   `no slot`: plainly, though it might have been held; `isOver`: no news is expected
-   * @returns {number} milliseconds until the next question; `Infinity` for when something wakes the page
+   *   `no slot`: plainly, as other windows hold all questions that a browser may hold;
+   *   `isOver`: no news is expected
+   * @returns {number} milliseconds until the next question; `Infinity` to wait until something wakes the page
    */
   restAfter(reply, question) {
     if (reply.kind === 'changed' || reply.kind === 'unchanged') return this.#afterAnswer(reply, question);
@@ -95,16 +96,16 @@ export class Pace {
     return performance.now() < this.#plainUntilMs;
   }
 
-  /** Not all pages come back at once. */
+  /** For a random time, so that not all pages hold questions again at once. */
   #holdNothing() {
     this.#plainUntilMs = performance.now() + plainMs * (1 + Math.random());
   }
 }
 
 /**
- * A held question without an answer may have been cut off by what stands between, and one that ended with
- * the database away says nothing of what the service last knew: a plain one will tell, before anybody
- * hears of trouble.
+ * Whether a plain question should follow before the page tells of trouble. A held question without an answer
+ * may have been cut off by a proxy. One that was answered without the database does not tell what the service
+ * last knew, which the answer to a plain one does.
  * @param {Reply<unknown>} reply
  * @param {{ asked: 'plainly' | 'to wait' | 'no slot' }} question
  */
@@ -113,8 +114,8 @@ export function isUnclear(reply, { asked }) {
 }
 
 /**
- * News that comes when the time is up was there before, or came at that very moment: more than once in a row, the
- * service was not told what the page has.
+ * Whether news came only when the time was up. Such news was there before, or came at that very moment. If it
+ * happens more than once in a row, the service is not told what the page has.
  * @param {Reply<unknown>} reply
  * @param {number} tookMs
  */
@@ -123,7 +124,7 @@ function isLate(reply, tookMs) {
 }
 
 /**
- * Neither a slow line is filled with answers nor a fast one.
+ * A pause that grows with the answer, so that answers fill neither a slow line nor a fast one.
  * @param {{ readMs: number, size: number }} reply
  */
 function restOf({ readMs, size }) {
@@ -131,8 +132,8 @@ function restOf({ readMs, size }) {
 }
 
 /**
- * With news, or in its own time. A server that is about to stop holds nothing any more, and one that does
- * not know how to never did.
+ * Whether the server held the question until it had news, or until the time was up. A server that is about to
+ * stop no longer holds questions, and another kind of server never does.
  * @param {Extract<Reply<unknown>, { wasHeld: boolean }>} reply
  * @param {number} tookMs
  */

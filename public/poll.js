@@ -1,7 +1,8 @@
 /**
- * How news arrives: a URL is asked again and again, and holds each question until it has news. It is asked
- * plainly at first, after anything that went wrong, and wherever questions cannot be held: then the page is
- * as fresh as plain polls make it. Whatever the answers are, questions keep a distance.
+ * How news arrives: the page asks a URL again and again, and the service holds each question until it has
+ * news. The page asks plainly at first, after anything that went wrong, and where questions cannot be held;
+ * it is then as fresh as plain polls make it. Whatever the answers are, there is a shortest time between
+ * questions.
  *
  * @import { Question, Reply } from './ask.js'
  */
@@ -11,7 +12,7 @@ import { inSlot } from './wait-slots.js';
 import { pause, watchForWake } from './wake.js';
 
 /**
- * `lost`, `unavailable`: no end, the next answer comes by itself.
+ * `lost` and `unavailable` are no end: the next answer comes by itself.
  * @template State
  * @typedef {Exclude<Reply<State>, { kind: 'crowded' | 'interrupted' }>} Answer
  */
@@ -20,12 +21,12 @@ import { pause, watchForWake } from './wake.js';
  * @template State
  * @typedef {object} PollOptions
  * @property {(body: any) => body is State} isState
- * @property {(state: State) => boolean} isFinished then it is asked seldom, and nothing is held
+ * @property {(state: State) => boolean} isFinished a finished state is asked for seldom, and not held
  * @property {number} spacingMs the shortest time from one question to the next
  */
 
 /**
- * Yields an answer for each question that tells anything; ends when the thing is gone, or with the session.
+ * Yields each answer that tells anything; ends when the thing is gone, or when the session has ended.
  * @template State
  * @param {string} url
  * @param {PollOptions<State>} options
@@ -62,7 +63,7 @@ export async function* poll(url, { isState, isFinished, spacingMs }) {
 }
 
 /**
- * The state that a reply tells, fresh or remembered.
+ * The new state in a reply, fresh or remembered.
  * @template State
  * @param {Reply<State>} reply
  */
@@ -84,7 +85,7 @@ async function askOnce(question, mayHold) {
 }
 
 /**
- * Takes the question back when the page is hidden, and when its connection may have died unnoticed.
+ * Asks a question to be held. Ends it when the page is hidden, or when its connection may be dead.
  * @template State
  * @param {Question<State>} question
  */

@@ -1,44 +1,17 @@
 /**
- * Whether work that runs still reports how far it is. Its rate and the time left were measured by its
- * reports: of work that stands still they would be told for ever.
+ * Follows the reports of a running task, to notice when it stands still. `patienceMs` decides how long it may
+ * report nothing.
  *
  * @import { Task } from './task-words.js'
  */
+import { patienceMs } from './progress.js';
 import { movesOn } from './task-words.js';
 
-/** Nobody wonders before that. */
-const shortestMs = 10_000;
-/** Work counts as still when it has missed so many of its reports. */
-const missedReports = 3;
-/** A rate of next to nothing says little of when the next report will come. */
-const longestGuessMs = 40_000;
+export { patienceMs, withoutMeasures } from './progress.js'; // TEMPORARY until task.ts imports progress.js
 
 /**
- * How long a task may say nothing until what was measured of it is not told any more.
- * @param {Pick<Task, 'ratePerSecond'>} task
- * @param {number} [usualMs] between its reports; where that is not known, as if each unit were reported
- */
-export function patienceMs({ ratePerSecond }, usualMs = guessMs(ratePerSecond)) {
-  return Math.max(shortestMs, missedReports * usualMs);
-}
-
-/** @param {number | null} ratePerSecond */
-function guessMs(ratePerSecond) {
-  return ratePerSecond ? Math.min(longestGuessMs, 1000 / ratePerSecond) : 0;
-}
-
-/**
- * @param {Task} task
- * @returns {Task} without what was measured of it
- */
-export function withoutMeasures(task) {
-  return { ...task, ratePerSecond: null, etaSeconds: null };
-}
-
-/**
- * Keeps track of a task's reports.
- * @param {() => void} onStill called when the task has said nothing for too long
- * @param {number} silentMs how long that was already
+ * @param {() => void} onStill called when the task has reported nothing for too long
+ * @param {number} silentMs how long the task had reported nothing when the page was made
  */
 export function createReports(onStill, silentMs) {
   let reportedAtMs = performance.now() - silentMs;
@@ -49,7 +22,7 @@ export function createReports(onStill, silentMs) {
   let timer;
 
   return {
-    /** Whether it has been silent for too long. */
+    /** Whether the task has reported nothing for too long. */
     get areMissing() {
       return performance.now() >= untilMs;
     },
@@ -69,7 +42,7 @@ export function createReports(onStill, silentMs) {
     },
   };
 
-  /** @param {number} ms between two reports, by the database's clock: whenever the page has asked */
+  /** @param {number} ms between two reports, by the database's clock, whenever the page asked */
   function learn(ms) {
     usualMs = usualMs === undefined ? ms : usualMs + 0.3 * (ms - usualMs);
   }

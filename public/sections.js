@@ -3,14 +3,14 @@ import { request } from './ask.js';
 import { backoffMs, watchForWake } from './wake.js';
 
 /**
- * Without news for so long, what has no version (place in the queue, last sign of life) is looked up: a
- * worker counts as silent after 5 s, which a look at just that time would miss.
+ * After this time without news, the page loads what changes without a new version (place in the queue, last
+ * sign of life). A worker counts as silent after 5 s: a look at exactly that time would miss it.
  */
 const firstQuietMs = 7000;
-/** From then on, with and without a notice that changes by itself. */
+/** The time between later loads: with a notice, which changes by itself, and without one. */
 const noticeMs = 5000;
 const nextQuietMs = 10_000;
-/** Log lines change no state: they appear after this at the latest. */
+/** Log lines do not change the state key: they appear after this time at the latest. */
 const newsMs = 4000;
 const longestBackoffMs = 10_000;
 
@@ -66,11 +66,11 @@ export function keepSections(url, view) {
   }
 
   async function refresh() {
-    // Hidden meanwhile.
+    // The page was hidden meanwhile.
     if (dueInMs() === Number.POSITIVE_INFINITY) return;
     isRefreshing = true;
     await load();
-    // What came from a process that lags behind is no better than nothing.
+    // A page from a process that lags behind counts as a failure.
     failuresInARow = view.hasOutdatedSections ? failuresInARow + 1 : 0;
     refreshedAtMs = performance.now();
     isRefreshing = false;

@@ -1,17 +1,18 @@
 /**
- * A list of tasks as something to write to. Rows are known by their tasks: what has not changed is not
- * touched, and new ones are made from the page's template.
+ * Writes to a list of tasks on a page. Each row belongs to a task: a row that has not changed is not touched,
+ * and new rows are made from the page's template.
  *
  * @import { Task } from './task-words.js'
  */
 import { find, setBar, setText } from './dom.js';
 import { localiseTimes } from './local-times.js';
 import { createMotion } from './motion.js';
-import { describeRow, endsIn, isFinished, isOlder, movesOn } from './task-words.js';
+import { isFinished } from './progress.js';
+import { describeRow, endsIn, isOlder, movesOn } from './task-words.js';
 
 /** @typedef {Task & { createdAt: string, links: { html: string } }} ListedTask */
 
-/** Of a small bar, half a pixel. */
+/** Half a pixel of a small bar. */
 const stepPercent = 0.5;
 
 /** @param {HTMLElement} list */
@@ -27,13 +28,13 @@ export function createTaskList(list) {
       return [...rows.keys()];
     },
 
-    /** The ids of those that are unfinished. */
+    /** The ids of the unfinished tasks. */
     get unfinished() {
       return [...rows].filter(([, { isFinished }]) => !isFinished).map(([id]) => id);
     },
 
     /**
-     * Brings those that are in the list up to date.
+     * Updates those of these tasks that are in the list.
      * @param {ListedTask[]} tasks
      */
     update(tasks) {
@@ -41,7 +42,7 @@ export function createTaskList(list) {
     },
 
     /**
-     * Takes out those that are not there any more.
+     * Removes the rows of tasks that no longer exist.
      * @param {string[]} ids
      */
     remove(ids) {
@@ -49,7 +50,7 @@ export function createTaskList(list) {
     },
 
     /**
-     * Shows these, in this order, and no others.
+     * Shows exactly these tasks, in this order.
      * @param {ListedTask[]} tasks
      */
     replace(tasks) {

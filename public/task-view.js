@@ -1,6 +1,6 @@
 /**
- * The task's page as something to write to: the bar and the texts from the task's state, the sections
- * (notices, result, history, cancel) from the page that the server would render now.
+ * Writes to the task's page: the bar and the texts from the task's state, and the sections (notices, result,
+ * history, cancel) from a newer rendering of the page by the server.
  *
  * @import { Position } from './motion.js'
  * @import { Task, Texts } from './task-words.js'
@@ -8,12 +8,13 @@
 import { find, setBar, setText } from './dom.js';
 import { localiseTimes } from './local-times.js';
 import { createMotion } from './motion.js';
-import { createReports, withoutMeasures } from './reports.js';
-import { describeTask, endsIn, isFinished, isOlder, movesOn, stateKey } from './task-words.js';
+import { isFinished, withoutMeasures } from './progress.js';
+import { createReports } from './reports.js';
+import { describeTask, endsIn, isOlder, movesOn, stateKey } from './task-words.js';
 
 /** A twentieth of a percent of the widest bar is a third of a pixel. */
 const stepPercent = 0.05;
-/** The bar moves with each frame; numbers that did could not be read. */
+/** The texts change at most this often: numbers that change with each frame cannot be read. */
 const textsMs = 100;
 
 /** @param {HTMLElement} root the page's main element */
@@ -59,13 +60,13 @@ export function createTaskView(root) {
       return root.querySelector('#notices .notice') !== null;
     },
 
-    /** Whether the sections were rendered for another state than the one shown. */
+    /** Whether the sections were rendered for another state than the state that is shown. */
     get hasOutdatedSections() {
       return shown !== undefined && stateKey(shown) !== sectionsState;
     },
 
     /**
-     * Takes over those sections of a newer rendering that differ; what is open or focused elsewhere stays.
+     * Replaces the sections that differ in a newer rendering. What is open or focused stays so.
      * @param {Document} page
      */
     replaceSections(page) {
@@ -99,7 +100,7 @@ export function createTaskView(root) {
     },
   };
 
-  /** Without news, but as of now. */
+  /** Shows the same state again, as the time that has passed may change the words. */
   function showAgain() {
     if (!shown) return;
     textsAtMs = 0;
@@ -107,7 +108,7 @@ export function createTaskView(root) {
   }
 
   /**
-   * The state as it is, but for how far it is on the page.
+   * Shows the state, but with the position that the moving bar has reached.
    * @param {Position} next
    */
   function showPosition(next) {
@@ -129,8 +130,8 @@ export function createTaskView(root) {
   }
 
   /**
-   * On what is called as before. Not on a new button, which somebody who is about to press the old one would
-   * press instead.
+   * Focuses the element with the same name as before. Where there is none, focuses no other button: somebody
+   * who is about to press the old button would press it by mistake.
    * @param {HTMLElement} section
    * @param {string | null | undefined} name
    */

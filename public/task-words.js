@@ -1,21 +1,26 @@
 /**
- * What a person is told about a task, as words and one bar. Pure: the server renders the page from it,
- * and the browser moves the same elements with it, so that both always say the same.
+ * What a person is told about a task, as words and one bar. Pure: the server renders the page with these
+ * functions, and the browser updates the same elements with them, so that both always say the same.
+ *
+ * @import { Progress } from './progress.js'
  */
 import { formatAmount, formatDuration, formatRate, formatShare } from './format.js';
 
+// For src/api/pages/task.ts, until it imports progress.js itself.
+export { isFinished } from './progress.js';
+
+import { amountOf, barPercent, hasKnownShare, isFinished, wholePercent } from './progress.js';
+
 /**
- * What the words need of the task's JSON.
- * @typedef {object} Task
+ * The parts of a task's JSON that the words and the bar are made from.
+ * @typedef {Progress & TaskFacts} Task
+ */
+
+/**
+ * @typedef {object} TaskFacts
  * @property {string} id
  * @property {string} title
- * @property {'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'} status
- * @property {number} percentDone
- * @property {number | null} done
- * @property {number | null} total
  * @property {string | null} unit
- * @property {number | null} ratePerSecond
- * @property {number | null} etaSeconds
  * @property {string | null} message
  * @property {number} attempt
  * @property {number} failures
@@ -35,7 +40,7 @@ import { formatAmount, formatDuration, formatRate, formatShare } from './format.
  */
 
 /**
- * The texts of the page's `data-live` elements by name; an empty one takes no room.
+ * The texts of the page's `data-live` elements, by name. An element with an empty text takes no room.
  * @typedef {Record<'status' | 'try' | 'percent' | 'time' | 'done' | 'rate' | 'message', string>} Texts
  */
 
@@ -48,7 +53,7 @@ export function describeTask(task) {
   const percent = percentWords(task);
   return {
     documentTitle: `${isFinished(task) || percent === '' ? status : percent} · ${task.title}`,
-    bar: hasKnownShare(task) ? barValue(task) : null,
+    bar: barPercent(task),
     texts: {
       status,
       try: tryWords(task),
@@ -62,19 +67,19 @@ export function describeTask(task) {
 }
 
 /**
- * A task in a list.
+ * The words and the bar of a task in a list.
  * @param {Pick<Task, 'status' | 'failures' | 'attempt' | 'cancelRequested' | 'percentDone' | 'total'>} task
  */
 export function describeRow(task) {
   return {
     status: statusWords(task),
     percent: percentWords(task),
-    bar: hasKnownShare(task) ? barValue(task) : null,
+    bar: barPercent(task),
   };
 }
 
 /**
- * Changes with everything that the sections below the bar depend on, and with nothing that moves.
+ * A key that changes with all that the sections below the bar depend on, but not with progress.
  * @param {Task} task
  */
 export function stateKey(task) {
@@ -82,7 +87,7 @@ export function stateKey(task) {
 }
 
 /**
- * Tells the JSON of a task from what others may send in the service's place.
+ * Tells the JSON of a task from what a proxy may send instead of the service.
  * @param {any} body
  * @returns {body is Task}
  */
@@ -90,13 +95,8 @@ export function isTask(body) {
   return typeof body?.percentDone === 'number' && typeof body.status === 'string';
 }
 
-/** @param {Pick<Task, 'status'>} task */
-export function isFinished(task) {
-  return task.status !== 'queued' && task.status !== 'running';
-}
-
 /**
- * Whether one state was read before another: answers may come from processes that lag behind. Within an
+ * Whether a state is older than another: answers may come from processes that lag behind. Within an
  * attempt the percentage never falls, and an attempt that has ended does not run again.
  * @param {Task} state
  * @param {Task} other
@@ -108,7 +108,7 @@ export function isOlder(state, other) {
 }
 
 /**
- * Whether one state leads to the next by work: what is between them may be shown as well.
+ * Whether work leads from one state to the next, so that the positions between them may be shown as well.
  * @param {Task} state
  * @param {Task} next
  */
@@ -118,7 +118,7 @@ export function movesOn(state, next) {
 }
 
 /**
- * Whether one state's work has ended in the next, as far as both say.
+ * Whether the attempt of one state has ended in the next, and its share was known.
  * @param {Task} state
  * @param {Task} next
  */
@@ -145,29 +145,16 @@ function statusWords(task) {
 }
 
 /**
- * "42 %", rounded down so that nothing but success reads 100; empty while it is unknown.
+ * "42 %", or nothing while the percentage is unknown.
  * @param {Pick<Task, 'status' | 'percentDone' | 'total'>} task
  */
 function percentWords(task) {
-  if (!hasKnownShare(task)) return '';
-  return task.status === 'succeeded' ? '100 %' : `${Math.min(99, Math.floor(barValue(task)))} %`;
+  const percent = wholePercent(task);
+  return percent === null ? '' : `${percent} %`;
 }
 
 /**
- * A running task that has named no total and no percentage works, but nobody knows how far it is.
- * @param {Pick<Task, 'status' | 'percentDone' | 'total'>} task
- */
-function hasKnownShare(task) {
-  return task.status !== 'running' || task.total !== null || task.percentDone > 0;
-}
-
-/** @param {Pick<Task, 'percentDone'>} task */
-function barValue(task) {
-  return Math.min(100, Math.max(0, task.percentDone));
-}
-
-/**
- * Said only once it matters.
+ * "try 2 of 3", once a try has failed and another was possible.
  * @param {Task} task
  */
 function tryWords(task) {
@@ -183,18 +170,25 @@ function timeWords(task) {
   }
   if (task.status !== 'succeeded' || task.startedAt === null || task.finishedAt === null) return '';
   const seconds = (Date.parse(task.finishedAt) - Date.parse(task.startedAt)) / 1000;
-  // An attempt before it may have done most of the work.
+  // An earlier attempt may have done most of the work.
   const what = task.attempt > 1 ? 'last attempt took' : 'took';
   return `${what} ${seconds < 1 ? 'less than a second' : formatDuration(seconds)}`;
 }
 
 /** @param {Task} task */
-function doneWords({ done, total, unit, status }) {
-  if (done === null) return '';
-  if (total === null)
-    return status === 'succeeded' ? formatAmount(done, unit) : `${formatAmount(done, unit)} so far`;
-  if (done > total) return `${formatAmount(done, unit)}, where ${formatAmount(total, unit)} were expected`;
-  return formatShare(done, total, unit);
+function doneWords(task) {
+  const { unit } = task;
+  const amount = amountOf(task);
+  switch (amount.is) {
+    case 'not counted':
+      return '';
+    case 'without total':
+      return `${formatAmount(amount.done, unit)}${task.status === 'succeeded' ? '' : ' so far'}`;
+    case 'over total':
+      return `${formatAmount(amount.done, unit)}, where ${formatAmount(amount.total, unit)} were expected`;
+    default:
+      return formatShare(amount.done, amount.total, unit);
+  }
 }
 
 /** @param {Task} task */

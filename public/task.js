@@ -1,12 +1,13 @@
-/** Makes a task's page move: what polling brings is shown, and the sections below are kept up to date. */
+/** Keeps a task's page up to date: shows what polling brings, and renews the sections below the bar. */
 import { createConnectionLine } from './connection.js';
 import { find } from './dom.js';
 import { newsIn, poll } from './poll.js';
+import { isFinished } from './progress.js';
 import { keepSections } from './sections.js';
 import { createTaskView } from './task-view.js';
-import { isFinished, isTask } from './task-words.js';
+import { isTask } from './task-words.js';
 
-/** As often as the service looks for changes, about: news that comes faster is shown together. */
+/** About as often as the service looks for changes. News that comes faster is shown together. */
 const spacingMs = 300;
 
 const root = document.querySelector('main');
@@ -17,7 +18,7 @@ async function follow(root) {
   const view = createTaskView(root);
   const sections = keepSections(location.pathname, view);
   const connection = createConnectionLine(find(root, '[data-connection]', HTMLElement));
-  // The first answer tells what the page was made of, a moment ago.
+  // The first answer has the state with which the page was rendered a moment ago.
   let isFirst = true;
 
   for await (const answer of poll(location.pathname, { isState: isTask, isFinished, spacingMs })) {

@@ -1,12 +1,13 @@
-/** Makes a list of tasks on any page move. */
+/** Keeps a list of tasks up to date, on any page that has one. */
 import { createConnectionLine } from './connection.js';
 import { find } from './dom.js';
 import { localiseTimes } from './local-times.js';
 import { poll } from './poll.js';
+import { isFinished } from './progress.js';
 import { createTaskList } from './task-list.js';
-import { isFinished, isTask } from './task-words.js';
+import { isTask } from './task-words.js';
 
-/** One answer has all tasks in it: a large one is followed by a longer rest. */
+/** Each answer has all tasks in it. After a large answer, the pause is longer. */
 const spacingMs = 1000;
 
 /** @typedef {import('./task-list.js').ListedTask} ListedTask */
@@ -23,11 +24,11 @@ async function follow(element) {
 }
 
 /**
- * Follows those that are unfinished or, where there are none, all: somebody may retry one. Each answer has
- * the results of the finished ones in it, which would be much to be told with every step of another.
+ * Follows the unfinished tasks or, where there are none, all tasks, as somebody may retry one. Finished tasks
+ * are left out otherwise: their results would come again with every step of another task.
  * @param {ReturnType<typeof createTaskList>} list
  * @param {ReturnType<typeof createConnectionLine>} connection
- * @returns {Promise<boolean>} whether there are others to follow now
+ * @returns {Promise<boolean>} true when other tasks are to be followed now
  */
 async function followSome(list, connection) {
   const isOver = list.unfinished.length === 0;

@@ -10,7 +10,7 @@ function watchUploads(form) {
   const report = form.querySelector('[data-upload-report]');
   const button = form.querySelector('button');
   if (!bar || !report || !button) return;
-  // Not form.dataset: that is the field of this name.
+  // Not form.dataset: a form field of that name would be found instead.
   const maxBytes = Number(form.getAttribute('data-max-bytes'));
 
   form.addEventListener('submit', (event) => {
@@ -22,7 +22,7 @@ function watchUploads(form) {
       showFailure(`This file is larger than the limit of ${formatLimit(maxBytes)}.`);
     else send(data);
   });
-  // Back from the task's page, a browser may show this one as it was left.
+  // When people come back from the task's page, the browser may show this page as it was left.
   window.addEventListener('pageshow', ({ persisted }) => {
     if (persisted) showProgress(false, '');
   });
@@ -44,7 +44,7 @@ function watchUploads(form) {
     });
     upload.addEventListener('error', () => showFailure('The upload was cut off. Please try again.'));
     upload.open('POST', form.action);
-    // A program's answer: the task's URL in a header, or a problem whose detail can be shown here.
+    // Asks for the answer for programs: the task's URL in a header, or a problem whose detail is shown here.
     upload.setRequestHeader('accept', 'application/json');
     upload.send(data);
   };
@@ -68,7 +68,7 @@ function watchUploads(form) {
   };
 
   /**
-   * What was wrong, in the words of the form.
+   * What was wrong, with the labels of the form.
    * @param {string} body
    */
   const problemWords = (body) => {
@@ -90,7 +90,7 @@ function readProblem(body) {
   try {
     return Object(JSON.parse(body));
   } catch {
-    // Something between us and the service answers in its place.
+    // A proxy has answered instead of the service.
     return {};
   }
 }

@@ -1,14 +1,14 @@
-/** Pauses that end early when the world has changed: the reader is back, the network, or the machine. */
+/** Pauses that end early when the reader comes back, the network changes, or the machine has slept. */
 
-/** The clock is looked at this often; a gap of so much more means that nothing ran in between. */
+/** The clock is checked this often. If a check is later than this gap, nothing has run in between. */
 const beatMs = 1000;
 const gapMs = 3000;
 
 /**
- * Calls `onWake` whenever what was asked before may be lost, and the page may be out of date: it is seen
- * again, it comes back from the browser's cache, the network comes or goes, the machine has slept.
+ * Calls `onWake` whenever open questions may be lost and the page may be out of date: the page is seen again,
+ * it comes back from the browser's cache, the network comes or goes, the machine has slept.
  * @param {() => void} onWake
- * @returns {() => void} ends that
+ * @returns {() => void} stops the calls
  */
 export function watchForWake(onWake) {
   const listening = new AbortController();
@@ -19,7 +19,8 @@ export function watchForWake(onWake) {
   for (const name of ['online', 'offline']) window.addEventListener(name, onSeen, { signal });
   window.addEventListener('pageshow', ({ persisted }) => persisted && onSeen(), { signal });
   for (const name of ['visibilitychange', 'resume']) document.addEventListener(name, onSeen, { signal });
-  // By the clock on the wall: the other one stands still while a machine sleeps. Timers of hidden pages are late anyway.
+  // `Date.now()`, as the monotonic clock stands still while a machine sleeps. Timers of hidden pages are
+  // often late, but a hidden page is not woken.
   let lookedAt = Date.now();
   const timer = setInterval(() => {
     const passedMs = Date.now() - lookedAt;
@@ -33,9 +34,9 @@ export function watchForWake(onWake) {
 }
 
 /**
- * Waits, but no longer than until something wakes the page.
- * @param {number} ms `Infinity` for nothing but that
- * @returns {Promise<boolean>} whether it was woken
+ * Waits, but only until something wakes the page.
+ * @param {number} ms `Infinity` to wait for a wake only
+ * @returns {Promise<boolean>} whether the page was woken
  */
 export function pause(ms) {
   return new Promise((resolve) => {
@@ -51,7 +52,7 @@ export function pause(ms) {
 }
 
 /**
- * Exponential, with jitter: the pages that one outage has cut off do not return in step.
+ * Exponential, with jitter, so that the pages that one outage has cut off do not come back all at once.
  * @param {number} failuresInARow
  * @param {number} longestMs
  */

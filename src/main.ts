@@ -1,7 +1,8 @@
 #!/usr/bin/env -S node --max-semi-space-size=8 --heap-growing-percent=40
 /**
- * The command line. The two flags, here and in package.json, keep what has just been thrown away from piling
- * up: thousands of held requests, let go once a second, took half a gigabyte without them, and a quarter with.
+ * The command line. The two flags of node, here and in package.json, make it collect short-lived garbage
+ * sooner: thousands of held requests that are answered once a second took half a gigabyte without the flags,
+ * and a quarter of a gigabyte with them.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -25,7 +26,7 @@ const { version } = JSON.parse(readFileSync(path.join(projectDir, 'package.json'
 const program = new Command('headway')
   .description('Tells people how far their background tasks are.')
   .version(version)
-  .addHelpText('after', '\nConfiguration is by environment variables: the table is in README.md.')
+  .addHelpText('after', '\nHeadway is configured by environment variables. README.md has a table of them.')
   .showHelpAfterError();
 
 program
@@ -34,14 +35,14 @@ program
   .addOption(
     new Option(
       '--role <role>',
-      'api: no runners; worker: no pages and API, only /healthz, /readyz and /metrics; both need DATABASE_URL. Instead of HEADWAY_ROLE',
+      'all: everything; api: no runners; worker: no pages and API, only /healthz, /readyz and /metrics. api and worker need DATABASE_URL. Overrides HEADWAY_ROLE',
     ).choices(roles),
   )
   .action(serve);
 
 program
   .command('migrate')
-  .description('bring the database up to date and stop; `serve` does it too')
+  .description('apply the migrations that the database lacks, and exit; `serve` applies them, too')
   .action(migrateOnly);
 
 registerPrune(program);
@@ -52,14 +53,16 @@ await program.parseAsync().catch(explainAndExit);
 async function serve({ role }: { role?: Role }): Promise<void> {
   const config = loadConfig({ ...process.env, ...(role && { HEADWAY_ROLE: role }) });
   const log = createLog(config.logLevel, 'headway');
-  // The same for what is said to a terminal that has hung up: its SIGHUP is a stop like another.
+  // When the terminal has hung up, output fails. Ignore the error: the SIGHUP that comes with it stops the
+  // service as usual.
   process.stdout.on('error', () => undefined);
-  // Loaded here: the other commands start faster without it, and work also where a part of it does not.
+  // Loaded here, so that the other commands start faster, and also work if a part of the service cannot be
+  // loaded.
   const { Service } = await import('./service.ts');
   const service = await startUntilSignal(
     (calledOff) => Service.start(config, log, calledOff),
     config,
-    (signal, graceSeconds) => say(`\n${signal}: stopping, running tasks have ${graceSeconds} s …`),
+    (signal, graceSeconds) => say(`\n${signal}: stopping, running tasks have ${graceSeconds} s to end …`),
   );
   if (service) say(`Headway is ready: ${service.url}`);
 }
@@ -73,7 +76,10 @@ async function migrateOnly(): Promise<void> {
   });
 }
 
-/** What a person can mend is said in a line; anything else is a fault of ours, with its stack. */
+/**
+ * Explains an error in one line if a person can mend it; any other error is our fault, and is shown with its
+ * stack.
+ */
 function explainAndExit(error: unknown): void {
   const expected = [
     ConfigError,
@@ -87,10 +93,10 @@ function explainAndExit(error: unknown): void {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (isExpected && error instanceof Error) process.stderr.write(`headway: ${error.message}\n`);
   else if (code === 'EADDRINUSE')
-    process.stderr.write('headway: HOST and PORT are in use; set PORT to a free one\n');
+    process.stderr.write('headway: the address of HOST and PORT is in use; set PORT to a free port\n');
   else if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
     process.stderr.write(
-      `headway: cannot listen on HOST and PORT (${code}); set them to ones that are yours\n`,
+      `headway: cannot listen on HOST and PORT (${code}); set HOST to an address of this machine, and PORT to a port that you may use\n`,
     );
   } else
     process.stderr.write(`headway: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`);

@@ -1,4 +1,6 @@
-/** Builds the parts of a parent process, starts them in order and stops them in the opposite one. */
+/**
+ * The service: builds the parts of a parent process, starts them in order, and stops them in reverse order.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -25,7 +27,7 @@ import { Reaper } from './tasks/reaper/reaper.ts';
 import { Sweeper } from './tasks/upkeep/sweeper.ts';
 
 export class Service {
-  /** Where it listens: `http://host:port`. */
+  /** The URL at which the service listens: `http://host:port`. */
   readonly url: string;
   private readonly parts: Parts;
   private readonly hurry = new AbortController();
@@ -37,9 +39,11 @@ export class Service {
   }
 
   /**
-   * Starts what the role asks for, and resolves when it serves and takes tasks.
-   * @param calledOff aborts a start that is under way: what has been started is undone, and its reason thrown
-   * @throws {EmbeddedPostgresError | DatabaseSetupError | JobFileError | Error} what keeps it from starting
+   * Starts the parts that the role needs, and resolves when the service answers requests and runs tasks.
+   * @param calledOff aborts a start that is under way: the parts that have started are stopped, and its
+   *   reason is thrown
+   * @throws {EmbeddedPostgresError | DatabaseSetupError | JobFileError | Error} the reason why it cannot
+   *   start
    */
   static async start(
     config: Config,
@@ -48,7 +52,7 @@ export class Service {
   ): Promise<Service> {
     const service = await Service.open(config, log, calledOff);
     const { supervisor, reaper, sweeper } = service.parts;
-    // First these: somebody must look after the dead also while runners cannot start.
+    // These start before the runners: dead workers must be given up also while runners cannot start.
     reaper.start();
     sweeper.start();
     try {
@@ -60,7 +64,7 @@ export class Service {
     return service;
   }
 
-  /** Everything but the work: it serves. */
+  /** Starts everything except the work: afterwards, the service answers requests. */
   private static async open(config: Config, log: Logger, calledOff: AbortSignal): Promise<Service> {
     const started: (() => Promise<void>)[] = [];
     try {
@@ -127,9 +131,10 @@ export class Service {
   }
 
   /**
-   * Stops taking tasks, gives running attempts their grace, hands back what still runs, and stops everything,
-   * an embedded PostgreSQL that nobody else uses included. Until then requests are served, and tasks that are
-   * submitted wait for whoever runs them; those that are in flight at the end have what is left of the grace.
+   * Stops the service: it begins no more attempts, waits the grace period for running attempts, hands back
+   * those that still run, and stops all parts, also an embedded PostgreSQL that nobody else uses. Until then
+   * requests are answered, and submitted tasks wait for another process to run them. Requests that are in
+   * flight at the end get the rest of the grace period.
    */
   stop(options: StopOptions): Promise<void> {
     this.stopping ??= this.stopParts(options);
@@ -152,7 +157,7 @@ export class Service {
       supervisor.stop(1000 * graceSeconds),
       sleep(1000 * drainSeconds, undefined, { signal }).catch(() => undefined),
     ]);
-    // Who has come since.
+    // Answers the watchers that have come since the first release.
     reading?.release();
     await drain.finish({ untilMs, signal });
     await Promise.all([reaper.stop(), sweeper.stop(), app.close()]);
@@ -167,7 +172,7 @@ interface Parts {
   readonly postgres: EmbeddedPostgres | undefined;
   readonly db: Database;
   readonly queue: TaskQueue;
-  /** Undefined in a worker. */
+  /** Undefined in the role `worker`. */
   readonly reading: Reading | undefined;
   readonly app: FastifyInstance;
   readonly supervisor: Supervisor;
@@ -176,7 +181,7 @@ interface Parts {
   readonly drain: Drain;
 }
 
-/** The HTTP server of a role, and what it reads from. */
+/** Builds the HTTP server of the role, and the reading part that its answers come from. */
 async function buildServer(
   options: Required<Omit<AppOptions, 'reading' | 'metrics'>>,
   work: Pick<MetricSources, 'supervisor' | 'reaper' | 'sweeper'>,
@@ -197,7 +202,7 @@ function startPostgres(config: Config, log: Logger): Promise<EmbeddedPostgres> {
   return startEmbeddedPostgres({ dataDir: config.dataDir, log: (level, message) => log[level](message) });
 }
 
-/** Waits for a database that was not started by us, and sees that it can be used. */
+/** Waits for the database at DATABASE_URL, and checks that Headway can use it. */
 async function reachDatabase(url: string, config: Config, log: Logger): Promise<void> {
   const say: WaitOptions['log'] = (level, message) => log[level](message);
   const check = () => checkForService(url, { runners: config.runners, log: say });

@@ -37,22 +37,22 @@ export interface AppOptions {
   /** Started and stopped by the caller. */
   readonly reading: Reading;
   readonly registry: JobRegistry;
-  /** Of the jobs that come with Headway. */
+  /** What the jobs that come with Headway add to routes and pages. */
   readonly extensions: readonly ApiExtension[];
   readonly metrics: Registry;
   readonly log: Logger;
-  /** Begun and finished by the caller, before it closes the server. */
+  /** The caller begins and finishes the drain, before it closes the server. */
   readonly drain?: Drain;
 }
 
 const serverOptions = {
   serverFactory: createHttpServer,
   bodyLimit: 1024 * 1024,
-  // The longest group, percent-encoded.
+  // The longest group, percent-encoded, must fit.
   routerOptions: { maxParamLength: 2_000 },
-  // Those that `Drain` has left; an upload that is cut off is no submit.
+  // Closes the connections that `Drain` has left open. An upload that this cuts off is not submitted.
   forceCloseConnections: true,
-  // What comes while it stops is served or cut off, but never with a body that is no problem.
+  // Fastify's own 503 has no problem (RFC 9457) as body. Requests during a stop are served or cut off.
   return503OnClosing: false,
   trustProxy: false,
   exposeHeadRoutes: true,
@@ -103,7 +103,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   return app;
 }
 
-/** What a worker serves: its health, which is no secret, and its metrics. */
+/** The server of a process with the role `worker`: its health, which needs no key, and its metrics. */
 export async function buildHealthApp({
   config,
   store,
@@ -122,12 +122,12 @@ export async function buildHealthApp({
   return app;
 }
 
-/** A server that answers whatever is wrong with a request, and logs what has a route. */
+/** A server without routes: it answers every faulty request with a problem, and logs requests. */
 function createServer(log: Logger, drain: Drain, wrongKeys: WrongKeys, host: string): FastifyInstance {
   const handleError = answerError(log, wrongKeys);
   const app = Fastify({
     ...serverOptions,
-    // With a logger of its own Fastify makes a child of it for each request, polls too; ours is in the context.
+    // Fastify would make a child logger for each request, polls too. Routes use the context's logger.
     logger: false,
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: handleError,

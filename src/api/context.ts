@@ -1,4 +1,4 @@
-/** What the routes work on. */
+/** What the routes need. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
@@ -17,7 +17,7 @@ export interface ApiContext {
   readonly log: Logger;
   readonly reading: Reading;
   readonly resultLink: ResultLink;
-  /** Under way: the process is about to stop. */
+  /** While the drain is under way, the process is about to stop. */
   readonly drain: Drain;
 }
 
@@ -25,9 +25,9 @@ export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Everybody may call it, where API keys are set: it is harmless, or its URL is a capability. */
+    /** The route needs no key, even where API keys are set: it is harmless, or its URL is a capability. */
     isPublic?: boolean;
-    /** Called again and again: not worth a line in the log. */
+    /** Clients poll the route, so its requests are not logged. */
     isPolled?: boolean;
   }
 }

@@ -4,7 +4,7 @@
  * others.
  */
 import type { FastifyInstance } from 'fastify';
-import type { ApiContext } from './context.ts';
+import type { Store } from '../tasks/store.ts';
 
 export interface ApiExtension {
   /** The type of the job. */
@@ -22,7 +22,7 @@ export interface ApiExtension {
   readonly sample?: Sample;
   /** The labels of the form's fields, by the names of the fields. */
   readonly fieldLabels?: Readonly<Record<string, string>>;
-  addRoutes?(app: FastifyInstance, context: ApiContext): void;
+  addRoutes?(app: FastifyInstance, parts: { readonly store: Store }): void;
 }
 
 export interface FormView {

@@ -9,8 +9,8 @@ import { mendable } from '../database/startup/setup-error.ts';
 import { CommandError } from './errors.ts';
 
 /**
- * The database at DATABASE_URL, once it is seen that it can be used. Else joins the embedded server where it runs,
- * or starts it and stops it afterwards.
+ * Runs `work` on the database at DATABASE_URL, after a check that Headway can use it. Without DATABASE_URL,
+ * it uses the embedded server: it joins the server if it runs, otherwise starts it, and stops it afterwards.
  * @throws {DatabaseSetupError} that says what to do
  */
 export async function withDatabase<T>(config: Config, work: (url: string) => Promise<T>): Promise<T> {
@@ -27,8 +27,8 @@ export async function withDatabase<T>(config: Config, work: (url: string) => Pro
 }
 
 /**
- * One connection to a database that is up to date.
- * @throws {DatabaseSetupError | CommandError} where it cannot be reached, or waits for migrations
+ * Runs `work` on one connection to a database that has all migrations.
+ * @throws {DatabaseSetupError | CommandError} if the database cannot be reached, or lacks migrations
  */
 export function withConnection<T>(
   config: Config,
@@ -40,7 +40,7 @@ export function withConnection<T>(
     try {
       const pending = await pendingMigrations(pool);
       if (pending.length > 0)
-        throw new CommandError(`The database waits for migrations (headway migrate): ${pending.join(', ')}`);
+        throw new CommandError(`The database lacks migrations (headway migrate): ${pending.join(', ')}`);
       return await work(pool);
     } catch (error) {
       throw mendable(error, url);

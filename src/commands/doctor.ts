@@ -1,4 +1,4 @@
-/** `headway doctor`: looks at a live database and says what is wrong with it. */
+/** `headway doctor`: examines a live database and says what is wrong with it. */
 import type { Command } from 'commander';
 import { formatCount } from '../../public/format.js';
 import { loadConfig } from '../config.ts';
@@ -11,23 +11,26 @@ import { withDatabase } from './database.ts';
 import { plain, say } from './terminal.ts';
 
 const help = `
-Looks, on the database at DATABASE_URL or the embedded one, whether what must hold of tasks, queue entries,
-workers and files does hold; whether workers are alive, a parent repairs, and retention keeps up; and for long
-transactions and clocks that disagree. It says of each finding what it means, what repairs it, and what to do
-otherwise. It changes nothing, and may be run at any time: what is younger than a lease (HEADWAY_LEASE_SECONDS,
-as the service has it) and 7 s is not listed, as it is being put right.
+Examines the database at DATABASE_URL, or the embedded one. It checks that tasks, queue entries, workers and files
+are consistent, that workers are alive, that a parent runs and repairs, and that retention keeps up; and it looks for
+long transactions and for clocks that disagree. For each finding it prints what the finding means, what repairs it by
+itself, and what to do if nothing does.
 
-It reads unfinished tasks by index: milliseconds beside a million finished ones. Finished tasks and their history
-are read where there are fewer than 200,000, or with --thorough: some seconds for a million.
+It changes nothing, and you may run it at any time. A violation younger than a lease and 7 s is not listed, because
+the service is still repairing it. So set HEADWAY_LEASE_SECONDS as it is set for the service.
 
-Exit codes: 0 nothing found, 1 findings, or it could not look, 2 bad usage.`;
+Unfinished tasks are read by index, which takes milliseconds, also beside a million finished tasks. Finished tasks and
+their history are read if there are fewer than 200,000 tasks, or with --thorough, which takes some seconds for a
+million.
+
+Exit codes: 0 nothing is wrong, 1 findings, or the database could not be examined, 2 bad usage.`;
 
 export function registerDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('look at a live database and say what is wrong with it')
-    .option('--thorough', 'read all finished tasks and their history as well')
-    .option('--json', 'answer in JSON, for programs')
+    .description('examine a live database and say what is wrong with it')
+    .option('--thorough', 'also read all finished tasks and their history')
+    .option('--json', 'print JSON, for programs')
     .addHelpText('after', help)
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
     .action(diagnose);
@@ -58,7 +61,9 @@ function describe({ database, facts, findings }: Diagnosis): string[] {
 function describeFacts(database: string, facts: Facts): string[] {
   const { serverVersion, latencyMs, queued, running, workers, slots, parentConnections, estimatedTasks } =
     facts;
-  const finished = facts.hasReadFinished ? 'all were read' : 'finished ones were not read: --thorough does';
+  const finished = facts.hasReadFinished
+    ? 'all were read'
+    : 'finished tasks were not read: use --thorough to read them';
   return [
     `Database  ${database}: PostgreSQL ${serverVersion}, answers in ${latencyMs.toFixed(1)} ms, migrated`,
     `Tasks     ${queued.toLocaleString('en')} queued, ${running.toLocaleString('en')} running, about ${estimatedTasks.toLocaleString('en')} in all (${finished})`,

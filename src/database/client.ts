@@ -2,18 +2,22 @@
 import type pg from 'pg';
 import { SessionClient, type SessionConfig } from './session.ts';
 
-/** A statement that is given up, with its connection, when it has no answer after so long; shorter than its pool's limit. */
+/**
+ * A statement with a time limit of its own, shorter than its pool's. When it gets no answer within the limit,
+ * it fails and its connection is dropped.
+ */
 export function limited(text: string, limitMs: number): pg.QueryConfig {
-  // Not in the published types.
+  // The published types lack `query_timeout`.
   return Object.assign({ text }, { query_timeout: limitMs });
 }
 
 /**
- * node-postgres reports a statement that timed out and goes on using its connection, on which the
- * next statement would wait behind the hung one, or join its transaction. This one closes it.
+ * A client that closes its connection when a statement times out. node-postgres itself only reports the
+ * time-out and goes on using the connection: the next statement would wait behind the hung one, or join its
+ * transaction.
  */
 export class PooledClient extends SessionClient {
-  /** Told when a statement got no answer within its limit. */
+  /** Called when a statement got no answer within its limit. */
   onStatementTimeout: () => unknown = () => undefined;
   private unanswered = 0;
   private lastNewsMs = 0;
@@ -21,11 +25,11 @@ export class PooledClient extends SessionClient {
 
   constructor(config?: SessionConfig) {
     super(config);
-    // While a client is out of its pool, nobody else listens: without this, a connection that breaks in a
-    // transaction ends the process. The statement under way, or the next, reports it.
+    // The pool does not listen while the client is lent out. Without this listener, a connection that breaks
+    // during a transaction would end the process. The current or the next statement reports the error.
     this.on('error', () => undefined);
     const query = this.query.bind(this) as (...args: unknown[]) => unknown;
-    // The overloads of `query` come down to a callback or a promise; both are watched, neither is changed.
+    // Every overload of `query` answers by a callback or a promise. Both are watched, and neither is changed.
     this.query = ((...args: unknown[]) => {
       this.asked();
       const callback = args.at(-1);
@@ -47,13 +51,16 @@ export class PooledClient extends SessionClient {
     }) as typeof this.query;
   }
 
-  /** The server's process for this connection, as it said itself; undefined until it is connected. */
+  /** The pid that the server gave for this connection; undefined until it is connected. */
   get serverPid(): number | undefined {
-    // Not in the published types.
+    // The published types lack `processID`.
     return (this as unknown as { processID: number | null }).processID ?? undefined;
   }
 
-  /** For how long nothing has come in, in milliseconds, while an answer is due; to be asked again and again. */
+  /**
+   * For how many milliseconds nothing has come in while an answer is due. It notices new bytes only when it
+   * is called, so it must be called regularly.
+   */
   silentMs(nowMs: number): number {
     const { bytesRead } = this.stream;
     if (bytesRead !== this.lastBytes) {
@@ -63,7 +70,7 @@ export class PooledClient extends SessionClient {
     return this.unanswered === 0 ? 0 : nowMs - this.lastNewsMs;
   }
 
-  /** Closes the connection without a word; what waits for an answer on it fails. */
+  /** Closes the connection without telling the server. Statements that wait for an answer on it fail. */
   drop(): void {
     this.stream.destroy();
   }
@@ -82,7 +89,7 @@ export class PooledClient extends SessionClient {
   }
 
   private get stream(): { readonly bytesRead: number; destroy(): void } {
-    // Not in the published types; it is what the pool itself destroys on a time-out.
+    // The published types lack `connection.stream`. The pool itself destroys this stream on a time-out.
     const { connection } = this as unknown as {
       connection: { stream: { readonly bytesRead: number; destroy(): void } };
     };

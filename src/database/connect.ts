@@ -1,4 +1,4 @@
-/** A connection as the server gives it, without settings of ours: for looking at a database before it is used. */
+/** Plain connections, without Headway's session settings, to examine a database before it is used. */
 import pg from 'pg';
 import { connectTimeoutMs, keepAlive } from './session.ts';
 
@@ -6,11 +6,11 @@ export interface ConnectOptions {
   /** Shown in pg_stat_activity. */
   readonly name?: string;
   readonly connectTimeoutMs?: number | undefined;
-  /** Default: a statement may take as long as it does. */
+  /** How long a statement may take (default: no limit). */
   readonly queryTimeoutMs?: number;
 }
 
-/** @throws what pg reports */
+/** @throws the error that pg reports */
 export async function connectPlainly(url: string, options: ConnectOptions = {}): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
@@ -19,7 +19,7 @@ export async function connectPlainly(url: string, options: ConnectOptions = {}):
     ...(options.queryTimeoutMs !== undefined && { query_timeout: options.queryTimeoutMs }),
     ...keepAlive,
   });
-  // Reported by the statement that needs the connection.
+  // The statement that needs the connection reports the error.
   client.on('error', () => undefined);
   try {
     await client.connect();

@@ -1,4 +1,7 @@
-/** The process's connections to PostgreSQL: a small pool for our own SQL and pg-boss's, and one for Prisma. */
+/**
+ * The connections of a process to PostgreSQL: a small pool for Headway's own SQL and pg-boss's, and a pool
+ * for Prisma.
+ */
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../generated/prisma/client.ts';
@@ -19,18 +22,22 @@ export interface Database {
 export interface DatabaseOptions {
   /** Shown in pg_stat_activity. */
   readonly name: string;
-  /** At most this many connections for `pool` (default 3); Prisma has 4 of its own. */
+  /** The most connections of `pool` (default 3). Prisma's own pool has 4. */
   readonly connections?: number;
-  /** A statement without an answer for so long is given up and its connection dropped (default 30,000). */
+  /**
+   * When a statement of `pool` gets no answer for this long, it fails and its connection is dropped (default
+   * 30,000).
+   */
   readonly statementTimeoutMs?: number;
   /** Further settings of each session. */
   readonly settings?: Settings;
 }
 
-/** Opens the pool; connections are made when they are first needed. */
+/** Opens both pools. A connection is made when it is first needed. */
 export function openDatabase(url: string, options: DatabaseOptions): Database {
   const pool = openPool(url, options);
-  // Apart, so that the long transactions of jobs hold up neither progress nor ends.
+  // A separate pool, so that long transactions of jobs delay neither progress writes nor the ends of
+  // attempts.
   const prismaPool = openPool(url, { ...options, connections: 4, statementTimeoutMs: 60_000 });
   const prisma = new PrismaClient({ adapter: new PrismaPg(prismaPool) });
   return {
@@ -44,7 +51,7 @@ export function openDatabase(url: string, options: DatabaseOptions): Database {
   };
 }
 
-/** A pool of its own, for statements that need other settings of their session. */
+/** Opens one more pool, such as for statements that need other session settings. */
 export function openPool(url: string, options: DatabaseOptions): pg.Pool {
   const config: pg.PoolConfig & SessionConfig = {
     connectionString: url,
@@ -58,13 +65,14 @@ export function openPool(url: string, options: DatabaseOptions): pg.Pool {
     Client: PooledClient,
   };
   const pool = new pg.Pool(config);
-  // A connection that breaks while idle is replaced on the next use; the statement that needs it reports.
+  // The pool replaces an idle connection that breaks. If no new connection can be made, the next statement
+  // reports it.
   pool.on('error', () => undefined);
   watch(pool, url);
   return pool;
 }
 
-/** One statement after the other on one connection: what a transaction of ours is given. */
+/** The connection of a transaction, as its work gets it: it runs one statement after the other. */
 export interface Connection {
   query<Row extends pg.QueryResultRow>(
     config: pg.QueryConfig | string,
@@ -73,8 +81,9 @@ export interface Connection {
 }
 
 /**
- * Runs `work` in a transaction on one connection of the pool: committed when it returns, rolled back
- * when it throws. A COMMIT whose answer is lost throws a connection error although it may have happened.
+ * Runs `work` in a transaction on one connection of the pool: commits when `work` returns, and rolls back
+ * when it throws. If the answer to the COMMIT is lost, it throws a connection error, although the transaction
+ * may have committed.
  */
 export async function inTransaction<T>(
   pool: pg.Pool,
@@ -95,7 +104,7 @@ export async function inTransaction<T>(
       });
     throw error;
   } finally {
-    // A connection that failed is not worth a ROLLBACK that may hang too: closing it rolls back.
+    // After a connection error, no ROLLBACK is sent, as it may hang, too: closing the connection rolls back.
     client.release(failure);
   }
 }

@@ -1,4 +1,4 @@
-/** What a caught value says, whatever it is. */
+/** Reads the message and the code of a caught value, which may be of any type. */
 
 /** The `code` of a system or PostgreSQL error, such as EACCES or 57P03. */
 export function codeOf(error: unknown): string | undefined {
@@ -6,12 +6,15 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** What libraries say where the reason is in the error's `cause` or `errors`. */
+/** Messages of libraries that explain nothing: the reason is in the error's `cause` or `errors`. */
 const emptyWords = new Set(['', 'fetch failed', 'All promises were rejected']);
-/** Deeper than anybody nests errors; a circle ends here too. */
+/** Errors are never nested so deep. The limit also ends a circle of causes. */
 const maxDepth = 8;
 
-/** The error that says what is wrong: `error` itself, or the first behind its `cause` and `errors` with words of its own. */
+/**
+ * The error whose message says what is wrong: `error` itself, or the first one in its `cause` and `errors`
+ * that has a message of its own.
+ */
 export function tellingError(error: unknown, depth = 0): unknown {
   if (saysSomething(error) || depth === maxDepth) return error;
   for (const inner of innerErrors(error)) {
@@ -32,7 +35,7 @@ function innerErrors(error: unknown): unknown[] {
   return 'errors' in error && Array.isArray(error.errors) ? [...cause, ...error.errors] : cause;
 }
 
-/** The message of what went wrong, on one line. */
+/** The message of the error, on one line. */
 export function messageOf(error: unknown): string {
   const telling = tellingError(error);
   const text = telling instanceof Error ? telling.message : String(telling);

@@ -1,4 +1,7 @@
-/** Which errors mean that the database could not be reached, whoever reports them: pg, Prisma or a socket. */
+/**
+ * Classifies errors of the database, from pg, Prisma or a socket: lost connections, errors that pass, and
+ * statements that met a time limit.
+ */
 
 const connectionCodes = new Set([
   // sockets
@@ -11,7 +14,9 @@ const connectionCodes = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
-  // Prisma: not let in, cannot reach, timed out, no such database, no TLS, closed, no connection to be had
+  // Prisma: authentication failed (P1000), cannot reach, timed out, no such database, access denied (P1010),
+  // no TLS, connection closed, no free connection in the pool (P2024), too many connections (P2037). Not P2039,
+  // any error for which Prisma has no code of its own: the code of PostgreSQL inside it decides.
   'P1000',
   'P1001',
   'P1002',
@@ -22,27 +27,27 @@ const connectionCodes = new Set([
   'P1017',
   'P2024',
   'P2037',
-  'P2039',
-  // PostgreSQL has ended the session: shut down, crashed, database dropped, idle too long, transaction too long
+  // PostgreSQL has ended the session: shut down, crashed, database dropped, idle too long (57P05, 25P03),
+  // transaction too long
   '57P01',
   '57P02',
   '57P04',
   '57P05',
   '25P03',
   '25P04',
-  // ... or does not let us in: starting up, too many connections, no such database
+  // PostgreSQL refuses a new connection: starting up, too many connections, no such database
   '57P03',
   '53300',
   '3D000',
 ]);
 
 /**
- * Whole classes of SQLSTATE: connection exceptions, which poolers report too (08P01), and refused at the door:
- * a password that is being changed is none of the tasks' business.
+ * Whole classes of SQLSTATE: 08, connection exceptions, which poolers report, too (08P01); and 28, refused
+ * logins: while a password is being changed, tasks must wait instead of failing.
  */
 const connectionClasses = ['08', '28'];
 
-/** Refused for a reason that may be gone at the next try. */
+/** Codes of refusals whose reason may be gone at the next try. */
 const passingCodes = new Set([
   // serialisation, unknown completion, deadlock
   '40000',
@@ -55,12 +60,12 @@ const passingCodes = new Set([
   // cancelled
   '57000',
   '57014',
-  // out of disk, memory, or what was configured
+  // out of disk, out of memory, or over a configured limit
   '53000',
   '53100',
   '53200',
   '53400',
-  // trouble with the machine
+  // a fault of the machine, such as an I/O error
   '58000',
   '58030',
   // read-only, as after a failover
@@ -75,7 +80,10 @@ const passingCodes = new Set([
 const connectionMessages =
   /query read timeout|connection terminated|connection timeout|timeout expired|timeout exceeded when trying to connect|client has encountered a connection error|not queryable|can't reach database|server has closed the connection|connectionclosed|socket (hang up|timeout)|pool after calling end/i;
 
-/** Whether the statement may not have reached the database, or its answer was lost. */
+/**
+ * Whether the error leaves open if the statement was executed: it did not reach the database, or its answer
+ * was lost.
+ */
 export function isConnectionError(error: unknown): boolean {
   return someCause(error, (code, message) => isConnectionCode(code) || connectionMessages.test(message));
 }
@@ -86,29 +94,38 @@ function isConnectionCode(code: string): boolean {
 
 const poolExhausted = /timeout exceeded when trying to connect/i;
 
-/** Whether a pool had no connection to lend: others of this process have them all, which says nothing of the database. */
+/**
+ * Whether the pool had no free connection. Other work of this process uses all of them, so this says nothing
+ * about the database.
+ */
 export function isPoolExhausted(error: unknown): boolean {
   return someCause(error, (code, message) => code === 'P2024' || poolExhausted.test(message));
 }
 
-/** Whether trying again later may help: a lost connection, or a refusal that passes. */
+/** Whether another try may help later: after a lost connection, or a refusal for a reason that passes. */
 export function isPassingError(error: unknown): boolean {
   return isConnectionError(error) || someCause(error, (code) => passingCodes.has(code));
 }
 
-/** A passing error in a sentence for people. */
+/** Describes a passing error in a sentence for people. */
 export function describeTrouble(error: unknown): string {
   if (isConnectionError(error)) return 'The database cannot be reached.';
   if (someCause(error, (code) => code === '25006')) return 'The database is read-only.';
   if (someCause(error, (code) => code === '53100')) return 'The disk of the database is full.';
-  return 'The database could not do it now.';
+  return 'The database cannot do this at the moment.';
 }
 
 const statementLimit = /query read timeout/i;
-/** The same code as of a statement over its time: somebody has called pg_cancel_backend. */
+/**
+ * Somebody has called pg_cancel_backend. The code (57014) is that of a statement that exceeded its time
+ * limit.
+ */
 const cancelledByHand = /canceling statement due to user request/i;
 
-/** Whether a statement or an idle transaction was given up for its length: in an outage that passes, else it is the job's. */
+/**
+ * Whether a statement or an idle transaction exceeded a time limit. During an outage this passes; otherwise
+ * the job itself is too slow.
+ */
 export function isStatementLimit(error: unknown): boolean {
   if (someCause(error, (_code, message) => cancelledByHand.test(message))) return false;
   return someCause(
@@ -121,13 +138,15 @@ function someCause(error: unknown, test: (code: string, message: string) => bool
   try {
     return searchCauses(error, test);
   } catch {
-    // A thrown value may fight being looked at; none of the libraries throws such a one.
+    // A value thrown by a job may throw when it is read, such as a revoked proxy. No library throws such a
+    // value, so it is no error of the database.
     return false;
   }
 }
 
 function searchCauses(error: unknown, test: (code: string, message: string) => boolean): boolean {
-  // Prisma wraps the driver's error in `meta.driverAdapterError`, sockets in `cause`, happy eyeballs in `errors`.
+  // Prisma keeps the driver's error in `meta.driverAdapterError`, socket errors are in `cause`, and a connect
+  // that tries several addresses (happy eyeballs) reports all its errors in `errors`.
   const seen = new Set<unknown>();
   const waiting = [error];
   while (waiting.length > 0) {

@@ -1,4 +1,4 @@
-/** A connection that waits for PostgreSQL notifications, and makes itself anew when it breaks. */
+/** A connection that listens for PostgreSQL notifications, and connects again when it breaks. */
 import pg from 'pg';
 import { connectTimeoutMs, keepAlive } from './session.ts';
 
@@ -7,7 +7,7 @@ export interface ListenerOptions {
   readonly channel: string;
   readonly name: string;
   onNotification(payload: string): void;
-  /** After each connect: notifications may have been missed until now. */
+  /** Called after each connect: notifications sent before it may have been missed. */
   onConnect(): void;
 }
 
@@ -24,7 +24,7 @@ export class Listener {
     this.options = options;
   }
 
-  /** Connects in the background and keeps trying; resolves at once. */
+  /** Connects in the background, and tries again until it succeeds. */
   start(): void {
     this.stopped = false;
     void this.connect();
@@ -63,12 +63,12 @@ export class Listener {
       this.options.onConnect();
       this.heartbeat(client, again);
     } catch {
-      // Whatever it was, the answer is to try again: the floor poll serves meanwhile.
+      // Connect again after any error. Meanwhile, callers still poll at a slow rate.
       again();
     }
   }
 
-  /** A connection through a dead network gives no error by itself: ask now and then. */
+  /** Sends a statement every 5 s, because a connection over a dead network reports no error by itself. */
   private heartbeat(client: pg.Client, again: () => void): void {
     this.timer = setTimeout(() => {
       client.query('SELECT 1').then(() => this.client === client && this.heartbeat(client, again), again);

@@ -1,7 +1,7 @@
 /**
- * The names of what Headway has in PostgreSQL. Every statement takes them from here and writes the schema out, so that
- * no search_path decides which table is meant. Prisma's models have theirs in schema.prisma; those of pg-boss are in
- * `tasks/queue/boss.ts`.
+ * The names of Headway's tables, channels and locks in PostgreSQL. Every statement takes them from here and
+ * writes the schema out, so that no search_path decides which table is meant. The tables of Prisma's models
+ * are named in schema.prisma, too; pg-boss's names are in `tasks/queue/boss.ts`.
  */
 const schema = 'public';
 
@@ -21,20 +21,23 @@ export const tables = {
 /** The enum of `task_state.status`. */
 export const taskStatusType = `${schema}.task_status`;
 
-/** Channels of NOTIFY. */
+/** The channels of NOTIFY. */
 export const channels = {
-  /** A submit names the queue that has work: in the transaction that made the entry. */
+  /** Whoever sends a due entry notifies with the name of its queue, in the same transaction. */
   work: 'headway_queue',
-  /** A flush of progress names each task that it has written. */
+  /** A flush of progress notifies with the id of each task that it has written. */
   progress: 'headway_progress',
 } as const;
 
-/** Keys of advisory locks: any numbers, the same in every process. */
+/** The keys of advisory locks. The numbers mean nothing, but must be the same in every process. */
 export const advisoryLocks = {
-  /** Of all processes on a database, one at a time reaps and repairs. */
+  /** Of all processes on a database, only one at a time reaps and repairs. */
   repair: [1_212_503, 1],
-  /** One at a time deletes what has expired. */
+  /** Only one process at a time deletes tasks that have expired. */
   retention: [1_212_503, 2],
-  /** One at a time migrates: the key that Prisma takes, so that its migrations and ours exclude each other. */
+  /**
+   * Only one process at a time migrates. Prisma uses the same key, so that its migrations and ours exclude
+   * each other.
+   */
   migration: 72_707_369,
 } as const;

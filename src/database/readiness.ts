@@ -1,13 +1,14 @@
-/** Whether the database can be worked with: one question at a time, and at most one a second. */
+/** Whether the database is ready for work. It is asked at most once a second, and by one check at a time. */
 import { limited } from './client.ts';
 import type { Database } from './database.ts';
 import { pendingMigrations } from './migrations/migrations.ts';
 
-/** Within this it answers, or it is not ready. */
+/** A database that does not answer within this time is not ready. */
 const limitMs = 2_000;
+/** For how long an answer is reused. */
 const keepMs = 1_000;
 
-/** What is in the way, in a sentence; undefined for nothing. */
+/** A sentence that says why the database is not ready; undefined if it is ready. */
 export type Obstacle = string | undefined;
 
 export class Readiness {
@@ -20,7 +21,10 @@ export class Readiness {
     this.db = db;
   }
 
-  /** Shared by all who ask within a second, or while there is no answer. Rejects as the database does. */
+  /**
+   * Resolves to why the database is not ready. Callers share the check under way, and its answer for a
+   * second. Rejects with the error of the database.
+   */
   ask(): Promise<Obstacle> {
     const ageMs = performance.now() - this.askedMs;
     if (this.isPending && ageMs >= limitMs) return Promise.resolve(tooLate);
@@ -31,18 +35,17 @@ export class Readiness {
       this.isPending = false;
     });
     this.asking = withinLimit(examined);
-    // Whoever asked may have left.
+    // Nobody may wait for the answer any more: a rejection must not count as unhandled.
     this.asking.catch(() => undefined);
     return this.asking;
   }
 
   private async examine(): Promise<Obstacle> {
     const { pool } = this.db;
-    // The limit drops a connection that hangs: the next question is asked over another.
+    // When the limit has passed, a connection that hangs is dropped, so the next check uses another one.
     const ask = (text: string) => pool.query(limited(text, limitMs));
     const pending = await pendingMigrations({ query: ask });
-    if (pending.length > 0)
-      return `The database waits for migrations (npm run migrate): ${pending.join(', ')}.`;
+    if (pending.length > 0) return `The database lacks migrations (npm run migrate): ${pending.join(', ')}.`;
     const { rows } = await ask(`SELECT current_setting('transaction_read_only') AS "isReadOnly"`);
     return rows[0]?.isReadOnly === 'on' ? 'The database is read-only.' : undefined;
   }

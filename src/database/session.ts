@@ -1,17 +1,23 @@
-/** What every connection to PostgreSQL is made with; a file of its own because the lease thread loads little else. */
+/**
+ * How every connection to PostgreSQL is made: its settings and keep-alive. It is a separate file, because the
+ * lease thread loads little else.
+ */
 import pg from 'pg';
 
 export const connectTimeoutMs = 5_000;
 
-/** Of a session, by name. */
+/** The settings of a session, by name. */
 export type Settings = Readonly<Record<string, string>>;
 
-/** So that a process that was frozen inside a transaction holds nobody up for longer than this. */
+/**
+ * A process that is frozen inside a transaction, or waits for a lock, blocks others for at most this long.
+ */
 const limits: Settings = { lock_timeout: '5s', idle_in_transaction_session_timeout: '5s' };
 
 /**
- * Whatever server, database and role are set to: Prisma takes every time for UTC, the driver reads dates of ISO 8601
- * alone, and our statements look again at a row that they have waited for.
+ * Settings that Headway relies on, whatever the server, the database or the role has set. Prisma takes every
+ * time for UTC, the driver reads only ISO 8601 dates, and our statements must see the new version of a row
+ * after they have waited for its lock.
  */
 const conventions: Settings = {
   timezone: 'UTC',
@@ -20,16 +26,19 @@ const conventions: Settings = {
 };
 
 export interface SessionConfig extends pg.ClientConfig {
-  /** Beside those that every session has, or instead of them. */
+  /**
+   * Settings in addition to those that every session has; a setting of the same name replaces the default.
+   */
   readonly settings?: Settings | undefined;
 }
 
-/** The published types have two kinds of it, for what is one. */
+/** The published types declare two variants of this callback, which are one at run time. */
 type Connected = (error: Error | null, client: pg.Client) => void;
 
 /**
- * A connection whose session has its settings before anybody uses it. A statement makes them: poolers refuse those of
- * a startup packet (`unsupported startup parameter: options`), or are told to drop them without a word.
+ * A connection that has its settings before anybody uses it. A statement sets them, because poolers refuse
+ * settings in the startup packet (`unsupported startup parameter: options`), or are configured to ignore them
+ * silently.
  */
 export class SessionClient extends pg.Client {
   private readonly settingsSql: string;
@@ -61,12 +70,15 @@ export class SessionClient extends pg.Client {
       await this.query(this.settingsSql);
       return this;
     } catch (error) {
-      // Nobody else knows of it yet.
+      // Nobody else has this connection yet, so it is closed here.
       this.end().catch(() => undefined);
       throw error;
     }
   }
 }
 
-/** An idle connection over TCP whose other end is gone breaks within 15 s: probes begin after 5 s, one a second, ten in all. */
+/**
+ * Breaks an idle TCP connection within 15 s after its other end is gone: probes begin after 5 s, one each
+ * second, ten in all.
+ */
 export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 5_000 };

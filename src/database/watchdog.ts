@@ -1,34 +1,38 @@
 /**
- * Finds connections that hang: a firewall that forgets a flow closes nothing, and whoever waits for an answer
- * on it waits for the limit of the statement, which is long where jobs run statements of their own. So when
- * an answer is late, PostgreSQL is asked over a new connection whether it is still at work on it.
+ * Finds connections that hang. When a firewall forgets a connection, nothing closes it: a statement on it
+ * waits for its time limit, which is long for the statements of jobs. So when an answer is late, the watchdog
+ * opens a new connection and asks PostgreSQL whether it still works on the statement.
  */
 import pg from 'pg';
 import type { PooledClient } from './client.ts';
 
-/** An answer later than this is asked after. */
+/** The watchdog asks about a connection that is silent for longer than this while an answer is due. */
 const lateMs = 3_000;
-/** ... and soon where another connection has just been found hanging. */
+/** The same limit for `alertMs` after another connection was found hanging. */
 const lateBesideHangingMs = 500;
 const alertMs = 5_000;
-/** Between two questions, also after one that was not answered. */
+/** The pause between two questions, also after a question that was not answered. */
 const restMs = 3_000;
 const turnMs = 500;
 const askTimeoutMs = 2_000;
 
-// A process that is gone, that waits for us, or that waits for the next statement will not answer this one.
+// PostgreSQL sends no further answer when the process of the connection is gone, is idle, or waits for its
+// client.
 const askSql = `
   SELECT asked.pid, pg_backend_pid() AS "ownPid",
          activity.pid IS NULL OR activity.state LIKE 'idle%' OR activity.wait_event_type = 'Client' AS "isDone"
   FROM unnest($1::int[]) AS asked (pid)
   LEFT JOIN pg_stat_activity AS activity ON activity.pid = asked.pid`;
 
-/** By URL: the connections of all pools to a database share a network; where one hangs, the others are suspect too. */
+/**
+ * The watchdogs by URL. All pools of a database share one, because their connections share a network: when
+ * one of them hangs, the others are suspect, too.
+ */
 const watchdogs = new Map<string, Watchdog>();
 
-/** Watches the connections of a pool of `PooledClient`s for as long as there are any. */
+/** Watches the connections of a pool of `PooledClient`s, for as long as the pool has any. */
 export function watch(pool: pg.Pool, url: string): void {
-  // The pool's options name the class of its clients.
+  // The cast is safe: the pool's options name PooledClient as the class of its clients.
   const pooled = (client: pg.PoolClient) => client as unknown as PooledClient;
   pool.on('connect', (client) => {
     const watchdog = watchdogs.get(url) ?? new Watchdog(url);
@@ -47,9 +51,12 @@ class Watchdog {
   private timer: NodeJS.Timeout | undefined;
   private isAsking = false;
   private nextAskMs = 0;
-  /** Since a connection was found hanging. */
+  /** Until when a silent connection is late after 500 ms already, because another one was found hanging. */
   private alertUntilMs = 0;
-  /** The last question was not answered, or by somebody between us and PostgreSQL. */
+  /**
+   * True if the last question got no answer, or the answer came from a pooler, which hides PostgreSQL's
+   * processes.
+   */
   private isBlind = false;
 
   constructor(url: string) {
@@ -58,7 +65,8 @@ class Watchdog {
 
   add(client: PooledClient): void {
     this.clients.add(client);
-    // Of a statement that PostgreSQL was at work on, the connection was in order.
+    // When the watchdog can see that PostgreSQL still works on the statement, the connection is fine, and so
+    // are the idle ones.
     client.onStatementTimeout = () => this.isBlind && this.dropIdle();
     this.timer ??= setInterval(() => this.turn(), turnMs).unref();
   }
@@ -80,7 +88,10 @@ class Watchdog {
     watchdogs.delete(this.url);
   }
 
-  /** Where one connection hangs, those beside it probably do: what is needed next is made anew. */
+  /**
+   * Drops the idle connections: when one connection hangs, they probably hang, too. The next statements get
+   * new connections.
+   */
   private dropIdle(): void {
     for (const client of this.clients) if (!this.lent.has(client)) client.drop();
   }
@@ -91,8 +102,8 @@ class Watchdog {
     const late = this.waitingFor(isAlert ? lateBesideHangingMs : lateMs, nowMs);
     if (late.length === 0 || this.isAsking || nowMs < this.nextAskMs) return;
     this.isAsking = true;
-    this.dropDone()
-      // Without an answer nothing is known: the limits of the statements are left.
+    this.dropHanging()
+      // Without an answer, the watchdog knows nothing: only the time limits of the statements end them.
       .catch(() => {
         this.isBlind = true;
         this.nextAskMs = performance.now() + restMs;
@@ -102,18 +113,19 @@ class Watchdog {
       });
   }
 
-  /** Those that have waited in silence for longer than that. */
+  /** The connections on which an answer is due and nothing has come in for longer than this. */
   private waitingFor(ms: number, nowMs: number): PooledClient[] {
     return [...this.clients].filter((client) => client.silentMs(nowMs) > ms);
   }
 
-  private async dropDone(): Promise<void> {
+  /** Drops the connections on whose statements PostgreSQL does not work any more. */
+  private async dropHanging(): Promise<void> {
     const waiting = this.waitingFor(lateBesideHangingMs, performance.now());
     const pids = waiting.map((client) => client.serverPid ?? 0);
     const done = await askDone(this.url, pids);
     this.isBlind = done === undefined;
     const nowMs = performance.now();
-    // An answer may have come meanwhile, and another statement have been sent.
+    // Meanwhile, the answer may have come, and another statement may have been sent.
     const hanging = waiting.filter(
       (client) => done?.has(client.serverPid ?? 0) && client.silentMs(nowMs) > lateBesideHangingMs,
     );
@@ -124,13 +136,16 @@ class Watchdog {
       return;
     }
     for (const client of hanging) client.drop();
-    // Those that are made from now on are in order.
+    // During an alert, idle connections stay: those that were made after its beginning are fine.
     if (!wasAlert) this.dropIdle();
     this.alertUntilMs = nowMs + alertMs;
   }
 }
 
-/** Those of the server's processes that are not at work on a statement; undefined where a pooler hides the processes. */
+/**
+ * Which of the server's processes do not work on a statement; undefined if a pooler hides the processes of
+ * the server.
+ */
 async function askDone(url: string, pids: readonly number[]): Promise<ReadonlySet<number> | undefined> {
   const client = new pg.Client({
     connectionString: url,
@@ -144,7 +159,7 @@ async function askDone(url: string, pids: readonly number[]): Promise<ReadonlySe
     const { rows } = await client.query<{ pid: number; ownPid: number; isDone: boolean | null }>(askSql, [
       pids,
     ]);
-    // Not in the published types.
+    // The published types lack `processID`.
     const { processID } = client as unknown as { processID: number | null };
     if (rows[0]?.ownPid !== processID) return undefined;
     return new Set(rows.filter((row) => row.isDone).map((row) => row.pid));

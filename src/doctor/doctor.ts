@@ -1,4 +1,7 @@
-/** Examines a live database: what must hold of it, and what its tasks depend on. It changes nothing. */
+/**
+ * Examines a live database: whether its invariants hold, and whether everything that its tasks depend on
+ * works. It changes nothing.
+ */
 import type pg from 'pg';
 import { type Connection, openPool } from '../database/database.ts';
 import { isConnectionError } from '../database/errors.ts';
@@ -19,20 +22,25 @@ import {
 import { type ExplainedRules, findViolations } from './violations.ts';
 
 export interface DoctorOptions {
-  /** Of the processes on this database: what is younger than this and 7 s is given time. */
+  /**
+   * The lease of the processes on this database. A violation younger than this and 7 s is not a finding yet.
+   */
   readonly leaseSeconds: number;
-  /** `auto`: finished tasks are read where there are fewer than 200,000, which takes less than a second. */
+  /**
+   * When to read finished tasks. `auto`: if there are fewer than 200,000 tasks, which takes less than a
+   * second.
+   */
   readonly finished: 'auto' | 'always';
-  /** What must hold of the tables of jobs. */
+  /** The invariants of the tables of jobs. */
   readonly rules: readonly ExplainedRules[];
 }
 
 export interface Diagnosis {
   readonly isHealthy: boolean;
   readonly findings: readonly Finding[];
-  /** Where it points, without secrets. */
+  /** The address of the database, without secrets. */
   readonly database: string;
-  /** Absent where the database cannot be used. */
+  /** Absent if the database cannot be used. */
   readonly facts?: Facts;
 }
 
@@ -40,16 +48,16 @@ export interface Facts extends Work {
   readonly serverVersion: string;
   readonly latencyMs: number;
   readonly clockAheadSeconds: number;
-  /** Tasks in all, as PostgreSQL estimates. */
+  /** The number of all tasks, as PostgreSQL estimates it. */
   readonly estimatedTasks: number;
   readonly hasReadFinished: boolean;
 }
 
 const fewTasks = 200_000;
-/** As late as the reaper may be after an outage. */
+/** How late the reaper may be after an outage. */
 const reaperSeconds = 7;
 
-/** @throws what is no trouble of the database's */
+/** @throws any error that does not come from an unusable database */
 export async function examine(url: string, options: DoctorOptions): Promise<Diagnosis> {
   let pool: pg.Pool | undefined;
   try {
@@ -75,16 +83,16 @@ export async function examine(url: string, options: DoctorOptions): Promise<Diag
   }
 }
 
-/** The diagnosis where there is no database to examine. */
+/** The diagnosis if no database can be examined. */
 export function unreachable(why: string): Diagnosis {
   const finding = {
     check: 'database-unreachable',
     what: why,
     count: 1,
     examples: [],
-    meaning: 'Tasks that run go on as far as they can without it; nothing else does.',
-    repair: 'Every process connects again by itself once the database answers.',
-    otherwise: 'Do as it says.',
+    meaning: 'Running tasks go on as far as they can without the database. No other task begins or ends.',
+    repair: 'By every process itself: it connects again as soon as the database answers.',
+    otherwise: 'Do what the first line of this finding says.',
   };
   return { isHealthy: false, findings: [finding], database: 'unknown' };
 }
@@ -120,7 +128,8 @@ async function examineAll(
 }
 
 async function askServer(connection: Connection): Promise<{ serverVersion: string; estimatedTasks: number }> {
-  // The planner's estimate is of the last vacuum; the other counts since.
+  // `reltuples` is the planner's estimate, from the last vacuum. The other number also counts changes since
+  // then.
   const { rows } = await connection.query<{ serverVersion: string; estimatedTasks: number }>(
     `SELECT current_setting('server_version') AS "serverVersion",
             greatest(reltuples, pg_stat_get_live_tuples(oid), 0)::float8 AS "estimatedTasks"
@@ -131,7 +140,7 @@ async function askServer(connection: Connection): Promise<{ serverVersion: strin
   return rows[0];
 }
 
-/** Both parts may find the same: told once. */
+/** Joins findings of the same check: the unfinished and the finished part may report the same violation. */
 function joined(findings: readonly Finding[]): Finding[] {
   return [...Map.groupBy(findings, (finding) => finding.check).values()].flatMap(([first, ...others]) =>
     first === undefined

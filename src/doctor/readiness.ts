@@ -1,4 +1,4 @@
-/** Whether the database can be used at all: its tables, and the queue's. */
+/** Whether the database can be used at all: whether it has all tables of Headway and of the queue. */
 import type { Connection } from '../database/database.ts';
 
 import { planMigrations, readApplied, readMigrations } from '../database/migrations/migrations.ts';
@@ -7,13 +7,13 @@ import { isInstalledSql } from '../tasks/queue/boss.ts';
 
 import type { Finding } from './finding.ts';
 
-/** Nothing else can be examined where there is one. */
+/** Finds what keeps the database from being used. If there is a finding, nothing else can be examined. */
 export async function examineReadiness(connection: Connection): Promise<Finding[]> {
   return (await examineMigrations(connection)) ?? (await examineQueue(connection)) ?? [];
 }
 
 async function examineMigrations(connection: Connection): Promise<Finding[] | undefined> {
-  const finding = { count: 1, meaning: 'This Headway cannot work on this database.' };
+  const finding = { count: 1, meaning: 'This version of Headway cannot work on this database.' };
   try {
     const pending = planMigrations(await readMigrations(), await readApplied(connection));
     if (pending.length === 0) return undefined;
@@ -21,11 +21,11 @@ async function examineMigrations(connection: Connection): Promise<Finding[] | un
       {
         ...finding,
         check: 'migrations-pending',
-        what: 'the database waits for migrations',
+        what: 'the database lacks migrations',
         count: pending.length,
         examples: pending.map(({ name }) => name),
-        repair: 'A parent does as it starts.',
-        otherwise: 'headway migrate',
+        repair: 'By the next parent that starts.',
+        otherwise: 'Run headway migrate.',
       },
     ];
   } catch (error) {
@@ -34,10 +34,10 @@ async function examineMigrations(connection: Connection): Promise<Finding[] | un
       {
         ...finding,
         check: 'migrations-differ',
-        what: 'the database was migrated by another Headway',
+        what: 'the migrations of the database do not fit this version of Headway',
         examples: [error.message],
-        repair: 'Nothing does.',
-        otherwise: 'Do as it says.',
+        repair: 'None by itself.',
+        otherwise: 'Do what the line above says.',
       },
     ];
   }
@@ -49,12 +49,12 @@ async function examineQueue(connection: Connection): Promise<Finding[] | undefin
   return [
     {
       check: 'queue-missing',
-      what: "the queue's tables are not there",
+      what: 'the tables of the queue are missing',
       count: 1,
       examples: [],
       meaning: 'No parent has ever run on this database, or the schema of its queue was dropped.',
-      repair: 'A parent does as it starts, and queues again what waits.',
-      otherwise: 'headway serve',
+      repair: 'By the next parent that starts: it creates the tables, and new entries for all queued tasks.',
+      otherwise: 'Run headway serve.',
     },
   ];
 }

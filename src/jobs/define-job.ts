@@ -1,4 +1,7 @@
-/** What a job file exports: its type, the shapes of its input and result, its limits, and its code. */
+/**
+ * A job definition, which a job file exports: its type, the schemas of input and result, its limits and its
+ * code.
+ */
 import type { z } from 'zod';
 import type { TaskContext } from './task-context.ts';
 
@@ -6,44 +9,69 @@ export interface JobDefinition<Input extends z.ZodType = z.ZodType, Result exten
   /** The job's name in URLs and rows: lower-case letters, digits and hyphens. */
   readonly type: string;
   /**
-   * Parses what was sent: at the submit, and again by each attempt. So it must always make the same of the same: no
-   * default that draws lots or asks the clock. Transforms and asynchronous refinements are welcome.
+   * Parses the input as it was sent: once at the submit, and again in each attempt. So it must always return
+   * the same for the same input: no default may depend on chance or on the time. Transforms and asynchronous
+   * refinements are fine.
    */
   readonly input: Input;
-  /** Parses what the job returns, once; a result of another shape fails the task. What it makes of it is kept as JSON. */
+  /**
+   * Parses what the job returns, once. What the schema returns is stored as JSON. A result that does not fit
+   * fails the task.
+   */
   readonly result: Result;
-  /** What people see on the page; the type by default. */
+  /** The title that people see on the page (default: the type). */
   readonly title?: (input: z.output<Input>) => string;
-  /** A name derived from the input: submits with the same name are one task. Only where the submitter gives none. */
+  /**
+   * Makes a key from the input: submits with the same key are one task. It is used only if the submitter
+   * gives no key.
+   */
   readonly key?: (input: z.output<Input>) => string | undefined;
-  /** How many failures end the task (default 3). */
+  /** After how many failures the task has failed (default 3). */
   readonly maxAttempts?: number;
   /** How long one attempt may take (default 3600 s). */
   readonly timeoutSeconds?: number;
   /** How many attempts of this type one runner runs at a time (default: as many as it has slots). */
   readonly concurrency?: number;
-  /** Runs in a process of its own, for work that computes rather than waits (default false). */
+  /**
+   * Whether each attempt runs in a process of its own, for work that computes more than it waits (default
+   * false).
+   */
   readonly isolated?: boolean;
-  /** Wait before try n + 1, before jitter: `seconds * 2 ** (n - 1)`, at most `maxSeconds` (defaults 1 and 300). */
+  /**
+   * How long to wait after failure n, before jitter: `seconds * 2 ** (n - 1)`, at most `maxSeconds` (defaults
+   * 1 and 300).
+   */
   readonly backoff?: { readonly seconds: number; readonly maxSeconds: number };
-  /** How long its finished tasks are kept, in days; parts of a day are allowed (default: `HEADWAY_RETENTION_DAYS`). */
+  /**
+   * How long finished tasks of this job are kept, in days, which may have fractions (default:
+   * `HEADWAY_RETENTION_DAYS`).
+   */
   readonly retentionDays?: number;
-  /** For a job that takes a file: the field of its input that receives the id of the upload. */
+  /** Set by a job that takes a file. */
   readonly upload?: JobUpload;
-  /** The URL of what a result, as it is kept, stands for: a path of this service or http(s). Page and JSON link to it. */
+  /**
+   * Makes a URL from the stored result: the address of what the job has made, as a path of this service or an
+   * http(s) URL. The page and the JSON link to it.
+   */
   readonly resultLink?: (result: Kept<z.output<Result>>) => string;
   readonly run: (input: z.output<Input>, task: TaskContext) => Promise<z.input<Result>> | z.input<Result>;
 }
 
 export interface JobUpload {
+  /** The field of the input that receives the id of the file. */
   readonly field: string;
-  /** Accepted media types of a raw body; `application/octet-stream` always is. */
+  /**
+   * The media types that a raw body may have, besides `application/octet-stream`, which is always accepted.
+   */
   readonly contentTypes: readonly string[];
-  /** Input fields that the file itself gives where the submitter did not name them. */
+  /** Makes input fields from the file, for those that the submitter did not give. */
   readonly defaults?: (file: { name: string; sha256: string }) => Record<string, unknown>;
 }
 
-/** A value as it comes back from JSON: what has a `toJSON`, such as a Date, is what that said. */
+/**
+ * The type of a value after a round trip through JSON: a value with a `toJSON`, such as a Date, becomes its
+ * result.
+ */
 export type Kept<T> = T extends string | number | boolean | null | undefined
   ? T
   : T extends { toJSON(): infer Json }
@@ -52,7 +80,7 @@ export type Kept<T> = T extends string | number | boolean | null | undefined
       ? { [Key in keyof T]: Kept<T[Key]> }
       : T;
 
-/** Declares a job. It exists to infer the types of `run` from the schemas. */
+/** Declares a job. The function exists only to infer the types of `run` from the schemas. */
 export function defineJob<Input extends z.ZodType, Result extends z.ZodType>(
   definition: JobDefinition<Input, Result>,
 ): JobDefinition<Input, Result> {

@@ -1,10 +1,10 @@
-/** What a schema has against a value, in words that name the fields. */
+/** Describes why a schema refuses a value, in words that name the fields. */
 import type { z } from 'zod';
 import { pathText } from '../tasks/model/json.ts';
 
 const toldIssues = 5;
 
-/** The first few issues; paths begin with `root`. */
+/** Describes the first five issues. Paths begin with `root`. */
 export function describeIssues({ issues }: z.ZodError, root: string): string {
   const told = issues.slice(0, toldIssues).map(({ path, message }) => `${pathText(root, path)}: ${message}`);
   return [...told, ...(issues.length > toldIssues ? ['…'] : [])].join('; ');

@@ -1,21 +1,21 @@
-/** What a job hands over to be kept, its checkpoints and its result, as JSON. */
+/** Turns the values that a job stores, its checkpoints and its result, into JSON. */
 import { jsonCopy, NotJson } from '../tasks/model/json.ts';
 import { describeThrown } from './attempt/thrown.ts';
 import { PermanentError } from './errors.ts';
 
 export interface KeptAs {
-  /** What it is called where it begins a sentence. */
+  /** The name of the value in error messages, where it begins a sentence. */
   readonly name: string;
-  /** What paths into it begin with. */
+  /** The beginning of paths into the value, in error messages. */
   readonly root: string;
   readonly maxBytes: number;
-  /** The code of the error where it cannot be kept. */
+  /** The code of the error if the value cannot be stored. */
   readonly errorCode: string;
 }
 
 /**
- * The value as JSON text that PostgreSQL takes.
- * @throws {PermanentError} saying what is wrong with it: doing the work again would not mend it
+ * Returns the value as JSON text that PostgreSQL accepts.
+ * @throws {PermanentError} that says what is wrong with the value: another try would not mend it
  */
 export function encodeJson(value: unknown, { name, root, maxBytes, errorCode }: KeptAs): string {
   const invalid = (words: string) => new PermanentError(`${name} ${words}`, { code: errorCode });
@@ -23,11 +23,11 @@ export function encodeJson(value: unknown, { name, root, maxBytes, errorCode }: 
   try {
     json = JSON.stringify(jsonCopy(value, root));
   } catch (error) {
-    if (error instanceof NotJson) throw invalid(`cannot be kept: ${wordsOf(error)}`);
+    if (error instanceof NotJson) throw invalid(`cannot be stored: ${wordsOf(error)}`);
     throw error;
   }
   const bytes = Buffer.byteLength(json);
-  if (bytes > maxBytes) throw invalid(`is ${bytes} bytes of JSON; at most ${maxBytes} can be kept`);
+  if (bytes > maxBytes) throw invalid(`is ${bytes} bytes of JSON; at most ${maxBytes} can be stored`);
   return json;
 }
 

@@ -1,4 +1,4 @@
-/** The jobs there are: every `*.job.ts` in a folder of jobs, by its default export. */
+/** The registry of jobs: each `*.job.ts` in a folder of jobs exports one by default. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -17,7 +17,7 @@ export interface JobRegistry {
   readonly types: readonly string[];
 }
 
-/** A job file that cannot be used; the message names the file and what is wrong. */
+/** Thrown for a job file that cannot be used. The message names the file and says what is wrong. */
 export class JobFileError extends Error {
   override name = 'JobFileError';
 }
@@ -53,15 +53,16 @@ const jobShape = z.object({
 
 /**
  * Loads all jobs of the given folders.
- * @throws {JobFileError} for a file that cannot be loaded or has no proper default export, or a type that
- *   exists twice
+ * @throws {JobFileError} for a file that cannot be loaded or does not export a job by default, and for a type
+ *   that exists twice
  */
 export async function loadRegistry(folders: readonly string[]): Promise<JobRegistry> {
   const jobs = new Map<string, JobDefinition>();
   for (const folder of folders) {
     for (const file of await listJobFiles(folder)) {
       const job = checkJob(file, await importDefault(file));
-      if (jobs.has(job.type)) throw new JobFileError(`${file}: the type "${job.type}" exists already`);
+      if (jobs.has(job.type))
+        throw new JobFileError(`${file}: another job already has the type "${job.type}"`);
       jobs.set(job.type, job);
     }
   }
@@ -89,20 +90,26 @@ async function importDefault(file: string): Promise<unknown> {
   }
 }
 
-/** Where a file does not fit the grammar, which may be one that the job file imports: node says it above the stack. */
+/**
+ * The place of a syntax error, which may be in a file that the job file imports. Node writes it into the
+ * first line of the stack.
+ */
 function placeOf(error: unknown): string {
   const [first = ''] = (error instanceof Error ? (error.stack ?? '') : '').split('\n');
   return /^(file:|\/).*:\d+$/.test(first) ? ` (${first})` : '';
 }
 
-/** The folders of the jobs that come with Headway: `src/jobs`, and one for each job that needs more than a file. */
+/**
+ * The folders of the jobs that come with Headway: `src/jobs`, and one for each job that needs more than a
+ * file.
+ */
 export async function ownJobFolders(): Promise<string[]> {
   const entries = await readdir(import.meta.dirname, { withFileTypes: true });
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   return [import.meta.dirname, ...folders.sort().map((name) => path.join(import.meta.dirname, name))];
 }
 
-/** For the types that say themselves how long their finished tasks are kept. */
+/** The retention of the types whose jobs set one, in days. */
 export function retentionDaysByType(registry: JobRegistry): Readonly<Record<string, number>> {
   return Object.fromEntries(
     registry.types.flatMap((type) => {
@@ -113,8 +120,9 @@ export function retentionDaysByType(registry: JobRegistry): Readonly<Record<stri
 }
 
 /**
- * What the jobs say of their results. A job's own code may fail, or know nothing of the result of an older
- * version of it: the task is then shown without a link.
+ * Makes links from results by the `resultLink` of their jobs. A task is shown without a link if the job's
+ * code throws, or if the stored result does not fit the job's schema, as a result of an older version may
+ * not.
  */
 export function resultLinkOf(registry: JobRegistry, log: Pick<Logger, 'warn'>): ResultLink {
   const warn = seldom((type, error) => log.warn({ type, err: error }, 'the resultLink of a job failed'));
@@ -140,18 +148,21 @@ function checkJob(file: string, exported: unknown): JobDefinition {
       `${file} does not export a job (export default defineJob({ … })): ${issues.join('; ')}`,
     );
   }
-  // The shape has just been checked, as far as types can be checked at run time.
+  // The cast is safe: the shape has just been checked, as far as types can be checked at run time.
   const job = exported as JobDefinition;
   refuseUnfit(file, job);
   return job;
 }
 
-/** Schemas about what JSON cannot carry: no task of theirs could ever succeed, or even be submitted. */
+/**
+ * Refuses schemas that require values which JSON cannot express: no task of such a job could ever succeed, or
+ * even be submitted.
+ */
 function refuseUnfit(file: string, { input, result }: JobDefinition): void {
   const [inInput, inResult] = unfitParts(file, input, result);
   if (inInput !== undefined) {
     throw new JobFileError(
-      `${file}: in its input, ${inInput}, which JSON cannot express. Let the schema make it of text or numbers, as with z.coerce or a pipe`,
+      `${file}: in its input, ${inInput}, which JSON cannot express. Let the schema make it from text or numbers, as with z.coerce or a pipe`,
     );
   }
   if (inResult !== undefined) {

@@ -1,11 +1,14 @@
-/** What can be told from a job's schemas without parsing: what JSON cannot carry, and what a stored result looks like. */
+/**
+ * Looks at a job's schemas without parsing: finds parts that JSON cannot express, and tells whether a stored
+ * result fits.
+ */
 import type { z } from 'zod';
 import { pathText } from '../tasks/model/json.ts';
 
 type Schema = z.core.$ZodType;
 type Step = readonly [steps: readonly PropertyKey[], part: Schema];
 
-/** Kinds of value that JSON lacks, by zod's names. */
+/** The kinds of value that JSON cannot express, by zod's names. */
 const unfit: Readonly<Record<string, string>> = {
   bigint: 'a BigInt',
   date: 'a Date',
@@ -19,17 +22,21 @@ const unfit: Readonly<Record<string, string>> = {
   void: 'undefined',
 };
 
-/** What a result may hold and JSON cannot: its place and kind in words. A Date is kept as its text. */
+/**
+ * Finds a part of a result's schema that allows a value which JSON cannot express, and names its place and
+ * kind. A Date is allowed: it is stored as text.
+ */
 export function unfitResult(schema: z.ZodType): string | undefined {
   const isUnfit = ({ type }: Definition, path: readonly PropertyKey[]) =>
-    // A field that is undefined is left out.
+    // A field that is undefined is left out of the JSON; only a result that is undefined as a whole is
+    // refused.
     type === 'undefined' || type === 'void' ? path.length === 0 : type !== 'date' && type in unfit;
   return findUnfit(schema, 'result', isUnfit, partsOfResult);
 }
 
 /**
- * What every input must hold and none can, as inputs come from JSON. Whatever a schema makes of an input by itself,
- * by `z.coerce`, a pipe or a default, may be anything.
+ * Finds a part that an input's schema requires and that no input can have, because inputs come from JSON.
+ * What a schema itself makes of an input, by `z.coerce`, a pipe or a default, may be of any kind.
  */
 export function unfitInput(schema: z.ZodType): string | undefined {
   const isUnfit = (def: Definition, path: readonly PropertyKey[]) => {
@@ -47,7 +54,7 @@ function findUnfit(
   isUnfit: (def: Definition, path: readonly PropertyKey[]) => boolean,
   partsOf: (def: Definition) => Generator<Step>,
 ): string | undefined {
-  // Schemas may hold themselves.
+  // A schema may contain itself.
   const seen = new Set<Schema>();
   const find = (at: Schema, path: readonly PropertyKey[]): string | undefined => {
     if (seen.has(at)) return undefined;
@@ -63,7 +70,7 @@ function findUnfit(
   return find(schema, []);
 }
 
-/** The parts that every value has, be it given to the schema or returned by it. */
+/** The parts that every value has, both before and after it is parsed. */
 function* sureParts(def: Definition): Generator<Step> {
   switch (def.type) {
     case 'object':
@@ -93,7 +100,7 @@ function* sureParts(def: Definition): Generator<Step> {
 
 function* partsOfInput(def: Definition): Generator<Step> {
   yield* sureParts(def);
-  // What a preprocessing is given, only its code knows.
+  // A preprocessing takes values of any kind: only its code knows which.
   if (def.type === 'pipe' && def.in._zod.def.type !== 'transform') yield [[], def.in];
 }
 
@@ -115,7 +122,10 @@ function* partsOfResult(def: Definition): Generator<Step> {
   }
 }
 
-/** Whether a stored result may be one that the schema returned. Nothing is parsed: no transform runs twice. */
+/**
+ * Whether a stored result may have been returned by the schema. Nothing is parsed, so that no transform runs
+ * twice.
+ */
 export function looksLike(schema: Schema, value: unknown): boolean {
   const def = definitionOf(schema);
   switch (def.type) {
@@ -162,7 +172,7 @@ export function looksLike(schema: Schema, value: unknown): boolean {
     case 'lazy':
       return looksLike(def.getter(), value);
     default:
-      // Made by a transform, or known to the job's own code only.
+      // A value from a transform, or of a kind that only the job's code knows: it may be anything.
       return true;
   }
 }
@@ -171,7 +181,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Every schema of zod is one of these. */
+/** The definition of a schema. The cast is safe: every schema of zod is of one of these types. */
 function definitionOf(schema: Schema): Definition {
   return (schema as z.core.$ZodTypes)._zod.def;
 }

@@ -43,29 +43,29 @@ WITH asked AS MATERIALIZED (
   WHERE task.status = 'queued' AND entry.task_id = task.id::text AND NOT entry.blocked
     AND entry.start_after <= greatest(task.next_attempt_at, now() + interval '1 second')
 )
-SELECT 'a queued task has no entry that waits' AS violation, task.id AS subject
+SELECT 'a queued task has no queue entry that a runner can take' AS violation, task.id AS subject
 FROM asked, task LEFT JOIN pair ON pair.task_id = task.id
 WHERE task.status = 'queued' AND NOT task.is_external AND task.updated_at < judged_before
   AND (pair.entry_id IS NULL OR (pair.state = 'active' AND pair.since < judged_before))
 
 UNION ALL
-SELECT 'an entry waits for no queued task', entry.id
+SELECT 'a queue entry belongs to no queued task', entry.id
 FROM asked, entry LEFT JOIN pair ON pair.entry_id = entry.id
 WHERE entry.state <> 'active' AND pair.task_id IS NULL AND entry.since < judged_before
 
 UNION ALL
-SELECT 'a task and its entry are due at different times', task_id
+SELECT 'a task and its queue entry are due at different times', task_id
 FROM pair
 WHERE state <> 'active' AND next_attempt_at IS NOT NULL AND start_after <> next_attempt_at
 
 UNION ALL
-SELECT 'a running task has no worker, or a lost one', task.id
+SELECT 'a running task has no worker, or its worker was given up', task.id
 FROM asked, task LEFT JOIN ${tables.worker} ON worker.id = task.worker_id
 WHERE task.status = 'running' AND NOT task.is_external
   AND CASE WHEN worker.id IS NULL THEN task.updated_at < judged_before ELSE worker.lost_at < judged_before END
 
 UNION ALL
-SELECT 'a worker is silent, and nobody has given it up', id
+SELECT 'the lease of a worker has lapsed, and nobody has given the worker up', id
 FROM ${tables.worker}
 -- After an outage, the reaper gives workers 7 s to renew their leases.
 WHERE lost_at IS NULL AND lease_expires_at < now() - interval '10 seconds'
@@ -75,20 +75,20 @@ SELECT violation, task.id
 FROM task
 CROSS JOIN LATERAL (VALUES
   ('a running external task has no lease', status = 'running' AND is_external AND lease_expires_at IS NULL),
-  ('a task that is not queued has an entry, or a time for its next try',
+  ('a task that is not queued has a queue entry, or a time for its next try',
     status = 'running' AND (entry_id IS NOT NULL OR next_attempt_at IS NOT NULL)),
-  ('a task that does not run has a worker', status = 'queued' AND worker_id IS NOT NULL),
-  ('an unfinished task says that it has finished', says_finished),
-  ('a queued task was asked to stop', status = 'queued' AND cancel_requested_at IS NOT NULL),
-  ('a task that has used up its tries goes on', failures >= max_attempts),
-  ('more failures than attempts', failures > attempt),
-  ('the history does not tell of each attempt once', NOT is_external
+  ('a task that is not running has a worker', status = 'queued' AND worker_id IS NOT NULL),
+  ('an unfinished task has a result, an end time or an expiry time', says_finished),
+  ('a queued task has a request to cancel it', status = 'queued' AND cancel_requested_at IS NOT NULL),
+  ('a task has used up its tries, but has not failed', failures >= max_attempts),
+  ('a task has more failures than attempts', failures > attempt),
+  ('the history of a task does not show each attempt exactly once', NOT is_external
     AND attempt <> (SELECT count(*) FROM ${tables.taskEvent} WHERE task_id = task.id AND kind = 'started'))
 ) AS rule (violation, is_broken)
 WHERE is_broken
 
 UNION ALL
-SELECT 'a file that nobody owns was left', id
+SELECT 'a file that belongs to no task was not deleted', id
 FROM ${tables.file}
 -- The sweep deletes uploads that nobody has touched for 10 minutes, and files of deleted tasks within a
 -- minute.
@@ -113,19 +113,19 @@ FROM (
   -- Only the first broken rule of each task: a row for each rule, as above, would take five times as long.
   SELECT id, CASE
     WHEN finished_at IS NULL OR expires_at IS NULL
-      THEN 'a finished task does not say when it finished, or until when it is kept'
+      THEN 'a finished task has no end time, or no expiry time'
     WHEN status = 'cancelled' AND cancel_requested_at IS NULL
-      THEN 'a cancelled task was never asked to stop'
+      THEN 'a cancelled task has no request to cancel it'
     WHEN status = 'succeeded' AND (result IS NULL OR error IS NOT NULL)
       THEN 'a succeeded task has no result, or has an error'
     WHEN status <> 'succeeded' AND (error IS NULL OR result IS NOT NULL)
       THEN 'a failed or cancelled task has no error, or has a result'
     WHEN entry_id IS NOT NULL OR next_attempt_at IS NOT NULL
-      THEN 'a task that is not queued has an entry, or a time for its next try'
+      THEN 'a task that is not queued has a queue entry, or a time for its next try'
     WHEN worker_id IS NOT NULL
-      THEN 'a task that does not run has a worker'
+      THEN 'a task that is not running has a worker'
     WHEN failures > attempt
-      THEN 'more failures than attempts'
+      THEN 'a task has more failures than attempts'
   END AS violation
   FROM ${tables.taskState}
   WHERE status IN ('succeeded', 'failed', 'cancelled')
@@ -137,9 +137,9 @@ SELECT violation, id
 FROM (
   SELECT id, CASE
     WHEN report_token_hash IS NULL AND attempt <> coalesce(attempts, 0)
-      THEN 'the history does not tell of each attempt once'
+      THEN 'the history of a task does not show each attempt exactly once'
     WHEN last_kind IS DISTINCT FROM status::text
-      THEN 'the history does not end with the end of the task'
+      THEN 'the last event in the history of a finished task is not its end'
   END AS violation
   FROM ${tables.taskState} LEFT JOIN history ON task_id = id
   WHERE status IN ('succeeded', 'failed', 'cancelled')
@@ -147,7 +147,7 @@ FROM (
 WHERE violation IS NOT NULL
 
 UNION ALL
-SELECT 'a history has no task', task_id
+SELECT 'a task is gone, but its history is not', task_id
 FROM history
 WHERE NOT EXISTS (SELECT FROM ${tables.taskState} WHERE id = task_id)
 

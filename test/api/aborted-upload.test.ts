@@ -1,4 +1,4 @@
-/** Uploads that end before their end: never a submit, and soon nothing is left of them. */
+/** Uploads that are cut off: none is ever submitted, and soon nothing is left of them. */
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { IncomingFile } from '../../src/api/submitting/incoming-file.ts';
@@ -36,7 +36,7 @@ test.each([
     `--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n${half}`,
   ],
   [
-    'by its length, though its boundary has come',
+    'by its length, although the closing boundary has come',
     'Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000',
     `--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n${half}\r\n--x--\r\n`,
   ],
@@ -61,7 +61,7 @@ test('a broken chunk leaves nothing and is answered', async () => {
   await eventually(nothingIsLeft);
 });
 
-test('a body that has come whole is submitted although nobody listens any more', async () => {
+test('a complete body is submitted although the client has gone', async () => {
   const body = `a,b\n${'1,2\n'.repeat(100_000)}`;
   const head = `POST /tasks/csv-import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: ${body.length}\r\n\r\n`;
 
@@ -74,7 +74,7 @@ test('a body that has come whole is submitted although nobody listens any more',
   await api.store.db.pool.query('TRUNCATE task_state, file, file_chunk');
 });
 
-test('a stop cuts uploads off and clears them away first', async () => {
+test('a stop cuts uploads off, and deletes them before it ends', async () => {
   await using stopped = await startApi();
   const socket = connect(stopped.port, '127.0.0.1');
   socket.on('error', () => undefined);
@@ -89,7 +89,7 @@ test('a stop cuts uploads off and clears them away first', async () => {
   expect(await storedFiles(stopped.store)).toEqual({ files: 0, chunks: 0 });
 });
 
-test('a file that trickles is refused before the sweep would take it for abandoned', async () => {
+test('a file that comes too slowly is refused before the sweep would take it for abandoned', async () => {
   const clock = vi.spyOn(performance, 'now');
   const start = performance.now();
   const incoming = new IncomingFile(api.store);

@@ -24,7 +24,7 @@ async function requestWith(sentBytes: number, announcedBytes: number) {
   return { request, [Symbol.dispose]: close };
 }
 
-/** With or without an error, unlike `once`. */
+/** Resolves with or without an error, unlike `once`. */
 function closed({ socket }: IncomingMessage): Promise<unknown> {
   return new Promise((resolve) => socket.once('close', resolve));
 }
@@ -35,7 +35,7 @@ async function sizeOf(body: AsyncIterable<Buffer>): Promise<number> {
   return size;
 }
 
-test('a body that has come whole can be read after its client has gone', async () => {
+test('a complete body can be read after its client has gone', async () => {
   using connection = await requestWith(5000, 5000);
   await closed(connection.request);
 
@@ -49,12 +49,12 @@ test('a body that was cut off fails, also after its client has gone', async () =
   await expect(sizeOf(readBody(connection.request))).rejects.toThrow('middle of the body');
 });
 
-test('a client is read from no faster than its body is used', async () => {
+test('a body is read no faster than it is used', async () => {
   using connection = await requestWith(50_000_000, 50_000_000);
   const body = readBody(connection.request);
 
   await body.next();
-  // Time to read more: where a busy machine has none, the test only shows less.
+  // Time in which more could be read. On a busy machine nothing may be read: then the test shows less.
   await sleep(100);
 
   expect(connection.request.socket.bytesRead).toBeLessThan(1_000_000);

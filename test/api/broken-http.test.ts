@@ -1,4 +1,4 @@
-/** What is hardly a request: answered with a problem all the same, at once. */
+/** Broken requests: each is answered at once, with a problem. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exchange, problemOf, startApi, type TestApi } from '../support/api.ts';
 
@@ -99,7 +99,7 @@ describe('a path', () => {
     const response = await fetch(`${api.url}/tasks/csv-import/cancel`);
 
     expect((await problemOf(response)).detail).toBe(
-      'There is no page here: what this does is done by a button or a program. The methods are: OPTIONS, POST.',
+      'There is no page here: only a button or a program uses this address. The methods are: OPTIONS, POST.',
     );
   });
 
@@ -114,7 +114,7 @@ describe('a path', () => {
   });
 
   test.each(['/nowhere', '/tasks/', '/tasks//cancel', '/assets/', '/assets/nothing.js', '/TASKS/x', '/.env'])(
-    'that leads nowhere says so: %s',
+    'that leads nowhere is refused: %s',
     async (path) => {
       const response = await fetch(`${api.url}${path}`);
 

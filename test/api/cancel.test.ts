@@ -13,7 +13,7 @@ async function newTask(): Promise<{ id: string; url: string }> {
   return { id, url: `${api.url}/tasks/${id}/cancel` };
 }
 
-/** As a runner would have put it. */
+/** Sets the task's status as a runner would. */
 async function putInto(id: string, status: 'running' | 'succeeded'): Promise<void> {
   const finished = status === 'succeeded' ? { percentDone: 100, finishedAt: new Date() } : {};
   await api.store.db.prisma.taskState.update({
@@ -61,7 +61,7 @@ test('it is too late for a finished task', async () => {
   });
 });
 
-test('a form leads back to the task, whatever has become of it', async () => {
+test('a form leads back to the task, whether it could be cancelled or not', async () => {
   const { id, url } = await newTask();
   const form = () =>
     post(url, { headers: { accept: 'text/html', 'content-type': 'application/x-www-form-urlencoded' } });
@@ -72,14 +72,14 @@ test('a form leads back to the task, whatever has become of it', async () => {
   expect(responses[0]?.headers.get('location')).toBe(`/tasks/${id}`);
 });
 
-test('nobody cancels what is not there, or no task', async () => {
+test('an id that no task has, or that is no id, is refused', async () => {
   const unknown = await post(`${api.url}/tasks/01a20ada-0000-7000-8000-000000000000/cancel`);
   const noId = await post(`${api.url}/tasks/abc/cancel`);
 
   expect([unknown.status, noId.status]).toEqual([404, 400]);
 });
 
-test('fields that it does not know are refused', async () => {
+test('unknown fields are refused', async () => {
   const { url } = await newTask();
 
   const json = await postJson(url, { force: true });
@@ -90,7 +90,7 @@ test('fields that it does not know are refused', async () => {
   expect((await problemOf(json)).errors).toMatchObject([{ path: 'force' }]);
 });
 
-test('an empty JSON body is none', async () => {
+test('an empty JSON body counts as no body', async () => {
   const { url } = await newTask();
 
   const response = await postJson(url, '');

@@ -1,4 +1,4 @@
-/** Polls through proxies that compress, each of which does something else to tags. */
+/** Polls through proxies that compress; each proxy changes tags in another way. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startApi, type TestApi } from '../support/api.ts';
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** The habits that leave of a tag what can be understood. */
+/** The habits that leave a tag readable. */
 const legible = [
   'drops strong tags (Envoy)',
   'makes tags weak (nginx)',
@@ -29,9 +29,9 @@ interface Body {
   readonly tasks?: { message: string }[];
 }
 
-/** Follows a URL by polls that wait, each of which names what the one before it has brought. */
+/** Follows a URL by polls that wait; each names the state that the poll before it has brought. */
 class Follower implements AsyncDisposable {
-  /** In the order in which they came. */
+  /** The states in the order in which they came. */
   readonly messages: (string | undefined)[] = [];
   private readonly control = new AbortController();
   private readonly done: Promise<void>;
@@ -78,8 +78,8 @@ const things = {
 
 const changes = ['one', 'two', 'three'];
 
-describe.each(Object.entries(things))('who follows a %s by polls that wait', (_thing, pathOf) => {
-  /** A task of a group of its own, and the thing behind a proxy. */
+describe.each(Object.entries(things))('a client that follows a %s by polls that wait', (_thing, pathOf) => {
+  /** A task in a group of its own, and the followed URL behind a proxy. */
   async function arrange(habit: TagHabitName) {
     const group = randomUUID();
     const id = await newTask(api, { group });
@@ -94,23 +94,26 @@ describe.each(Object.entries(things))('who follows a %s by polls that wait', (_t
     ...all.map((habit): [TagHabitName, Naming] => [habit, 'by both']),
   ];
 
-  test.each(cases)('through one that %s asks once for each change, naming it %s', async (habit, naming) => {
-    await using thing = await arrange(habit);
-    const { id, proxy, url } = thing;
-    await using follower = new Follower(url, naming);
-    await eventually(() => proxy.polls.length >= 2);
+  test.each(cases)(
+    'through a proxy that %s asks once for each change, naming its version %s',
+    async (habit, naming) => {
+      await using thing = await arrange(habit);
+      const { id, proxy, url } = thing;
+      await using follower = new Follower(url, naming);
+      await eventually(() => proxy.polls.length >= 2);
 
-    for (const [index, change] of changes.entries()) {
-      await bump(api.store, id, change);
-      await eventually(() => follower.messages.includes(change) && proxy.polls.length >= index + 3);
-    }
+      for (const [index, change] of changes.entries()) {
+        await bump(api.store, id, change);
+        await eventually(() => follower.messages.includes(change) && proxy.polls.length >= index + 3);
+      }
 
-    expect(follower.messages.slice(1)).toEqual(changes);
-    expect(proxy.polls.length).toBe(2 + changes.length);
-  });
+      expect(follower.messages.slice(1)).toEqual(changes);
+      expect(proxy.polls.length).toBe(2 + changes.length);
+    },
+  );
 
   test.each(illegible)(
-    'by tags through one that %s hears of the end, and asks once for it',
+    'by tags through a proxy that %s learns of the end, and asks once for it',
     async (habit) => {
       await using thing = await arrange(habit);
       const { id, proxy, url } = thing;
@@ -132,20 +135,23 @@ describe.each(Object.entries(things))('who follows a %s by polls that wait', (_t
     },
   );
 
-  test.each(legible)('and plainly, is told through one that %s that nothing has changed', async (habit) => {
-    await using thing = await arrange(habit);
-    const { id, url } = thing;
-    const etag = (await fetch(url)).headers.get('etag') ?? '';
+  test.each(legible)(
+    'and plainly, gets through a proxy that %s a 304 when nothing has changed',
+    async (habit) => {
+      await using thing = await arrange(habit);
+      const { id, url } = thing;
+      const etag = (await fetch(url)).headers.get('etag') ?? '';
 
-    const same = await fetch(url, { headers: { 'if-none-match': etag } });
-    await bump(api.store, id, 'one');
-    const changed = await eventually(async () => {
-      const response = await fetch(url, { headers: { 'if-none-match': etag } });
-      return response.status === 200 ? response : undefined;
-    });
+      const same = await fetch(url, { headers: { 'if-none-match': etag } });
+      await bump(api.store, id, 'one');
+      const changed = await eventually(async () => {
+        const response = await fetch(url, { headers: { 'if-none-match': etag } });
+        return response.status === 200 ? response : undefined;
+      });
 
-    expect(etag).not.toBe('');
-    expect(same.status).toBe(304);
-    expect(await changed.text()).toContain('"message":"one"');
-  });
+      expect(etag).not.toBe('');
+      expect(same.status).toBe(304);
+      expect(await changed.text()).toContain('"message":"one"');
+    },
+  );
 });

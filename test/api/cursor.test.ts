@@ -1,4 +1,4 @@
-/** Cursors of GET /tasks: what is taken, and how everything else is refused. */
+/** Cursors of GET /tasks: which are accepted, and how all others are refused. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Access } from '../../src/api/access/access.ts';
@@ -34,7 +34,7 @@ const refused = async (cursor: string, query = '') => {
   return errors[0]?.message ?? '';
 };
 
-test('a cursor of a list with other filters is refused, and that is said', async () => {
+test('a cursor of a list with other filters is refused, and the answer says so', async () => {
   const cursor = await cursorOf('&group=a');
 
   expect(await refused(cursor)).toContain('other filters');
@@ -58,7 +58,7 @@ test('a cursor with any other character is refused', async () => {
   }
 });
 
-test('a cursor from the secret of an open service, which is none, breaks nothing', async () => {
+test('a cursor that somebody forges with the public secret of an open service breaks nothing', async () => {
   const forger = new Cursors(new Access(loadConfig({})).secretFor('list cursors'));
   const moments = [0, 1, 2 ** 48 - 1].map((ms) => new Date(ms));
 
@@ -71,7 +71,7 @@ test('a cursor from the secret of an open service, which is none, breaks nothing
   expect(responses.map(({ status }) => status)).toEqual([200, 200, 200]);
 });
 
-test('a cursor is the same for the same place, and says nothing of it', () => {
+test('a cursor is the same for the same place, and hides the place', () => {
   const sealed = cursors.seal(position, { group: 'g' });
 
   expect(cursors.seal(position, { group: 'g' })).toBe(sealed);
@@ -79,7 +79,7 @@ test('a cursor is the same for the same place, and says nothing of it', () => {
   expect(bytes.includes(Buffer.from(position.id.replaceAll('-', ''), 'hex').subarray(8))).toBe(false);
 });
 
-test('a cursor brings back any place, to the filters that it was made for', () => {
+test('a cursor leads back to any place, with the filters that it was made for', () => {
   const text = fc.option(fc.string({ unit: 'binary' }), { nil: undefined });
   const status = fc.constantFrom('queued', 'failed', undefined);
   const filters = fc.record({ status, type: text, group: text }) as fc.Arbitrary<TaskFilter>;

@@ -1,4 +1,6 @@
-/** How the server leaves: what is in flight is answered, what is idle is closed, nobody spins. */
+/**
+ * How the server stops: open requests are answered, idle connections closed, and no client asks in a loop.
+ */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect, test, vi } from 'vitest';
@@ -10,7 +12,7 @@ const never = new AbortController().signal;
 const csvHead = (length: number) =>
   `POST /tasks/csv-import?dataset=x HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: ${length}\r\n\r\n`;
 
-test('who waits is answered with what there is, and told that the connection ends', async () => {
+test('a client that waits is answered with the current state, and told that the connection ends', async () => {
   await using api = await startApi();
   const { id, etag } = await newTask(api);
   await using held = await Client.open(api, poll(id, `Prefer: wait=60\r\nIf-None-Match: ${etag}\r\n`));
@@ -55,7 +57,7 @@ test('while it drains, it serves old and new connections, one request each, and 
   expect(old.received).toMatch(/^HTTP\/1\.1 200 .*\r\nConnection: close\r\n/s);
 });
 
-test('clients that ask again at once, whatever they are told, do not spin', async () => {
+test('clients that always ask again at once do not ask in a fast loop', async () => {
   await using api = await startApi();
   const { id, etag } = await newTask(api);
   stop(api);
@@ -97,7 +99,7 @@ test('an upload in flight is received to its end, and answered', async () => {
   expect(await api.store.db.prisma.taskState.count()).toBe(1);
 });
 
-test('what does not end by itself is cut: after the grace, or at once where there is hurry', async () => {
+test('what does not end by itself is cut: after the grace, or at once when the signal aborts', async () => {
   await using api = await startApi();
   await using upload = await Client.open(api, `${csvHead(1_000)}a,b\n`);
   await using silent = await Client.open(api, '');
@@ -135,7 +137,7 @@ test('an upload that does not end is cut after the grace', async () => {
   expect(upload.received).toBe('');
 });
 
-test('a client that does not read its answers is not waited for with those that are received', async () => {
+test('a client that does not read its answers is cut before requests that are being received', async () => {
   await using api = await startApi();
   const ids = await Promise.all(Array.from({ length: 20 }, () => newTask(api)));
   const query = ids.map(({ id }) => id).join(',');
@@ -155,7 +157,7 @@ test('a client that does not read its answers is not waited for with those that 
   expect(connection.destroyed).toBe(true);
 });
 
-test('closes at once where nothing is in flight', async () => {
+test('closes at once if nothing is in flight', async () => {
   await using api = await startApi();
   const { id } = await newTask(api);
   await using idle = await Client.open(api, poll(id));
@@ -181,7 +183,7 @@ interface Finish {
   endGrace(): void;
 }
 
-/** Closes with a grace of a minute; no time ends but by hand. */
+/** Closes with a grace of a minute; the test ends each time limit by hand. */
 function finish({ drain }: TestApi, signal = never): Finish {
   using timers = vi.spyOn(globalThis, 'setTimeout').mockReturnValue({} as NodeJS.Timeout);
   const finished = drain.finish({ untilMs: monotonicMs() + 60_000, signal });

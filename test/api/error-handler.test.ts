@@ -17,14 +17,14 @@ async function askWhileUnavailable(method: 'GET' | 'POST'): Promise<{ status: nu
   return { status: response.statusCode, page: response.payload };
 }
 
-test('a page that cannot be had now comes again by itself', async () => {
+test('a page that cannot be shown now loads itself again', async () => {
   const { status, page } = await askWhileUnavailable('GET');
 
   expect(status).toBe(503);
   expect(page).toContain('<meta http-equiv="refresh" content="5">');
 });
 
-test('what answers a form does not, as that would be another question', async () => {
+test('an answer to a form does not, as that would send the form again', async () => {
   const { status, page } = await askWhileUnavailable('POST');
 
   expect(status).toBe(503);

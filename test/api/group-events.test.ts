@@ -9,7 +9,7 @@ import { openRaw } from '../support/tasks.ts';
 
 let api: TestApi;
 beforeAll(async () => {
-  // Nobody looks far back, but where a test wants it.
+  // No member is looked up again by itself, unless a test wants it.
   api = await startApi({ lookAgainMs: 3_600_000 });
 });
 afterEach(() => eventually(() => api.reading.watchers.count === 0));
@@ -41,7 +41,7 @@ describe('the stream of a group', () => {
     expect(stream.response.headers.get('x-accel-buffering')).toBe('no');
   });
 
-  test('tells who joins, here or elsewhere', async () => {
+  test('tells of tasks that join, in this process or in another one', async () => {
     const group = newGroup();
     await using stream = await EventReader.open(eventsOf(group));
     await eventually(() => api.reading.watchers.count === 1);
@@ -54,7 +54,7 @@ describe('the stream of a group', () => {
     expect(stream.events.map(({ data }) => data.id)).toEqual([here, elsewhere]);
   });
 
-  test('tells who joined in a transaction that commits five seconds later', async () => {
+  test('tells of a task that joined in a transaction that commits five seconds later', async () => {
     const group = newGroup();
     await using client = await openRaw(api.store);
     await using stream = await EventReader.open(eventsOf(group));
@@ -73,7 +73,7 @@ describe('the stream of a group', () => {
     expect(stream.events.map(({ data }) => data.id)).toEqual([other, id]);
   });
 
-  test('tells who joined in a transaction that committed later than anybody looks back', async () => {
+  test('tells of a task that joined in a transaction that committed too late for the usual look back', async () => {
     await using patient = await startApi({ lookAgainMs: 100 });
     await using stream = await EventReader.open(`${patient.url}/groups/g/events`);
     await eventually(() => patient.reading.watchers.count === 1);
@@ -88,7 +88,7 @@ describe('the stream of a group', () => {
     expect(stream.events[0]?.data.id).toBe(id);
   });
 
-  test('tells who is gone', async () => {
+  test('tells of tasks that are gone', async () => {
     const group = newGroup();
     const id = await join(group);
     await using stream = await EventReader.open(eventsOf(group));

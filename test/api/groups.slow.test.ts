@@ -1,4 +1,4 @@
-/** GET /groups/:group of a group that is not followed any more. */
+/** GET /groups/:group of a group that nobody follows any more. */
 import { expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
@@ -8,12 +8,12 @@ interface GroupBody {
   readonly tasks: { id: string }[];
 }
 
-test('a group that nobody has followed for a while is read anew', async () => {
+test('a group that nobody has followed for a while is read again', async () => {
   await using own = await startApi();
   const look = async () => (await (await fetch(`${own.url}/groups/g`)).json()) as GroupBody;
   await newTask(own, { group: 'g' });
   await look();
-  // With the last of its members it is forgotten itself.
+  // The group is forgotten together with the last of its members.
   await eventually(() => own.reading.snapshots.size === 0);
 
   const late = await insertTask(own.store.db.pool, 'g');

@@ -37,7 +37,7 @@ const bodyOf = async (group: string) => (await (await get(group)).json()) as Gro
 const join = (group: string) => newTask(api, { group });
 
 describe('a group', () => {
-  test('is all of its tasks, newest first, with their number by status', async () => {
+  test('has all of its tasks, newest first, with their numbers by status', async () => {
     const group = newGroup();
     const first = await join(group);
     const second = await join(group);
@@ -60,7 +60,7 @@ describe('a group', () => {
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
   });
 
-  test('without tasks is empty, as tasks may come', async () => {
+  test('without tasks is empty and no error, as tasks may come', async () => {
     const response = await get(newGroup());
 
     expect(response.status).toBe(200);
@@ -68,7 +68,7 @@ describe('a group', () => {
     expect(response.headers.get('retry-after')).toBe('10');
   });
 
-  test('has one validator, which changes with each task, and with who they are', async () => {
+  test('has one validator, which changes with each task, and with the set of tasks', async () => {
     const group = newGroup();
     const tags = new Set<string | null>();
     const look = async () => {
@@ -126,7 +126,7 @@ describe('a group', () => {
     expect(response.headers.get('etag')).toBeNull();
   });
 
-  test('has at once what this process submits, also while it is first read', async () => {
+  test('has at once what this process submits, also during its first read', async () => {
     const group = newGroup();
     const [body, id] = await Promise.all([bodyOf(group), join(group)]);
     expect(body.tasks.length).toBeLessThanOrEqual(1);
@@ -178,7 +178,7 @@ describe('a group', () => {
     expect((await problemOf(response)).detail).toContain(words);
   });
 
-  test('of more than a thousand tasks is its newest thousand, and says where all are', async () => {
+  test('of more than a thousand tasks has the newest thousand, and a link to all', async () => {
     const group = newGroup();
     await api.store.db.pool.query(
       `INSERT INTO task_state (id, type, group_label, title, input, input_digest, max_attempts, entry_id, created_at)
@@ -208,7 +208,7 @@ describe('a group', () => {
     expect((await get(group)).headers.get('etag')).not.toBe(etag);
   });
 
-  test('of more than a thousand tasks of the same moment is the thousand that a list begins with', async () => {
+  test('of more than a thousand tasks of the same moment has the thousand with which a list begins', async () => {
     const group = newGroup();
     await insertTasks(api.store, group, 1_001);
     await get(group);
@@ -222,7 +222,7 @@ describe('a group', () => {
 });
 
 describe('a long poll of a group', () => {
-  test('hears of a change, of who joins and of who is gone', async () => {
+  test('learns of changes, of tasks that join and of tasks that are gone', async () => {
     const group = newGroup();
     const id = await join(group);
     const changes = [
@@ -275,7 +275,7 @@ describe('a long poll of a group', () => {
     expect(((await (await held).json()) as GroupBody).tasks).toHaveLength(2);
   });
 
-  test('after no version is answered at once', async () => {
+  test('after version 0 is answered at once', async () => {
     using held = vi.spyOn(api.reading.watchers, 'enter');
 
     const response = await fetch(`${urlOf(newGroup())}?after=0`, { headers: { prefer: 'wait=30' } });
@@ -284,7 +284,7 @@ describe('a long poll of a group', () => {
     expect(held).not.toHaveBeenCalled();
   });
 
-  test('is refused after what is no version', async () => {
+  test('is refused with an `after` that is no version', async () => {
     const response = await fetch(`${urlOf(newGroup())}?after=17`, { headers: { prefer: 'wait=30' } });
 
     expect(response.status).toBe(400);
@@ -313,7 +313,7 @@ describe('a long poll of a group', () => {
   });
 });
 
-test('with keys set, a group needs one, and its tasks do not', async () => {
+test('with keys set, a group needs a key, and its tasks do not', async () => {
   await using guarded = await startApi({ config: { apiKeys: ['0123456789abcdef'] } });
   const authorization = 'Bearer 0123456789abcdef';
   const ask = async (path: string, headers = {}) => {

@@ -1,11 +1,11 @@
-/** Every call while the database takes connections and says nothing: each is refused in time. */
+/** While the database takes connections but does not answer, every call is refused in time. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestApi } from '../support/api.ts';
 import { callsThatAsk, startApiOn } from '../support/away.ts';
 import { timed } from '../support/calibration.ts';
 import { startMutePostgres } from '../support/fake-postgres.ts';
 
-describe('while the database says nothing', () => {
+describe('while the database does not answer', () => {
   let api: TestApi;
   let end: () => Promise<void>;
   beforeAll(async () => {

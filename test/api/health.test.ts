@@ -33,7 +33,7 @@ test('a service whose database lacks a migration is not ready', async () => {
   expect((await problemOf(response)).detail).toContain('npm run migrate');
 });
 
-test('who asks within a second shares the question', async () => {
+test('probes within a second share one question to the database', async () => {
   await using api = await startApi();
   const asked = vi.spyOn(api.store.db.pool, 'query');
   const questions = () =>

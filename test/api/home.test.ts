@@ -19,7 +19,7 @@ test('shows people a form and what was submitted lately', async () => {
   expect(page).toContain('Something slow');
 });
 
-test('shows programs what there is', async () => {
+test('shows programs the job types and the links', async () => {
   const response = await fetch(api.url);
 
   expect(await response.json()).toMatchObject({ types: expect.arrayContaining(['csv-import', 'noop']) });
@@ -32,7 +32,7 @@ test.each([
 ])('serves %s, which is asked for again and answered with 304', async (name, type) => {
   const first = await fetch(`${api.url}/assets/${name}`);
   const second = await fetch(`${api.url}/assets/${name}`, {
-    // Node's fetch would say "no-cache" of itself, which browsers do only for a forced reload.
+    // Without this, Node's fetch would send "no-cache", which browsers do only for a forced reload.
     headers: { 'if-none-match': first.headers.get('etag') ?? '', 'cache-control': 'max-age=0' },
   });
 

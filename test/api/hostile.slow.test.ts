@@ -1,4 +1,4 @@
-/** Anything may be sent: the answer is never a fault of ours, and it always comes. */
+/** Whatever is sent, there is always an answer, and it is never a 500. */
 import { testAnythingSent } from './hostile.ts';
 
 testAnythingSent(500);

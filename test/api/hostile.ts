@@ -1,4 +1,4 @@
-/** Anything may be sent: `hostile.test.ts` tries it some times, and the slow one often. */
+/** Random requests: `hostile.test.ts` sends some, the slow test sends many. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { exchange, startApi, storedFiles, type TestApi } from '../support/api.ts';
@@ -35,7 +35,7 @@ const headers = fc.dictionary(
     headerValue,
     fc.constantFrom('application/json', 'text/csv', 'multipart/form-data; boundary=x', '*/*', 'text/html'),
   ),
-  // Most of them are reasons to be refused: with few, many requests get further.
+  // Most headers are reasons to be refused. With few headers, many requests get further.
   { maxKeys: 3 },
 );
 const body = fc.oneof(
@@ -53,7 +53,7 @@ const body = fc.oneof(
 
 const safely = (status: string | undefined) => status !== undefined && /^[234]/.test(status);
 
-/** Each of them so often. */
+/** Runs each test this often. */
 export function testAnythingSent(numRuns: number): void {
   const runs = { numRuns };
   let api: TestApi;

@@ -1,4 +1,4 @@
-/** undici's cache (RFC 9111) between a client and the service: as a browser's own, and as one that many share. */
+/** undici's cache (RFC 9111) between a client and the service: as a browser's own, and as a shared one. */
 
 import { Agent, cacheStores, type Dispatcher, interceptors, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -89,7 +89,7 @@ afterAll(async () => {
 });
 
 describe.each(['private', 'shared'] as const)('a %s cache', (type) => {
-  test('asks each time, and is told with 304 that nothing has changed', async () => {
+  test('asks each time, and gets a 304 if nothing has changed', async () => {
     const id = await newTask(api);
     const client = new CachingClient(api.url, type);
 
@@ -131,7 +131,7 @@ describe.each(['private', 'shared'] as const)('a %s cache', (type) => {
     }
   });
 
-  test('does not answer who waits with what it has', async () => {
+  test('does not answer a poll that waits from its copy', async () => {
     const id = await newTask(api);
     const client = new CachingClient(api.url, type);
     const { headers } = await client.get(`/tasks/${id}`);
@@ -160,7 +160,7 @@ describe.each(['private', 'shared'] as const)('a %s cache', (type) => {
   });
 });
 
-describe('where answers may be shared for ten minutes', () => {
+describe('when answers may be shared for ten minutes', () => {
   test('a shared cache answers by itself, and shows a change after that time at the latest', async () => {
     const id = await newTask(sharing);
     const client = new CachingClient(sharing.url, 'shared');
@@ -190,7 +190,7 @@ describe('where answers may be shared for ten minutes', () => {
     expect(client.arrived).toHaveLength(2);
   });
 
-  test('a shared cache keeps neither pages, nor who waits, nor streams', async () => {
+  test('a shared cache keeps neither pages, nor polls that wait, nor streams', async () => {
     const id = await newTask(sharing);
     const client = new CachingClient(sharing.url, 'shared');
     const ask = [

@@ -49,7 +49,7 @@ describe('a key', () => {
     expect(responses.map((response) => response.status)).toEqual([200, 200, 200, 200, 200]);
   });
 
-  test('is asked for before a body is looked at', async () => {
+  test('is required before a body is read', async () => {
     const response = await postCsv(`${api.url}/tasks/csv-import`, Buffer.alloc(20_000_000, 'x'));
 
     expect(response.status).toBe(401);
@@ -131,7 +131,7 @@ describe('a browser', () => {
     expect(signedOut.headers.get('set-cookie')).toMatch(/^headway_session=; Path=\/; Max-Age=0;/);
   });
 
-  test('behind TLS gets one for TLS only', async () => {
+  test('behind TLS gets a session for TLS only', async () => {
     const response = await fetch(`${api.url}/session`, {
       method: 'POST',
       headers: { 'x-forwarded-proto': 'https' },
@@ -142,7 +142,7 @@ describe('a browser', () => {
     expect(response.headers.get('set-cookie')).toContain('; Secure');
   });
 
-  test('gets none for anything else', async () => {
+  test('gets no session for a wrong or missing key', async () => {
     const page = await signIn({ key: 'wrong', next: '/datasets/x' });
     const problem = await signIn({ key: 'wrong' }, 'application/json');
     const noKey = await signIn({ next: '/' }, 'application/json');

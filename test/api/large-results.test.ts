@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-test('clients that ask for one and do not read keep no copies of it', async () => {
+test('clients that ask for a large result and do not read keep no copies of it', async () => {
   const id = await newTask(api);
   await succeedWith(api.store, id, large);
   let asked = 0;
@@ -23,7 +23,7 @@ test('clients that ask for one and do not read keep no copies of it', async () =
   await fetch(`${api.url}/tasks/${id}`);
   const before = process.memoryUsage().arrayBuffers;
 
-  // More than the system keeps of an answer that nobody reads.
+  // More than the system buffers of an answer that nobody reads.
   const request = `GET /tasks/${id} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(8);
   const sockets = Array.from({ length: 60 }, () => connect(api.port, '127.0.0.1').pause());
   for (const socket of sockets) socket.write(request);
@@ -33,7 +33,7 @@ test('clients that ask for one and do not read keep no copies of it', async () =
   for (const socket of sockets) socket.destroy();
 });
 
-test('a list leaves them out', async () => {
+test('a list leaves large results out', async () => {
   const id = await newTask(api);
   await succeedWith(api.store, id, large);
 

@@ -44,7 +44,7 @@ async function submitMany(count: number, options: { type?: string; group?: strin
 }
 
 describe('a list', () => {
-  test('is of tasks as their own URLs show them, newest first', async () => {
+  test('shows tasks as their own URLs do, newest first', async () => {
     const ids = await submitMany(3);
 
     const response = await fetch(`${api.url}/tasks`);
@@ -59,7 +59,7 @@ describe('a list', () => {
     expect(await response.json()).toEqual({ tasks: own, links: {} });
   });
 
-  test('has tasks that somebody keeps for ever, and so has the home page', async () => {
+  test('has also tasks that are kept for ever, and so has the home page', async () => {
     const [id] = await submitMany(1);
     await api.store.db.pool.query(`UPDATE task_state SET expires_at = 'infinity'`);
 
@@ -84,7 +84,7 @@ describe('a list', () => {
     expect(await list('/tasks')).toEqual({ tasks: [], links: {} });
   });
 
-  test('names its next page in a header as well, which HEAD tells too', async () => {
+  test('names its next page in a header as well, also for HEAD', async () => {
     await submitMany(3);
 
     const response = await fetch(`${api.url}/tasks?limit=2`);
@@ -97,7 +97,7 @@ describe('a list', () => {
     expect(head.headers.get('link')).toBe(response.headers.get('link'));
   });
 
-  test('goes on where it was while tasks are submitted', async () => {
+  test('goes on at the same place while tasks are submitted', async () => {
     const ids = await submitMany(4);
 
     const first = await list('/tasks?limit=2');
@@ -118,7 +118,7 @@ describe('a list', () => {
 });
 
 describe('filters', () => {
-  test('leave what fits all of them', async () => {
+  test('leave the tasks that fit all of them', async () => {
     const [one] = await submitMany(1, { group: 'a' });
     const [two] = await submitMany(1, { group: 'a', type: 'waits' });
     const [three] = await submitMany(1, { group: 'b', type: 'waits' });
@@ -136,7 +136,7 @@ describe('filters', () => {
     expect(await found('group=a&type=waits')).toEqual([two]);
     expect(await found('group=b&type=waits&status=queued')).toEqual([three]);
     expect(await found('type=no-longer-there')).toEqual([]);
-    // As a form sends what nobody has filled in.
+    // A form sends fields like this that nobody has filled in.
     expect(await found('group=&type=waits&status=')).toEqual([three, two]);
   });
 
@@ -190,7 +190,7 @@ describe('a parameter', () => {
     if (path !== undefined) expect((await problemOf(response)).errors).toMatchObject([{ path }]);
   });
 
-  test('people are told of on a page', async () => {
+  test('that is wrong is explained to people on a page', async () => {
     const response = await fetch(`${api.url}/tasks?limit=0`, { headers: { accept: 'text/html' } });
 
     expect(response.status).toBe(400);
@@ -217,7 +217,7 @@ describe('with API keys', () => {
     expect(without.headers.get('www-authenticate')).toMatch(/^Bearer/);
   });
 
-  test('people are asked for one, and led back to their list', async () => {
+  test('people are asked for one, and then led back to their list', async () => {
     const response = await fetch(`${keyed.url}/tasks?status=failed`, { headers: { accept: 'text/html' } });
 
     expect(response.status).toBe(401);
@@ -243,7 +243,7 @@ describe('for people', () => {
     return response.text();
   };
 
-  /** Where the link with this attribute leads. */
+  /** The URL of the link with this attribute. */
   const linkIn = (html: string, attribute: string) => {
     const [, href = ''] = new RegExp(`href="([^"]+)" ${attribute}`).exec(html) ?? [];
     return href.replaceAll(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
@@ -262,7 +262,7 @@ describe('for people', () => {
     expect(second).toContain('Newest tasks');
   });
 
-  test('another media type is not to be had', async () => {
+  test('another media type is refused', async () => {
     expect((await fetch(`${api.url}/tasks`, { headers: { accept: 'text/csv' } })).status).toBe(406);
   });
 });

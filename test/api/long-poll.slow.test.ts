@@ -4,7 +4,7 @@ import { startApi } from '../support/api.ts';
 import { areHeld, etagOf, startPoll } from '../support/held-polls.ts';
 import { newTask, succeed } from '../support/polls.ts';
 
-test('one of a thousand who wait for the same task hears of its end like all others', async () => {
+test('each of a thousand clients that wait for the same task learns of its end', async () => {
   await using api = await startApi();
   const id = await newTask(api);
   const etag = await etagOf(api, id);

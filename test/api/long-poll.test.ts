@@ -40,7 +40,7 @@ describe('a poll that waits', () => {
     expect(await response.json()).toMatchObject({ message: 'here it is' });
   });
 
-  test('hears at once of what this process does', async () => {
+  test('learns at once of what this process does', async () => {
     const id = await newTask(api);
     const held = startPoll(api, id, { prefer: 'wait=30', 'if-none-match': await etagOf(api, id) });
     await areHeld(api, 1);
@@ -134,7 +134,7 @@ describe('a poll that waits', () => {
   });
 
   test.each(['', '-1', '1.5', 'x', '99999999999', '1.AAAAAAAAAAAA', '1&after=1', '%00'])(
-    'is refused after what is no version: %j',
+    'is refused with an `after` that is no version: %j',
     async (after) => {
       const id = await newTask(api);
 
@@ -171,7 +171,7 @@ describe('a poll that waits', () => {
     expect((await held.response).status).toBe(304);
   });
 
-  test('with * waits: whatever the version, the client has it', async () => {
+  test('with * waits: the client has the version, whatever it is', async () => {
     const id = await newTask(api);
     const held = startPoll(api, id, { prefer: 'wait=30', 'if-none-match': '*' });
     await areHeld(api, 1);
@@ -211,7 +211,7 @@ describe('a poll that waits', () => {
     expect(heldLater).not.toHaveBeenCalled();
   });
 
-  test('hears of a finished task only when a person has it tried again', async () => {
+  test('learns of a finished task only when a person retries the task', async () => {
     const id = await newTask(api);
     await fetch(`${api.url}/tasks/${id}/cancel`, { method: 'POST' });
     const held = startPoll(api, id, { prefer: 'wait=30', 'if-none-match': await etagOf(api, id) });
@@ -222,7 +222,7 @@ describe('a poll that waits', () => {
     expect(await (await held.response).json()).toMatchObject({ status: 'queued' });
   });
 
-  test('for no time at all is answered at once, and says so', async () => {
+  test('for 0 s is answered at once, and says so', async () => {
     const id = await newTask(api);
     const etag = await etagOf(api, id);
     using held = countHeld();
@@ -234,7 +234,7 @@ describe('a poll that waits', () => {
     expect(held).not.toHaveBeenCalled();
   });
 
-  test('for longer than a minute is told how long it was', async () => {
+  test('for longer than a minute is cut to a minute, and the answer says so', async () => {
     const id = await newTask(api);
 
     const response = await startPoll(api, id, { prefer: 'wait=99999', 'if-none-match': otherEtag }).response;
@@ -243,7 +243,7 @@ describe('a poll that waits', () => {
   });
 
   test.each(['wait=-1', 'wait=1.5', 'wait', 'wait=soon', 'respond-async'])(
-    'is a plain one when it says %s',
+    'is a plain poll when it says %s',
     async (prefer) => {
       const id = await newTask(api);
 
@@ -295,7 +295,7 @@ describe('a poll that waits', () => {
     expect((await problemOf(response)).type).toBe('/problems/unknown-task');
   });
 
-  test('of what there is not is refused at once', async () => {
+  test('of a task that does not exist is refused at once', async () => {
     using held = countHeld();
 
     const response = await startPoll(api, '01a20ada-0000-7000-8000-000000000000', { prefer: 'wait=30' })
@@ -323,7 +323,7 @@ test('requests on one connection are answered in order, held ones too', async ()
   await bump(api.store, id);
 
   await eventually(() => answer.match(/HTTP\/1\.1 \d+/g)?.length === 2);
-  // The second is worked on after the first, and knows as much.
+  // The second is worked on after the first, so it has the same state.
   expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
   socket.destroy();
 });

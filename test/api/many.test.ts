@@ -24,7 +24,7 @@ const get = (ids: readonly string[], headers: Record<string, string> = {}) =>
 const newTasks = (count: number) => Promise.all(Array.from({ length: count }, () => newTask(api)));
 
 describe('many tasks in one poll', () => {
-  test('come in the order asked for, each once, as they are by themselves', async () => {
+  test('come in the order of the ids, each once, as their own URLs show them', async () => {
     const [a = '', b = '', c = ''] = await newTasks(3);
 
     const response = await get([c, a.toUpperCase(), b, a, ` ${c}`.trim()]);
@@ -39,7 +39,7 @@ describe('many tasks in one poll', () => {
     expect(response.headers.get('retry-after')).toBe('1');
   });
 
-  test('name those that there are not', async () => {
+  test('name the ids that no task has', async () => {
     const [id = ''] = await newTasks(1);
     const nobody = newId();
 
@@ -49,7 +49,7 @@ describe('many tasks in one poll', () => {
     expect(await response.json()).toMatchObject({ tasks: [{ id }], unknown: [nobody] });
   });
 
-  test('that there are not at all are no error, and no reason to ask again', async () => {
+  test('of which none exists are no error, and no reason to ask again', async () => {
     const response = await get([newId()]);
 
     expect(response.status).toBe(200);
@@ -83,7 +83,7 @@ describe('many tasks in one poll', () => {
     expect(((await response.json()) as ManyBody).tasks[1]).toMatchObject({ message: 'newer' });
   });
 
-  test('leave out a result that is large, which its own URL tells', async () => {
+  test('leave out a large result, which the URL of its task has', async () => {
     const [small = '', large = ''] = await newTasks(2);
     await succeed(api.store, small);
     await succeedWith(api.store, large, 20_000);
@@ -98,7 +98,7 @@ describe('many tasks in one poll', () => {
     expect(alone).not.toHaveProperty('resultOmitted');
   });
 
-  test('are no CSV', async () => {
+  test('cannot be had as CSV', async () => {
     expect((await get([newId()], { accept: 'text/csv' })).status).toBe(406);
   });
 
@@ -117,7 +117,7 @@ describe('many tasks in one poll', () => {
   });
 });
 
-describe('what cannot be asked for', () => {
+describe('a refused request', () => {
   test.each([
     ['nothing', 'ids='],
     ['no UUID', 'ids=abc'],
@@ -134,7 +134,7 @@ describe('what cannot be asked for', () => {
     expect(problem.errors?.[0]?.path).toMatch(/^ids/);
   });
 
-  test('a filter beside the ids', async () => {
+  test('has a filter beside the ids', async () => {
     const response = await fetch(`${api.url}/tasks?ids=${newId()}&status=queued`);
 
     expect(response.status).toBe(400);
@@ -142,7 +142,7 @@ describe('what cannot be asked for', () => {
   });
 
   test.each(['', '3', '3.short', 'x', '0&after=0'])(
-    'what comes after %j, which is no version',
+    'asks for what comes after %j, which is no version',
     async (after) => {
       const response = await fetch(`${api.url}/tasks?ids=${newId()}&after=${after}`);
 
@@ -153,7 +153,7 @@ describe('what cannot be asked for', () => {
 });
 
 describe('a long poll of many', () => {
-  test('hears of any of them', async () => {
+  test('has news when any of them changes', async () => {
     const ids = await newTasks(5);
     const etag = (await get(ids)).headers.get('etag') ?? '';
     const held = get(ids, { prefer: 'wait=30', 'if-none-match': etag });
@@ -167,7 +167,7 @@ describe('a long poll of many', () => {
     expect(response.headers.get('etag')).not.toBe(etag);
   });
 
-  test('hears that one is gone', async () => {
+  test('has news when one of them is gone', async () => {
     const ids = await newTasks(2);
     const held = get(ids, { prefer: 'wait=30', 'if-none-match': (await get(ids)).headers.get('etag') ?? '' });
     await eventually(() => api.reading.watchers.count === 1);
@@ -203,7 +203,7 @@ describe('a long poll of many', () => {
     expect((await held).status).toBe(200);
   });
 
-  test('is answered at once where the versions add up to the same, but are others', async () => {
+  test('is answered at once if other versions have the same sum', async () => {
     const [a = '', b = ''] = await newTasks(2);
     await bump(api.store, a);
     const { version } = (await (await get([a, b])).json()) as ManyBody;
@@ -241,7 +241,7 @@ describe('a long poll of many', () => {
   });
 });
 
-test('with keys set, ids are keys enough, and lists are not for all', async () => {
+test('with keys set, ids need no key, but lists do', async () => {
   await using guarded = await startApi({ config: { apiKeys: ['0123456789abcdef'] } });
 
   const many = await fetch(`${guarded.url}/tasks?ids=${newId()}`);

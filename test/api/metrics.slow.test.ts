@@ -6,7 +6,7 @@ import { startMutePostgres } from '../support/fake-postgres.ts';
 import { metricsOf } from '../support/metrics.ts';
 import { startHeadway } from '../support/process.ts';
 
-test('a worker has metrics too, those of its runners among them', async () => {
+test('a worker process has metrics, too, also those of its runners', async () => {
   await using api = await startApi();
   const worker = await startHeadway({ DATABASE_URL: api.store.db.url, HEADWAY_ROLE: 'worker' });
   try {
@@ -22,7 +22,7 @@ test('a worker has metrics too, those of its runners among them', async () => {
   }
 });
 
-test('the metrics of a process whose database says nothing say so', async () => {
+test('the metrics of a process say that the database does not answer', async () => {
   await using postgres = await startMutePostgres();
   const db = openDatabase(postgres.url, { name: 'away' });
   await using api = await startApi({ changeStore: (store) => ({ ...store, db }) });

@@ -29,7 +29,7 @@ describe('the metrics', () => {
     );
   });
 
-  it('tell of the tasks and of those who wait for them', async () => {
+  it('tell of the tasks and of the clients that wait for them', async () => {
     await runTask(api.store);
     const id = await newTask(api);
     await newTask(api);
@@ -62,7 +62,7 @@ describe('the metrics', () => {
   });
 });
 
-test('the metrics of a process whose database is away say so, and leave out what only that knows', async () => {
+test('the metrics of a process say that its database is away, and leave out what only the database knows', async () => {
   await using postgres = await startRefusingPostgres('57P03', 'the database system is starting up');
   const db = openDatabase(postgres.url, { name: 'away' });
   await using api = await startApi({ changeStore: (store) => ({ ...store, db }) });
@@ -74,8 +74,8 @@ test('the metrics of a process whose database is away say so, and leave out what
   expect(metrics.get('headway_watchers')).toBe(0);
 });
 
-describe('who may see the metrics', () => {
-  test('is who has the token, where there is one', async () => {
+describe('the metrics can be seen', () => {
+  test('with the token, if one is set', async () => {
     await using api = await startApi({ config: { adminToken: token, apiKeys: [apiKey] } });
     const statusWith = async (headers?: Record<string, string>) =>
       (await fetch(`${api.url}/metrics`, headers && { headers })).status;
@@ -86,7 +86,7 @@ describe('who may see the metrics', () => {
     expect(await statusWith(bearer(`${token}x`))).toBe(401);
   });
 
-  test('is nobody where there are keys and no token', async () => {
+  test('by nobody if keys are set but no token', async () => {
     await using api = await startApi({ config: { apiKeys: [apiKey] } });
 
     const response = await fetch(`${api.url}/metrics`, { headers: bearer(apiKey) });
@@ -95,7 +95,7 @@ describe('who may see the metrics', () => {
     expect((await problemOf(response)).detail).toContain('HEADWAY_ADMIN_TOKEN');
   });
 
-  test('is nobody through a proxy, where everything is open to this machine', async () => {
+  test('by nobody through a proxy if no keys are set', async () => {
     await using api = await startApi();
 
     const response = await fetch(`${api.url}/metrics`, { headers: { 'x-forwarded-for': '192.0.2.1' } });
@@ -103,7 +103,7 @@ describe('who may see the metrics', () => {
     expect(response.status).toBe(403);
   });
 
-  test('is nobody in a worker that others reach, without a token', async () => {
+  test('by nobody in a worker that other machines reach, if no token is set', async () => {
     await using api = await startApi({ config: { host: '0.0.0.0' } });
 
     expect((await fetch(`${api.url}/metrics`)).status).toBe(403);

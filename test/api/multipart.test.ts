@@ -1,4 +1,4 @@
-/** The parser of forms, on every way in which a body may be cut into chunks. */
+/** The parser of forms, with bodies that are cut into chunks in every way. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { baseName, parseContentDisposition } from '../../src/api/http/content-disposition.ts';
@@ -87,7 +87,7 @@ test('a file is whole, and in small pieces, however large its chunks are', async
   }
 });
 
-test('no more is read than is used, and what is left is free', async () => {
+test('no more is read than is used, and the source is let go of afterwards', async () => {
   const state = { pulled: 0, isFree: false };
   async function* endless() {
     try {
@@ -115,7 +115,7 @@ test('no more is read than is used, and what is left is free', async () => {
   expect(state.isFree).toBe(true);
 });
 
-test('what ends the source ends the form', async () => {
+test('an error of the source ends the form', async () => {
   async function* cut() {
     yield Buffer.from(`--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nabc`);
     throw new Error('the client has vanished');
@@ -153,14 +153,14 @@ test.each([
   expect(await partsOf(body, [], 'x')).toEqual([{ name: 'a', filename, content: '1' }]);
 });
 
-test('headers are refused before they are so long that they would be cut', async () => {
+test('headers are refused long before the parser would cut them', async () => {
   const long = good.replace('a"', `a"; filename="${'y'.repeat(20_000)}"`);
   const body = Buffer.from(`--x\r\n${long}\r\n--x--`);
 
-  await expect(partsOf(body, [], 'x')).rejects.toThrow(/in headers.* is more than 16384 bytes/);
+  await expect(partsOf(body, [], 'x')).rejects.toThrow(/its headers.* have more than 16384 bytes/);
 });
 
-test('anything else is refused, and never half understood', async () => {
+test('any other body is refused as a whole', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.string({ unit: 'binary', maxLength: 300 }),
@@ -201,7 +201,7 @@ test.each([
   expect(parseContentDisposition(header)).toMatchObject({ type: 'form-data', name: 'file', filename });
 });
 
-test('a base name is a name and no path, whatever comes', () => {
+test('a base name is never a path, whatever is sent', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const name = baseName(text);

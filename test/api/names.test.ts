@@ -1,4 +1,4 @@
-/** Titles and keys of which nothing is left to see, by whomever they are made. */
+/** Titles and keys without visible characters, whether a client or a job makes them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { postJson, problemOf, startApi, type TestApi, taskOf } from '../support/api.ts';
 
@@ -16,7 +16,7 @@ describe('a title without anything to see', () => {
     expect((await taskOf(await submit({ type: 'noop', title }))).title).toBe('noop');
   });
 
-  test('becomes what the job calls the task, where it does', async () => {
+  test('becomes the title that the job makes, if there is one', async () => {
     const task = await taskOf(
       await submit({ type: 'names-badly', title: ' ', input: { title: 'By the job' } }),
     );
@@ -24,7 +24,7 @@ describe('a title without anything to see', () => {
     expect(task.title).toBe('By the job');
   });
 
-  test.each(nothing)('is replaced by the type where the job makes it: %j', async (title) => {
+  test.each(nothing)('is replaced by the type if the job makes it: %j', async (title) => {
     const task = await taskOf(await submit({ type: 'names-badly', input: { title: `${title}` } }));
 
     expect(task.title).toBe('names-badly');
@@ -52,9 +52,9 @@ describe('a job whose own code', () => {
     ['throws for a key', { key: 'throw' }, 'its key() has thrown: no name today'],
     ['returns a number for a title', { title: 7 }, 'its title() returned number instead of text'],
     ['returns an object for a key', { key: {} }, 'its key() returned object instead of text'],
-    ['returns an empty key', { key: '' }, 'its key() returned no key'],
-    ['returns a blank key', { key: ' ' }, 'its key() returned no key: must have more than blanks'],
-    ['returns a key that is too long', { key: 'x'.repeat(201) }, 'its key() returned no key'],
+    ['returns an empty key', { key: '' }, 'its key() returned an invalid key'],
+    ['returns a blank key', { key: ' ' }, 'its key() returned an invalid key: must have more than blanks'],
+    ['returns a key that is too long', { key: 'x'.repeat(201) }, 'its key() returned an invalid key'],
   ])('%s is told whose fault it is', async (_, input, words) => {
     const response = await submit({ type: 'names-badly', input });
 

@@ -1,4 +1,4 @@
-/** Accept headers, and the two pure functions beside them. */
+/** Accept headers, tags and Retry-After: three pure functions. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { representationFor } from '../../src/api/http/negotiation.ts';

@@ -47,10 +47,10 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
     return count;
   }
 
-  /** How often the time may have been up since then for which an answer is kept. */
+  /** How often the cache's copy of an answer may have expired since then. */
   const keptTimes = (sinceMs: number) => Math.floor((performance.now() - sinceMs) / 1000 / cacheSeconds);
 
-  test('polls of the same task are one', async () => {
+  test('polls of the same task reach the service as one', async () => {
     const id = await submit();
 
     const startedMs = performance.now();
@@ -64,11 +64,11 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
     expect(arrived).toBeLessThanOrEqual(2 + keptTimes(startedMs));
   });
 
-  test('who has the newest is told so by the cache', async () => {
+  test('a client that has the newest version gets its 304 from the cache', async () => {
     const id = await submit();
     const etag = (await get(id)).headers.get('etag') ?? '';
 
-    // On a busy machine its time may be up before it is asked.
+    // On a busy machine, the cached answer may expire before the cache is asked.
     await eventually(async () => {
       const arrived = await arriving(async () => {
         const answer = await get(id, { 'if-none-match': etag });
@@ -79,7 +79,7 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
     });
   });
 
-  test('a change is seen once the time is up, and what has not changed is confirmed', async () => {
+  test('a change is seen when the cached answer expires, and an unchanged task is confirmed', async () => {
     const id = await submit();
     await get(id);
     await sleep(cacheSeconds * 1000 + 1_000);
@@ -90,7 +90,7 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
     await eventually(async () => ((await (await get(id)).json()) as { message: string }).message === 'news');
   });
 
-  test('a page is nobody else’s, and no JSON', async () => {
+  test('a page is never given to another client, nor in place of JSON', async () => {
     const id = await submit();
     const page = () => get(id, { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' });
     const startedMs = performance.now();
@@ -104,12 +104,12 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
       }
     });
 
-    // Each page, and JSON once for as long as it is kept.
+    // One request for each page, and one for JSON each time the cached answer expires.
     expect(arrived).toBeGreaterThanOrEqual(4);
     expect(arrived).toBeLessThanOrEqual(4 + keptTimes(startedMs));
   });
 
-  test('a poll that is held holds up nobody', async () => {
+  test('a poll that is held does not hold up others', async () => {
     const id = await submit();
     const etag = (await get(id)).headers.get('etag') ?? '';
     const held = [1, 2, 3].map(() => get(id, { prefer: 'wait=60', 'if-none-match': etag }));
@@ -151,7 +151,7 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
     expect(stream.names).toEqual(['task', 'task', 'task', 'end']);
   });
 
-  test('keys are asked for, and groups with slashes found', async () => {
+  test('keys are required, and groups with slashes are found', async () => {
     const id = await submit();
     const group = `${nginx.url}/groups/a%2Fb`;
 
@@ -160,34 +160,37 @@ describe.skipIf(!hasNginx)('behind nginx', () => {
     expect(await response.text()).toContain(id);
   });
 
-  test('what there is not is not kept', async () => {
+  test('a 404 is not cached', async () => {
     const response = await get('01a20ada-0000-7000-8000-000000000000');
 
     expect([response.status, response.headers.get('cache-control')]).toEqual([404, 'no-store']);
   });
 });
 
-test.skipIf(!hasNginx)('behind nginx that compresses, who waits asks once for each change', async () => {
-  await using api = await startApi({ config: { apiKeys: ['0123456789abcdef'], publicCacheSeconds: 1 } });
-  await using nginx = await Nginx.startCompressing(api.port);
-  const submitted = await fetch(`${nginx.url}/tasks`, {
-    method: 'POST',
-    headers: { authorization: 'Bearer 0123456789abcdef', 'content-type': 'application/json' },
-    body: '{"type":"noop"}',
-  });
-  const { id } = (await submitted.json()) as { id: string };
-  const url = `${nginx.url}/tasks/${id}`;
-  const known = await fetch(url);
-  let etag = known.headers.get('etag') ?? '';
+test.skipIf(!hasNginx)(
+  'behind nginx that compresses, a client that waits asks once for each change',
+  async () => {
+    await using api = await startApi({ config: { apiKeys: ['0123456789abcdef'], publicCacheSeconds: 1 } });
+    await using nginx = await Nginx.startCompressing(api.port);
+    const submitted = await fetch(`${nginx.url}/tasks`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer 0123456789abcdef', 'content-type': 'application/json' },
+      body: '{"type":"noop"}',
+    });
+    const { id } = (await submitted.json()) as { id: string };
+    const url = `${nginx.url}/tasks/${id}`;
+    const known = await fetch(url);
+    let etag = known.headers.get('etag') ?? '';
 
-  expect(known.headers.get('content-encoding')).toBe('gzip');
-  expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(304);
-  for (const change of ['one', 'two', 'three']) {
-    const held = fetch(url, { headers: { prefer: 'wait=60', 'if-none-match': etag } });
-    await eventually(() => api.reading.watchers.count === 1);
-    await bump(api.store, id, change);
-    const response = await held;
-    expect(await response.json()).toMatchObject({ message: change });
-    etag = response.headers.get('etag') ?? '';
-  }
-});
+    expect(known.headers.get('content-encoding')).toBe('gzip');
+    expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(304);
+    for (const change of ['one', 'two', 'three']) {
+      const held = fetch(url, { headers: { prefer: 'wait=60', 'if-none-match': etag } });
+      await eventually(() => api.reading.watchers.count === 1);
+      await bump(api.store, id, change);
+      const response = await held;
+      expect(await response.json()).toMatchObject({ message: change });
+      etag = response.headers.get('etag') ?? '';
+    }
+  },
+);

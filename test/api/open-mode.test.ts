@@ -45,7 +45,7 @@ test.each([
   expect(await statusFor(`Host: ${host}`)).toBe('403');
 });
 
-test('a target with a foreign authority does not count, its Host does', async () => {
+test('the Host header counts, not the authority of the request target', async () => {
   expect(await statusFor('Host: evil.example', 'GET', 'http://localhost/')).toBe('403');
 });
 
@@ -55,7 +55,7 @@ test('a request without a host is refused', async () => {
 });
 
 test.each(['Forwarded', 'Via', 'X-Real-IP', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto'])(
-  'what a proxy has forwarded (%s) is refused, saying what to do',
+  'a request that a proxy has forwarded (%s) is refused, and told what to do',
   async (name) => {
     const response = await fetch(api.url, { headers: { [name]: '127.0.0.1' } });
 

@@ -11,10 +11,10 @@ import { bump, etagAt, newTask } from '../support/polls.ts';
 interface Behind extends AsyncDisposable {
   readonly proxy: ForgetfulProxy;
   readonly api: TestApi;
-  /** A task that is known to memory. */
+  /** A task that is in memory. */
   readonly id: string;
   poll(headers?: Record<string, string>): Promise<Response>;
-  /** The first answer that says how old it is. */
+  /** Polls until an answer says how old it is. */
   markedPoll(): Promise<Response>;
 }
 
@@ -43,7 +43,7 @@ async function startBehindProxy(): Promise<Behind> {
         return response.headers.has('age') ? response : undefined;
       }),
     async [Symbol.asyncDispose]() {
-      // First, as nothing ends what hangs so soon as that it is cut off.
+      // First, as cutting the connections is the quickest way to end what hangs.
       await proxy[Symbol.asyncDispose]();
       await api.close();
     },
@@ -79,7 +79,7 @@ describe.concurrent.each([
     expect(ms).toBeLessThan(500 + allowanceMs);
   });
 
-  test('the age grows, also of a task that nobody has asked for meanwhile', async () => {
+  test('the age grows, also for a task that nobody has asked for meanwhile', async () => {
     await using behind = await startBehindProxy();
     behind.proxy[fail]();
     await behind.markedPoll();
@@ -91,7 +91,7 @@ describe.concurrent.each([
     expect(Number(response.headers.get('age'))).toBeGreaterThanOrEqual(7);
   });
 
-  test('who knows a newer version is not told an older one', async () => {
+  test('a client that knows a newer version is never told an older one', async () => {
     await using behind = await startBehindProxy();
     behind.proxy[fail]();
     await behind.markedPoll();
@@ -103,7 +103,7 @@ describe.concurrent.each([
     expect((await problemOf(response)).type).toBe('/problems/unavailable');
   });
 
-  test('within 5 s of its return polls are up to date, and streams that were open go on', async () => {
+  test('within 5 s of the return of the database, polls are up to date, and open streams go on', async () => {
     await using behind = await startBehindProxy();
     const { proxy, api, id, poll } = behind;
     const stream = await fetch(`${api.url}/tasks/${id}/events`);
@@ -125,7 +125,7 @@ describe.concurrent.each([
   });
 });
 
-test('an empty group is not told of as if it were known while the database is away', async () => {
+test('while the database is away, an empty group is a 503 and not called empty', async () => {
   await using behind = await startBehindProxy();
   const { proxy, api } = behind;
   const look = async () => (await fetch(`${api.url}/groups/empty`)).status;
@@ -138,7 +138,7 @@ test('an empty group is not told of as if it were known while the database is aw
   await eventually(async () => (await look()) === 200);
 });
 
-test('a process that was asleep answers from memory only what it has read since', async () => {
+test('a process that was asleep answers from memory only with what it has read since', async () => {
   await using api = await startApi();
   const id = await newTask(api);
   await fetch(`${api.url}/tasks/${id}`);

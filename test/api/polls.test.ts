@@ -16,7 +16,7 @@ afterAll(() => api.close());
 const get = (path: string, headers: Record<string, string> = {}) => fetch(`${api.url}${path}`, { headers });
 const etagOf = async (path: string) => (await get(path)).headers.get('etag') ?? '';
 
-/** The answer to a request that is written by hand, with its head apart from its body. */
+/** The head and the body of the answer to a request that is written by hand. */
 async function raw(request: string, headers = ''): Promise<{ head: string; body: string }> {
   const answer = await exchange(api.port, `${request}\r\nHost: localhost\r\n${headers}\r\n`);
   const [head = '', ...body] = answer.split('\r\n\r\n');
@@ -37,7 +37,7 @@ describe('If-None-Match', () => {
   });
 
   test.each(['"a, b"', '*, "a"', 'W/', '"json-9.9.9-1"', `"${'-'.repeat(8_000)}`, '"json-1-'.repeat(900)])(
-    'of what the client does not have brings the task: %.20s',
+    'that names no version of the task brings the task: %.20s',
     async (header) => {
       const id = await newTask(api);
 
@@ -58,7 +58,7 @@ describe('If-None-Match', () => {
     expect(response.status).toBe(304);
   });
 
-  test('with a version from the future is answered with what there is', async () => {
+  test('with a version from the future is answered with the current state', async () => {
     const id = await newTask(api);
     await get(`/tasks/${id}`);
 
@@ -67,7 +67,7 @@ describe('If-None-Match', () => {
     expect(response.status).toBe(200);
   });
 
-  test('does not make a task of what is none', async () => {
+  test('does not turn a missing task into a 304', async () => {
     const response = await get('/tasks/01a20ada-0000-7000-8000-000000000000', { 'if-none-match': '*' });
 
     expect(response.status).toBe(404);
@@ -76,7 +76,7 @@ describe('If-None-Match', () => {
 });
 
 describe('a 304', () => {
-  test('says what a 200 would, but for the content', async () => {
+  test('has the headers of a 200, but those of the content', async () => {
     const id = await newTask(api);
     const found = await get(`/tasks/${id}`);
     const askedMs = Date.now();
@@ -87,14 +87,14 @@ describe('a 304', () => {
     for (const name of ['etag', 'cache-control', 'vary', 'retry-after', 'x-content-type-options']) {
       expect([name, same.headers.get(name)]).toEqual([name, found.headers.get(name)]);
     }
-    // In whole seconds, each of which Node writes once.
+    // The Date header has whole seconds.
     expect(Date.parse(same.headers.get('date') ?? '')).toBeGreaterThan(askedMs - 2_000);
     for (const name of ['content-type', 'content-length', 'transfer-encoding']) {
       expect([name, same.headers.get(name)]).toEqual([name, null]);
     }
   });
 
-  test('leaves the connection to the next request', async () => {
+  test('leaves the connection open for the next request', async () => {
     const id = await newTask(api);
     const etag = await etagOf(`/tasks/${id}`);
     const request = `GET /tasks/${id} HTTP/1.1\r\nHost: localhost\r\n`;
@@ -154,7 +154,7 @@ describe('old and odd clients', () => {
     }
   });
 
-  test('Expect: 100-continue is met', async () => {
+  test('Expect: 100-continue is answered', async () => {
     const id = await newTask(api);
 
     const { head, body } = await raw(
@@ -191,7 +191,7 @@ describe('old and odd clients', () => {
     expect(head).toMatch(/^HTTP\/1\.1 (200|400) /);
   });
 
-  test('clients that hang up at once harm nobody', async () => {
+  test('clients that hang up at once do no harm', async () => {
     const id = await newTask(api);
     for (let client = 0; client < 50; client += 1) {
       const socket = connect(api.port, '127.0.0.1', () => {
@@ -219,8 +219,8 @@ describe('old and odd clients', () => {
   });
 });
 
-describe('what is told', () => {
-  test('is the same bytes after a write as after a read', async () => {
+describe('the answer to a poll', () => {
+  test('has the same bytes after a write as after a read', async () => {
     const id = await newTask(api);
     const cancelled = await fetch(`${api.url}/tasks/${id}/cancel`, { method: 'POST' });
     const text = await cancelled.text();
@@ -235,7 +235,7 @@ describe('what is told', () => {
     expect(await fromDatabase.text()).toBe(text);
   });
 
-  test('is no older than what a repeated submit has just told', async () => {
+  test('is no older than the answer to a repeated submit', async () => {
     const key = `k${Math.random()}`;
     const id = await newTask(api, { key });
     await get(`/tasks/${id}`);
@@ -248,7 +248,7 @@ describe('what is told', () => {
     expect(await read.json()).toMatchObject({ message: 'news' });
   });
 
-  test('is what another process has written, after a tick at the latest', async () => {
+  test('has what another process has written, after a tick at the latest', async () => {
     const id = await newTask(api);
     await get(`/tasks/${id}`);
 
@@ -259,7 +259,7 @@ describe('what is told', () => {
     );
   });
 
-  test('is that a task is gone, after a tick at the latest', async () => {
+  test('says that a task is gone, after a tick at the latest', async () => {
     const id = await newTask(api);
     await get(`/tasks/${id}`);
 
@@ -273,7 +273,7 @@ describe('what is told', () => {
     expect((await problemOf(response)).type).toBe('/problems/unknown-task');
   });
 
-  test('is a title in any script, whole', async () => {
+  test('has the whole title, in any script', async () => {
     const title = `🎉 ${'ß'.repeat(100)} \u2028 </script>`;
     const id = await newTask(api, { title });
 
@@ -300,7 +300,7 @@ describe('with HEADWAY_PUBLIC_CACHE_SECONDS', () => {
       ).json()) as { id: string }
     ).id;
 
-  test('plain polls of JSON may be kept by a cache that many share, and nothing else', async () => {
+  test('only plain polls of JSON may be kept by a shared cache', async () => {
     const id = await submitTo();
     const ask = (path: string, headers: Record<string, string> = {}) =>
       fetch(`${shared.url}${path}`, { headers });
@@ -321,7 +321,7 @@ describe('with HEADWAY_PUBLIC_CACHE_SECONDS', () => {
     expect(await control(`/tasks/${id}/events`, { accept: 'text/event-stream' })).toContain('no-store');
   });
 
-  test('a finished task too is asked for again after that time', async () => {
+  test('a finished task, too, is asked for again after that time', async () => {
     const id = await submitTo();
     await succeed(shared.store, id);
 

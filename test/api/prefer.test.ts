@@ -53,7 +53,7 @@ describe('how long a client is willing to wait', () => {
     expect(waitSeconds(header)).toBeUndefined();
   });
 
-  test('is found or not in time that grows with the length of a header, however that is made', () => {
+  test('is looked for in time that grows with the length of the header, whatever the header holds', () => {
     const parts = ['"', '\\"', '"\\', '"a,', 'wait', 'wait=1', ' ', ',', '\\', '"" '];
     const headers = (length: number) =>
       parts.flatMap((part) => {
@@ -68,12 +68,12 @@ describe('how long a client is willing to wait', () => {
       for (let again = 0; again < 16; again += 1) short.forEach(waitSeconds);
     });
 
-    // About the same; where a header is gone over again and again, sixteen times as much.
+    // About the same time. With backtracking, the long headers would take sixteen times as much.
     expect(longMs).toBeLessThan(6 * shortMs);
   });
 });
 
-/** What it takes of the processor, without what disturbs one round or another. */
+/** The processor time of the work: the least of several rounds, as some rounds are disturbed. */
 function leastMs(work: () => void): number {
   const rounds = Array.from({ length: 7 }, () => {
     const before = process.cpuUsage();

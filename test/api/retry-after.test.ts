@@ -19,7 +19,7 @@ describe('when to ask again', () => {
     ['twice a minute, of what takes hours', { etaSeconds: 100_000 }, undefined, 30],
     ['soon, of what has just begun', {}, undefined, 1],
     [
-      'after a tenth of the time gone by, where nothing else is known',
+      'after a tenth of the time since the start, if nothing else is known',
       { startedMs: nowMs - 120_000 },
       undefined,
       12,

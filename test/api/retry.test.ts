@@ -28,7 +28,7 @@ const post = (url: string, init: RequestInit = {}) =>
   fetch(url, { method: 'POST', redirect: 'manual', ...init });
 
 describe('a task that was cancelled or has failed', () => {
-  test('is queued again, and says when to look', async () => {
+  test('is queued again, and says when to ask', async () => {
     const { id, url } = await cancelledTask();
     const before = await fetch(`${api.url}/tasks/${id}`);
 
@@ -57,7 +57,7 @@ describe('a task that was cancelled or has failed', () => {
     expect(await taskOf(polled)).toMatchObject({ status: 'queued' });
   });
 
-  test('says where to retry it, as long as that can be done', async () => {
+  test('has a link for the retry as long as it can be retried', async () => {
     const { id, url } = await cancelledTask();
     const links = async () => (await taskOf(await fetch(`${api.url}/tasks/${id}`))).links;
 
@@ -103,7 +103,7 @@ describe('a task that was cancelled or has failed', () => {
 
 describe('a retry is refused', () => {
   test.each([
-    ['queued', 'It is not over yet: the task is queued.'],
+    ['queued', 'The task is not finished yet: it is queued.'],
     ['succeeded', 'The task has succeeded: submit a new one to do the work again.'],
   ])('for a task that is %s', async (status, detail) => {
     const { id, url } = await newTask();
@@ -124,7 +124,7 @@ describe('a retry is refused', () => {
     });
   });
 
-  test('for one whose work is done outside', async () => {
+  test('for a task whose work is done outside', async () => {
     const { id, url } = await cancelledTask();
     await api.store.db.prisma.taskState.update({ where: { id }, data: { reportTokenHash: 'x' } });
 
@@ -134,7 +134,7 @@ describe('a retry is refused', () => {
     expect((await problemOf(response)).detail).toContain('outside');
   });
 
-  test('for one whose key a newer task has taken, with its link', async () => {
+  test('for a task whose key a newer task has taken, with a link to the newer one', async () => {
     const key = newId();
     const { url } = await cancelledTask({ key });
     const newer = await newTask({ key, onConflict: 'replaceFinished' });
@@ -145,7 +145,7 @@ describe('a retry is refused', () => {
     expect(await problemOf(response)).toMatchObject({ existingTask: `/tasks/${newer.id}` });
   });
 
-  test('for one whose job is there no more', async () => {
+  test('for a task whose job no longer exists', async () => {
     const { id, url } = await cancelledTask();
     await api.store.db.prisma.taskState.update({ where: { id }, data: { type: 'gone' } });
 
@@ -155,14 +155,14 @@ describe('a retry is refused', () => {
     expect((await problemOf(response)).detail).toContain('no job of the type "gone"');
   });
 
-  test('for what is not there, or no task', async () => {
+  test('for an id that no task has, or that is no id', async () => {
     const unknown = await post(`${api.url}/tasks/${newId()}/retry`);
     const noId = await post(`${api.url}/tasks/abc/retry`);
 
     expect([unknown.status, noId.status]).toEqual([404, 400]);
   });
 
-  test('with fields or values that it does not know', async () => {
+  test('with unknown fields or values', async () => {
     const { url } = await cancelledTask();
 
     const field = await postJson(url, { force: true });

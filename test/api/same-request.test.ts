@@ -1,4 +1,4 @@
-/** Which submits under one key are the same request: those that sent the same JSON, and the same bytes. */
+/** Submits under one key are the same request if they have the same JSON and the same bytes of a file. */
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { digestInput } from '../../src/tasks/life/digest.ts';
@@ -13,7 +13,7 @@ afterEach(async () => {
 });
 afterAll(() => api.close());
 
-/** Submits an input, as JSON text, under a key; 202 for a new task, 200 for the one that there is, 409 for another. */
+/** Submits JSON under a key: 202 for a new task, 200 for the same request again, 409 for another input. */
 async function statusOf(input: string, key: string, type = 'noop'): Promise<number> {
   const body = `{"type":${JSON.stringify(type)},"key":${JSON.stringify(key)},"input":${input}}`;
   return (await postJson(`${api.url}/tasks`, body)).status;
@@ -45,13 +45,13 @@ describe('under one key', () => {
     expect([await statusOf(first, 'k'), await statusOf(second, 'k')]).toEqual([202, 409]);
   });
 
-  test('no input is an empty object', async () => {
+  test('a missing input is the same as an empty object', async () => {
     const none = await postJson(`${api.url}/tasks`, { type: 'noop', key: 'k' });
 
     expect([none.status, await statusOf('{}', 'k')]).toEqual([202, 200]);
   });
 
-  test('any JSON is the same in any spelling, and another where anything in it is', async () => {
+  test('JSON is the same in any spelling, and another if anything in it differs', async () => {
     let key = 0;
     await fc.assert(
       fc.asyncProperty(json, fc.infiniteStream(fc.nat()), fc.nat(), async (value, choices, place) => {
@@ -65,12 +65,12 @@ describe('under one key', () => {
     );
   });
 
-  test('what a schema makes of it is not compared: a default that is sent is another request', async () => {
+  test('the sent JSON is compared, not what the schema makes of it: a sent default is another request', async () => {
     expect(await statusOf('{"ms":1}', 'k', 'waits')).toBe(202);
     expect(await statusOf('{"ms":1,"ignoresSignal":false}', 'k', 'waits')).toBe(409);
   });
 
-  test('a schema that makes what JSON cannot carry is no hindrance', async () => {
+  test('a schema may make values that JSON cannot express', async () => {
     expect(await statusOf('{"big":"7"}', 'k', 'parses')).toBe(202);
     expect(await statusOf('{"big":"7"}', 'k', 'parses')).toBe(200);
     expect(await statusOf('{"big":"8"}', 'k', 'parses')).toBe(409);
@@ -106,7 +106,7 @@ describe('a file under one key', () => {
   });
 });
 
-describe('a task of before 0.2, which has the digest of what its schema made', () => {
+describe('a task from before 0.2, which has the digest of the parsed input', () => {
   const makeOld = async (id: string, input: object, digest: string) => {
     await api.store.db.pool.query('UPDATE task_state SET input = $2, input_digest = $3 WHERE id = $1', [
       id,
@@ -115,7 +115,7 @@ describe('a task of before 0.2, which has the digest of what its schema made', (
     ]);
   };
 
-  test('is the same request where that is', async () => {
+  test('is the same request if the parsed input is the same', async () => {
     const { id } = await taskOf(
       await postJson(`${api.url}/tasks`, { type: 'waits', key: 'k', input: { ms: 1 } }),
     );
@@ -127,7 +127,7 @@ describe('a task of before 0.2, which has the digest of what its schema made', (
     expect(await statusOf('{"ms":2}', 'k', 'waits')).toBe(409);
   });
 
-  test('with a file is the same request where its bytes are', async () => {
+  test('with a file is the same request if the bytes are the same', async () => {
     const url = `${api.url}/tasks/csv-import?dataset=%20d&key=k`;
     const { id } = await taskOf(await postCsv(url, 'a\n1\n'));
     const { id: file, sha256, size } = await api.store.db.prisma.file.findFirstOrThrow();
@@ -138,7 +138,7 @@ describe('a task of before 0.2, which has the digest of what its schema made', (
     expect((await postCsv(url, 'a\n2\n')).status).toBe(409);
   });
 
-  test('is another request where no digest can be made of what was sent', async () => {
+  test('is another request if the parsed input has no digest', async () => {
     const { id } = await taskOf(await postJson(`${api.url}/tasks`, { type: 'parses', key: 'k' }));
     await makeOld(id, {}, digestInput({}));
 
@@ -149,7 +149,7 @@ describe('a task of before 0.2, which has the digest of what its schema made', (
   });
 });
 
-/** Keys that differ still differ once they are cleansed. */
+/** Any JSON value. The names of fields are ASCII, so that different names still differ when they are cleansed. */
 const json = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
@@ -165,7 +165,7 @@ const json = fc.letrec((tie) => ({
   ),
 })).value as fc.Arbitrary<unknown>;
 
-/** The same value in other words: `choices` says in which. */
+/** The same value as another text of JSON: `choices` decides the spelling. */
 function spelled(value: unknown, choices: Iterator<number>): string {
   const choose = <T>(...options: [T, ...T[]]): T =>
     options[(choices.next().value as number) % options.length] ?? options[0];
@@ -177,7 +177,7 @@ function spelled(value: unknown, choices: Iterator<number>): string {
     if (typeof item !== 'object' || item === null) return String(item);
     const fields = Object.entries(item).map(([key, part]) => {
       const name = choose(JSON.stringify(key), escaped(key));
-      // The last of two counts.
+      // Of two fields with one name, the last counts.
       const before = choose('', `${JSON.stringify(key)}:7,`);
       return `${before}${name}${blank()}:${blank()}${write(part)}`;
     });
@@ -195,7 +195,7 @@ function escaped(text: string): string {
   return `"${units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')}"`;
 }
 
-/** The value with one part of it, a leaf or a whole, replaced. */
+/** The value with one part of it replaced: a leaf, or the whole. */
 function changeAt(value: unknown, place: number): unknown {
   const parts = typeof value === 'object' && value !== null ? Object.keys(value) : [];
   const key = parts[place % Math.max(1, parts.length)];

@@ -1,4 +1,4 @@
-/** The checks of an input, without a server: schemas that never answer, and what is strict. */
+/** The checks of an input, without a server: schemas that never end, and which fields are refused. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { checkInput } from '../../src/api/submitting/submission.ts';
@@ -9,12 +9,12 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-// The widest definition, as the registry gives it.
+// The type of a definition as the registry returns it.
 const jobWith = (input: z.ZodType, upload?: JobUpload) =>
   defineJob({ type: 'job', input, result: z.null(), ...(upload && { upload }), run: () => null });
 
 describe('an input', () => {
-  it('whose schema never answers is refused after 5 s, as the fault of the job', async () => {
+  it('whose schema never ends is refused after 5 s, and the job is blamed', async () => {
     vi.useFakeTimers();
     const job = jobWith(z.string().refine(() => new Promise<boolean>(() => undefined)));
 
@@ -54,7 +54,7 @@ describe('an input', () => {
   });
 });
 
-describe('what a file itself gives to an input', () => {
+describe('the input that a job derives from its file', () => {
   const input = z.object({ file: z.uuid(), day: z.coerce.date().optional(), name: z.string().optional() });
   const fields = { options: {}, filename: undefined, sample: undefined };
   const checkWith = async (defaults: JobUpload['defaults'], given: Record<string, string> = {}) => {
@@ -63,7 +63,7 @@ describe('what a file itself gives to an input', () => {
     return checkUploadInput(job, upload, { ...fields, input: given }, fileToCome);
   };
 
-  it('is stored in terms of JSON, and parsed from there', async () => {
+  it('is turned into JSON, stored so, and parsed from there', async () => {
     const checked = await checkWith(({ name }) => ({ day: new Date(0), name: `${name}\0`, file: 'no' }));
 
     expect(checked).toEqual({
@@ -72,7 +72,7 @@ describe('what a file itself gives to an input', () => {
     });
   });
 
-  it('gives way to what was sent', async () => {
+  it('does not replace what was sent', async () => {
     expect((await checkWith(() => ({ name: 'mine' }), { name: 'yours' })).sent).toMatchObject({
       name: 'yours',
     });
@@ -91,7 +91,7 @@ describe('what a file itself gives to an input', () => {
       () => ({ name: new Map() }),
       'its upload.defaults().name is a Map, which JSON cannot express',
     ],
-    ['is no object', () => 'x' as unknown as object, 'its upload.defaults() is no object'],
+    ['is no object', () => 'x' as unknown as object, 'its upload.defaults() did not return an object'],
   ])('is told as the fault of the job where it %s', async (_what, defaults, words) => {
     const refused = checkWith(defaults as JobUpload['defaults']);
 

@@ -61,7 +61,7 @@ describe('a good submit', () => {
     expect((await taskOf(second)).id).not.toBe(first.id);
   });
 
-  test('is stored as it was sent, whatever its schema makes of it', async () => {
+  test('is stored as it was sent, not as its schema parses it', async () => {
     const input = { count: '7', big: '12', when: '2026-02-03', tags: ['a'], name: 'Ada' };
 
     const { id, title } = await taskOf(await submit({ type: 'parses', input }));
@@ -71,7 +71,7 @@ describe('a good submit', () => {
     expect(title).toContain('count: number 7, big: bigint 12, when: 2026-02-03T00:00:00.000Z');
   });
 
-  test('may hold what PostgreSQL cannot: it is cleansed', async () => {
+  test('may hold characters that PostgreSQL refuses: they are removed', async () => {
     const response = await submit('{"type":"noop","input":{"a\\u0000b":"x\\ud800y"},"title":"t\\u0000"}');
 
     const { id, title } = await taskOf(response);
@@ -137,7 +137,7 @@ describe('a submit is refused', () => {
     expect((await problemOf(response)).errors?.map((error) => error.path)).toContain(path);
   });
 
-  test('for a schema that throws, which is the fault of the job', async () => {
+  test('for a schema that throws, and the job is blamed', async () => {
     const response = await submit({ type: 'parses', input: { says: 'throw' } });
 
     expect(response.status).toBe(500);

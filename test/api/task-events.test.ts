@@ -24,7 +24,7 @@ afterAll(async () => {
   clock[Symbol.dispose]();
 });
 
-/** The next beat comes, and this stream, which has read everything, hears of it. */
+/** Waits for the next beat on this stream, which has read everything. */
 async function beat(stream: EventReader): Promise<void> {
   const before = stream.comments;
   clock.pass(beatMs);
@@ -82,7 +82,7 @@ describe('a stream', () => {
     expect(stream.retryMs).toBeLessThanOrEqual(3_000);
   });
 
-  test('shows that it lives while nothing happens', async () => {
+  test('sends comments while nothing happens', async () => {
     const id = await newTask(api);
     await using stream = await open(id);
 
@@ -113,7 +113,7 @@ describe('a stream', () => {
     expect(stream.events.at(-1)).toEqual({ event: 'gone', id: undefined, data: { id } });
   });
 
-  test('ends when the service stops, and soon for whoever comes then', async () => {
+  test('ends when the service stops; one that is opened then ends soon', async () => {
     await using stopping = await startApi();
     const id = await newTask(stopping);
     await using stream = await EventReader.open(urlOf(id, stopping));
@@ -129,7 +129,7 @@ describe('a stream', () => {
     expect(stopping.reading.watchers.count).toBe(0);
   });
 
-  test('is let go of when the client leaves', async () => {
+  test('is forgotten when the client leaves', async () => {
     const id = await newTask(api);
     const stream = await open(id);
     await eventually(() => api.reading.watchers.count === 1);
@@ -139,7 +139,7 @@ describe('a stream', () => {
     await eventually(() => api.reading.watchers.count === 0);
   });
 
-  test('reaches a client of HTTP/1.0 as it comes', async () => {
+  test('reaches a client of HTTP/1.0 event by event', async () => {
     const id = await newTask(api);
     const answer = exchange(api.port, `GET /tasks/${id}/events HTTP/1.0\r\nHost: localhost\r\n\r\n`);
     await eventually(() => api.reading.watchers.count === 1);
@@ -172,7 +172,7 @@ describe('a client that comes back', () => {
     expect(stream.of('task')).toHaveLength(before.length + 1);
   });
 
-  test('from another process, whose version this one does not know yet, is not told what it has seen', async () => {
+  test('from another process, with a version that this process does not know yet, is not told it again', async () => {
     const id = await newTask(api);
     await fetch(`${api.url}/tasks/${id}`);
     const version = await bump(api.store, id);
@@ -197,7 +197,7 @@ describe('a client that comes back', () => {
     expect(response.headers.get('cache-control')).toBe('no-store');
   });
 
-  test('after an end that was not the last is told what came of it', async () => {
+  test('after the end of a task that was then retried is told how it went on', async () => {
     const id = await newTask(api);
     await fetch(`${api.url}/tasks/${id}/cancel`, { method: 'POST' });
     await fetch(`${api.url}/tasks/${id}/retry`, { method: 'POST' });
@@ -221,7 +221,7 @@ describe('what is refused', () => {
   });
 });
 
-test('HEAD is told of the stream, and does not wait for it', async () => {
+test('HEAD gets the head of the stream, and does not wait', async () => {
   const id = await newTask(api);
 
   const response = await fetch(urlOf(id), { method: 'HEAD' });
@@ -240,7 +240,7 @@ describe('a client that does not keep up', () => {
     );
   };
 
-  test('and reads nothing is dropped, while others hear of everything and memory does not grow', async () => {
+  test('and reads nothing is dropped, while others get everything and memory does not grow', async () => {
     const id = await newTask(api);
     const stuck = await Promise.all(Array.from({ length: 20 }, () => stuckClient(id)));
     await using well = await open(id);
@@ -253,7 +253,7 @@ describe('a client that does not keep up', () => {
       await well.until(({ events }) => events.at(-1)?.data.message === `number ${number}`);
     }
 
-    // Kept for each of the twenty at most what is on its way and one more; the events themselves are shared.
+    // For each of the twenty streams: at most what is on its way, and one more event. Events are shared.
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(60_000_000);
     await beat(well);
     expect(api.reading.watchers.count).toBe(21);
@@ -263,7 +263,7 @@ describe('a client that does not keep up', () => {
     expect(well.isClosed).toBe(false);
   });
 
-  test('but reads gets the newest', async () => {
+  test('but still reads gets the newest state', async () => {
     const id = await newTask(api);
     const socket = await stuckClient(id);
     await eventually(() => api.reading.watchers.count === 1);
@@ -271,7 +271,7 @@ describe('a client that does not keep up', () => {
     for (let number = 1; number <= 14; number += 1) {
       await changeResult(id, number);
       await well.until(({ events }) => events.at(-1)?.data.message === `number ${number}`);
-      // Something, but much less than comes.
+      // Reads something, but much less than is sent.
       socket.read(150_000);
     }
 
@@ -308,13 +308,13 @@ describe('a client that does not keep up', () => {
 });
 
 interface StuckClient {
-  /** Takes at most so many bytes. */
+  /** Reads at most this many bytes. */
   read(bytes: number): void;
   readAll(): Promise<string>;
   leave(): void;
 }
 
-/** Asks for a stream, and reads from it only what it is told to. */
+/** Asks for a stream, and reads from it only when it is told to. */
 async function stuckClient(id: string): Promise<StuckClient> {
   const socket: Socket = connect(api.port, '127.0.0.1');
   socket.on('error', () => undefined);

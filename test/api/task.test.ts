@@ -15,7 +15,7 @@ afterAll(() => api.close());
 const get = (headers: Record<string, string> = {}) => fetch(url, { headers });
 
 describe('as JSON', () => {
-  test('says what to compare, and when to ask again', async () => {
+  test('has a tag to compare, and says when to ask again', async () => {
     const response = await get();
 
     expect(response.status).toBe(200);
@@ -66,7 +66,7 @@ describe('as JSON', () => {
     expect(response.status).toBe(200);
   });
 
-  test('changes its tag with the task, and has no time to ask again once finished', async () => {
+  test('changes its tag with the task, and has no Retry-After once finished', async () => {
     const task = await taskOf(await postJson(`${api.url}/tasks`, { type: 'noop' }));
     const own = `${api.url}/tasks/${task.id}`;
     const before = await fetch(own);

@@ -9,7 +9,7 @@ import { bump, newTask, succeedWith } from '../support/polls.ts';
 
 let api: TestApi;
 let id: string;
-/** What the server has taken up since the test began. */
+/** The requests that the server has begun since the test started. */
 let taken: ServerResponse[] = [];
 const onRequest = (_request: IncomingMessage, response: ServerResponse) => void taken.push(response);
 const sockets: Socket[] = [];
@@ -32,7 +32,7 @@ const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: local
 const heldPoll = async () =>
   get(`/tasks/${id}`, `Prefer: wait=60\r\nIf-None-Match: ${await etagOf(api, id)}\r\n`);
 
-/** A connection, and the bytes that it has got. */
+/** A connection, and the bytes that it has received. */
 async function client(): Promise<{ socket: Socket; text: () => string }> {
   const socket = await connected(api);
   sockets.push(socket);

@@ -54,7 +54,7 @@ describe('a file as the body', () => {
     expect(await storedFiles(api.store)).toEqual({ files: 1, chunks: 1 });
   });
 
-  test('with a key that belongs to other bytes is refused, and gone', async () => {
+  test('with a key that belongs to other bytes is refused and deleted', async () => {
     await postCsv(`${url}?filename=a.csv&key=k`, csv);
 
     const response = await postCsv(`${url}?filename=a.csv&key=k`, `${csv}3,4\n`);
@@ -73,7 +73,7 @@ describe('a file as the body', () => {
     expect(await storedFiles(api.store)).toEqual({ files: 1, chunks: 1 });
   });
 
-  test('may come in chunks of unknown number', async () => {
+  test('may come in chunks, without a length', async () => {
     async function* chunks() {
       for (let i = 0; i < 20; i += 1) yield Buffer.from('x'.repeat(50_000));
     }
@@ -139,7 +139,7 @@ describe('a file as the body', () => {
     expect((await problemOf(response)).detail).toMatch(/text\/csv|application\/json/);
   });
 
-  test('for a job without files or without existence is refused', async () => {
+  test('for a job that takes no file, or that does not exist, is refused', async () => {
     const noFile = await postCsv(`${api.url}/tasks/noop`, csv);
     const noJob = await postCsv(`${api.url}/tasks/nonsense`, csv);
 
@@ -166,7 +166,7 @@ describe('a form', () => {
     expect(row).toMatchObject({ title: 'Import orders', group: 'after the file' });
   });
 
-  test('keeps every byte of its file, boundaries and line ends of others among them', async () => {
+  test('keeps every byte of its file, also boundaries of other forms and line ends', async () => {
     const content = '\r\n--\r\n--x--\r\n\r\n"a","b"\r\n';
 
     const task = await taskOf(await postForm(url, [['file', ['ä "quoted".csv', content]]]));
@@ -280,8 +280,13 @@ describe('a form', () => {
       `--x\r\n${'a: b\r\n'.repeat(3000)}`,
       /headers/,
     ],
-    ['no form at all', 'multipart/form-data; boundary=x', 'y'.repeat(100_000), /begin/],
-    ['more after its end', 'multipart/form-data; boundary=x', `--x--${'y'.repeat(100_000)}`, /follows/],
+    ['no form at all', 'multipart/form-data; boundary=x', 'y'.repeat(100_000), /before its first part/],
+    [
+      'more after its end',
+      'multipart/form-data; boundary=x',
+      `--x--${'y'.repeat(100_000)}`,
+      /after its last one/,
+    ],
   ])('with %s is refused, and leaves nothing', async (_what, type, body, detail) => {
     const response = await postCsv(url, body, { 'content-type': type });
 

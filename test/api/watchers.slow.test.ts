@@ -5,7 +5,7 @@ import { startApiThroughProxy } from '../support/flaky-api.ts';
 import { areHeld, etagOf, startPoll } from '../support/held-polls.ts';
 import { bump, newTask } from '../support/polls.ts';
 
-test('who has waited through a pause of the process is told of no trouble', async () => {
+test('a client that waited through a pause of the process gets no error', async () => {
   await using api = await startApi();
   const id = await newTask(api, { group: 'paused' });
   const urls = [`/tasks/${id}`, `/tasks?ids=${id}`, '/groups/paused'].map((path) => `${api.url}${path}`);
@@ -22,7 +22,7 @@ test('who has waited through a pause of the process is told of no trouble', asyn
 });
 
 describe('while the database does not answer', () => {
-  test('who waits is told at the end of the time, and served again afterwards', async () => {
+  test('a client that waits gets an error when its time is up, and is served again afterwards', async () => {
     await using database = await startApiThroughProxy();
     const { own, proxy } = database;
     const id = await newTask(own);
@@ -44,7 +44,7 @@ describe('while the database does not answer', () => {
   });
 });
 
-/** As a stopped process or a frozen machine does, nothing goes on. */
+/** Blocks the event loop, like a stopped process or a frozen machine. */
 function pauseThread(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

@@ -17,7 +17,7 @@ afterEach(() => eventually(() => api.reading.watchers.count === 0));
 afterAll(() => api.close());
 
 describe('a client that leaves', () => {
-  test('is let go of', async () => {
+  test('is no longer counted', async () => {
     const id = await newTask(api);
     const held = startPoll(api, id, { prefer: 'wait=60', 'if-none-match': await etagOf(api, id) });
     await areHeld(api, 1);
@@ -27,7 +27,7 @@ describe('a client that leaves', () => {
     await areHeld(api, 0);
   });
 
-  test('is let go of with all that it had asked for on its connection', async () => {
+  test('is no longer counted, with all that it had asked for on its connection', async () => {
     const id = await newTask(api);
     const etag = await etagOf(api, id);
     const request = `GET /tasks/${id} HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\nIf-None-Match: ${etag}\r\n\r\n`;
@@ -42,7 +42,7 @@ describe('a client that leaves', () => {
     await areHeld(api, 0);
   });
 
-  test('while its task is being read for the first time is not waited with', async () => {
+  test('during the first read of its task never begins to wait', async () => {
     await using database = await startApiThroughProxy();
     const { own, proxy } = database;
     const id = await newTask(own);
@@ -57,7 +57,7 @@ describe('a client that leaves', () => {
     await eventually(() => poller.connection.destroyed && listener.connection.destroyed);
     await held.deliver();
 
-    // It asks for what the others have asked for, and is answered after them.
+    // This client asks for the same task as the others, and is answered after them.
     expect((await fetch(`${own.url}/tasks/${id}`)).status).toBe(200);
     expect(own.reading.watchers.count).toBe(0);
   });
@@ -79,13 +79,13 @@ describe('a place', () => {
       response.text(),
     );
 
-    // The poll is told of an error, and the stream is cut.
+    // The poll gets an error, and the stream is cut.
     await answer.catch(() => undefined);
     await areHeld(api, 0);
   });
 });
 
-describe('too many who wait', () => {
+describe('too many clients that wait', () => {
   let full: TestApi;
   beforeAll(async () => {
     full = await startApi({ config: { maxWatchers: 2 } });
@@ -121,7 +121,7 @@ describe('too many who wait', () => {
 });
 
 describe('when the service stops', () => {
-  test('all who wait are answered with what there is, and who comes then hardly waits', async () => {
+  test('all clients that wait get the current state, and a client that comes then hardly waits', async () => {
     using clock = startClock();
     await using stopping = await startApi();
     const id = await newTask(stopping);

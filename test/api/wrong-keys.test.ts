@@ -17,7 +17,7 @@ describe('the answers to wrong keys', () => {
   });
   afterEach(() => vi.useRealTimers());
 
-  it('leave one after the other, and the log says so once', async () => {
+  it('are sent one after the other, and the log says so once', async () => {
     const wrongKeys = new WrongKeys(log);
 
     const turns = await Promise.allSettled(Array.from({ length: 101 }, () => wrongKeys.turn()).slice(0, 1));
@@ -27,7 +27,7 @@ describe('the answers to wrong keys', () => {
     expect(lines[0]).toContain('wrong API keys');
   });
 
-  it('are refused altogether where a hundred wait', async () => {
+  it('are replaced by a 429 at once while a hundred wait', async () => {
     const wrongKeys = new WrongKeys(log);
     const waiting = Array.from({ length: 101 }, () => wrongKeys.turn());
     for (const turn of waiting) turn.catch(() => undefined);
@@ -45,7 +45,7 @@ describe('while others try wrong keys', () => {
 
   const get = (key: string) => fetch(`${api.url}/tasks`, { headers: { authorization: `Bearer ${key}` } });
 
-  test('a valid one is answered before them', async () => {
+  test('a request with a valid key is answered before them', async () => {
     const answered: string[] = [];
     const wrong = Array.from({ length: 20 }, (_, number) =>
       get(`wrong-${number}`).then(({ status }) => answered.push(`wrong ${status}`)),

@@ -7,7 +7,7 @@ import { postTask, runHeadway, startHeadway } from '../support/process.ts';
 import { openStore } from '../support/service.ts';
 
 describe('headway doctor', () => {
-  it('finds nothing wrong beside a service at work, and says what died with it, until it is back', async () => {
+  it('finds nothing wrong while a service works, and names what is wrong from its death until it is back', async () => {
     const database = await createTestDatabase();
     const env = { DATABASE_URL: database.url, HEADWAY_LEASE_SECONDS: '3' };
     const first = await startHeadway(env);
@@ -51,7 +51,7 @@ describe('headway doctor', () => {
     await database.drop();
   });
 
-  it('tells people of each finding, with code 1, and changes nothing', async () => {
+  it('prints each finding, exits with code 1, and changes nothing', async () => {
     const database = await createTestDatabase();
     const env = { DATABASE_URL: database.url };
     const store = await openStore(database.url);
@@ -64,7 +64,7 @@ describe('headway doctor', () => {
     const { code, stdout } = await runHeadway(['doctor', '--thorough'], env);
 
     expect(code).toBe(1);
-    expect(stdout).toContain('! A success has no result, or an error\n');
+    expect(stdout).toContain('! A succeeded task has no result, or has an error\n');
     expect(stdout).toContain(`    ${finished}\n  Meaning:   `);
     expect(stdout).toMatch(/\n {2}Repair: {4}\S.*\n {2}Otherwise: \S/);
     expect(stdout.trimEnd().endsWith('1 finding.')).toBe(true);
@@ -72,7 +72,7 @@ describe('headway doctor', () => {
     await database.drop();
   });
 
-  it('says that there is no database, also in JSON', async () => {
+  it('says that it cannot reach the database, also in JSON', async () => {
     const { code, stdout } = await runHeadway(['doctor', '--json'], {
       DATABASE_URL: 'postgresql://localhost:1/none',
     });
@@ -84,7 +84,7 @@ describe('headway doctor', () => {
     });
   });
 
-  it('refuses what it does not know with code 2', async () => {
+  it('refuses an unknown option with code 2', async () => {
     const { code, stderr } = await runHeadway(['doctor', '--fix']);
 
     expect(code).toBe(2);

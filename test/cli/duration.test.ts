@@ -32,7 +32,7 @@ describe('a duration', () => {
     expect(parseDuration(text)).toEqual({ months: 0, seconds });
   });
 
-  it('has months and years in ISO 8601 only, and they stay months: PostgreSQL knows the calendar', () => {
+  it('has months and years in ISO 8601 only, and keeps them as months, because PostgreSQL knows the calendar', () => {
     expect(parseDuration('P1Y2M')).toEqual({ months: 14, seconds: 0 });
     expect(parseDuration('P2M')).toEqual({ months: 2, seconds: 0 });
     expect(parseDuration('P1Y2M10DT2H30M')).toEqual({ months: 14, seconds: 10 * day + 9000 });
@@ -107,7 +107,7 @@ describe('a duration', () => {
     );
   });
 
-  it('is finite and not negative, or refused in one way only, whatever is written', () => {
+  it('is finite and not negative for any text, or the text is refused with a DurationError', () => {
     const pieces = fc.array(
       fc.oneof(
         fc.nat().map(String),

@@ -1,4 +1,4 @@
-/** The embedded PostgreSQL ends while Headway runs: it is started again, and everything goes on. */
+/** When the embedded PostgreSQL ends while Headway runs, it is started again, and everything goes on. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusterProcesses } from '../../src/database/embedded/processes.ts';
 import { within } from '../support/calibration.ts';
@@ -49,11 +49,11 @@ describe('an embedded PostgreSQL that ends', () => {
       async () => process.kill(await serverPid(dataDir.path), 'SIGKILL'),
     ],
     ['two', 'kill -9 of all of its processes', () => killServer(dataDir.path)],
-    ['three', 'a stop by somebody else', () => signalServer(dataDir.path, 'SIGQUIT')],
+    ['three', 'a stop by another program', () => signalServer(dataDir.path, 'SIGQUIT')],
   ];
 
   it.each(endings)(
-    '(%s) by %s is there again within 5 s, and an import goes on in the same attempt',
+    '(%s) by %s runs again within 5 s, and an import goes on in the same attempt',
     async (name, _by, end) => {
       const saidBefore = headway.stdout.length;
       const id = await importRows(name);
@@ -70,17 +70,17 @@ describe('an embedded PostgreSQL that ends', () => {
         failures: 0,
         result: { imported: rows },
       });
-      // Said at most once in 10 s, and another end may have come just before.
+      // The log says so at most once in 10 s, and the end before may have been logged just now.
       const said = headway.stdout.slice(saidBefore).match(saysEnded) ?? [];
       expect(said.length).toBeLessThanOrEqual(1);
     },
   );
 
-  it('is told of by the log', () => {
+  it('is logged', () => {
     expect(headway.stdout).toMatch(saysEnded);
   });
 
-  it('is started by one of two processes, and both go on; by the end of the last it stays as it is', async () => {
+  it('is started again by one of two processes, both of which go on, and stops with the last of them', async () => {
     const other = await start();
     const saidBefore = headway.stdout.length;
     const starts = () =>

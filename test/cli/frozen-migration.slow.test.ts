@@ -1,4 +1,4 @@
-/** A process that is stopped in the midst of a migration, with its locks. */
+/** A process that is frozen during a migration keeps its locks for a while. */
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { createEmptyDatabase } from '../support/database.ts';
@@ -12,9 +12,9 @@ const holdersSql = `
   WHERE locktype = 'advisory' AND objid = 72707369 AND granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
-it('a process that is frozen in a migration holds up no other start, and goes on when it wakes', async () => {
+it('a process that is frozen in a migration does not block another start, and goes on when it wakes up', async () => {
   const database = await createEmptyDatabase();
-  // As far as the record of the first migration, which is made at its end.
+  // The gate stops a migration at its end, when it records itself in this table.
   await query(
     database.url,
     `CREATE TABLE _prisma_migrations (
@@ -32,7 +32,7 @@ it('a process that is frozen in a migration holds up no other start, and goes on
     frozen.signal('SIGSTOP');
     const after = await query<{ pid: number }>(database.url, holdersSql);
     if (before[0] && before[0].pid === after[0]?.pid) return after;
-    // It was about to try again.
+    // The process held no lock, because it was about to try again.
     frozen.signal('SIGCONT');
     return undefined;
   });
@@ -41,7 +41,7 @@ it('a process that is frozen in a migration holds up no other start, and goes on
   await gate.query('COMMIT');
   await gate.end();
 
-  // PostgreSQL ends the transaction that goes no further.
+  // PostgreSQL ends the idle transaction of the frozen process, so the other process becomes ready.
   await other.ready();
   frozen.signal('SIGCONT');
 
@@ -54,7 +54,7 @@ it('a process that is frozen in a migration holds up no other start, and goes on
   await database.drop();
 });
 
-it('a start says by name what it waits for, and can be stopped meanwhile', async () => {
+it('a start names the process that it waits for, and can be stopped meanwhile', async () => {
   const database = await createEmptyDatabase();
   const gate = new pg.Client({ connectionString: database.url, application_name: 'an older version' });
   await gate.connect();

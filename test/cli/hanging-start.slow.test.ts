@@ -1,4 +1,4 @@
-/** A start that comes no further: a job file hangs in the runners. */
+/** A start that does not finish, because a job file hangs in the runners. */
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { clusterProcesses } from '../../src/database/embedded/processes.ts';
@@ -12,7 +12,7 @@ import { administer } from '../support/server.ts';
 const hanging = { PORT: '0', HEADWAY_JOBS_DIR: path.join(import.meta.dirname, 'hanging-jobs') };
 const hasRunner = ({ stdout }: HeadwayProcess) => stdout.includes('runnerPid');
 
-it('a parent whose runners hang in their start looks after the dead all the same', async () => {
+it('a parent whose runners hang in their start still gives up dead workers', async () => {
   const database = await createTestDatabase();
   const env = { ...hanging, DATABASE_URL: database.url, HEADWAY_LEASE_SECONDS: '2' };
   const headway = new HeadwayProcess([], env);
@@ -34,7 +34,7 @@ it('a parent whose runners hang in their start looks after the dead all the same
 });
 
 describe.concurrent('a start that is stopped', () => {
-  it('leaves neither a runner nor PostgreSQL, and was no failure', async () => {
+  it('leaves neither a runner nor PostgreSQL running, and exits with code 0', async () => {
     await using dataDir = await copyDataDir();
     const headway = new HeadwayProcess([], { ...hanging, HEADWAY_DATA_DIR: dataDir.path });
     await eventually(() => hasRunner(headway));
@@ -48,7 +48,7 @@ describe.concurrent('a start that is stopped', () => {
     expect(headway.stderr).toBe('');
   });
 
-  it('does so at once also while it waits for its database', async () => {
+  it('exits at once also while it waits for its database', async () => {
     const headway = new HeadwayProcess([], { ...hanging, DATABASE_URL: 'postgresql://127.0.0.1:1/none' });
     await eventually(() => headway.stdout.includes('Waiting up to'));
 

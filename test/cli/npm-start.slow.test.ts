@@ -1,4 +1,4 @@
-/** Signals as they come when Headway was started by `npm start`: to npm alone, or to all that it started. */
+/** Signals when Headway was started by `npm start`: they go to npm alone, or to npm and all its processes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { projectDir } from '../../src/config.ts';
@@ -13,7 +13,7 @@ class NpmStart implements AsyncDisposable {
   readonly npm: HeadwayProcess;
   private readonly database: TestDatabase;
   private readonly url: string;
-  /** Of Headway. */
+  /** The pid of Headway. */
   private readonly pid: number;
 
   private constructor(npm: HeadwayProcess, database: TestDatabase, url: string) {
@@ -49,7 +49,7 @@ class NpmStart implements AsyncDisposable {
   readonly headwayEnded = () => eventually(() => !isAlive(this.pid));
 }
 
-// Side by side, as most of the time npm starts.
+// The tests run side by side, because most of their time is the start of npm.
 describe.concurrent('npm start', () => {
   it('passes SIGTERM on, and ends with Headway', async () => {
     await using started = await NpmStart.run();
@@ -61,17 +61,17 @@ describe.concurrent('npm start', () => {
     expect(started.npm.stdout).toContain('SIGTERM: stopping, running tasks have 20 s');
   });
 
-  it('a terminal that hangs up is a stop like another', async () => {
+  it('stops Headway as usual when the terminal hangs up', async () => {
     await using started = await NpmStart.run();
 
     started.npm.signalGroup('SIGHUP');
-    // npm ends at once; this is the end of all that hold its output.
+    // npm itself ends at once. `exited` resolves when all processes that hold its output have ended.
     await started.npm.exited;
 
     expect(started.npm.stdout).toContain('SIGHUP: stopping, running tasks have 20 s');
   });
 
-  it('one Ctrl-C, which reaches everybody, is one: running tasks have their 3 s', async () => {
+  it('counts one Ctrl-C, which reaches npm and Headway, as one signal: running tasks get their 3 s', async () => {
     await using started = await NpmStart.run();
     await started.runTaskForever();
 
@@ -87,7 +87,7 @@ describe.concurrent('npm start', () => {
     expect(await started.tasks()).toEqual([{ status: 'queued', failures: 0 }]);
   });
 
-  it('a second Ctrl-C ends it at once', async () => {
+  it('ends at once at a second Ctrl-C', async () => {
     await using started = await NpmStart.run();
     await started.runTaskForever();
 

@@ -12,7 +12,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
   });
   afterAll(() => database.drop());
 
-  it('that pools sessions, an import outlives its runner, the pooler and the service', async () => {
+  it('that pools sessions, an import survives restarts of its runner, the pooler and the service', async () => {
     await using pooler = await PgBouncer.start(database.url, 'session');
     const env = { DATABASE_URL: pooler.url, HEADWAY_LEASE_SECONDS: '2', HEADWAY_GRACE_SECONDS: '1' };
     const first = await startHeadway(env);
@@ -41,7 +41,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
   });
 
   it.each(['serve', 'migrate', 'prune --older-than 1d --yes'])(
-    'that pools transactions, it is refused in a line (headway %s)',
+    'that pools transactions, the pooler is refused in one line (headway %s)',
     async (command) => {
       await using pooler = await PgBouncer.start(database.url, 'transaction');
 
@@ -55,7 +55,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     },
   );
 
-  it('that pools statements, doctor says why it looks at nothing', async () => {
+  it('that pools statements, the doctor says why it examines nothing', async () => {
     await using pooler = await PgBouncer.start(database.url, 'statement');
 
     const { code, stdout } = await runHeadway(['doctor'], { DATABASE_URL: pooler.url });

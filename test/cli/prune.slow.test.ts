@@ -17,7 +17,7 @@ import { openStore } from '../support/service.ts';
 
 const all = ['prune', '--older-than', '30d', '--yes'];
 
-/** A database of its own, and what is left in it. */
+/** A database of the test's own, and the rows that are left in it. */
 class Tasks implements AsyncDisposable {
   readonly env: Record<string, string>;
   readonly pool: pg.Pool;
@@ -55,7 +55,7 @@ class Tasks implements AsyncDisposable {
 }
 
 describe('headway prune', () => {
-  it('says what it would delete, and deletes nothing in a dry run', async () => {
+  it('says in a dry run what it would delete, and deletes nothing', async () => {
     await using tasks = await Tasks.create();
     const [oldest = ''] = await addFinished(tasks.pool, { count: 1, status: 'failed', finishedDaysAgo: 90 });
     await addFinished(tasks.pool, { count: 1234, status: 'failed' });
@@ -72,7 +72,7 @@ describe('headway prune', () => {
     expect(await tasks.count()).toBe(1238);
   });
 
-  it('leaves running tasks alone: 2,000 of 2,200 finished go while 20 run', async () => {
+  it('deletes 2,000 of 2,200 finished tasks while 20 run, and leaves the running tasks alone', async () => {
     await using tasks = await Tasks.create();
     const headway = await startHeadway({ ...tasks.env, HEADWAY_SLOTS: '20' });
     const input = { names: 24, stepMs: 250 };
@@ -97,7 +97,7 @@ describe('headway prune', () => {
     expect(await tasks.violations()).toEqual([]);
   });
 
-  it('stops at Ctrl-C and says that there is more; may be killed in the midst of it and run again', async () => {
+  it('stops at Ctrl-C and says that tasks are left; may also be killed, and run again', async () => {
     await using tasks = await Tasks.create();
     await addFinished(tasks.pool, { count: 10_000 });
     await addFinished(tasks.pool, { count: 10, finishedDaysAgo: 2 });
@@ -130,7 +130,7 @@ describe('headway prune', () => {
     expect(await tasks.violations()).toEqual([]);
   });
 
-  it('takes 0s for whatever has finished', async () => {
+  it('deletes all finished tasks with 0s', async () => {
     await using tasks = await Tasks.create();
     await addFinished(tasks.pool, { count: 3, finishedDaysAgo: 0 });
 
@@ -139,7 +139,7 @@ describe('headway prune', () => {
     expect([code, await tasks.count()]).toEqual([0, 0]);
   });
 
-  it('says in a line why it cannot', async () => {
+  it('says in one line why it cannot work', async () => {
     const { code, stderr } = await runHeadway(['prune', '--older-than', '1d', '--yes'], {
       DATABASE_URL: 'postgresql://u:secret-word@localhost:1/none',
     });
@@ -201,7 +201,7 @@ describe('headway prune refuses with code 2, and deletes nothing:', () => {
   });
 });
 
-it('headway prune works on the embedded database, beside the service and without it, and leaves datasets', async () => {
+it('headway prune works on the embedded database, with or without a running service, and leaves datasets alone', async () => {
   await using dataDir = await copyDataDir();
   const env = { HEADWAY_DATA_DIR: dataDir.path };
   const headway = await startHeadway(env);
@@ -216,7 +216,7 @@ it('headway prune works on the embedded database, beside the service and without
 
   const look = await runHeadway([...prune, '--dry-run'], env);
   const beside = await runHeadway(prune, env);
-  // A poll is answered from memory for up to a tick.
+  // For up to one tick, polls are still answered from memory.
   await eventually(async () => (await fetch(`${headway.url}/tasks/${id}`)).status === 404);
   const dataset = await fetch(`${headway.url}/datasets/${result?.datasetId}`);
   const doctor = await runHeadway(['doctor', '--thorough'], env);
@@ -231,7 +231,7 @@ it('headway prune works on the embedded database, beside the service and without
   expect([beside.code, doctor.code, without.code]).toEqual([0, 0, 0]);
 });
 
-/** Each statement that deletes tasks takes a while, so that there is time to meet a deletion under way. */
+/** Makes each statement that deletes tasks slow, so that the test can act while a deletion is under way. */
 async function slowDeletes(pool: pg.Pool): Promise<void> {
   await pool.query(`
     CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS

@@ -17,7 +17,7 @@ it('the first command of the README, in a fresh copy whose path contains a space
   const line = /```sh\n(.+)\n```/.exec(readme)?.[1] ?? '';
   const rows = Array.from({ length: 3_000 }, (_, i) => `${i},"Name, the ${i}."`);
 
-  // From npm's cache, where the project itself was installed from.
+  // Packages come from npm's cache, because the project itself was installed from it.
   const npm = { npm_config_prefer_offline: 'true', npm_config_audit: 'false', npm_config_fund: 'false' };
   const env = { PORT: '0', HEADWAY_DATA_DIR: '.headway', ...npm };
   const headway = new HeadwayProcess([], env, { line, cwd: folder });

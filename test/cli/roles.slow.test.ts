@@ -32,7 +32,7 @@ describe('an API and a worker on one database', () => {
       role,
     ]);
 
-  it('what one takes the other runs', async () => {
+  it('a task that the API accepts is run by the worker', async () => {
     const { id } = await postTask(api.url, 'noop', {});
 
     const task = await pollUntil(api.url, id, isFinished);
@@ -42,7 +42,7 @@ describe('an API and a worker on one database', () => {
     expect(worker.stdout).toContain('runnerPid');
   });
 
-  it('a worker serves its health, and nothing else', async () => {
+  it('a worker answers only requests for its health', async () => {
     const paths = ['/healthz', '/readyz', '/', '/tasks', '/assets/style.css'];
 
     const answers = await Promise.all(paths.map((path) => fetch(worker.url + path)));
@@ -52,7 +52,7 @@ describe('an API and a worker on one database', () => {
     expect(answers[0]?.headers.get('x-content-type-options')).toBe('nosniff');
   });
 
-  it('a worker, as the environment may say, is asked for its health from elsewhere, without keys', async () => {
+  it('a worker, also if the environment sets the role, tells its health to other machines without a key', async () => {
     const env = { DATABASE_URL: database.url, HEADWAY_ROLE: 'worker', HOST: '0.0.0.0', HEADWAY_RUNNERS: '0' };
     const open = await startHeadway(env);
 
@@ -69,7 +69,7 @@ describe('an API and a worker on one database', () => {
     await open.exited;
   });
 
-  it('an API alone moves on what a dead worker has left', async () => {
+  it('an API alone puts the tasks of a dead worker back into the queue', async () => {
     const { id } = await postTask(api.url, 'counts', { names: 100, stepMs: 50 });
     await pollUntil(api.url, id, ({ done }) => (done ?? 0) > 2);
 
@@ -82,7 +82,7 @@ describe('an API and a worker on one database', () => {
     expect(await pollUntil(api.url, id, isFinished)).toMatchObject({ status: 'succeeded', attempt: 2 });
   });
 
-  it('during the drain of an API that is idle, tasks and pages are served, until a second signal', async () => {
+  it('an idle API serves tasks and pages during its drain, until a second signal', async () => {
     const draining = await startRole('api', { HEADWAY_DRAIN_SECONDS: '60' });
 
     draining.signal('SIGTERM');
@@ -90,7 +90,7 @@ describe('an API and a worker on one database', () => {
     await eventually(async () => (await fetch(`${draining.url}/readyz`)).status === 503);
     const home = await fetch(draining.url);
     const { id } = await postTask(draining.url, 'noop', {});
-    // Sooner, it would be taken for the same signal passed on by npm.
+    // A second signal that comes sooner counts as the first one, passed on by npm.
     await sleep(Math.max(0, 600 - (performance.now() - toldAt)));
     const code = await within(2_500, () => {
       draining.signal('SIGTERM');
@@ -105,7 +105,7 @@ describe('an API and a worker on one database', () => {
 });
 
 describe.concurrent('is refused in one line', () => {
-  it('a part without a database that the others can reach', async () => {
+  it('a part without a database that the other parts can reach', async () => {
     const { code, stderr } = await runHeadway(['serve', '--role', 'api'], { DATABASE_URL: '' });
 
     expect(stderr.trim()).toMatch(/^headway: DATABASE_URL: .*share/);
@@ -113,7 +113,7 @@ describe.concurrent('is refused in one line', () => {
     expect(code).toBe(1);
   });
 
-  it('a role that there is not', async () => {
+  it('a role that does not exist', async () => {
     const { stderr } = await runHeadway(['serve', '--role', 'boss']);
 
     expect(stderr).toContain('Allowed choices are all, api, worker');

@@ -25,7 +25,7 @@ afterEach(async () => {
   await database.drop();
 });
 
-it('a rolling restart of every process loses nothing, and no client is told of an error', async () => {
+it('a rolling restart of every process loses nothing, and no client gets an error', async () => {
   const roles = ['all', 'api', 'worker'];
   const members = await Promise.all(roles.map((role) => start(role)));
   const urls = members.filter((_member, index) => roles[index] !== 'worker').map(({ url }) => url);
@@ -98,7 +98,10 @@ interface Load {
   stop(): Promise<void>;
 }
 
-/** Clients that submit a task and follow it to its end, again and again, each kind in its own way. */
+/**
+ * Starts clients that submit a task and follow it to its end, again and again. Each kind of client follows it
+ * in another way.
+ */
 function putLoadOn(client: RestlessClient): Load {
   let isStopping = false;
   const submitSteps = (key: string) => client.submit('steps', key, { steps, stepMs: 100 });
@@ -127,7 +130,7 @@ function putLoadOn(client: RestlessClient): Load {
   return load;
 }
 
-/** Tasks that did not do each of their steps, and their end, exactly once. */
+/** The tasks that did not do each of their steps, and their end, exactly once. */
 async function unequalEffects(): Promise<unknown[]> {
   const { rows } = await db.pool.query(
     `SELECT task.id, array_agg(effect.step ORDER BY effect.step) AS steps

@@ -6,7 +6,7 @@ import { query } from '../support/embedded.ts';
 import { runHeadway } from '../support/process.ts';
 import { withName } from '../support/server.ts';
 
-describe('what keeps Headway from starting is said in one line', () => {
+describe('the reason why Headway cannot start is said in one line:', () => {
   const bad: [string, Record<string, string>, RegExp][] = [
     [
       'a setting that cannot be used',
@@ -50,7 +50,7 @@ describe('what keeps Headway from starting is said in one line', () => {
       'REVOKE CREATE ON SCHEMA public FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM',
       /for schema public/,
     ],
-  ])('a role that may not make %s', async (_what, grant, message) => {
+  ])('a role that may not create %s', async (_what, grant, message) => {
     const { url, drop } = await createEmptyDatabase();
     const role = `${new URL(url).pathname.slice(1)}_role`;
     await query(url, `CREATE ROLE ${role} LOGIN; ${grant} ${role}`);
@@ -83,7 +83,7 @@ describe('what keeps Headway from starting is said in one line', () => {
     await query(inject('serverUrl'), `DROP ROLE ${role}`);
   });
 
-  it('a database that may only be read, and one in another encoding', async () => {
+  it('a database that is read-only, and a database in another encoding', async () => {
     const name = `${inject('databasePrefix')}_ascii`;
     await query(
       inject('serverUrl'),
@@ -115,7 +115,7 @@ describe('what keeps Headway from starting is said in one line', () => {
     expect(code).toBe(1);
   });
 
-  it('a command that does not exist, with the help', async () => {
+  it('a command that does not exist, followed by the help', async () => {
     const { code, stderr } = await runHeadway(['sreve']);
 
     expect(stderr).toContain('error:');
@@ -133,7 +133,7 @@ describe('the command line', () => {
     expect(code).toBe(0);
   });
 
-  it('migrates a database and says so, once', async () => {
+  it('migrates a database once, and says so', async () => {
     const database = await createEmptyDatabase();
 
     const first = await runHeadway(['migrate'], { DATABASE_URL: database.url });

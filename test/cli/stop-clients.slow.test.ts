@@ -1,4 +1,4 @@
-/** What a stop is to clients: those who wait are told, those who come are served until the end. */
+/** What clients see of a stop: those that wait get an answer, and new ones are served until the end. */
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { within } from '../support/calibration.ts';
@@ -20,7 +20,7 @@ describe('a stop', () => {
 
   afterAll(() => database.drop());
 
-  it('answers 2,000 who wait, and is quick about it', async () => {
+  it('quickly answers 2,000 waiting clients', async () => {
     const headway = await start({ HEADWAY_RUNNERS: '0' });
     const { id } = await postTask(headway.url, 'noop', {});
     const waiting = await openWatchers(Number(new URL(headway.url).port), id);
@@ -38,7 +38,7 @@ describe('a stop', () => {
     expect(unanswered.map(({ received }) => received)).toEqual([]);
   });
 
-  it('tells who waits, serves who comes, and hands back what still runs', async () => {
+  it('answers waiting clients, serves new ones, and hands back attempts that still run', async () => {
     const headway = await start({ HEADWAY_GRACE_SECONDS: '4' });
     const { id } = await postTask(headway.url, 'counts', { names: 150, stepMs: 50, ignoresSignal: true });
     await pollUntil(headway.url, id, ({ status, done }) => status === 'running' && (done ?? 0) > 2);
@@ -48,7 +48,7 @@ describe('a stop', () => {
     await stream.until(({ events }) => events.length > 0);
 
     headway.signal('SIGTERM');
-    // Long before the minute that it asked for; and the service still serves.
+    // The answer comes long before the minute that the poll asked for, and the service still serves.
     const answer = await held;
     await stream.until(({ isClosed }) => isClosed);
     const page = await fetch(url, { headers: { accept: 'text/html' } });
@@ -82,7 +82,7 @@ interface Watcher {
   isClosed: boolean;
 }
 
-/** Half of them on streams, half on long polls; resolves when all of them are held. */
+/** Opens streams and long polls, half of each. Resolves when all streams are held. */
 async function openWatchers(port: number, id: string): Promise<Watcher[]> {
   const all: Watcher[] = [];
   for (let number = 0; number < watchers; number += 1) {

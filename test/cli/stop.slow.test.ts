@@ -1,4 +1,4 @@
-/** One data folder that is stopped in every way, and started again. */
+/** Headway on one data folder is stopped in many ways, and started again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusterProcesses } from '../../src/database/embedded/processes.ts';
@@ -34,7 +34,7 @@ describe('stopping and starting again', () => {
 
   beforeAll(async () => {
     dataDir = await copyDataDir();
-    // Of the grace Ctrl-C gives 3 s at most.
+    // Ctrl-C gives at most 3 s of the grace period.
     env = { HEADWAY_DATA_DIR: dataDir.path, HEADWAY_LEASE_SECONDS: '3', HEADWAY_GRACE_SECONDS: '1' };
     await start();
   });
@@ -45,7 +45,7 @@ describe('stopping and starting again', () => {
     await dataDir[Symbol.asyncDispose]();
   });
 
-  it('Ctrl-C stops everything within 5 s; the next start goes on from the checkpoint, no try spent', async () => {
+  it('Ctrl-C stops everything within 5 s; the next start goes on from the checkpoint, and no try is lost', async () => {
     const { id, done } = await startJob();
 
     const code = await within(5_000, () => {
@@ -61,7 +61,7 @@ describe('stopping and starting again', () => {
     expect(task.result?.startedFrom).toBeGreaterThanOrEqual(done ?? 0);
   });
 
-  it('stops as ever when nobody reads what it says any more', async () => {
+  it('Headway stops as usual when nobody reads its output any more', async () => {
     const { id } = await startJob();
 
     headway.closeOutput();
@@ -75,7 +75,7 @@ describe('stopping and starting again', () => {
     expect(task).toMatchObject({ status: 'succeeded', failures: 0 });
   });
 
-  it('a killed parent takes its runners with it, and after kill -9 of PostgreSQL too the next start goes on', async () => {
+  it('the runners end with a killed parent, and the next start goes on, also after kill -9 of PostgreSQL', async () => {
     const { id } = await startJob();
     const { runnerPid } = headway;
 
@@ -88,7 +88,7 @@ describe('stopping and starting again', () => {
     expect(task).toMatchObject({ status: 'succeeded', attempt: 2 });
   });
 
-  it('Ctrl-C ends it also when PostgreSQL does not answer any more', async () => {
+  it('Ctrl-C ends Headway also when PostgreSQL does not answer any more', async () => {
     await startJob();
     await signalServer(dataDir.path, 'SIGSTOP');
 
@@ -112,7 +112,7 @@ describe('stopping and starting again', () => {
   });
 });
 
-it('a second signal ends it at once, and the task goes on all the same', async () => {
+it('a second signal ends Headway at once, and the task goes on after the next start', async () => {
   await using dataDir = await copyDataDir();
   const env = { HEADWAY_DATA_DIR: dataDir.path, HEADWAY_LEASE_SECONDS: '3' };
   const first = await startHeadway(env);
@@ -122,7 +122,7 @@ it('a second signal ends it at once, and the task goes on all the same', async (
 
   first.signal('SIGTERM');
   await eventually(() => first.stdout.includes('SIGTERM: stopping'));
-  // Sooner, it would be taken for the same signal passed on by npm.
+  // A second signal that comes sooner counts as the first one, passed on by npm.
   await sleep(600);
   await within(2_500, () => {
     first.signal('SIGTERM');

@@ -1,4 +1,4 @@
-/** A start for which the database is not there yet. */
+/** A start while the database does not run yet. */
 import { describe, expect, it } from 'vitest';
 import { createTestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -8,7 +8,7 @@ import { HeadwayProcess, runHeadway } from '../support/process.ts';
 
 const waiting = /"level":40.*Waiting up to \d+ s for PostgreSQL/;
 
-// Side by side, as each waits for seconds.
+// The tests run side by side, because each of them waits for seconds.
 describe.concurrent('a start without its database', () => {
   it.each(['down', 'refuse'] as const)('waits for it, and says so (%s)', async (fail) => {
     const database = await createTestDatabase();
@@ -21,7 +21,7 @@ describe.concurrent('a start without its database', () => {
 
     const ready = await fetch(`${await headway.ready()}/readyz`);
     expect(ready.status).toBe(200);
-    expect(headway.stdout).toMatch(/PostgreSQL is there, after \d+ s/);
+    expect(headway.stdout).toMatch(/PostgreSQL is available after a wait of \d+ s/);
     headway.signal('SIGKILL');
     await headway.exited;
     await database.drop();
@@ -41,7 +41,7 @@ describe.concurrent('a start without its database', () => {
   it.each([
     ['28P01', 'password authentication failed for user "headway"', /correct user and password/],
     ['3D000', 'database "app" does not exist', /create it/],
-  ])('does not wait for what will not pass (%s)', async (code, message, said) => {
+  ])('does not wait after an error that will not pass (%s)', async (code, message, said) => {
     await using postgres = await startRefusingPostgres(code, message);
 
     const exit = await runHeadway([], { DATABASE_URL: postgres.url });

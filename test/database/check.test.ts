@@ -1,4 +1,4 @@
-/** What is seen of a database before it is used. */
+/** What Headway checks of a database before it uses it. */
 import pg from 'pg';
 import { describe, expect, inject, it } from 'vitest';
 import { checkForCommand, checkForService } from '../../src/database/startup/check.ts';
@@ -14,8 +14,8 @@ const told = () => {
   return { lines, log: (_level: 'warn', message: string) => void lines.push(message) };
 };
 
-describe('a database that cannot be used is refused in a line that says what to do:', () => {
-  it('of a server that is too old', async () => {
+describe('a database that cannot be used is refused in one line that says what to do:', () => {
+  it('a database of a server that is too old', async () => {
     await using server = await startOldPostgres('130014');
 
     await expect(checkForCommand(server.url)).rejects.toThrow(
@@ -23,7 +23,7 @@ describe('a database that cannot be used is refused in a line that says what to 
     );
   });
 
-  it.each(['LATIN1', 'SQL_ASCII'])('one in %s', async (encoding) => {
+  it.each(['LATIN1', 'SQL_ASCII'])('a database in the encoding %s', async (encoding) => {
     const serverUrl = inject('serverUrl');
     const name = `${inject('databasePrefix')}_${encoding.toLowerCase()}`;
     await administer(serverUrl, (client) =>
@@ -33,17 +33,19 @@ describe('a database that cannot be used is refused in a line that says what to 
     await expect(
       checkForService(withName(serverUrl, name), { runners: 1, log: () => undefined }),
     ).rejects.toThrow(
-      new RegExp(`its encoding is ${encoding}, and Headway needs UTF8: create another \\(createdb .*UTF8`),
+      new RegExp(
+        `its encoding is ${encoding}, and Headway needs UTF8: create another database \\(createdb .*UTF8`,
+      ),
     );
   });
 
-  it('one that is read-only', async () => {
+  it('a database that is read-only', async () => {
     const { url, drop } = await createEmptyDatabase();
     const readOnly = new URL(url);
     readOnly.searchParams.set('options', '-c default_transaction_read_only=on');
 
     await expect(checkForService(readOnly.href, { runners: 1, log: () => undefined })).rejects.toThrow(
-      /is read-only for postgres: let DATABASE_URL name the primary server, or set default_transaction_read_only/,
+      /is read-only for postgres: set DATABASE_URL to the primary server, or default_transaction_read_only/,
     );
     await drop();
   });
@@ -51,8 +53,8 @@ describe('a database that cannot be used is refused in a line that says what to 
 
 describe('a role', () => {
   it.each([
-    ['too few connections for one in each pool is refused', 8, true],
-    ['fewer connections than it may take is warned of', 21, false],
+    ['fewer connections than one for each pool is refused', 8, true],
+    ['fewer connections than the service may take leads to a warning', 21, false],
   ])('with %s', async (_what, limit, isRefused) => {
     const { url, drop } = await createEmptyDatabase();
     const role = `${new URL(url).pathname.slice(1)}_role`;
@@ -75,7 +77,7 @@ describe('a role', () => {
     await administer(inject('serverUrl'), (client) => client.query(`DROP ROLE ${role}`));
   });
 
-  it('whose connections others have for the moment is waited for', async () => {
+  it('whose connections others use at the moment is waited for', async () => {
     const { url, drop } = await createEmptyDatabase();
     const role = `${new URL(url).pathname.slice(1)}_role`;
     await administer(url, (client) => client.query(`CREATE ROLE ${role} LOGIN CONNECTION LIMIT 22`));
@@ -93,12 +95,12 @@ describe('a role', () => {
     await waiting;
 
     expect(lines[0]).toMatch(/^Waiting up to .*too many connections for role .* CONNECTION LIMIT/);
-    expect(lines.at(-1)).toMatch(/^PostgreSQL is there/);
+    expect(lines.at(-1)).toMatch(/^PostgreSQL is available/);
     await drop();
     await administer(inject('serverUrl'), (client) => client.query(`DROP ROLE ${role}`));
   });
 
-  it('with connections enough is not spoken of', async () => {
+  it('with enough connections leads to no warning', async () => {
     const { url, drop } = await createEmptyDatabase();
     const { lines, log } = told();
 
@@ -109,9 +111,9 @@ describe('a role', () => {
   });
 });
 
-describe('what poolers say is understood:', () => {
+describe('an error of a pooler is understood:', () => {
   const log = () => undefined;
-  const startup = /takes no such startup parameter \(.*\): leave it out of DATABASE_URL/;
+  const startup = /refuses a startup parameter \(.*\): remove it from DATABASE_URL/;
 
   it.each([
     ['08P01', 'unsupported startup parameter: options', startup],
@@ -120,8 +122,8 @@ describe('what poolers say is understood:', () => {
     ['08P01', 'no such user: headway', /does not let headway in \(no such user/],
     ['XX000', 'Tenant or user not found', /does not let headway in/],
     ['08P01', 'no such database: app', /^There is no database app on/],
-    ['08P01', 'SSL required', /lets nobody in without TLS/],
-  ])('%s %s, which is not waited for', async (code, message, said) => {
+    ['08P01', 'SSL required', /accepts connections only with TLS/],
+  ])('%s %s ends the wait at once', async (code, message, said) => {
     await using pooler = await startRefusingPostgres(code, message);
 
     await expect(waitForDatabase(pooler.url, { seconds: 600, log })).rejects.toThrow(said);
@@ -131,7 +133,7 @@ describe('what poolers say is understood:', () => {
     ['no more connections allowed (max_client_conn)', /raise the pooler's max_client_conn/],
     ['query_wait_timeout', /raise the size of the pooler's pool/],
     ['server login has been failing, try again later (server_login_retry)', /is not ready/],
-  ])('08P01 %s, which may pass', async (message, said) => {
+  ])('08P01 %s may pass', async (message, said) => {
     await using pooler = await startRefusingPostgres('08P01', message);
 
     const refusal = await waitForDatabase(pooler.url, { seconds: 0, log }).catch((error: Error) => error);

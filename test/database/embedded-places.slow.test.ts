@@ -97,7 +97,7 @@ describe.skipIf(!isRoot || !isLinux)('as root', () => {
     expect((await stat(clusterOf(dir.path))).uid).toBe(0);
   });
 
-  test('binaries that only root can reach are run', async () => {
+  test('binaries that only root can reach can be run', async () => {
     await using dir = await makeDataDir();
     const closed = path.join(dir.path, 'closed');
     await mkdir(closed, { mode: 0o700 });
@@ -146,7 +146,7 @@ describe.skipIf(!isRoot)('as an ordinary user', () => {
     await owner.leave();
   });
 
-  test('a data folder that cannot be made is reported in one line', async () => {
+  test('a data folder that cannot be created is reported in one line', async () => {
     await using dir = await makeDataDir();
 
     const user = await startElsewhere(path.join(dir.path, 'data'), nobody);
@@ -156,7 +156,7 @@ describe.skipIf(!isRoot)('as an ordinary user', () => {
     );
   });
 
-  test('links that are missing and cannot be made are reported in one line', async () => {
+  test('links that are missing and cannot be created are reported in one line', async () => {
     await using dir = await makeDataDir();
     const native = await copyNative(dir.path);
     const dataDir = path.join(dir.path, 'data');
@@ -169,7 +169,7 @@ describe.skipIf(!isRoot)('as an ordinary user', () => {
   });
 });
 
-test('links that npm left out are made, also by several at once', async () => {
+test('links that npm left out are created, also by several processes at once', async () => {
   await using dir = await makeDataDir();
   const native = await copyNative(dir.path);
   const dataDirs = ['one', 'two', 'three'].map((name) => path.join(dir.path, name));

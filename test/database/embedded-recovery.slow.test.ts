@@ -35,7 +35,7 @@ test('the server of a killed process is joined by the next one, which stops it',
   expect(await clusterProcesses(clusterOf(dir.path))).toEqual([]);
 });
 
-test('a server that was killed with everything else comes back with its data', async () => {
+test('a server that was killed together with everything else comes back with its data', async () => {
   await using dir = await copyDataDir();
   const first = await startElsewhere(dir.path);
   await query(first.report.url ?? '', 'CREATE TABLE kept AS SELECT 7 AS n');
@@ -93,7 +93,7 @@ describe('a postmaster.pid that a killed server left', () => {
     await server.stop();
   });
 
-  test('does not matter when its pid is now that of another process', async () => {
+  test('does not matter when another process has its pid now', async () => {
     await using dir = await copyDataDir();
     await leavePidFile(dir.path, process.pid);
 
@@ -105,7 +105,7 @@ describe('a postmaster.pid that a killed server left', () => {
 
   test.skipIf(!isLinux)('does not matter when its process is a zombie', async () => {
     await using dir = await copyDataDir();
-    // The shell becomes a program that does not collect its children.
+    // The shell becomes a program that does not wait for its children, so a dead child stays a zombie.
     const parent = launch('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 600'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -151,7 +151,7 @@ test('a copy of a data folder in use is not taken for the original', async () =>
   await original.stop();
 });
 
-test('what a killed initdb left is cleared away', async () => {
+test('what a killed initdb has left is deleted', async () => {
   await using dir = await makeDataDir();
   const halfMade = path.join(dir.path, 'postgres', 'new-99');
   await mkdir(halfMade, { recursive: true });
@@ -163,7 +163,7 @@ test('what a killed initdb left is cleared away', async () => {
   expect(await readdir(path.join(dir.path, 'postgres'))).not.toContain('new-99');
 });
 
-test('a process killed at any moment of its first start leaves nothing that stops the next', async () => {
+test('a process that is killed at any moment of its first start leaves nothing that stops the next start', async () => {
   await using dir = await makeDataDir();
   for (const delayMs of [100, 200, 300, 450, 600, 800]) {
     const child = spawnElsewhere(dir.path);
@@ -178,7 +178,7 @@ test('a process killed at any moment of its first start leaves nothing that stop
   await server.stop();
 });
 
-// Side by side, as they wait for many seconds.
+// The tests run side by side, because they wait for many seconds.
 describe.concurrent('a server that hangs', () => {
   test('is named when it does not answer', async () => {
     await using dir = await copyDataDir();
@@ -204,7 +204,9 @@ describe.concurrent('a server that hangs', () => {
   });
 });
 
-/** As after `kill -9` of everything, with the server's pid now that of `pid`. */
+/**
+ * Leaves a data folder as after `kill -9` of everything, and lets `postmaster.pid` name the process `pid`.
+ */
 async function leavePidFile(dataDir: string, pid: number): Promise<void> {
   const server = await startHere(dataDir);
   const file = pidFile(clusterOf(dataDir));

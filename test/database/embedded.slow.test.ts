@@ -11,7 +11,7 @@ import {
   startHere,
 } from '../support/embedded.ts';
 
-test('a fresh data folder gets a server with the database app; stop ends it, and data outlive a restart', async () => {
+test('a fresh data folder gets a server with the database app; a stop ends the server, and the data outlive a restart', async () => {
   await using dir = await makeDataDir();
 
   const first = await startHere(dir.path);
@@ -30,7 +30,7 @@ test('a fresh data folder gets a server with the database app; stop ends it, and
   expect(kept).toEqual([{ n: 7 }]);
 });
 
-test('what is acknowledged is on disk, and no port is open', async () => {
+test('a write that is acknowledged is on disk, and no port is open', async () => {
   await using dir = await copyDataDir();
 
   const server = await startEmbeddedPostgres({ dataDir: dir.path, log: () => undefined });
@@ -79,7 +79,7 @@ test('of six processes at once, one starts the server and the others join', asyn
   expect(await clusterProcesses(clusterOf(dir.path))).toEqual([]);
 });
 
-test('processes that come while others leave always find a server', async () => {
+test('a process that comes while others leave always finds a server', async () => {
   await using dir = await copyDataDir();
   const visit = async () => {
     const user = await startElsewhere(dir.path);

@@ -1,4 +1,4 @@
-/** Which errors are waited out: what only a server of one's own may be put through. */
+/** How errors are classified that only a server of the test's own may be made to report. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/database/database.ts';
 import { describeTrouble, isConnectionError, isPassingError } from '../../src/database/errors.ts';
@@ -6,7 +6,7 @@ import { killServer, makeDataDir, startHere } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
 import { errorsOf, refusals } from '../support/refusals.ts';
 
-describe('what PostgreSQL refuses', () => {
+describe('an error of PostgreSQL', () => {
   let dataDir: Awaited<ReturnType<typeof makeDataDir>>;
   let url: string;
   let db: Database;
@@ -22,7 +22,7 @@ describe('what PostgreSQL refuses', () => {
     await dataDir[Symbol.asyncDispose]();
   });
 
-  it('locks without end: passes, and is told to people', async () => {
+  it('about too many locks passes, and is described for people', async () => {
     const statement = 'SELECT pg_advisory_lock(n) FROM generate_series(1, 200000) AS n';
 
     const errors = await refusals(url, statement);
@@ -30,10 +30,10 @@ describe('what PostgreSQL refuses', () => {
     expect(errors).toMatchObject([{ code: '53200' }, {}]);
     expect(errors.map(isPassingError)).toEqual([true, true]);
     expect(errors.map(isConnectionError)).toEqual([false, false]);
-    expect(errors.map(describeTrouble)).toEqual(Array(2).fill('The database could not do it now.'));
+    expect(errors.map(describeTrouble)).toEqual(Array(2).fill('The database cannot do this at the moment.'));
   });
 
-  it('the end of a session by a crash, and with the server: is the end of a connection', async () => {
+  it('about a session that ended in a crash, or with the server, is a connection error', async () => {
     const sleeping = async () => {
       const { rows } = await db.pool.query<{ pid: number }>(
         `SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(3600)' AND state = 'active'`,
@@ -41,7 +41,8 @@ describe('what PostgreSQL refuses', () => {
       return rows.length === 2 ? rows[0] : undefined;
     };
 
-    // A busy machine may take longer for a connection than is allowed, and then there is one sleeper.
+    // Make both connections first: on a busy machine, a connect may time out, and then there is only one
+    // sleeper.
     await eventually(() => Promise.all([db.pool.query('SELECT 1'), db.prisma.$executeRaw`SELECT 1`]));
 
     const crashed = errorsOf(db, 'SELECT pg_sleep(3600)');

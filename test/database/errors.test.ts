@@ -1,4 +1,4 @@
-/** Which errors are waited out: as PostgreSQL itself reports them, through each of our ways to ask it. */
+/** How errors that PostgreSQL reports are classified, both through pg and through Prisma. */
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/database/database.ts';
@@ -15,7 +15,7 @@ import { startRefusingPostgres } from '../support/fake-postgres.ts';
 import { errorsOf, refusals } from '../support/refusals.ts';
 import { administer } from '../support/server.ts';
 
-describe('what PostgreSQL refuses', () => {
+describe('how PostgreSQL refuses', () => {
   let database: TestDatabase;
   let url: string;
   let db: Database;
@@ -33,7 +33,9 @@ describe('what PostgreSQL refuses', () => {
     await database.drop();
   });
 
-  /** What a statement throws that runs when somebody calls this function with the process that runs it. */
+  /**
+   * The errors of statements in which somebody calls this function with the pid of the statement's process.
+   */
   async function refusalsAfter(end: 'pg_cancel_backend' | 'pg_terminate_backend'): Promise<unknown[]> {
     let told: unknown[] | undefined;
     void refusals(url, 'SELECT pg_sleep(3600)').then((errors) => {
@@ -62,12 +64,12 @@ describe('what PostgreSQL refuses', () => {
       'The disk of the database is full.',
     ],
     [
-      'a statement over its time',
+      'a statement that exceeds its time limit',
       'SELECT pg_sleep(5)',
       { statement_timeout: '50' },
-      'The database could not do it now.',
+      'The database cannot do this at the moment.',
     ],
-  ])('%s: passes, and is told to people', async (_what, statement, settings, told) => {
+  ])('%s: passes, and is described for people', async (_what, statement, settings, told) => {
     for (const error of await refusals(url, statement, settings)) {
       expect(error).toBeInstanceOf(Error);
       expect([isPassingError(error), isConnectionError(error)]).toEqual([true, false]);
@@ -75,7 +77,7 @@ describe('what PostgreSQL refuses', () => {
     }
   });
 
-  it('a statement that somebody cancels: passes, and is no limit that it has met', async () => {
+  it('a statement that somebody cancels: passes, and does not count as a time limit', async () => {
     const errors = await refusalsAfter('pg_cancel_backend');
 
     for (const error of errors)
@@ -86,15 +88,15 @@ describe('what PostgreSQL refuses', () => {
       ]);
   });
 
-  it('a statement over its time: is a limit that it has met', async () => {
+  it('a statement that exceeds its time limit: counts as a time limit', async () => {
     for (const error of await refusals(url, 'SELECT pg_sleep(5)', { statement_timeout: '50' }))
       expect(isStatementLimit(error)).toBe(true);
   });
 
   it.each([
     ['a syntax error', 'SELEC 1'],
-    ['a table that there is not', 'SELECT * FROM nothing'],
-    ['a value that is there', 'INSERT INTO thing VALUES (1, 1)'],
+    ['a table that does not exist', 'SELECT * FROM nothing'],
+    ['a duplicate value', 'INSERT INTO thing VALUES (1, 1)'],
   ])('%s: does not pass', async (_what, statement) => {
     for (const error of await refusals(url, statement)) expect(isPassingError(error)).toBe(false);
   });
@@ -109,7 +111,7 @@ describe('what PostgreSQL refuses', () => {
       expect([isPassingError(error), isConnectionError(error)]).toEqual([true, false]);
   });
 
-  it('a write over what another has written meanwhile: passes', async () => {
+  it('a write to a row that another transaction has changed meanwhile: passes', async () => {
     await using first = await lend(db);
     await first.client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     await first.client.query('SELECT * FROM thing');
@@ -139,15 +141,15 @@ describe('what PostgreSQL refuses', () => {
   });
 
   it.each([
-    ['that idles in its transaction', 'BEGIN', { idle_in_transaction_session_timeout: '50' }, true],
-    ['that idles', 'SELECT 1', { idle_session_timeout: '50' }, false],
+    ['that is idle in its transaction', 'BEGIN', { idle_in_transaction_session_timeout: '50' }, true],
+    ['that is idle', 'SELECT 1', { idle_session_timeout: '50' }, false],
     ['whose transaction takes too long', 'BEGIN', { transaction_timeout: '50' }, true],
   ])('a session %s: has lost its connection', async (_what, statement, settings, isLimit) => {
     const other = openDatabase(url, { name: 'errors', settings });
     const client = await other.pool.connect();
     const ended = new Promise<unknown>((resolve) => client.once('error', resolve));
 
-    // On a busy machine it may have ended before the statement.
+    // On a busy machine, the session may end before the statement is sent. Then the statement itself fails.
     const error = await client.query(statement).then(
       () => ended,
       (cause: unknown) => cause,
@@ -158,7 +160,7 @@ describe('what PostgreSQL refuses', () => {
     expect([isConnectionError(error), isStatementLimit(error)]).toEqual([true, isLimit]);
   });
 
-  it('one connection too many: is none', async () => {
+  it('one connection too many: is a connection error', async () => {
     const full = new URL(url);
     const role = `${full.pathname.slice(1)}_few`;
     await db.pool.query(`CREATE ROLE ${role} LOGIN PASSWORD 'few' CONNECTION LIMIT 1`);
@@ -176,20 +178,20 @@ describe('what PostgreSQL refuses', () => {
 
   it.each([
     [
-      'a user that there is not',
+      'a user that does not exist',
       (full: URL) => {
         full.username = 'nobody';
       },
       /^28/,
     ],
     [
-      'a database that there is not',
+      'a database that does not exist',
       (full: URL) => {
         full.pathname = '/nothing';
       },
       /^3D000$/,
     ],
-  ])('%s: is no connection, also for Prisma', async (_what, change, code) => {
+  ])('%s: is a connection error, also for Prisma', async (_what, change, code) => {
     const full = new URL(url);
     change(full);
     const other = openDatabase(full.href, { name: 'errors' });
@@ -201,7 +203,7 @@ describe('what PostgreSQL refuses', () => {
     expect(errors.map(isConnectionError)).toEqual([true, true]);
   });
 
-  it.each(['08P01', '57P03', '53300', '28P01'])('%s, said at the door: is no connection', async (code) => {
+  it.each(['08P01', '57P03', '53300', '28P01'])('%s on connecting: is a connection error', async (code) => {
     await using postgres = await startRefusingPostgres(code, 'not now');
     const other = openDatabase(postgres.url, { name: 'errors' });
 
@@ -211,14 +213,14 @@ describe('what PostgreSQL refuses', () => {
     expect(errors.map(isConnectionError)).toEqual([true, true]);
   });
 
-  it('the end of a session by hand: is the end of a connection', async () => {
+  it('a session that somebody ends by hand: is a connection error', async () => {
     const errors = await refusalsAfter('pg_terminate_backend');
 
     expect(errors.map(isConnectionError)).toEqual([true, true]);
   });
 });
 
-/** A connection of the pool that is closed afterwards. */
+/** Takes a connection out of the pool, and closes it afterwards. */
 async function lend(db: Database): Promise<AsyncDisposable & { client: pg.PoolClient }> {
   const client = await db.pool.connect();
   return {

@@ -1,4 +1,4 @@
-/** Connections that hang without being closed, while new ones work. */
+/** Connections that hang without being closed, while new connections work. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/database/database.ts';
@@ -10,7 +10,7 @@ import { ForgetfulProxy } from '../support/forgetful-proxy.ts';
 
 class Network implements AsyncDisposable {
   readonly proxy: ForgetfulProxy;
-  /** Through the proxy. */
+  /** A database whose connections go through the proxy. */
   readonly db: Database;
   private readonly database: TestDatabase;
 
@@ -34,9 +34,9 @@ class Network implements AsyncDisposable {
 
 const failureOf = (work: Promise<unknown>) => work.catch((error: unknown) => error);
 
-// Side by side, as each waits for seconds.
+// The tests run side by side, because each of them waits for seconds.
 describe.concurrent('connections that a firewall has forgotten', () => {
-  it('are given up within 5 s, idle ones with them', async () => {
+  it('are dropped within 5 s, together with the idle ones', async () => {
     await using network = await Network.create();
     const { db, proxy } = network;
     await Promise.all([1, 2, 3].map(() => db.pool.query('SELECT pg_sleep(0.1)')));
@@ -51,7 +51,7 @@ describe.concurrent('connections that a firewall has forgotten', () => {
     expect(next).toHaveLength(3);
   });
 
-  it('are given up within 5 s after the network is back', async () => {
+  it('are dropped within 5 s after the network is back', async () => {
     await using network = await Network.create();
     const { db, proxy } = network;
     await db.pool.query('SELECT 1');
@@ -66,7 +66,7 @@ describe.concurrent('connections that a firewall has forgotten', () => {
     });
   });
 
-  it("hold up a job's transaction no longer, whichever of its statements they swallow", async () => {
+  it("delay a job's transaction for at most 5 s, also if a later statement of it gets no answer", async () => {
     await using network = await Network.create();
     const { db, proxy } = network;
     const steps: string[] = [];
@@ -88,7 +88,7 @@ describe.concurrent('connections that a firewall has forgotten', () => {
     expect(steps).toEqual(['begun']);
   });
 
-  it('are told from statements that take long', async () => {
+  it('are not confused with statements that take long', async () => {
     await using network = await Network.create();
 
     const rows = await network.db.prisma.$executeRaw`SELECT pg_sleep(8)`;
@@ -96,7 +96,7 @@ describe.concurrent('connections that a firewall has forgotten', () => {
     expect(rows).toBe(1);
   });
 
-  it('are told from statements that wait for a lock', async () => {
+  it('are not confused with statements that wait for a lock', async () => {
     await using network = await Network.create({ lock_timeout: '60000' });
     const { db } = network;
     const first = await db.pool.connect();
@@ -106,7 +106,7 @@ describe.concurrent('connections that a firewall has forgotten', () => {
       () => 'got it',
       () => 'refused',
     );
-    // PostgreSQL has been asked by then; where that comes later, the test is no harder.
+    // By then, the watchdog has asked PostgreSQL. If it asks later, the test only becomes easier to pass.
     await sleep(4_500);
 
     await first.query('COMMIT');

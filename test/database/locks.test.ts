@@ -1,4 +1,4 @@
-/** Migrations that meet the locks of others: nobody waits in silence, or for ever. */
+/** Migrations that meet the locks of others say so, and do not wait for ever. */
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -45,7 +45,7 @@ describe('a migration', () => {
     await writeFile(path.join(folder, name, 'migration.sql'), sql);
   }
 
-  /** Who is named, how, and what to do about it. */
+  /** Matches a message that names the process, and says what to do about it. */
   const named = (what: string, client: pg.Client) => {
     const { processID } = client as unknown as { processID: number };
     return new RegExp(
@@ -53,7 +53,7 @@ describe('a migration', () => {
     );
   };
 
-  it('that others have under way is waited for, and they are named each time', async () => {
+  it('waits while another process migrates, and names that process after each wait', async () => {
     await addMigration('1_first', 'CREATE TABLE thing ()');
     await holder.query('BEGIN; SELECT pg_advisory_xact_lock(72707369)');
     const migrating = migrate(database.url, options());
@@ -64,7 +64,7 @@ describe('a migration', () => {
     expect(await migrating).toEqual({ applied: ['1_first'] });
   });
 
-  it('of a table that others hold lets everybody by in between, and ends when they do', async () => {
+  it('of a table that others have locked lets other statements pass between its tries, and succeeds once the table is free', async () => {
     await addMigration('1_first', 'CREATE TABLE thing (id int)');
     await migrate(database.url, options());
     await addMigration('2_second', 'CREATE TABLE other (); ALTER TABLE thing ADD name text');
@@ -79,7 +79,7 @@ describe('a migration', () => {
     expect(await migrating).toEqual({ applied: ['2_second'] });
   });
 
-  it('that waits for one that waits itself names the last in the chain', async () => {
+  it('that is blocked by a process that waits itself names the last process in the chain', async () => {
     await query(database.url, 'CREATE TABLE thing ()');
     await addMigration('1_first', 'CREATE TABLE other ()');
     await holder.query('BEGIN; LOCK TABLE thing');
@@ -99,7 +99,7 @@ describe('a migration', () => {
     expect(told.join()).not.toContain('in between');
   });
 
-  it('whose connection is ended in its midst is tried again', async () => {
+  it('whose connection is ended while it runs is tried again', async () => {
     await query(database.url, 'CREATE TABLE thing ()');
     await addMigration('1_first', 'CREATE TABLE other (); LOCK TABLE thing');
     await holder.query('BEGIN; LOCK TABLE thing');
@@ -119,7 +119,7 @@ describe('a migration', () => {
     expect(told).toEqual([expect.stringMatching(/^The migration was interrupted, and is tried again: /)]);
   });
 
-  it("of pg-boss's schema does the same", async () => {
+  it("of pg-boss's schema also waits, and names the process that blocks it", async () => {
     await migrate(database.url);
     const db = openDatabase(database.url, { name: 'test' });
     await holder.query('BEGIN; CREATE SCHEMA pgboss');
@@ -136,7 +136,7 @@ describe('a migration', () => {
     await db.close();
   });
 
-  it('that is called off is not tried again', async () => {
+  it('that is aborted is not tried again', async () => {
     await addMigration('1_first', 'CREATE TABLE thing ()');
     await holder.query('BEGIN; SELECT pg_advisory_xact_lock(72707369)');
     const calling = new AbortController();
@@ -151,7 +151,7 @@ describe('a migration', () => {
   });
 });
 
-it('queues that others hold are waited for, too', async () => {
+it('the creation of queues also waits while others have locked their table', async () => {
   const database = await createTestDatabase();
   const holder = new pg.Client({ connectionString: database.url, application_name: 'nightly report' });
   await holder.connect();

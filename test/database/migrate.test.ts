@@ -34,7 +34,7 @@ test('an empty database is migrated once', async () => {
   expect(after).toEqual([]);
 });
 
-test('what was applied is recorded as Prisma records it', async () => {
+test('a migration is recorded as Prisma records it', async () => {
   const { url } = await createTestDatabase();
   const sql = await readFile(path.join(migrationsFolder, init, 'migration.sql'));
 
@@ -58,7 +58,7 @@ test('what was applied is recorded as Prisma records it', async () => {
   ]);
 });
 
-test('of five at once, each migration is applied by one, and the others find it done', async () => {
+test('when five processes migrate at once, one applies each migration, and the others find it done', async () => {
   const { url } = await createEmptyDatabase();
 
   const results = await Promise.all(Array.from({ length: 5 }, () => migrate(url)));
@@ -68,7 +68,7 @@ test('of five at once, each migration is applied by one, and the others find it 
   expect(new Set(applied).size).toBe(applied.length);
 });
 
-test('a migration that fails leaves nothing behind, and those before it stay', async () => {
+test('a migration that fails leaves nothing behind, and the migrations before it stay', async () => {
   const { url } = await createEmptyDatabase();
   const broken = await writeMigrations('broken', {
     '1_good': 'CREATE TABLE good ()',
@@ -89,32 +89,30 @@ test('a migration that fails leaves nothing behind, and those before it stay', a
   expect(await migrate(url, { folder: mended })).toEqual({ applied: ['2_bad'] });
 });
 
-describe('a history that the code cannot go on from is refused:', () => {
-  test('a newer database', async () => {
+describe('a history that does not fit the code is refused:', () => {
+  test('that of a newer database', async () => {
     const { url } = await createTestDatabase();
     await query(url, record('20990101000000_future', 'now()'));
 
     await expect(migrate(url)).rejects.toThrow(
-      /^The database is newer than this Headway \(it has had the migration 20990101000000_future\): start/,
+      /^The database is newer than this Headway \(the migration 20990101000000_future was applied to it\): start/,
     );
   });
 
-  test('a migration that was changed since', async () => {
+  test('with a migration that was changed after it was applied', async () => {
     const { url } = await createTestDatabase();
     await query(url, `UPDATE _prisma_migrations SET checksum = 'another' WHERE migration_name = '${init}'`);
 
     await expect(migrate(url)).rejects.toThrow(
-      /init is not the one that the database has had: restore its file/,
+      /init was changed after it was applied to the database: restore its file/,
     );
   });
 
-  test('a migration that Prisma began and did not finish', async () => {
+  test('with a migration that Prisma began and did not finish', async () => {
     const { url } = await createTestDatabase();
     await query(url, `UPDATE _prisma_migrations SET finished_at = NULL WHERE migration_name = '${init}'`);
 
-    await expect(migrate(url)).rejects.toThrow(
-      /init was begun and did not come to its end: .* migrate resolve/,
-    );
+    await expect(migrate(url)).rejects.toThrow(/init was begun and not finished: .* migrate resolve/);
     expect(await administer(url, pendingMigrations)).toEqual([init]);
   });
 });
@@ -127,7 +125,7 @@ test('a migration that was marked as rolled back does not count', async () => {
   expect(await migrate(url)).toEqual({ applied: [] });
 });
 
-describe('a database that cannot be used is explained in a line without the password:', () => {
+describe('an unusable database is explained in one line without the password:', () => {
   test('nothing listens', async () => {
     await expectRefusal(
       'postgresql://headway:secret-word@127.0.0.1:1/app',
@@ -144,7 +142,7 @@ describe('a database that cannot be used is explained in a line without the pass
 
   test('a server that does not answer', async () => {
     await using server = await startMutePostgres();
-    await expectRefusal(server.url, /^127.0.0.1:\d+ does not answer: see to the network/, {
+    await expectRefusal(server.url, /^127.0.0.1:\d+ does not answer: check the network/, {
       connectTimeoutMs: 100,
     });
   });
@@ -157,7 +155,7 @@ describe('a database that cannot be used is explained in a line without the pass
     await expectRefusal(server.url, /does not let headway in \(password authentication failed/);
   });
 
-  test('a server that goes on starting up', async () => {
+  test('a server that does not finish starting up', async () => {
     await using server = await startRefusingPostgres('57P03', 'the database system is starting up');
     await expectRefusal(server.url, /is not ready \(the database system is starting up\): wait for it/, {
       startupTimeoutMs: 100,
@@ -166,15 +164,15 @@ describe('a database that cannot be used is explained in a line without the pass
 
   test('too many connections', async () => {
     await using server = await startRefusingPostgres('53300', 'sorry, too many clients already');
-    await expectRefusal(server.url, /has no connection to spare/);
+    await expectRefusal(server.url, /has no free connection/);
   });
 
-  test('no such database', async () => {
+  test('a database that does not exist', async () => {
     const url = withName(inject('serverUrl'), 'no_such_database');
     await expectRefusal(url, /^There is no database no_such_database on .*: create it/);
   });
 
-  test('a lack of rights', async () => {
+  test('a missing right', async () => {
     const { url } = await createEmptyDatabase();
     const role = `${new URL(url).pathname.slice(1)}_role`;
     await query(
@@ -189,7 +187,7 @@ describe('a database that cannot be used is explained in a line without the pass
     await query(url, `DROP ROLE ${role}`);
   });
 
-  test('a URL that is none', async () => {
+  test('a text that is no URL', async () => {
     await expectRefusal('postgresql://headway:secret-word#@/[', /^DATABASE_URL is not a URL: /);
   });
 });

@@ -1,4 +1,4 @@
-/** Connections through a pooler. */
+/** Connections through PgBouncer. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/database/database.ts';
@@ -19,7 +19,7 @@ describe.skipIf(!hasPgBouncer)('through PgBouncer', () => {
   });
   afterAll(() => database.drop());
 
-  /** A pooler that others use all the time, so that its sessions go round. */
+  /** Starts a pooler that other clients use all the time, so that its sessions change hands. */
   async function busy(mode: PoolMode, settings: Record<string, number>) {
     const pooler = await PgBouncer.start(database.url, mode, settings);
     const stopping = new AbortController();
@@ -39,9 +39,9 @@ describe.skipIf(!hasPgBouncer)('through PgBouncer', () => {
   }
 
   describe('that pools sessions', () => {
-    // The one refuses startup options, the other drops them without a word.
+    // The first pooler refuses startup options, the second ignores them silently.
     it.each([{}, { ignore_startup_parameters: 'options' }])(
-      'each connection has its settings, also where it is given a session that another has used (%o)',
+      'each connection has its settings, also if it gets a session that another client has used (%o)',
       async (settings) => {
         await using pooler = await PgBouncer.start(database.url, 'session', {
           ...settings,
@@ -75,7 +75,7 @@ describe.skipIf(!hasPgBouncer)('through PgBouncer', () => {
       },
     );
 
-    it('notifications are heard, also after it was started anew', async () => {
+    it('notifications arrive, also after a restart of the pooler', async () => {
       await using pooler = await PgBouncer.start(database.url, 'session');
       const heard: string[] = [];
       const listener = new Listener({
@@ -99,7 +99,7 @@ describe.skipIf(!hasPgBouncer)('through PgBouncer', () => {
       await listener.stop();
     });
 
-    it('a service and a command may use it, idle or busy', async () => {
+    it('a service and a command accept the pooler, idle or busy', async () => {
       await using idle = await PgBouncer.start(database.url, 'session');
       await using taken = await busy('session', { server_round_robin: 1 });
 
@@ -109,7 +109,7 @@ describe.skipIf(!hasPgBouncer)('through PgBouncer', () => {
       }
     });
 
-    it('one that has too few of them is refused', async () => {
+    it('a pooler with too few sessions is refused', async () => {
       await using one = await PgBouncer.start(database.url, 'session', { default_pool_size: 1 });
       await using five = await PgBouncer.start(database.url, 'session', { default_pool_size: 5 });
       await using three = await PgBouncer.start(database.url, 'session', { max_client_conn: 3 });
@@ -119,9 +119,9 @@ describe.skipIf(!hasPgBouncer)('through PgBouncer', () => {
       );
 
       expect(refusals).toEqual([
-        expect.stringMatching(/gives 1 sessions and not one more.* needs 9 at the least: enlarge its pool/),
-        expect.stringMatching(/gives 5 sessions and not one more.* needs 9 at the least: enlarge its pool/),
-        expect.stringMatching(/gives 3 sessions and not one more.*max_client_conn.* needs 9 at the least/),
+        expect.stringMatching(/gives only 1 of the 9 sessions that Headway needs .*: enlarge its pool/),
+        expect.stringMatching(/gives only 5 of the 9 sessions that Headway needs .*: enlarge its pool/),
+        expect.stringMatching(/gives only 3 of the 9 sessions that Headway needs .*max_client_conn/),
       ]);
     });
   });
@@ -145,7 +145,7 @@ describe.skipIf(!hasPgBouncer)('through PgBouncer', () => {
       }
     });
 
-    it('and the look at it leaves no setting behind for others', async () => {
+    it('the check leaves no setting behind in the sessions of others', async () => {
       await using pooler = await PgBouncer.start(database.url, mode, { default_pool_size: 1 });
 
       await checkForCommand(pooler.url).catch(() => undefined);
@@ -157,7 +157,7 @@ describe.skipIf(!hasPgBouncer)('through PgBouncer', () => {
     });
   });
 
-  it('startup parameters that the URL asks for are refused at once, by their name', async () => {
+  it('startup parameters in the URL are refused at once, and named', async () => {
     await using pooler = await PgBouncer.start(database.url, 'session');
 
     for (const [name, value] of [
@@ -167,12 +167,12 @@ describe.skipIf(!hasPgBouncer)('through PgBouncer', () => {
       const url = new URL(pooler.url);
       url.searchParams.set(name, value);
       await expect(checkForService(url.href, service)).rejects.toThrow(
-        new RegExp(`takes no such startup parameter \\(.*${name}.*\\): leave it out of DATABASE_URL`),
+        new RegExp(`refuses a startup parameter \\(.*${name}.*\\): remove it from DATABASE_URL`),
       );
     }
   });
 
-  it('a database that it does not know is told as such', async () => {
+  it('a database that the pooler does not know is reported as missing', async () => {
     await using pooler = await PgBouncer.start(database.url, 'session');
     const url = new URL(pooler.url);
     url.pathname = '/nothing';

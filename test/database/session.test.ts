@@ -5,7 +5,7 @@ import type { Store } from '../../src/tasks/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openStore, submit } from '../support/service.ts';
 
-describe('on a database with settings of its own', () => {
+describe('on a database that has other settings', () => {
   let database: TestDatabase;
   let store: Store & { close(): Promise<void> };
 
@@ -37,7 +37,7 @@ describe('on a database with settings of its own', () => {
     return rows[0]?.value;
   };
 
-  it('times are what they are, by whichever way they are read', async () => {
+  it('times are read correctly, both through Prisma and through pg', async () => {
     const before = Date.now();
 
     const { id } = await submit(store, 'noop', null);
@@ -46,16 +46,16 @@ describe('on a database with settings of its own', () => {
     const { rows } = await readRows(store.db.pool, [id]);
     const [submitted] = await readHistory(store, id);
     expect(byPrisma?.createdAt).toEqual(rows[0]?.createdAt);
-    // A time of another zone would be wrong by half an hour at least.
+    // A time that is read in another time zone would be wrong by at least half an hour.
     for (const time of [byPrisma?.createdAt, submitted?.at])
       expect(Math.abs(Number(time) - before)).toBeLessThan(1_500_000);
   });
 
-  it('a row that was waited for is looked at again', async () => {
+  it('a statement that has waited for a row sees its new version', async () => {
     expect(await settingOf('transaction_isolation')).toBe('read committed');
   });
 
-  it('what the URL asks for stands beside what every session has', async () => {
+  it('settings in the URL are added to those that every session has', async () => {
     expect(await settingOf('work_mem')).toBe('5MB');
     expect(await settingOf('statement_timeout')).toBe('33s');
     expect(await settingOf('lock_timeout')).toBe('5s');

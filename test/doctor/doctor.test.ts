@@ -184,7 +184,7 @@ describe('the doctor', () => {
 
     expect(diagnosis).toMatchObject({
       isHealthy: false,
-      findings: [{ check: 'migrations-pending', otherwise: 'headway migrate' }],
+      findings: [{ check: 'migrations-pending', otherwise: 'Run headway migrate.' }],
     });
   });
 

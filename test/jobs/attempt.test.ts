@@ -1,4 +1,4 @@
-/** An attempt in this process, whose job and schema the test holds in its hands. */
+/** An attempt in this process, whose job and schema the test controls. */
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -30,7 +30,7 @@ function attemptAt(definition: JobDefinition, { claimed, workerId }: RunningTask
 
 const unwatched = { onReturned: () => undefined, onOverdue: () => undefined };
 
-describe('an attempt that is to stop while its input is parsed', () => {
+describe('an attempt that is asked to stop while its input is parsed', () => {
   it.each([
     ['cancelled', 'onCancelRequested', ['cancel_requested', 'cancelled']],
     ['queued', 'onShutdown', ['handed_back']],
@@ -61,7 +61,7 @@ describe('an attempt that is to stop while its input is parsed', () => {
   });
 });
 
-describe('an attempt whose result is checked by a schema that takes its time', () => {
+describe('an attempt whose result is parsed by a slow schema', () => {
   const job = defineJob({
     type: 'noop',
     input: z.unknown(),
@@ -69,7 +69,7 @@ describe('an attempt whose result is checked by a schema that takes its time', (
     run: (_input, task) => task.finish('done', async () => undefined),
   });
 
-  it('ends with what the schema makes of it, once, by finish as by return', async () => {
+  it('ends with the result as the schema returns it, parsed once, both by finish and by return', async () => {
     const task = await runTask(store);
 
     await attemptAt(job as unknown as JobDefinition, task).run(unwatched);
@@ -77,7 +77,7 @@ describe('an attempt whose result is checked by a schema that takes its time', (
     expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'succeeded', result: 'done!' });
   });
 
-  it('is as finished where the job does not wait for finish', async () => {
+  it('also finishes if the job does not await finish', async () => {
     const task = await runTask(store);
     const careless = {
       ...job,
@@ -92,7 +92,7 @@ describe('an attempt whose result is checked by a schema that takes its time', (
     expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'succeeded', result: 'finished!' });
   });
 
-  it('keeps what the result was when finish was called', async () => {
+  it('stores the result as it was when finish was called', async () => {
     const task = await runTask(store);
     const changing = defineJob({
       type: 'noop',
@@ -113,7 +113,7 @@ describe('an attempt whose result is checked by a schema that takes its time', (
   });
 });
 
-describe('a checkpoint that JSON cannot carry', () => {
+describe('a checkpoint that JSON cannot express', () => {
   it('fails the task for good, and names the place', async () => {
     const task = await runTask(store);
     const job = defineJob({
@@ -132,7 +132,7 @@ describe('a checkpoint that JSON cannot carry', () => {
       status: 'failed',
       error: {
         code: 'invalid_checkpoint',
-        message: 'A checkpoint cannot be kept: checkpoint.seen is a Set, which JSON cannot express',
+        message: 'A checkpoint cannot be stored: checkpoint.seen is a Set, which JSON cannot express',
       },
     });
   });

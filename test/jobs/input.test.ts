@@ -1,4 +1,4 @@
-/** What a job is given of what was sent: its schema parses it at the submit, and again in each attempt. */
+/** The input that a job gets: its schema parses the sent input at the submit, and again in each attempt. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postJson, startApi, type TestApi, taskOf } from '../support/api.ts';
 import { type Task, TestService } from '../support/service.ts';
@@ -37,7 +37,7 @@ describe('a job whose schema changes its input', () => {
     expect(title).toContain(saw);
   });
 
-  it('has its defaults filled in each time: stored is what was sent', async () => {
+  it('has its defaults filled in by each attempt, and the input is stored as it was sent', async () => {
     const { id } = await submitted({});
 
     const task = await service.waitFor(id, isFinished);
@@ -45,7 +45,7 @@ describe('a job whose schema changes its input', () => {
     expect(task).toMatchObject({ status: 'succeeded', input: {}, result: { saw: 'unit: string rows' } });
   });
 
-  it('has it parsed again after a person’s retry', async () => {
+  it('parses the input again after a person’s retry', async () => {
     const { id } = await service.submit('parses', { count: 7 });
     await service.waitFor(id, isFinished);
     await api.store.db.prisma.taskState.update({ where: { id }, data: { input: { count: '7' } } });
@@ -71,7 +71,7 @@ describe('an input that its job’s schema no longer takes', () => {
     expect(message).toContain('input.name: is not known');
   });
 
-  it('is another thing than a schema that throws: that is tried again', async () => {
+  it('is treated differently from a schema that throws, after which the task is tried again', async () => {
     const { id } = await service.submit('parses', { says: 'throw' }, { maxAttempts: 2 });
 
     const task = await service.waitFor(id, isFinished);
@@ -82,7 +82,7 @@ describe('an input that its job’s schema no longer takes', () => {
 });
 
 describe('a result', () => {
-  it('is parsed once, stored as that made it, and linked to by what is stored', async () => {
+  it('is parsed once and stored as the schema returns it, and its link is made from the stored value', async () => {
     const { id } = await submitted({});
     await service.waitFor(id, isFinished);
 

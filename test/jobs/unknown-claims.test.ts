@@ -5,7 +5,7 @@ const row = { taskId: 'a', attempt: 2 };
 const isKnown = () => true;
 const isUnknown = () => false;
 
-describe('a row that a flush finds beside the attempts that it has sent', () => {
+describe('a row that a flush finds, and that was not among the attempts of the flush,', () => {
   it('is no reason to ask again if it is known: its attempt is ending or was left out of the flush', () => {
     const claims = new UnknownClaims();
 
@@ -19,7 +19,7 @@ describe('a row that a flush finds beside the attempts that it has sent', () => 
     expect(claims.sift([row], isUnknown)).toEqual({ lost: [row], hasOthers: false });
   });
 
-  it('is not lost before all claims have ended that may have claimed it', async () => {
+  it('does not count as lost before all claims have ended that may have claimed it', async () => {
     const claims = new UnknownClaims();
     const answer = Promise.withResolvers<void>();
     const claim = claims.during(() => answer.promise);

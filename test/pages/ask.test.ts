@@ -1,4 +1,4 @@
-/** What a page makes of an answer, and how it names what it has. */
+/** How a page understands an answer, and how it names the version that it has. */
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -23,7 +23,7 @@ afterAll(() => {
 
 const isState = (body: unknown): body is typeof task => typeof body === 'object';
 
-/** Asks as a page that has version 6. */
+/** Asks like a page that has version 6. */
 function question({
   path = '/tasks/1',
   ...options
@@ -55,7 +55,7 @@ test.each([
   expect(await question()).toMatchObject({ kind: 'changed', state: task, etag: 'W/"7"' });
 });
 
-test('what is known already is no news, also where it is sent again as its tag was lost', async () => {
+test('a state that the page has is no news, even if it is sent again because its tag was lost', async () => {
   headers = { 'preference-applied': 'wait=10' };
 
   const reply = await question({ etag: '', version: 7, waitSeconds: 10 });

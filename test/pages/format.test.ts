@@ -43,7 +43,7 @@ describe('amounts', () => {
     expect(formatShare(300_000, 50.2e6, 'bytes')).toBe('0.3 of 50.2 MB');
   });
 
-  test('other units are said as they are, and none is left out', () => {
+  test('other units are shown as they are, and no unit is left out', () => {
     expect(formatShare(12_300, 50_000, 'rows')).toBe('12,300 of 50,000 rows');
     expect(formatShare(1, 2, null)).toBe('1 of 2');
     expect(formatAmount(7, null)).toBe('7');
@@ -82,7 +82,7 @@ describe('times', () => {
     expect(formatUtc(new Date('2026-11-23T14:05:09Z'))).toBe('23 Nov 2026, 14:05:09 UTC');
   });
 
-  test('a reader is told the date only where it is another day', () => {
+  test('a reader sees the date only if it is another day', () => {
     const now = new Date(2026, 10, 23, 18, 0, 0);
 
     expect(formatLocal(new Date(2026, 10, 23, 14, 5, 9), now)).toBe('14:05:09');

@@ -13,13 +13,13 @@ test('a group says how many of its tasks have finished', () => {
   expect(words.documentTitle).toBe('2 of 4 finished · order 4711 · Headway');
 });
 
-test('tasks that ended otherwise are counted apart', () => {
+test('tasks that failed or were cancelled are counted apart', () => {
   const tasks = [failed(), failed(), cancelled(), succeeded(), running()];
 
   expect(describeGroup({ group, links, tasks }).counts).toBe('1 of 5 finished · 2 failed · 1 cancelled');
 });
 
-test('of a group that is cut, it says so', () => {
+test('a group with more tasks than are shown says so', () => {
   const tasks = Array.from({ length: 1000 }, () => succeeded());
 
   expect(describeGroup({ group, links: { all: '/tasks' }, tasks }).counts).toBe(

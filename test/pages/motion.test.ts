@@ -25,7 +25,7 @@ function stubStillness(matches: boolean) {
 }
 
 async function start(percent: number) {
-  // Read anew, as the module asks once whether motion is wanted.
+  // Loads the module again, as it asks only once whether motion is wanted.
   modules += 1;
   const url = `../../public/motion.js?${modules}`;
   const { createMotion } = (await import(url)) as typeof import('../../public/motion.js');
@@ -35,7 +35,7 @@ async function start(percent: number) {
   return { motion, shown };
 }
 
-/** Reports the percentages with so many milliseconds between them; answers where the bar was, every 100 ms. */
+/** Reports the percentages `ms` apart; returns where the bar was, every 100 ms. */
 function report({ motion, shown }: { motion: Motion; shown: number[] }, percents: number[], ms: number) {
   return percents.map((percent) => {
     motion.moveTo({ percent, done: null });
@@ -47,7 +47,7 @@ function report({ motion, shown }: { motion: Motion; shown: number[] }, percents
 }
 
 test.each([2000, 5000, 12_000])(
-  'between reports %d ms apart the bar moves all the time, and never past what was reported',
+  'with reports %d ms apart, the bar moves all the time, and never past what was reported',
   async (ms) => {
     const reported = [10, 20, 30, 40, 50, 60];
 
@@ -73,7 +73,7 @@ test('the bar glides to its end in 300 ms', async () => {
   expect(shown.at(-1)).toBe(100);
 });
 
-test('the bar is at its end at once for whoever wants no motion', async () => {
+test('the bar jumps to its end for a reader who wants no motion', async () => {
   stubStillness(true);
   const { motion, shown } = await start(40);
 

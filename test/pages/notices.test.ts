@@ -1,4 +1,4 @@
-/** What a task's page says of an unfinished task before anything else, and in its history. */
+/** The notices on the page of an unfinished task, and its history. */
 import { expect, test } from 'vitest';
 import { renderTaskPage } from '../../src/api/pages/index.ts';
 import { event, failed, now, pageOf, queued, running, succeeded } from './views.ts';
@@ -35,14 +35,14 @@ test('says what failed and when the next try is', () => {
 
 test('says that the worker died until the task has ended', () => {
   const history = [event('submitted', 0), event('started', 1), event('worker_lost', 1), event('started', 2)];
-  const words = 'The worker that ran this task died; it goes on from where it was saved.';
+  const words = 'The worker that ran this task died; the task goes on from where it was saved.';
 
   expect(renderTaskPage(pageOf(queued({ attempt: 1 }), { history }))).toContain(words);
   expect(renderTaskPage(pageOf(running({ attempt: 2 }), { history }))).toContain(words);
   expect(renderTaskPage(pageOf(succeeded({ attempt: 2 }), { history }))).not.toContain(words);
 });
 
-test('says so too where the loss counted as a failed try, with the time of the next', () => {
+test('says so, too, if the loss counted as a failed try, with the time of the next try', () => {
   const task = queued({ attempt: 1, failures: 1, nextAttemptAt: '2026-03-01T12:00:40.000Z' });
   const page = renderTaskPage(pageOf(task, { history: [event('started', 1), event('worker_lost', 1)] }));
 
@@ -61,7 +61,7 @@ test('does not say that a lost task goes on where it has failed', () => {
   expect(page).not.toContain('goes on from where it was saved');
 });
 
-test('says that a task goes on that was handed back', () => {
+test('says that a task that was handed back goes on', () => {
   const history = [event('started', 1), event('handed_back', 1)];
 
   expect(renderTaskPage(pageOf(queued({ attempt: 1 }), { history }))).toContain('Nothing is lost');
@@ -76,18 +76,20 @@ test('does not blame an old loss for a later failure', () => {
   );
 });
 
-test('says when a running task was last heard from, once that is long ago', () => {
+test('says when the worker was last heard from, if that is long ago', () => {
   const heard = (second: string) =>
     renderTaskPage(pageOf(running(), { worker: workerOf(`2026-03-01T12:00:${second}.000Z`, now) }));
 
-  expect(heard('26')).not.toContain('Last heard from');
-  expect(heard('24')).toContain('Last heard from <time datetime="2026-03-01T12:00:24.000Z">');
+  expect(heard('26')).not.toContain('last heard from');
+  expect(heard('24')).toContain(
+    'The worker was last heard from at <time datetime="2026-03-01T12:00:24.000Z">',
+  );
 });
 
 test('says that another worker takes over only once the lease of a silent one has lapsed', () => {
   const silentUntil = (leaseExpiresAt: Date) =>
     renderTaskPage(pageOf(running(), { worker: workerOf('2026-03-01T12:00:10.000Z', leaseExpiresAt) }));
-  const isBusy = 'Its worker is busy and has not reported since.';
+  const isBusy = 'The worker is busy and has not reported since.';
   const takesOver = 'If the worker stays silent, another one takes over.';
 
   const [live, lapsed] = [silentUntil(new Date(now.getTime() + 10_000)), silentUntil(now)];
@@ -96,7 +98,7 @@ test('says that another worker takes over only once the lease of a silent one ha
   expect([lapsed.includes(isBusy), lapsed.includes(takesOver)]).toEqual([false, true]);
 });
 
-test('promises what was saved only where something was', () => {
+test('says that a task goes on from where it was saved only if something was saved', () => {
   const saidOf = (kind: string) =>
     renderTaskPage(
       pageOf(queued({ attempt: 1 }), {
@@ -106,21 +108,21 @@ test('promises what was saved only where something was', () => {
     );
   const [lost, handedBack] = [saidOf('worker_lost'), saidOf('handed_back')];
 
-  expect(lost).toContain('The worker that ran this task died; it starts again from the beginning.');
+  expect(lost).toContain('The worker that ran this task died; the task starts again from the beginning.');
   expect(lost).toContain('The task starts again from the beginning');
   expect(handedBack).toContain(
-    'The service was stopped while this task ran. It starts again from the beginning.',
+    'The service was stopped while this task ran. The task starts again from the beginning.',
   );
-  expect(handedBack).toContain('Handed back to the queue; it starts again from the beginning');
+  expect(handedBack).toContain('Handed back to the queue; the task starts again from the beginning');
   expect(lost + handedBack).not.toMatch(/saved|Nothing is lost/);
 });
 
 test.each([
   ['alone', 'had saved nothing in this try, so the try is spent'],
-  ['repeated', 'From the tenth loss in a row on, each spends a try'],
-  ['company', 'Other tasks ran there too, so no try is spent'],
-  ['neighbour', 'Another task had blocked it, so no try is spent'],
-  ['unseen', 'Nobody saw why, perhaps as its service was lost too, so no try is spent'],
+  ['repeated', 'From the tenth loss in a row on, each loss spends a try'],
+  ['company', 'Other tasks ran in that worker, too, so no try is spent'],
+  ['neighbour', 'Another task had blocked that worker, so no try is spent'],
+  ['unseen', 'Nobody saw why (perhaps the service of that worker was lost, too), so no try is spent'],
   ['progressed', 'had saved progress in this try, so the try is not spent'],
 ])('says above and in the history what a loss was put down to: %s', (blame, words) => {
   const lost = event('worker_lost', 1, { message: 'The worker that ran the task was lost (SIGKILL)', blame });
@@ -130,7 +132,7 @@ test.each([
 });
 
 test.each([undefined, 'another', 7, null])(
-  'says nothing of it where it does not know the word: %s',
+  'says no reason for a loss if it does not know the word: %s',
   (blame) => {
     const lost = event('worker_lost', 1, { message: 'The worker that ran the task was lost', blame });
     const page = renderTaskPage(pageOf(queued({ attempt: 1 }), { history: [event('started', 1), lost] }));

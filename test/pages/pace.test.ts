@@ -23,32 +23,32 @@ describe('after news', () => {
   const restAfter = (size: number, asked: 'to wait' | 'plainly' = 'to wait') =>
     new Pace().restAfter({ ...news, size }, { asked, tookMs: 5000, isOver: false });
 
-  test('of one task the next question follows as soon as the line is free', () => {
+  test('of one task, the next question follows as soon as the line is free', () => {
     expect(restAfter(900)).toBe(20);
   });
 
-  test('of many tasks it waits until 50 kB/s are not exceeded', () => {
+  test('of many tasks, the next question waits so long that 50 kB/s are not exceeded', () => {
     expect(restAfter(90_000)).toBe(1800);
     expect(restAfter(90_000, 'plainly')).toBe(1800);
   });
 
-  test('of very many it waits for 10 s', () => {
+  test('of very many tasks, the next question waits for 10 s', () => {
     expect(restAfter(900_000)).toBe(10_000);
   });
 });
 
-describe('where news comes only when the time of a question is up', () => {
+describe('when news comes only at the end of the wait', () => {
   const answered = (pace: Pace, ...tookMs: number[]) => {
     for (const ms of tookMs)
       pace.restAfter({ ...news, size: 900 }, { asked: 'to wait', tookMs: ms, isOver: false });
     return pace;
   };
 
-  test('twice in a row, nothing is held any more: the service does not know what the page has', () => {
+  test('twice in a row, no question is held any more: the service does not know what the page has', () => {
     expect(answered(new Pace(), 10_050, 10_050).mayHold).toBe(false);
   });
 
-  test('is asked plainly for a minute at most, and then it is tried again', () => {
+  test('the page asks plainly for a minute at most, and then tries to wait again', () => {
     using clock = stopClock();
     const pace = answered(new Pace(), 10_050, 10_050);
 
@@ -59,13 +59,13 @@ describe('where news comes only when the time of a question is up', () => {
     expect(answered(pace, 10_050).mayHold).toBe(false);
   });
 
-  test('by chance, the next question is held', () => {
+  test('once, by chance, the next question is held', () => {
     expect(answered(new Pace(), 10_050).mayHold).toBe(true);
     expect(answered(new Pace(), 10_050, 5_000, 10_050).mayHold).toBe(true);
   });
 });
 
-test('what is over is asked for every 15 s, and by a hidden page not at all', () => {
+test('a page asks for finished work every 15 s, and while it is hidden not at all', () => {
   const question = { asked: 'plainly', tookMs: 10, isOver: true } as const;
 
   expect(new Pace().restAfter({ ...news, size: 900 }, question)).toBe(15_000);

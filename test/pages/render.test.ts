@@ -58,7 +58,7 @@ describe.each(Object.entries(allPages))('the page %s', (_name, page) => {
     expect(page).toMatch(/<\/html>\n$/);
   });
 
-  test('has no script or style that its policy would refuse', () => {
+  test('has no script or style that its Content-Security-Policy would refuse', () => {
     expect(page).not.toMatch(/<style|\sstyle=|\son[a-z]+=|javascript:/i);
     expect(page.match(/<script[^>]*>[^<]*/g)).toEqual([
       expect.stringMatching(/^<script type="module" src="\/assets\/[a-z]+\.js">$/),
@@ -70,8 +70,8 @@ describe.each(Object.entries(allPages))('the page %s', (_name, page) => {
   });
 });
 
-describe('what people have written', () => {
-  test('is text on the task page, wherever it comes from', () => {
+describe('text that people have written', () => {
+  test('is shown as text on the task page, wherever it comes from', () => {
     const history = [
       'submitted',
       'retrying',
@@ -117,7 +117,7 @@ describe('what people have written', () => {
     for (const page of pages) expect(page).not.toMatch(/<script>|<img src=x/);
   });
 
-  test('is text on the other pages', () => {
+  test('is shown as text on the other pages', () => {
     const pages = [
       renderListPage({
         tasks: [running({ title: hostile })],
@@ -167,28 +167,31 @@ describe('what people have written', () => {
 });
 
 describe('a page without JavaScript', () => {
-  test.each(['queued', 'running'] as const)('comes again while the task is %s', (status) => {
+  test.each(['queued', 'running'] as const)('loads itself again while the task is %s', (status) => {
     expect(renderTaskPage(pageOf(states[status]))).toContain(
       '<noscript><meta http-equiv="refresh" content="2"></noscript>',
     );
   });
 
-  test.each(['succeeded', 'failed', 'cancelled'] as const)('stays once the task has %s', (status) => {
-    expect(renderTaskPage(pageOf(states[status]))).not.toContain(noRefresh);
-  });
+  test.each(['succeeded', 'failed', 'cancelled'] as const)(
+    'does not load itself again once the task has %s',
+    (status) => {
+      expect(renderTaskPage(pageOf(states[status]))).not.toContain(noRefresh);
+    },
+  );
 });
 
 describe('the page of a problem', () => {
   const problem = { type: '/problems/unavailable', title: 'Not now', status: 503, detail: 'Wait.' };
 
-  test('comes again by itself where that may help, with and without JavaScript', () => {
+  test('loads itself again if that may help, with and without JavaScript', () => {
     const page = renderProblemPage(problem, { retryAfterSeconds: 5 });
 
     expect(page).toContain('\n<meta http-equiv="refresh" content="5">\n');
     expect(page).toContain('<a class="button primary" href="">Try again</a>');
   });
 
-  test('stays otherwise', () => {
+  test('does not load itself again otherwise', () => {
     const page = renderProblemPage(problem);
 
     expect(page).not.toContain(noRefresh);
@@ -212,7 +215,7 @@ describe('the start page', () => {
     expect(page).toContain('Nothing yet.');
   });
 
-  test('has no import where the service runs none', () => {
+  test('has no import form if the service runs no imports', () => {
     expect(renderHome({ recent: [], forms: [], types: ['report'], open: false })).not.toContain(
       'type="file"',
     );
@@ -238,7 +241,7 @@ describe('the dataset page', () => {
 describe('a list', () => {
   const view = { tasks: [running()], filter: {}, types: ['csv-import'], next: undefined, newest: undefined };
 
-  test('shows in its form what it was asked for, also of a job that is gone', () => {
+  test('shows in its form the filters that were asked for, also a job that is gone', () => {
     const page = renderListPage({
       ...view,
       filter: { status: 'failed', type: 'old-report', group: 'a "b"' },

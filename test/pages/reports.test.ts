@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createReports, patienceMs } from '../../public/reports.js';
+import { createReports } from '../../public/reports.js';
 import { running } from './views.ts';
 
 beforeEach(() => {
@@ -12,7 +12,7 @@ afterEach(() => {
 
 const reportAt = (second: string) => running({ updatedAt: `2026-03-01T12:00:${second}.000Z` });
 
-test('reports are missing after ten seconds without any, which is told once', () => {
+test('reports are missing after ten seconds of silence, and `onStill` is called once', () => {
   const onStill = vi.fn();
   const reports = createReports(onStill, 0);
   reports.take(undefined, reportAt('00'));
@@ -24,7 +24,7 @@ test('reports are missing after ten seconds without any, which is told once', ()
   expect([reports.areMissing, onStill.mock.calls.length]).toEqual([true, 1]);
 });
 
-test('a page that is opened late knows of the silence before it', () => {
+test('a page that is opened late counts the silence before', () => {
   const reports = createReports(() => {}, 8_000);
   reports.take(undefined, reportAt('00'));
 
@@ -33,7 +33,7 @@ test('a page that is opened late knows of the silence before it', () => {
   expect(reports.areMissing).toBe(true);
 });
 
-test('the next report ends it', () => {
+test('the next report ends the silence', () => {
   const reports = createReports(() => {}, 60_000);
   reports.take(undefined, reportAt('00'));
   expect(reports.areMissing).toBe(true);
@@ -61,10 +61,4 @@ test('work that reports every ten seconds is waited for three times as long', ()
   vi.advanceTimersByTime(2_000);
 
   expect(reports.areMissing).toBe(true);
-});
-
-test('where nothing is known of its reports, the rate tells: one unit, one report, within limits', () => {
-  const patience = [8200, 0.1, 0.0001, null].map((ratePerSecond) => patienceMs({ ratePerSecond }));
-
-  expect(patience).toEqual([10_000, 30_000, 120_000, 10_000]);
 });

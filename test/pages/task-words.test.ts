@@ -3,7 +3,7 @@ import { describeTask, isOlder, stateKey } from '../../public/task-words.js';
 import { cancelled, failed, queued, running, succeeded } from './views.ts';
 
 describe('what is said of a task', () => {
-  test('a running task says how far it is, how fast, and for how long yet', () => {
+  test('a running task says how far it is, how fast, and how long it still takes', () => {
     const words = describeTask(running({ message: 'Checking totals' }));
 
     expect(words.bar).toBe(24.6);
@@ -69,11 +69,11 @@ describe('what is said of a task', () => {
     expect(describeTask(running({ percentDone: 99.99 })).texts.percent).toBe('99 %');
   });
 
-  test('a total of nothing, done, is shown as it is', () => {
+  test('a total of 0 that is done is shown as it is', () => {
     expect(describeTask(succeeded({ done: 0, total: 0 })).texts.done).toBe('0 of 0 rows');
   });
 
-  test('the try is said once more than one matters', () => {
+  test('the try is said only when a task has failed once and may be tried again', () => {
     const tries = [
       running({ attempt: 4, failures: 0 }),
       running({ failures: 1 }),
@@ -112,7 +112,7 @@ describe('which of two states is older', () => {
   });
 });
 
-test('progress leaves the state key as it is, an end of the attempt does not', () => {
+test('the state key stays the same with progress, and changes with the end of an attempt', () => {
   expect(stateKey(running({ percentDone: 30, message: 'on' }))).toBe(stateKey(running()));
   expect(stateKey(queued({ attempt: 1 }))).not.toBe(stateKey(running()));
 });

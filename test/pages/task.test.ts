@@ -22,7 +22,7 @@ describe('the task page', () => {
     expect(page).toContain('<button name="from" value="start">Try again from the start</button>');
   });
 
-  test('tells neither rate nor time left of work that stands still', () => {
+  test('shows neither rate nor time left of work that stands still', () => {
     const textsOf = (task: TaskView) =>
       renderTaskPage(pageOf(task)).match(/(?<=data-live="(?:time|rate)">)[^<]*/g);
     const updatedAt = '2026-03-01T12:00:15.000Z';
@@ -82,7 +82,7 @@ describe('the task page', () => {
     expect(page.indexOf('it looks like a ZIP archive')).toBeLessThan(page.indexOf('file_not_text'));
   });
 
-  test('tells the history newest first, and kinds it does not know as plainly as the others', () => {
+  test('shows the history newest first, and words even for kinds of events that it does not know', () => {
     const history = [
       event('submitted', 0),
       event('tea_was_made', 1, { message: 'Earl Grey' }),

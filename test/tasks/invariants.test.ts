@@ -26,16 +26,16 @@ describe('the invariants', () => {
   });
 
   it.each([
-    ['a queued task has no entry that waits', 'DELETE FROM pgboss.job'],
-    ['a queued task has no entry that waits', `UPDATE pgboss.job SET state = 'active'`],
-    ['a running task has no worker, or a lost one', 'UPDATE worker SET lost_at = now()'],
-    ['a running task has no worker, or a lost one', 'DELETE FROM worker'],
+    ['a queued task has no queue entry that a runner can take', 'DELETE FROM pgboss.job'],
+    ['a queued task has no queue entry that a runner can take', `UPDATE pgboss.job SET state = 'active'`],
+    ['a running task has no worker, or its worker was given up', 'UPDATE worker SET lost_at = now()'],
+    ['a running task has no worker, or its worker was given up', 'DELETE FROM worker'],
     [
-      'a worker is silent, and nobody has given it up',
+      'the lease of a worker has lapsed, and nobody has given the worker up',
       `UPDATE worker SET lease_expires_at = now() - interval '11 seconds'`,
     ],
     [
-      'a file that nobody owns was left',
+      'a file that belongs to no task was not deleted',
       `INSERT INTO file (id, name, content_type, touched_at) VALUES (gen_random_uuid(), 'a', 'b', now() - interval '16 minutes')`,
     ],
     [
@@ -46,7 +46,7 @@ describe('the invariants', () => {
       'a file is gone, but its contents are not',
       `INSERT INTO file_chunk (file_id, number, data) SELECT gen_random_uuid(), number % 3, 'x' FROM generate_series(1, 3) AS number`,
     ],
-    ['a history has no task', `DELETE FROM task_state WHERE status = 'succeeded'`],
+    ['a task is gone, but its history is not', `DELETE FROM task_state WHERE status = 'succeeded'`],
     [
       'rows belong to an import that nothing knows of',
       `INSERT INTO dataset_row (import_id, number, data) SELECT gen_random_uuid(), number, '{}' FROM generate_series(1, 3) AS number`,
@@ -55,29 +55,32 @@ describe('the invariants', () => {
       'a running external task has no lease',
       `UPDATE task_state SET report_token_hash = 'x' WHERE status = 'running'`,
     ],
-    ['an entry waits for no queued task', `DELETE FROM task_state WHERE status = 'queued'`],
-    ['a queued task has no entry that waits', `UPDATE pgboss.job SET data = '{"taskId": "x"}'`],
-    ['a queued task has no entry that waits', 'UPDATE pgboss.job SET blocked = TRUE'],
-    ['a queued task has no entry that waits', `UPDATE pgboss.job SET start_after = '2099-01-01'`],
-    ['an entry waits for no queued task', `UPDATE pgboss.job SET start_after = '2099-01-01'`],
+    ['a queue entry belongs to no queued task', `DELETE FROM task_state WHERE status = 'queued'`],
     [
-      'a task and its entry are due at different times',
+      'a queued task has no queue entry that a runner can take',
+      `UPDATE pgboss.job SET data = '{"taskId": "x"}'`,
+    ],
+    ['a queued task has no queue entry that a runner can take', 'UPDATE pgboss.job SET blocked = TRUE'],
+    [
+      'a queued task has no queue entry that a runner can take',
+      `UPDATE pgboss.job SET start_after = '2099-01-01'`,
+    ],
+    ['a queue entry belongs to no queued task', `UPDATE pgboss.job SET start_after = '2099-01-01'`],
+    [
+      'a task and its queue entry are due at different times',
       `UPDATE task_state SET next_attempt_at = now() + interval '1 hour' WHERE status = 'queued'`,
     ],
     [
-      'a task that is not queued has an entry, or a time for its next try',
+      'a task that is not queued has a queue entry, or a time for its next try',
       `UPDATE task_state SET next_attempt_at = now() WHERE status = 'running'`,
     ],
     [
-      'a task that does not run has a worker',
+      'a task that is not running has a worker',
       `UPDATE task_state SET worker_id = gen_random_uuid() WHERE status = 'succeeded'`,
     ],
+    ['a finished task has no end time, or no expiry time', `UPDATE task_state SET expires_at = NULL`],
     [
-      'a finished task does not say when it finished, or until when it is kept',
-      `UPDATE task_state SET expires_at = NULL`,
-    ],
-    [
-      'an unfinished task says that it has finished',
+      'an unfinished task has a result, an end time or an expiry time',
       `UPDATE task_state SET finished_at = now() WHERE status = 'queued'`,
     ],
     ['a succeeded task has no result, or has an error', 'UPDATE task_state SET result = NULL'],
@@ -90,25 +93,28 @@ describe('the invariants', () => {
       `UPDATE task_state SET status = 'failed', percent_done = 0 WHERE status = 'succeeded'`,
     ],
     [
-      'a cancelled task was never asked to stop',
+      'a cancelled task has no request to cancel it',
       `UPDATE task_state SET status = 'cancelled', percent_done = 0 WHERE status = 'succeeded'`,
     ],
     [
-      'a queued task was asked to stop',
+      'a queued task has a request to cancel it',
       `UPDATE task_state SET cancel_requested_at = now() WHERE status = 'queued'`,
     ],
     [
-      'a task that has used up its tries goes on',
+      'a task has used up its tries, but has not failed',
       `UPDATE task_state SET failures = max_attempts WHERE status = 'queued'`,
     ],
-    ['more failures than attempts', `UPDATE task_state SET failures = 1 WHERE status = 'queued'`],
-    ['the history does not tell of each attempt once', 'UPDATE task_state SET attempt = attempt + 1'],
+    ['a task has more failures than attempts', `UPDATE task_state SET failures = 1 WHERE status = 'queued'`],
     [
-      'the history does not tell of each attempt once',
+      'the history of a task does not show each attempt exactly once',
+      'UPDATE task_state SET attempt = attempt + 1',
+    ],
+    [
+      'the history of a task does not show each attempt exactly once',
       `INSERT INTO task_event (task_id, attempt, kind) SELECT id, 1, 'started' FROM task_state WHERE status = 'running'`,
     ],
     [
-      'the history does not end with the end of the task',
+      'the last event in the history of a finished task is not its end',
       `INSERT INTO task_event (task_id, attempt, kind) SELECT id, 1, 'log' FROM task_state WHERE status = 'succeeded'`,
     ],
   ])('find that %s', async (violation, sql) => {
@@ -137,8 +143,8 @@ describe('the invariants', () => {
 
     expect(await list(3600)).toEqual([]);
     expect((await list(0)).sort()).toEqual([
-      'a queued task has no entry that waits',
-      'a running task has no worker, or a lost one',
+      'a queued task has no queue entry that a runner can take',
+      'a running task has no worker, or its worker was given up',
     ]);
   });
 });

@@ -8,12 +8,15 @@ import { refuseNonLocal } from './origin.ts';
 export const sessionCookie = 'headway_session';
 export const sessionSeconds = 7 * 24 * 3600;
 
-/** Knows the keys by their hashes only. */
+/** Keeps only the hashes of the keys. */
 export class Access {
   private readonly hashes: readonly Buffer[];
   private readonly adminHash: Buffer | undefined;
   private readonly isLocal: boolean;
-  /** Derived from the keys: every process accepts a session of any other, and a changed key ends them all. */
+  /**
+   * Derived from the keys, so that every process accepts the sessions of the others. A change of the keys
+   * ends all sessions.
+   */
   private readonly sessionSecret: Buffer;
 
   constructor({ apiKeys, adminToken, host }: Pick<Config, 'apiKeys' | 'adminToken' | 'host'>) {
@@ -23,22 +26,22 @@ export class Access {
     this.sessionSecret = sha256(`headway session\n${[...apiKeys].sort().join('\n')}`);
   }
 
-  /** No keys are set. */
+  /** Whether no keys are set, so that nobody needs one. */
   get isOpen(): boolean {
     return this.hashes.length === 0;
   }
 
   isKey(candidate: string): boolean {
     const hash = sha256(candidate);
-    // All are compared: the time taken tells nothing about which one matches.
+    // Compares with every key, so that the time taken does not tell which one matches.
     return this.hashes.map((known) => timingSafeEqual(known, hash)).includes(true);
   }
 
-  /** @throws {HttpProblem} 401 without a key or a session */
+  /** @throws {HttpProblem} 401 for a request without a valid key or session */
   check(request: FastifyRequest): void {
     if (this.isOpen) return;
     const { authorization, cookie } = request.headers;
-    // Other schemes belong to something in front, such as a proxy that asks for a password of its own.
+    // Other schemes are not for us, but for something in front, such as a proxy with a password of its own.
     if (authorization !== undefined && /^bearer\b/i.test(authorization)) {
       const key = bearerOf(authorization);
       if (key !== undefined && this.isKey(key)) return;
@@ -49,8 +52,10 @@ export class Access {
   }
 
   /**
-   * For what an operator sees. Where there is neither a token nor keys, this machine may see it.
-   * @throws {HttpProblem} 401 without the token, 403 where nobody can have one
+   * Guards what only operators may see. Where neither a token nor keys are set, requests from this machine
+   * may see it.
+   * @throws {HttpProblem} 401 without the token, 403 where no token is set and the request is not allowed
+   *   without one
    */
   checkAdmin(request: FastifyRequest): void {
     if (this.adminHash !== undefined) {
@@ -68,7 +73,7 @@ export class Access {
     refuseNonLocal(request);
   }
 
-  /** A session that begins now, as the value of its cookie. */
+  /** The cookie value of a session that begins now. */
   newSession(nowMs: number): string {
     const expires = String(Math.floor(nowMs / 1000) + sessionSeconds);
     return `${expires}.${this.sign(expires)}`;
@@ -81,7 +86,10 @@ export class Access {
     return isGenuine && Number(expires) * 1000 > nowMs;
   }
 
-  /** 32 bytes for one purpose: the same in every process with the same keys. Where no keys are set, anybody can tell them. */
+  /**
+   * 32 bytes for one purpose, the same in every process with the same keys. Where no keys are set, the bytes
+   * are no secret.
+   */
   secretFor(purpose: string): Buffer {
     return createHmac('sha256', this.sessionSecret).update(purpose).digest();
   }
@@ -91,7 +99,7 @@ export class Access {
   }
 }
 
-/** Somebody has tried a secret that is none: such answers are slowed down, see `wrong-keys.ts`. */
+/** A request with a wrong key or token. The answers to such requests are slowed down, see `wrong-keys.ts`. */
 export class WrongKey extends HttpProblem {
   override name = 'WrongKey';
 }

@@ -1,4 +1,4 @@
-/** What every request passes before its route. */
+/** The checks that every request passes before its route. */
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
 import { HttpProblem } from '../http/problems.ts';
 import type { Access } from './access.ts';
@@ -15,7 +15,8 @@ export function guard(app: FastifyInstance, access: Access): void {
     refuseUnreadable(request);
     done();
   });
-  // Told apart once a route, not once a request. What does not exist is no secret.
+  // Decided when a route is registered, not at each request. A URL without a route is no secret: its 404
+  // needs no key.
   app.addHook('onRoute', (route) => {
     if (!isPublic(route)) route.onRequest = [...[route.onRequest ?? []].flat(), checkAccess(access)];
   });
@@ -28,7 +29,7 @@ function checkAccess(access: Access): onRequestHookHandler {
   };
 }
 
-/** A route is a secret unless it says otherwise. */
+/** A route needs a key unless its config says that it is public. */
 function isPublic({ config }: RouteOptions): boolean {
   return config?.isPublic === true;
 }
@@ -48,7 +49,7 @@ function refuseUnreadable(request: FastifyRequest): void {
   }
 }
 
-/** Who stands in front may have gone by the other one (RFC 9112, section 3.2). */
+/** Such a request is refused, as a proxy in front may have used the other Host (RFC 9112, section 3.2). */
 function hasTwoHosts(rawHeaders: readonly string[]): boolean {
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {

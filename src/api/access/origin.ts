@@ -1,9 +1,9 @@
-/** Who may talk to the service at all: this machine only while it is open, and no other site's pages ever. */
+/** Who may talk to the service: only this machine if no API keys are set, and never a page of another site. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../http/problems.ts';
 
-/** Present where something stands between the client and us, so that its address is no proof of anything. */
+/** Any of these shows that a proxy has forwarded the request, so that the client may be anywhere. */
 const forwardingHeaders = [
   'forwarded',
   'via',
@@ -18,8 +18,8 @@ const forwardingHeaders = [
 const howToShare = 'To serve others, set HEADWAY_API_KEYS and start again.';
 
 /**
- * Without keys everybody on this machine may do everything. A page elsewhere must not get in by a name
- * that resolves to this machine (DNS rebinding), nor the world by a proxy that runs on it.
+ * Where no keys are set, everybody on this machine may do everything. So refuses pages of other sites that
+ * got here by a name that resolves to this machine (DNS rebinding), and everybody who comes through a proxy.
  * @throws {HttpProblem} 403
  */
 export function refuseNonLocal(request: FastifyRequest): void {
@@ -38,7 +38,7 @@ export function refuseNonLocal(request: FastifyRequest): void {
   }
 }
 
-/** The last name that was accepted: nearly every request has the same. */
+/** The last accepted Host header. Nearly every request has the same one, so it is not parsed again. */
 let knownHost: string | undefined;
 
 /** Whether a Host header names this machine by a name that no other site can have. */
@@ -57,7 +57,7 @@ export function isLoopbackHost(host: string | undefined): boolean {
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /**
- * Browsers say where a request comes from; other clients say nothing and have no cookies to abuse.
+ * Browsers name the site that a request comes from. Other clients do not, and have no cookies to abuse.
  * @throws {HttpProblem} 403 for an unsafe method that another site's page has sent
  */
 export function refuseCrossSite(request: FastifyRequest): void {
@@ -77,7 +77,7 @@ function isSameOrigin(headers: IncomingHttpHeaders): boolean {
   return URL.canParse(origin) && new URL(origin).host === normalHost(origin, host);
 }
 
-/** Without the port where it is the scheme's own, as URL has it. */
+/** The Host header as `URL` writes it: without the port where it is the default of the scheme. */
 function normalHost(origin: string, host: string | undefined): string | undefined {
   const url = `${new URL(origin).protocol}//${host}`;
   return host !== undefined && URL.canParse(url) ? new URL(url).host : undefined;

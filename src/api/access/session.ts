@@ -9,7 +9,7 @@ import { renderSignIn } from '../pages/index.ts';
 import { type Access, invalidKey, sessionCookie, sessionSeconds } from './access.ts';
 import type { WrongKeys } from './wrong-keys.ts';
 
-/** A key, and a URL to go on to. */
+/** Enough for a key and the URL to go on to, percent-encoded. */
 const maxFormBytes = 16 * 1024;
 
 const signIn = z.strictObject({ key: z.string().max(1000), next: z.string().max(4000).optional() });
@@ -47,11 +47,11 @@ export function sessionRoutes(app: FastifyInstance, access: Access, wrongKeys: W
 }
 
 /**
- * Lax: a person who follows a link from elsewhere is signed in. What changes something is guarded by the origin of
- * its request, see `refuseCrossSite`.
+ * `SameSite=Lax`, so that a person who follows a link from another site is signed in. Requests that change
+ * something are guarded by their origin, see `refuseCrossSite`.
  */
 function cookie({ headers }: FastifyRequest, value: string, maxAgeSeconds: number): string {
-  // Behind a proxy only its word tells; who lies about it spoils their own cookie.
+  // Behind a proxy, only this header tells whether the browser uses HTTPS. A lie harms only the liar's cookie.
   const isSecure = headers['x-forwarded-proto'] === 'https';
   return `${sessionCookie}=${value}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`;
 }
@@ -59,17 +59,17 @@ function cookie({ headers }: FastifyRequest, value: string, maxAgeSeconds: numbe
 export interface WayOn {
   /** Where to go after signing in. */
   readonly next: string;
-  /** What was sent without a session was not done. */
+  /** A request that would have changed something was refused: the person must send it again. */
   readonly isUndone: boolean;
 }
 
-/** The page that people get in place of a 401. */
+/** The sign-in page, which people get in place of a problem. */
 export function askForKey(reply: FastifyReply, { next, isUndone }: WayOn): FastifyReply {
   const page = renderSignIn({ next: localPath(next), failed: false, isUndone });
   return sendPage(reply.header('vary', 'Accept'), page);
 }
 
-/** A path of ours, or the start: signing in leads to no other site. */
+/** The path if it is one of this service, otherwise `/`: signing in must not lead to another site. */
 export function localPath(next: string): string {
   return /^\/(?![/\\])[\x21-\x7e]*$/.test(next) ? next : '/';
 }

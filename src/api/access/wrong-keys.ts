@@ -1,6 +1,6 @@
 /**
- * Slows down whoever tries keys. The answers to wrong ones leave one after the other, so that all clients together
- * learn of at most ten a second; a valid key is answered at once, whatever others try.
+ * Slows down clients that try keys. The answers to wrong keys are sent one after the other, at most ten a
+ * second for all clients together. A request with a valid key is answered at once, whatever others try.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -9,7 +9,7 @@ import { monotonicMs } from '../../scheduling/monotonic.ts';
 import { HttpProblem } from '../http/problems.ts';
 
 const spacingMs = 100;
-/** So many wait; whoever comes then is turned away without being told anything of the key. */
+/** At most this many answers wait; a further request with a wrong key gets a 429 at once. */
 const mostWaiting = 100;
 
 export class WrongKeys {
@@ -24,8 +24,8 @@ export class WrongKeys {
   }
 
   /**
-   * Call before a wrong key is answered; resolves when it is its turn.
-   * @throws {HttpProblem} 429 where too many wait
+   * Call before answering a wrong key; resolves when the answer may be sent.
+   * @throws {HttpProblem} 429 when too many answers wait
    */
   async turn(): Promise<void> {
     this.say();

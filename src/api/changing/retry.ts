@@ -34,14 +34,14 @@ function retry(context: ApiContext): Handler {
     const { outcome, task } = retried;
     const { answer } = context.reading.snapshots.put(task);
     if (outcome === 'queued') context.log.info({ task: id, from: body.data.from }, 'task retried');
-    // The page says better than any problem what has become of the task.
+    // People get the task's page, also after a refusal: it shows better than a problem what happened.
     if (prefersHtml(request.headers.accept)) return leadTo(reply, task.id);
     if (outcome !== 'queued') throw refusal(outcome, task);
     return sendChanged(context, reply.code(202), answer);
   };
 }
 
-/** Nobody would ever run a task whose job is gone; its queue may be gone too. */
+/** Refuses a task whose job no longer exists: no runner would ever take it, and its queue may be gone too. */
 async function checkType({ store, registry }: ApiContext, id: string): Promise<void> {
   const task = await withinAnswerTime(readTask(store, id));
   if (!task || registry.get(task.type)) return;
@@ -53,10 +53,10 @@ async function checkType({ store, registry }: ApiContext, id: string): Promise<v
 
 function refusal(outcome: Exclude<Retried['outcome'], 'queued'>, task: Retried['task']): HttpProblem {
   const words = {
-    unfinished: `It is not over yet: the task is ${task.status}.`,
+    unfinished: `The task is not finished yet: it is ${task.status}.`,
     succeeded: 'The task has succeeded: submit a new one to do the work again.',
-    external: 'Its work is done outside of this service, which cannot start it again.',
-    replaced: 'A newer task has taken its place: see that one.',
+    external: 'The work of this task is done outside of this service, which cannot start it again.',
+    replaced: 'A newer task has taken the place of this one: see the newer task.',
   };
   const other = outcome === 'replaced' ? task.replacedBy : null;
   return new HttpProblem('cannot-retry', words[outcome], { existingTask: taskUrl(other ?? task.id) });

@@ -7,7 +7,7 @@ import { pageHeaders } from './replies.ts';
 
 const root = path.join(projectDir, 'public');
 
-/** `GET /assets/*`: public, as the files hold nothing but what the pages need. */
+/** `GET /assets/*`: needs no key, as the files hold nothing but what the pages need. */
 export function assetRoutes(app: FastifyInstance): void {
   app.get<{ Params: { '*': string } }>(
     '/assets/*',
@@ -15,7 +15,7 @@ export function assetRoutes(app: FastifyInstance): void {
     async (request, reply) => {
       const name = request.params['*'];
       if (!/\.(js|css|svg)$/.test(name)) return reply.callNotFound();
-      // The names carry no hash, so browsers ask each time, and are answered with 304 while the file stays the same.
+      // The names carry no hash, so browsers must ask each time. They get a 304 for an unchanged file.
       const file = await send(request.raw, encodeURI(name), { root, cacheControl: false, index: false });
       if (file.type !== 'file' && file.statusCode >= 400) {
         file.stream.destroy();

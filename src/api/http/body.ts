@@ -1,17 +1,17 @@
-/** Reading a request's body by hand: chunk by chunk as it is asked for, or away with it. */
+/** Reads a request's body by hand, chunk by chunk, or discards it. */
 import type { IncomingMessage } from 'node:http';
 import { HttpProblem } from './problems.ts';
 
-/** What a refused client may go on sending, so that it finishes and reads the answer. */
+/** How much, and for how long, a refused client may go on sending: many read the answer only after that. */
 const discardLimitBytes = 256 * 1024 * 1024;
 const discardLimitMs = 30_000;
 
 /**
- * The body, read no faster than it is used. Ends only where the body is complete (its length is met, its
- * last chunk has come); throws when the connection ends before. Leaving the loop keeps the connection.
+ * The body, read no faster than the caller uses it. Ends only when the body is complete (its length is met,
+ * or its last chunk has come); throws when the connection ends before. Leaving the loop keeps the connection.
  *
- * Iterating over the request itself would not do: Node destroys it when the client hangs up, also where
- * the body has come whole and lies in the request's buffer, from which it can still be read.
+ * Why not iterate over the request itself: Node destroys the request when the client hangs up, even when the
+ * whole body has arrived and could still be read from the request's buffer.
  */
 export async function* readBody(request: IncomingMessage): AsyncGenerator<Buffer> {
   let wake = () => {};
@@ -19,7 +19,7 @@ export async function* readBody(request: IncomingMessage): AsyncGenerator<Buffer
   request.on('readable', onChange).on('end', onChange).on('close', onChange).on('error', onChange);
   try {
     for (;;) {
-      // No encoding is set: it is a buffer.
+      // A buffer, as no encoding is set.
       const bytes = request.read() as Buffer | null;
       if (bytes !== null) yield bytes;
       else if (request.readableEnded || request.destroyed) break;
@@ -29,7 +29,7 @@ export async function* readBody(request: IncomingMessage): AsyncGenerator<Buffer
       throw new HttpProblem('invalid-request', 'The connection ended in the middle of the body.');
     }
   } finally {
-    // The listener for errors stays: a client that hangs up later is nobody's surprise.
+    // The listener for errors stays: the client may still hang up, and that error is expected.
     request.off('readable', onChange).off('end', onChange).off('close', onChange);
   }
 }
@@ -51,7 +51,7 @@ export function hasBody(request: IncomingMessage): boolean {
   return encoding !== undefined || (length !== undefined && Number(length) > 0);
 }
 
-/** Lets the rest of a body run into nothing, up to a limit, after which the connection is cut. */
+/** Reads the rest of a body and throws it away, up to a limit; past the limit, cuts the connection. */
 export function discardBody(request: IncomingMessage): void {
   if (!hasBody(request) || request.complete || request.destroyed) return;
   let size = 0;

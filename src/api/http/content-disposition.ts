@@ -1,4 +1,4 @@
-/** Content-Disposition: what a part of a form is called, and what its file is. */
+/** Content-Disposition: the name of a form's part, and of the file in it. */
 import { cleanseText } from '../../tasks/model/text.ts';
 
 export interface ContentDisposition {
@@ -8,10 +8,10 @@ export interface ContentDisposition {
   readonly filename: string | undefined;
 }
 
-/** Each character of a quoted value is matched in one way only: with two ways, 60 backslashes would take hours. */
+/** Each character of a quoted value matches in only one way: with two ways, 60 backslashes would take hours. */
 const parameter = /;\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"|([^\s;"]*))/g;
 
-/** Tolerant: what cannot be read is absent. */
+/** Never throws: a parameter that cannot be read is absent. */
 export function parseContentDisposition(header: string): ContentDisposition {
   const parameters = new Map<string, string>();
   for (const [, key = '', quoted, token] of header.matchAll(parameter)) {

@@ -1,13 +1,13 @@
-/** How a server leaves: nobody is told of an error, at most a connection ends. */
+/** How a server stops: no client gets an error; at most, its connection ends. */
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 import { hasBody } from './body.ts';
 
-/** With the answer in flight on it, as Node's own handlers look for it. */
+/** `_httpMessage` is the answer in flight on the connection, where Node's own handlers look for it. */
 type Connection = Socket & { _httpMessage?: ServerResponse | null };
 
-/** For answers that are on their way to their clients when the server closes. */
+/** How long answers that are being sent when the server closes may still take. */
 const sendingMs = 2_500;
 
 export class Drain {
@@ -35,21 +35,22 @@ export class Drain {
   begin(): void {
     if (this.hasBegun) return;
     this.hasBegun = true;
-    // Not earlier: polls need not pay for it.
+    // Added only now, so that polls before the stop do not pay for it.
     this.server?.prependListener('request', (_request, response) => makeLast(response));
     for (const connection of this.connections) closeAfterAnswer(connection);
   }
 
   /**
-   * Takes no new connections, closes those on which nothing is asked, and resolves when the others have been
-   * answered. Requests that are still received or worked on have until `untilMs` (monotonic), answers that are
-   * being sent 2.5 s; what is left then is cut, and at once when `signal` aborts.
+   * Takes no new connections, closes those without a request, and resolves when the requests on the others
+   * have been answered. Requests that are being received or worked on have until `untilMs` (monotonic),
+   * answers that are being sent have 2.5 s. Then the connections that are left are cut; they are cut at once
+   * when `signal` aborts.
    */
   async finish({ untilMs, signal }: { untilMs: number; signal: AbortSignal }): Promise<void> {
     const { server } = this;
     if (!server) return;
     const isClosed = new Promise<void>((resolve) => server.close(() => resolve()));
-    // Node takes those for busy that have never asked, as browsers open them in advance.
+    // Browsers open connections in advance. Node takes one that has never sent a request for busy.
     this.cut((connection) => connection.bytesRead === 0);
     const cutAll = () => this.cut(() => true);
     const timers = [
@@ -71,7 +72,7 @@ export class Drain {
 function closeAfterAnswer(connection: Connection): void {
   const answer = connection._httpMessage;
   if (!answer) return;
-  // A stream or a download has told its client already that the connection stays.
+  // The headers of a stream or a download have already told the client that the connection stays open.
   if (answer.headersSent) answer.once('finish', () => connection.destroySoon());
   else makeLast(answer);
 }
@@ -81,12 +82,12 @@ function makeLast(answer: ServerResponse): void {
   const close = () => {
     answer.shouldKeepAlive = false;
   };
-  // Who is refused in the middle of a body would miss the answer on a closed connection.
+  // A client that is refused while it sends its body would miss the answer on a closed connection.
   if (req.complete || !hasBody(req)) close();
   else req.once('end', close);
 }
 
-/** Its request is being received, or its answer is being made. */
+/** Whether the connection's request is being received, or its answer is being made. */
 function isWorkedOn({ _httpMessage: answer }: Connection): boolean {
   return answer !== undefined && answer !== null && !answer.headersSent;
 }

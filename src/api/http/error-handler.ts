@@ -1,4 +1,4 @@
-/** The one place where whatever was thrown becomes an answer. */
+/** The one place where errors become answers. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { seldom } from '../../logging/seldom.ts';
@@ -13,7 +13,7 @@ import { sendProblem } from './replies.ts';
 export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 
 export function answerError(log: Logger, wrongKeys: WrongKeys): ErrorHandler {
-  // An outage meets every request.
+  // In an outage every request fails, so this is logged seldom.
   const sayUnavailable = seldom((error: unknown) =>
     log.warn({ err: error }, 'requests are answered with 503'),
   );
@@ -21,7 +21,7 @@ export function answerError(log: Logger, wrongKeys: WrongKeys): ErrorHandler {
     const problem = problemFrom(error);
     const { status } = problem.body;
     if (status === 500) {
-      // The route, not the URL: that of a task is a capability.
+      // Logs the route, not the URL: the URL of a task is a capability.
       const { method, routeOptions } = request;
       log.error({ err: error, method, route: routeOptions.url }, 'request failed');
     }
@@ -42,7 +42,7 @@ export function answerError(log: Logger, wrongKeys: WrongKeys): ErrorHandler {
   };
 }
 
-/** What was sent is not sent again: after signing in, people press the button again, on its page. */
+/** After signing in, a form is not sent again by itself: people get the page with its button. */
 function whereNext({ method, url }: FastifyRequest): WayOn {
   if (method === 'GET') return { next: url, isUndone: false };
   return { next: /^(\/tasks\/[0-9a-f-]{36})\/(?:cancel|retry)$/i.exec(url)?.[1] ?? '/', isUndone: true };

@@ -7,7 +7,7 @@ import { fieldError, invalidFields } from './problems.ts';
 export const maxFieldLength = 16 * 1024;
 const maxFields = 50;
 
-/** Fields by name. Empty ones count as absent, as forms send a field that nobody has filled in. */
+/** Fields by name. An empty field counts as absent, as browsers send also what nobody has filled in. */
 export class Fields {
   private readonly values = new Map<string, string>();
 
@@ -33,7 +33,7 @@ export class Fields {
   }
 }
 
-/** Lets the routes of this scope take urlencoded forms; by default, of a few short fields. */
+/** Lets the routes of this scope take urlencoded forms; the default size is enough for a few short fields. */
 export function takeForms(scope: FastifyInstance, { maxBytes = 1024 } = {}): void {
   scope.addContentTypeParser(
     'application/x-www-form-urlencoded',

@@ -1,12 +1,12 @@
-/** JSON bodies: parsed strictly, and refused where they hold what no honest client means. */
+/** Parses JSON bodies strictly, and refuses values that no honest client sends. */
 import { cleanseText } from '../../tasks/model/text.ts';
 import { fieldError, HttpProblem, invalidFields } from './problems.ts';
 
 const maxDepth = 64;
 
-/** @throws {HttpProblem} 400 that says what is wrong and where */
+/** @throws {HttpProblem} 400 that says what is wrong, and where */
 export function parseJsonBody(body: Buffer): unknown {
-  // Some clients announce JSON and send nothing where nothing is needed.
+  // Where no body is needed, some clients announce JSON and send nothing.
   if (body.length === 0) return undefined;
   const text = decodeUtf8(body);
   let value: unknown;
@@ -30,7 +30,7 @@ export function decodeUtf8(bytes: Buffer): string {
 
 type Path = (string | number)[];
 
-/** Recurses, as the depth is bounded: a megabyte of brackets is refused long before it could exhaust the stack. */
+/** May recurse, as the depth is limited: a megabyte of brackets is refused long before the stack is full. */
 function checkValues(value: unknown, path: Path = []): void {
   if (typeof value === 'number' && !Number.isFinite(value)) throw refusal(path, 'is too large a number');
   if (typeof value !== 'object' || value === null) return;
@@ -40,7 +40,7 @@ function checkValues(value: unknown, path: Path = []): void {
     return;
   }
   for (const [key, item] of Object.entries(value)) {
-    // Also in disguise: it is stored without what PostgreSQL refuses.
+    // Also with NUL characters in it: PostgreSQL refuses them, so they are removed from what is stored.
     if (key === '__proto__' || (key.includes('\0') && cleanseText(key) === '__proto__')) {
       throw refusal([...path, key], 'is not a known field');
     }
@@ -48,7 +48,7 @@ function checkValues(value: unknown, path: Path = []): void {
   }
 }
 
-/** The path is one array for the whole walk: a body may have half a million values. */
+/** One array serves as path for the whole walk, as a body may have half a million values. */
 function checkItem(value: unknown, key: string | number, path: Path): void {
   path.push(key);
   checkValues(value, path);

@@ -1,7 +1,7 @@
 /**
- * multipart/form-data (RFC 7578) as a stream of parts. Busboy's `Dicer` finds them; `Busboy` itself would
- * not do, as it drops without a word what is malformed. Here no part goes missing, nothing is kept beyond
- * the bytes in hand, and the parts end only where the closing boundary has come.
+ * multipart/form-data (RFC 7578) as a stream of parts. Busboy's `Dicer` finds the parts; `Busboy` itself is
+ * not used, as it silently drops malformed parts. Here no part goes missing, memory holds only the bytes at
+ * hand, and the stream ends without an error only if the closing boundary has come.
  */
 import { setImmediate } from 'node:timers/promises';
 import { Dicer } from '@fastify/busboy';
@@ -9,16 +9,16 @@ import { parseContentDisposition } from './content-disposition.ts';
 import { HttpProblem } from './problems.ts';
 
 export interface Part {
-  /** The form's field. */
+  /** The name of the form's field. */
   readonly name: string;
-  /** Present for files. */
+  /** Undefined for a part that is no file. */
   readonly filename: string | undefined;
   readonly contentType: string;
-  /** To be read to its end before the next part is asked for, or not at all. */
+  /** Read it to its end before asking for the next part, or not at all. */
   readonly body: AsyncIterable<Buffer>;
 }
 
-/** What may be no part's body: far less than the 80 kB of headers beyond which Dicer silently cuts them. */
+/** The most bytes outside of the parts' bodies: far less than 80 kB, where Dicer silently cuts headers. */
 const maxOutsideBytes = 16 * 1024;
 
 /** @throws {HttpProblem} 400 where the header names no boundary */
@@ -33,7 +33,7 @@ export function boundaryOf(contentType: string): string {
 export async function* readParts(source: AsyncIterable<Buffer>, boundary: string): AsyncGenerator<Part> {
   const form = new ArrivingForm(source, boundary);
   try {
-    // To the end of the request, not of the form: only then is it known to be whole.
+    // Reads to the end of the request, not only of the form: only then is it known to be complete.
     while (form.parts.length > 0 || !form.isOver) {
       const part = form.parts.shift();
       if (part) {
@@ -41,28 +41,28 @@ export async function* readParts(source: AsyncIterable<Buffer>, boundary: string
         const body = bodyOf(part, form);
         yield { ...partHeaders(part.headers ?? {}), body };
         for await (const _ of body) {
-          // A part that nobody wanted.
+          // Discards what the caller has not read.
         }
       } else {
         await form.more();
       }
     }
   } finally {
-    // Whoever reads the rest of the body finds it free.
+    // Lets go of the body, so that somebody else can read the rest.
     await form.close();
   }
 }
 
 type Headers = Readonly<Record<string, readonly string[]>>;
 
-/** As much of a part as has come and is not used yet. */
+/** The bytes of a part that have come and are not used yet. */
 interface ArrivingPart {
   headers: Headers | undefined;
   readonly chunks: Buffer[];
   isComplete: boolean;
 }
 
-/** Takes the next bytes when it is told to, so that nothing runs, or fails, that nobody waits for. */
+/** Reads on only when `more` is called, so that no work runs, and none fails, while nobody waits for it. */
 class ArrivingForm {
   readonly parts: ArrivingPart[] = [];
   isOver = false;
@@ -75,7 +75,7 @@ class ArrivingForm {
     this.source = source[Symbol.asyncIterator]();
     this.parser = new Dicer({ boundary });
     this.parser.on('part', (stream) => this.begin(stream));
-    // Emitted at the closing boundary. The parser is never ended: it would "finish" without one, too.
+    // Emitted at the closing boundary. The parser is never ended, as it would then "finish" without it.
     this.parser.on('finish', () => (this.isClosed = true));
   }
 
@@ -88,11 +88,11 @@ class ArrivingForm {
     }
     this.outsideBytes += next.value.length;
     this.parser.write(next.value);
-    // The streams of its parts tell what they have in the ticks that follow.
+    // Dicer's streams emit the data of the parts in the ticks that follow.
     await setImmediate();
     if (this.outsideBytes > maxOutsideBytes) {
       throw malformed(
-        `what stands before its beginning, in headers, and follows its end is more than ${maxOutsideBytes} bytes`,
+        `its headers, and the text before its first part and after its last one, have more than ${maxOutsideBytes} bytes`,
       );
     }
   }
@@ -125,7 +125,7 @@ async function* bodyOf(part: ArrivingPart, form: ArrivingForm): AsyncGenerator<B
 function partHeaders(headers: Headers): Omit<Part, 'body'> {
   const { type, name, filename } = parseContentDisposition(headerOf(headers, 'content-disposition'));
   if (type !== 'form-data' || name === undefined) {
-    // Where Dicer finds a line that is no header, it leaves out those that follow.
+    // When Dicer meets a line that is no header, it drops the headers after that line.
     throw malformed(
       'a part has no "Content-Disposition: form-data" with a name, or a line without a colon before it',
     );

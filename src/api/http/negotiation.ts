@@ -1,4 +1,4 @@
-/** Which representation a client wants: JSON, or HTML where it prefers that, as browsers do (RFC 9110, section 12.5.1). */
+/** Which representation a client wants: JSON, or HTML if it prefers that, as browsers do (RFC 9110, 12.5.1). */
 import { HttpProblem } from './problems.ts';
 
 export type Representation = 'json' | 'html';
@@ -11,10 +11,10 @@ interface MediaRange {
 
 /** Undefined when the client takes neither. */
 export function representationFor(accept: string | undefined): Representation | undefined {
-  // What nearly every program sends, without the parsing.
+  // Nearly every program sends one of these, so they are not parsed.
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return 'json';
   const ranges = parseAccept(accept);
-  // A header of which nothing can be understood says nothing.
+  // A header without any readable media range counts as absent.
   if (ranges.length === 0) return 'json';
   const json = bestMatch(ranges, 'application', 'json');
   const html = bestMatch(ranges, 'text', 'html');
@@ -32,7 +32,7 @@ export function requireRepresentation(accept: string | undefined): Representatio
 }
 
 /**
- * For what there is as JSON only: a browser that would rather have a page gets it too.
+ * For URLs that offer JSON only: a browser that prefers HTML gets JSON too.
  * @throws {HttpProblem} 406 for a client that takes neither
  */
 export function requireJson(accept: string | undefined): void {
@@ -41,7 +41,7 @@ export function requireJson(accept: string | undefined): void {
   }
 }
 
-/** For answers that everybody gets in some form: problems, and what follows a form. */
+/** For answers that no client is refused, whatever it accepts: problems, and the answers to forms. */
 export function prefersHtml(accept: string | undefined): boolean {
   return representationFor(accept) === 'html';
 }
@@ -74,6 +74,6 @@ function parseAccept(accept: string): MediaRange[] {
 function qualityIn(parameters: readonly string[]): number {
   const weight = parameters.find((parameter) => /^q\s*=/.test(parameter));
   const value = weight?.slice(weight.indexOf('=') + 1).trim() ?? '';
-  // What is no weight says nothing of it.
+  // A weight that cannot be read counts as absent.
   return /^(0(\.\d*)?|1(\.0*)?)$/.test(value) ? Number(value) : 1;
 }

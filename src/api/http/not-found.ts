@@ -1,4 +1,4 @@
-/** What no route answers: 405 where the path has other methods, OPTIONS, 404. */
+/** Answers requests that match no route: 405 where the path has other methods, OPTIONS, 404. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { HttpProblem } from './problems.ts';
@@ -32,10 +32,10 @@ export function answerUnknownRoutes(app: FastifyInstance, log: Logger): void {
   });
 }
 
-/** People get here by the address of what a button does. */
+/** People get here when they open the address to which a button sends its form. */
 function wayIn(method: string, allow: string): string {
   const words =
-    method === 'GET' ? 'There is no page here: what this does is done by a button or a program.' : '';
+    method === 'GET' ? 'There is no page here: only a button or a program uses this address.' : '';
   return `${words} The methods are: ${allow}.`.trimStart();
 }
 

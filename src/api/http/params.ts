@@ -18,7 +18,7 @@ export function idFrom(params: unknown): string {
 
 const groupParams = z.object({ group: label });
 
-/** @throws {HttpProblem} 404 for none, 400 for what can be no group */
+/** @throws {HttpProblem} 404 for an empty name, 400 for a name that no group can have */
 export function groupFrom(params: unknown): string {
   if ((params as { group?: string }).group === '') {
     throw new HttpProblem('not-found', 'The URL does not say which group: its name follows /groups/.');

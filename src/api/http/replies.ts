@@ -8,8 +8,8 @@ import { prefersHtml } from './negotiation.ts';
 import { HttpProblem } from './problems.ts';
 
 /**
- * Scripts, styles and images of our own only, nothing inline, in nobody's frame. A task's URL is a
- * capability, so it is told to no other site.
+ * A page loads scripts, styles and images of this service only, has nothing inline, and cannot be framed. No
+ * other site is told its URL as the referrer, as the URL of a task is a capability.
  */
 export const pageHeaders = {
   'content-security-policy':
@@ -19,7 +19,7 @@ export const pageHeaders = {
   'cross-origin-opener-policy': 'same-origin',
 } as const;
 
-/** A page is one person's and one moment's: never shared, never shown again without asking. */
+/** A page is for one person at one moment: no shared cache keeps it, and browsers ask before they reuse it. */
 export function sendPage(reply: FastifyReply, html: string): FastifyReply {
   return reply
     .headers(pageHeaders)
@@ -33,7 +33,8 @@ export function sendProblem(
   reply: FastifyReply,
   problem: HttpProblem,
 ): FastifyReply {
-  // Answered before its end: a client that is still sending would miss the answer on a closed connection.
+  // A client that is still sending its body would miss the answer on a closed connection: keep the
+  // connection, and discard the rest of the body.
   reply.removeHeader('connection');
   discardBody(request.raw);
   reply.code(problem.body.status).headers(problem.headers).header('vary', 'Accept');
@@ -50,7 +51,7 @@ export function sendProblem(
     .send(JSON.stringify(problem.body));
 }
 
-/** Seconds; only what can be asked again without doing anything twice. */
+/** In seconds; only for a GET, as repeating it does nothing twice. */
 function whenToTryAgain({ method }: FastifyRequest, { body, headers }: HttpProblem): number | undefined {
   const seconds = headers['retry-after'];
   return method === 'GET' && body.status === 503 && seconds !== undefined ? Number(seconds) : undefined;
@@ -59,9 +60,9 @@ function whenToTryAgain({ method }: FastifyRequest, { body, headers }: HttpProbl
 /** How long a connection stays open for a client that has yet to read why it was refused. */
 const lingerMs = 1000;
 
-/** Answers what is no HTTP: Node's parser has refused it, so that there is no request. */
+/** Answers bytes that are no HTTP: Node's parser has refused them, so that there is no request. */
 export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
-  // `_httpMessage` is the answer in flight, as Node's own handler looks for it: nothing may be written into it.
+  // `_httpMessage` is the answer in flight; Node's own handler uses it too. Nothing may be written into it.
   const inFlight = (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage;
   if (error.code === 'ECONNRESET' || !socket.writable || inFlight?.headersSent) {
     socket.destroy();
@@ -77,7 +78,7 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
   setTimeout(() => socket.destroy(), lingerMs).unref();
 }
 
-/** Answers `Expect: ` with anything but 100-continue, which Node would refuse without a word. */
+/** Answers any `Expect` but 100-continue. Node by itself would refuse the request with an empty body. */
 export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const { body } = new HttpProblem(
     'expectation-failed',

@@ -1,10 +1,10 @@
-/** One line a request; none for polls, and never a query, in which keys may stand. */
+/** Logs one line per request, but none for polls. The query is never logged, as it may hold keys. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 
 /** Call before the routes are registered. */
 export function logRequests(app: FastifyInstance, log: Logger): void {
-  // By route, so that polls pay for nothing.
+  // Added per route, so that polls do not pay for it.
   app.addHook('onRoute', (route) => {
     if (route.config?.isPolled === true || route.url.startsWith('/assets/')) return;
     route.onResponse = [
@@ -17,7 +17,7 @@ export function logRequests(app: FastifyInstance, log: Logger): void {
   });
 }
 
-/** For what has no route; call when the answer has been sent. */
+/** Logs one request, which may have no route; call when the answer has been sent. */
 export function logRequest(log: Logger, request: FastifyRequest, reply: FastifyReply): void {
   const path = request.url.split('?')[0];
   const ms = Math.round(reply.elapsedTime);

@@ -1,4 +1,4 @@
-/** For whoever watches the process: does it live, and can it serve? */
+/** For monitoring: whether the process lives, and whether it can serve. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Readiness } from '../../database/readiness.ts';
 import type { ApiContext } from '../context.ts';

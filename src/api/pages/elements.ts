@@ -4,18 +4,18 @@ import { formatUtc } from '../../../public/format.js';
 import { describeRow } from '../../../public/task-words.js';
 import type { TaskView } from '../../tasks/model/view.ts';
 
-/** In UTC; the page's script turns it into the reader's time. */
+/** A time in UTC; the page's script turns it into the reader's time. */
 export function time(at: Date): string {
   if (Number.isNaN(at.getTime())) return 'at an unknown time';
   return html`<time datetime="${at.toISOString()}">${formatUtc(at)}</time>`;
 }
 
-/** A bar without a value shows work whose extent nobody knows. */
+/** Without a value, the bar shows work of which nobody knows how far it is. */
 export function bar(value: number | null, label: string): string {
   return html`<progress max="100"!${valueAttribute(value)} aria-label="${label}"></progress>`;
 }
 
-/** A list that a script of `public/` keeps up to date, and the line in which it says how that goes. */
+/** A list that a script of `public/` keeps up to date, and the line with the state of its connection. */
 export function taskList(tasks: TaskView[]): string {
   return html`<ol class="tasks">
 !${tasks.map(taskListItem)}
@@ -35,7 +35,7 @@ function taskListItem(task: TaskView): string {
 </li>`;
 }
 
-/** What the script fills in for a task that joins the list. */
+/** The empty row that the script fills in for a task that joins the list. */
 const emptyItem = html`<li>
 <a class="name" dir="auto"></a>
 <span class="badge"></span>
@@ -44,7 +44,7 @@ const emptyItem = html`<li>
 <span class="when"><time></time></span>
 </li>`;
 
-/** For the eye alone: the percentage stands beside it. */
+/** Hidden from screen readers, as the percentage stands beside the bar. */
 function smallBar(value: number | null): string {
   return html`<progress max="100"!${valueAttribute(value)} aria-hidden="true"></progress>`;
 }
@@ -53,12 +53,12 @@ function valueAttribute(percent: number | null): string {
   return percent === null ? '' : html` value="${Math.round(percent * 100) / 100}"`;
 }
 
-/** Readable for people. */
+/** A value as indented JSON, for people. */
 export function json(value: unknown): string {
   return html`<pre>${shortened(JSON.stringify(value, null, 2) ?? 'nothing')}</pre>`;
 }
 
-/** A long text is cut, as the JSON of the page's URL has it whole. */
+/** Cuts a long text: the JSON under the page's URL has all of it. */
 export function shortened(text: string): string {
   const longest = 20_000;
   return text.length > longest ? `${text.slice(0, longest)}\n… cut here` : text;

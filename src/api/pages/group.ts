@@ -9,7 +9,7 @@ export interface GroupPageView {
   readonly group: string;
   /** Newest first. */
   readonly tasks: TaskView[];
-  /** Where the rest of a large group is listed. */
+  /** The URL of the list of all tasks, for a group too large for this page. */
   readonly all: string | undefined;
 }
 
@@ -29,7 +29,7 @@ export function renderGroupPage({ group, tasks, all }: GroupPageView): string {
     title: words.documentTitle,
     main,
     script: 'group.js',
-    // A group without tasks waits for its first.
+    // An empty group refreshes, too, as it waits for its first task.
     ...(tasks.length === 0 || hasUnfinished(tasks) ? { refreshSeconds } : {}),
   });
 }

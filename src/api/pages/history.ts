@@ -5,20 +5,20 @@ import type { HistoryEntry } from '../../tasks/queries/read.ts';
 import type { Blame } from '../../tasks/workers/workers.ts';
 import { time } from './elements.ts';
 
-/** More than this and the older ones are folded away. */
+/** Entries older than this many are folded away. */
 const shownEntries = 25;
 
 export interface HistoryOptions {
-  /** Another attempt goes on from what was saved. */
+  /** Whether another attempt would go on from saved progress. */
   readonly hasCheckpoint: boolean;
 }
 
-/** What another attempt does. */
+/** What the next attempt does, as words about the task. */
 export function wayOn({ hasCheckpoint }: HistoryOptions): string {
   return hasCheckpoint ? 'goes on from where it was saved' : 'starts again from the beginning';
 }
 
-/** Newest first: where the task stands is at the top, also of a long log. */
+/** Newest entries first, so that the state of the task is at the top, even of a long log. */
 export function renderHistory(history: HistoryEntry[], options: HistoryOptions): string {
   if (history.length === 0) return '';
   const items = history.map((entry, index) => entryItem(entry, history[index + 1], options)).reverse();
@@ -58,7 +58,7 @@ function sentence(
     case 'retrying':
       return html`${failedTry(detail)}!${reasonOf(message)}!${nextTry(detail)}`;
     case 'handed_back':
-      return html`Handed back to the queue${because(message)}; it ${wayOn(options)}`;
+      return html`Handed back to the queue${because(message)}; the task ${wayOn(options)}`;
     case 'worker_lost':
       return html`${message ?? 'The worker died'}${putDownTo(detail)}!${isEndOf(entry, next) ? '' : goesOn(detail, options)}`;
     case 'cancel_requested':
@@ -80,7 +80,7 @@ function sentence(
   }
 }
 
-/** A task whose last try was lost, or that was to be cancelled, does not go on. */
+/** Whether the loss ended the task, as it had no try left, or was to be cancelled. */
 function isEndOf(entry: HistoryEntry, next: HistoryEntry | undefined): boolean {
   return next?.attempt === entry.attempt && (next.kind === 'failed' || next.kind === 'cancelled');
 }
@@ -89,24 +89,24 @@ function goesOn(detail: Detail, options: HistoryOptions): string {
   return html`. The task ${wayOn(options)}!${nextTry(detail)}`;
 }
 
-/** What a loss was put down to, and so whether it spent a try. */
+/** Why a worker was lost, as far as is known, and so whether the loss spent a try. */
 const blameWords: Readonly<Record<Blame, string>> = {
-  alone: 'It ran alone there and had saved nothing in this try, so the try is spent',
-  repeated: 'From the tenth loss in a row on, each spends a try',
-  company: 'Other tasks ran there too, so no try is spent',
-  neighbour: 'Another task had blocked it, so no try is spent',
-  unseen: 'Nobody saw why, perhaps as its service was lost too, so no try is spent',
+  alone: 'The task ran alone in that worker and had saved nothing in this try, so the try is spent',
+  repeated: 'From the tenth loss in a row on, each loss spends a try',
+  company: 'Other tasks ran in that worker, too, so no try is spent',
+  neighbour: 'Another task had blocked that worker, so no try is spent',
+  unseen: 'Nobody saw why (perhaps the service of that worker was lost, too), so no try is spent',
   progressed: 'The task had saved progress in this try, so the try is not spent',
 };
 
 const blames = Object.keys(blameWords) as Blame[];
 
-/** As a further sentence; nothing where an earlier version wrote the event. */
+/** As a second sentence; empty if an earlier version of Headway wrote the event. */
 function putDownTo({ blame }: Detail): string {
   return blame === undefined ? '' : `. ${blameWords[blame]}`;
 }
 
-/** What the loss of a worker, as the history tells it, was put down to: a sentence of its own. */
+/** Why a worker was lost, from the detail of the event, as a sentence of its own. */
 export function lossWords(detail: unknown): string {
   const { blame } = readDetail(detail);
   return blame === undefined ? '' : `${blameWords[blame]}.`;
@@ -121,7 +121,7 @@ function nextTry({ nextAttemptAt }: Detail): string {
   return nextAttemptAt === undefined ? '' : html`. Next try: !${time(new Date(nextAttemptAt))}`;
 }
 
-/** HTML. A message may run in another direction than our words. */
+/** HTML. The message is isolated (`<bdi>`), as it may run in another direction than our words. */
 function reasonOf(message: string | undefined): string {
   return message === undefined ? '' : html`: <bdi>${message}</bdi>`;
 }
@@ -147,7 +147,7 @@ interface Detail {
   blame?: Blame | undefined;
 }
 
-/** Another version may have written the detail: each field is there in its form, or not at all. */
+/** Another version of Headway may have written the detail: a field of another type is left out. */
 function readDetail(detail: unknown): Detail {
   if (typeof detail !== 'object' || detail === null) return {};
   const fields = new Map<string, unknown>(Object.entries(detail));

@@ -1,4 +1,4 @@
-/** The start: a page for people, links for programs. */
+/** The start page for people; under the same URL, links for programs. */
 import type { FastifyInstance } from 'fastify';
 import { viewTask } from '../../tasks/model/view.ts';
 import { listTasks } from '../../tasks/queries/list.ts';
@@ -12,7 +12,7 @@ const recentTasks = 20;
 
 export function homeRoutes(app: FastifyInstance, context: ApiContext): void {
   const { config, store, registry, resultLink } = context;
-  // A service may leave out a job that comes with Headway.
+  // A service may run without a job that comes with Headway.
   const extensions = [...context.extensions.values()].filter(({ type }) => registry.types.includes(type));
   app.get('/', async (request, reply) => {
     const representation = requireRepresentation(request.headers.accept);

@@ -1,4 +1,4 @@
-/** The start: hand in a file, or see what is going on. */
+/** The start page: people submit a file, or see the recent tasks. */
 import { html } from 'ghtml';
 import type { TaskView } from '../../tasks/model/view.ts';
 import { taskList } from './elements.ts';
@@ -25,7 +25,7 @@ export function renderHome(view: HomeView): string {
 </section>
 <footer class="foot">
 <p>This service runs: !${view.types.map((type) => html`<code>${type}</code>`).join(' ')}</p>
-!${view.open ? '<p>No API keys are set, so everybody on this machine may use it.</p>' : signOut}
+!${view.open ? '<p>No API keys are set, so everybody on this machine may use this service.</p>' : signOut}
 </footer>`;
   return renderDocument({ title: 'Headway', main, script: 'home.js' });
 }

@@ -8,11 +8,11 @@ export interface Page {
   readonly title: string;
   /** HTML. */
   readonly main: string;
-  /** The module of `public/` that makes the page move. */
+  /** The module of `public/` that keeps the page up to date. */
   readonly script?: string;
   /** Seconds after which a browser without JavaScript loads the page again. */
   readonly refreshSeconds?: number;
-  /** Seconds after which any browser does: for pages that no script keeps up to date. */
+  /** Seconds after which any browser loads the page again: for pages that no script keeps up to date. */
   readonly reloadSeconds?: number;
   /** Attributes of the main element for its script. */
   readonly state?: { readonly status: string; readonly key: string; readonly silentMs: number };

@@ -12,9 +12,9 @@ export interface ListPageView {
   readonly filter: TaskFilter;
   /** The job types to choose from. */
   readonly types: readonly string[];
-  /** Where older tasks are listed; undefined on the last page. */
+  /** The URL of the next page, with older tasks; undefined on the last page. */
   readonly next: string | undefined;
-  /** Where the newest ones are; undefined where this is that page. */
+  /** The URL of the first page, with the newest tasks; undefined on that page. */
   readonly newest: string | undefined;
 }
 
@@ -37,7 +37,7 @@ const statusNames: Readonly<Record<TaskStatus, string>> = {
 };
 
 function filterForm({ filter, types }: ListPageView): string {
-  // Tasks of a job that is no longer there can be asked for all the same.
+  // The tasks of a job that no longer exists can still be listed.
   const names = [...new Set([...types, ...(filter.type === undefined ? [] : [filter.type])])];
   return html`<form method="get" action="/tasks" class="filters" role="search" aria-label="Tasks">
 !${select('status', 'Status', Object.entries(statusNames), filter.status)}

@@ -6,7 +6,7 @@ import type { HistoryEntry, SignsOfLife } from '../../tasks/queries/read.ts';
 import { time } from './elements.ts';
 import { lossWords, wayOn } from './history.ts';
 
-/** A running task from which nobody has heard for so long is worth a word. */
+/** After this time without a sign of life from its worker, the page of a running task says so. */
 const silenceMs = 5000;
 
 export interface NoticesView {
@@ -26,7 +26,7 @@ export function renderNotices(view: NoticesView): string {
 
 function queuedNotices(view: NoticesView): string {
   const { task, place, now } = view;
-  // It has no place in the queue before the time of its next try.
+  // Before the time of its next try, a task has no place in the queue.
   const isDue = task.nextAttemptAt === null || new Date(task.nextAttemptAt) <= now;
   return lastTry(view) + (isDue ? placeInQueue(place) : '');
 }
@@ -36,7 +36,7 @@ function runningNotices(view: NoticesView): string {
   return (lastEnd(history)?.kind === 'worker_lost' ? lastTry(view) : '') + silence(worker, now);
 }
 
-/** How the last attempt that has ended did so. */
+/** The event that ended the last attempt. */
 function lastEnd(history: HistoryEntry[]): HistoryEntry | undefined {
   return history.findLast(({ kind }) => ['retrying', 'handed_back', 'worker_lost', 'retried'].includes(kind));
 }
@@ -46,12 +46,12 @@ function lastTry(view: NoticesView): string {
   const end = lastEnd(history);
   if (end?.kind === 'worker_lost') return lostWorker(view, end);
   if (end?.kind === 'handed_back') return handedBack(view);
-  // A long log may have pushed the event out of the history that is shown: the row still knows.
+  // A long log may have pushed the event out of the history that is shown: the row still has the failure.
   return task.failures > 0 ? failedTry(task) : '';
 }
 
 function lostWorker(view: NoticesView, lost: HistoryEntry): string {
-  return html`<p class="notice warning" data-announce>The worker that ran this task died; it ${wayOn(view)}. ${lossWords(lost.detail)} <br><span class="when">Lost at !${time(lost.at)}.</span>!${nextTry(view.task)}</p>`;
+  return html`<p class="notice warning" data-announce>The worker that ran this task died; the task ${wayOn(view)}. ${lossWords(lost.detail)} <br><span class="when">Lost at !${time(lost.at)}.</span>!${nextTry(view.task)}</p>`;
 }
 
 function failedTry(task: TaskView): string {
@@ -66,7 +66,7 @@ function nextTry({ nextAttemptAt }: TaskView): string {
 }
 
 function handedBack(view: NoticesView): string {
-  const words = view.hasCheckpoint ? `Nothing is lost: it ${wayOn(view)}.` : `It ${wayOn(view)}.`;
+  const words = view.hasCheckpoint ? `Nothing is lost: the task ${wayOn(view)}.` : `The task ${wayOn(view)}.`;
   return html`<p class="notice" data-announce>The service was stopped while this task ran. ${words}</p>`;
 }
 
@@ -78,10 +78,10 @@ function placeInQueue(place: number | null): string {
 
 function silence(worker: SignsOfLife | null, now: Date): string {
   if (worker === null || now.getTime() - worker.heardAt.getTime() <= silenceMs) return '';
-  // A job that blocks its worker keeps the lease: nobody takes over from it.
+  // A worker keeps its lease while a job blocks it: then no other worker takes over.
   const words =
     worker.leaseExpiresAt > now
-      ? 'Its worker is busy and has not reported since.'
+      ? 'The worker is busy and has not reported since.'
       : 'If the worker stays silent, another one takes over.';
-  return html`<p class="notice warning">Last heard from !${time(worker.heardAt)}. ${words}</p>`;
+  return html`<p class="notice warning">The worker was last heard from at !${time(worker.heardAt)}. ${words}</p>`;
 }

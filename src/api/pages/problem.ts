@@ -11,9 +11,9 @@ export interface ProblemView {
 }
 
 export interface ProblemPageOptions {
-  /** The same URL may be asked again after so many seconds: the page does so by itself. */
+  /** Seconds after which the page loads itself again; only where the request can be repeated. */
   readonly retryAfterSeconds?: number | undefined;
-  /** What the form that was sent calls its fields. */
+  /** The labels of the fields of the form that was sent. */
   readonly fieldLabels?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -37,7 +37,7 @@ export function renderProblemPage(
   });
 }
 
-/** An empty address is that of the page itself. */
+/** An empty `href` leads to the page itself. */
 const tryAgain = `<p>This page tries again by itself.</p>
 <p><a class="button primary" href="">Try again</a></p>`;
 

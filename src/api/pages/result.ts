@@ -7,7 +7,7 @@ import { isRecord, json, shortened } from './elements.ts';
 
 export type RenderResult = NonNullable<ApiExtension['renderResult']>;
 
-/** @param renderResult of the job's own, where it has one */
+/** @param renderResult the job's own view of its result, where it has one */
 export function renderOutcome(
   task: TaskView,
   resultLink: string | undefined,
@@ -43,8 +43,8 @@ interface Tries {
 
 function triesOf({ failures, maxAttempts, isPermanent }: Tries): string {
   const words = [];
-  if (failures > 1) words.push(`It was tried ${failures} times of at most ${maxAttempts}.`);
-  if (isPermanent) words.push('It was not tried again, as that would not help.');
+  if (failures > 1) words.push(`The task was tried ${failures} times of at most ${maxAttempts}.`);
+  if (isPermanent) words.push('The task was not tried again, as that would not help.');
   return words.join(' ');
 }
 

@@ -3,11 +3,11 @@ import { html } from 'ghtml';
 import { renderDocument } from './layout.ts';
 
 export interface SignInView {
-  /** Where to go afterwards: a path of ours. */
+  /** Where to go afterwards: a path of this service. */
   next: string;
-  /** The key that was sent is not one. */
+  /** The key that was sent is not valid. */
   failed: boolean;
-  /** What was sent without a session was not done. */
+  /** A request that would have changed something was refused: the person must send it again. */
   isUndone: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What reading needs and shares: the snapshots of tasks and groups, and the clients that wait. */
+/** What all routes that read share: the snapshots of tasks and groups, and the clients that wait. */
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { openPool } from '../../database/database.ts';
@@ -17,18 +17,18 @@ export interface ReadingOptions {
   readonly store: Store;
   readonly resultLink: ResultLink;
   readonly maxWatchers: number;
-  /** Between the comments on a stream that has no news; default 15,000. */
+  /** Milliseconds between the comments on a stream without news; default 15,000. */
   readonly beatMs?: number;
-  /** Between the refreshes of what is watched; default 200. */
+  /** Milliseconds between the refreshes of watched tasks; default 200. */
   readonly tickMs?: number;
-  /** After so long all members of a group are looked up again; default 30,000. */
+  /** Milliseconds after which all members of a group are looked up again; default 30,000. */
   readonly lookAgainMs?: number;
   readonly log: Pick<Logger, 'debug'>;
 }
 
-/** One for the tick, one for first reads, one for groups: none of them waits for a submit. */
+/** One for the tick, one for first reads, one for groups. Submits use others, so reads never wait for them. */
 const connections = 3;
-/** Past this nobody waits for the answer any more. */
+/** After this time no client waits for the answer any more. */
 const statementTimeoutMs = 5_000;
 const defaultBeatMs = 15_000;
 
@@ -39,7 +39,7 @@ export class Reading {
   readonly watchers: Watchers;
   private readonly deadlines = new Deadlines();
   private readonly pool: pg.Pool;
-  /** Without it, as behind a pooler that lets nobody listen, the clock serves. */
+  /** Brings news before the next tick. Where nobody can listen, as behind some poolers, ticks suffice. */
   private readonly listener: Listener;
 
   constructor(options: ReadingOptions) {
@@ -79,7 +79,7 @@ export class Reading {
     this.deadlines.start();
   }
 
-  /** Answers all who wait; who comes from now on waits for a second at most. */
+  /** Answers all clients that wait. A client that comes from now on waits for a second at most. */
   release(): void {
     this.watchers.releaseAll();
   }

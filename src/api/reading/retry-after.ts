@@ -1,8 +1,8 @@
-/** When to ask again: soon near the end, seldom while there is long to go. */
+/** When a client should ask again: soon near the end of the task, seldom while it takes long. */
 import { isTerminal, type TaskStatus } from '../../tasks/model/state-machine.ts';
 
 const longestSeconds = 30;
-/** The part of the time to go, or gone by, after which a look is worth it. */
+/** A client asks again after this share of the time left or, if unknown, of the time since the start. */
 const lookEvery = 0.1;
 
 export interface Prospect {
@@ -16,7 +16,7 @@ export interface Prospect {
 /**
  * Seconds, as the Retry-After header takes them: 1 to 30; undefined for a finished task.
  * @param nowMs milliseconds since 1970
- * @param secondsToStart the wait that a queued task probably has before it, where that is known
+ * @param secondsToStart how long a queued task probably waits before it starts, where that is known
  */
 export function retryAfterSeconds(
   task: Prospect,
@@ -33,6 +33,6 @@ function secondsToNews(task: Prospect, nowMs: number, secondsToStart = 0): numbe
     const untilDue = nextAttemptMs === null ? 0 : (nextAttemptMs - nowMs) / 1000;
     return Math.max(untilDue, secondsToStart / 2);
   }
-  // Of work that says nothing of its end, what has gone by tells how long it is.
+  // Where the time left is unknown, the time since the start tells best how long the work is.
   return lookEvery * (etaSeconds ?? (startedMs === null ? 0 : (nowMs - startedMs) / 1000));
 }

@@ -1,4 +1,5 @@
-/** A version of a task as it is sent: its bytes, its validator, and the headers of a poll. */
+/** A version of a task as it is sent: the bytes, the validator, and the headers of a poll. */
+import { isNearEnd } from '../../../public/progress.js';
 import type { TaskRow } from '../../tasks/model/row.ts';
 import { isTerminal } from '../../tasks/model/state-machine.ts';
 import { type ResultLink, type TaskView, viewTask } from '../../tasks/model/view.ts';
@@ -7,15 +8,15 @@ import type { Snapshot, Snapshots } from '../../tasks/snapshots/snapshots.ts';
 import { entityTag } from './polls/etag.ts';
 import { type Prospect, retryAfterSeconds } from './retry-after.ts';
 
-/** Everything but the headers is a function of the row. */
+/** All but `poll` is a function of the row. */
 export interface TaskAnswer extends Prospect {
   readonly json: Buffer;
   /**
-   * The same as it is sent. A short one is a string, which Node sends in one piece with the headers; a buffer takes
-   * a tenth longer, but of a long one clients that do not read keep no copies.
+   * The JSON as it is sent. Short JSON is a string, which Node sends in one piece with the headers; a buffer
+   * takes a tenth longer. Long JSON is a buffer, so that clients that do not read keep no copies of it.
    */
   readonly body: Buffer | string;
-  /** What stands for it among others: the same, but for a large result. */
+  /** The JSON for answers with many tasks: the same, but without a large result. */
   readonly brief: Buffer;
   readonly etag: string;
   readonly isFinished: boolean;
@@ -23,9 +24,9 @@ export interface TaskAnswer extends Prospect {
   readonly losses: number;
   readonly updatedAt: Date;
   readonly workerId: string | null;
-  /** Another attempt goes on from there. */
+  /** Whether another attempt would go on from a checkpoint. */
   readonly hasCheckpoint: boolean;
-  /** Made when the first poll asks, and again after a second: the time to ask again changes by itself. */
+  /** Made for the first poll, and again after a second, as Retry-After changes with time. */
   poll: PollHeaders | undefined;
 }
 
@@ -41,11 +42,11 @@ export interface PollHeaders {
 export type TaskSnapshot = Snapshot<TaskAnswer>;
 export type TaskSnapshots = Snapshots<TaskAnswer>;
 
-/** A result that takes more than this, as JSON, is left out where many tasks are told of. */
+/** A result whose JSON has more characters than this is left out of answers with many tasks. */
 const maxBriefResultLength = 16 * 1024;
 const maxStringBytes = 16 * 1024;
 const headersAgeMs = 1_000;
-/** What a snapshot takes beside its bytes, about. */
+/** About what a snapshot takes in memory beside its bytes. */
 const overheadBytes = 1_000;
 
 export const jsonType = 'application/json; charset=utf-8';
@@ -69,26 +70,21 @@ export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
     hasCheckpoint: row.checkpointNo > 0,
     nextAttemptMs: row.nextAttemptAt?.getTime() ?? null,
     startedMs: row.startedAt?.getTime() ?? null,
-    etaSeconds: hasReachedTotal(view) ? 0 : view.etaSeconds,
+    etaSeconds: isNearEnd(view) ? 0 : view.etaSeconds,
     poll: undefined,
   };
 }
 
-/** How long the rest takes is not known; that the end is near is likely, and who polls wants to see it. */
-function hasReachedTotal({ status, done, total, ratePerSecond }: TaskView): boolean {
-  return status === 'running' && done !== null && total !== null && done >= total && ratePerSecond !== null;
-}
-
-/** The task as one of many: `resultOmitted` says that it has a result, which its own URL tells. */
+/** The task for answers with many tasks. `resultOmitted`: a result was left out, but the task's URL has it. */
 export function briefView(view: TaskView): TaskView {
   const { result } = view;
-  // What can only be short need not be measured.
+  // These are always short, so they are not measured.
   if (result === null || typeof result === 'number' || typeof result === 'boolean') return view;
   if (JSON.stringify(result).length <= maxBriefResultLength) return view;
   return { ...view, result: null, resultOmitted: true };
 }
 
-/** The same for those who keep many: a large result can be forgotten. */
+/** The snapshot for those who keep many: without the large result, which can then be forgotten. */
 export function briefOf(snapshot: TaskSnapshot): TaskSnapshot {
   const { answer } = snapshot;
   if (answer.brief === answer.json) return snapshot;
@@ -101,7 +97,7 @@ export function bytesOf({ json, body, brief }: TaskAnswer): number {
   return json.length + ownBody + ownBrief + overheadBytes;
 }
 
-/** The view of which the answer was made. */
+/** The view from which the answer was made. */
 export function viewOf(answer: TaskAnswer): TaskView {
   return JSON.parse(answer.json.toString()) as TaskView;
 }
@@ -128,8 +124,8 @@ export function pollHeaders(
 }
 
 /**
- * What every answer to a poll says, a 304 too.
- * @param others `Cache-Control`, and what else this kind of answer says
+ * The headers of every answer to a poll, of a 304 too.
+ * @param others `Cache-Control`, and the other headers of this kind of answer: names and values in turn
  */
 export function headOf(
   etag: string,
@@ -145,18 +141,18 @@ export function headOf(
   ];
 }
 
-/** The same for one with a body of so many bytes. */
+/** The headers of an answer with JSON of `length` bytes; `head` comes from `headOf`. */
 export function foundHead(length: number, head: readonly string[]): string[] {
   return ['content-type', jsonType, 'content-length', String(length), ...head];
 }
 
-/** Seconds; undefined for a finished task. */
+/** The value of Retry-After, in seconds; undefined for a finished task. */
 export function whenToAskAgain(answer: TaskAnswer, places: QueuePlaces): number | undefined {
   const secondsToStart = answer.status === 'queued' ? places.secondsToStart(answer) : undefined;
   return retryAfterSeconds(answer, Date.now(), secondsToStart);
 }
 
-/** A browser's own cache asks each time; only a cache that many share may answer by itself, where that is allowed. */
+/** A browser's own cache must ask each time. A shared cache may answer by itself if the setting allows it. */
 export function cacheControl(publicCacheSeconds: number): string {
   return publicCacheSeconds === 0 ? 'no-cache' : `public, max-age=0, s-maxage=${publicCacheSeconds}`;
 }

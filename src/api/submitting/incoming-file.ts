@@ -1,4 +1,4 @@
-/** A file on its way from a client into the database: counted, limited, and gone again unless it is kept. */
+/** A file on its way from a client into the database: its size is limited, and it can be dropped again. */
 import { chunkBytes, type FinishedUpload, Upload } from '../../tasks/files/files.ts';
 import type { Store } from '../../tasks/store.ts';
 import { withinAnswerTime } from '../http/deadline.ts';
@@ -24,8 +24,9 @@ export class IncomingFile {
   }
 
   /**
-   * Stores the bytes as they come. An empty file leaves nothing behind and counts as none.
-   * @throws {HttpProblem} 413 beyond the limit, 408 for a client that trickles; whatever the source throws
+   * Stores the bytes as they come. An empty file stores nothing and counts as no file.
+   * @throws {HttpProblem} 413 beyond the limit, 408 for a client that sends too slowly; whatever the source
+   *   throws
    */
   async receive(
     facts: { name: string; contentType: string },
@@ -47,16 +48,16 @@ export class IncomingFile {
     this.received = { name: facts.name, upload };
   }
 
-  /** Deletes what was stored. */
+  /** Deletes the bytes that were stored. */
   async drop(): Promise<void> {
     await this.upload?.abort();
   }
 }
 
-/** The sweep takes an upload for abandoned that has stored no chunk for 10 minutes: this comes before. */
+/** Shorter than the 10 minutes without a stored chunk after which the sweep takes an upload for abandoned. */
 const slowestChunkMs = 5 * 60_000;
 
-/** How fast an upload must be: a chunk in 5 minutes, not quite 1 kB/s. */
+/** Makes sure that a client sends a chunk at least every 5 minutes, which is not quite 1 kB/s. */
 class Pace {
   private size = 0;
   private since = performance.now();

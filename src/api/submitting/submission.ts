@@ -1,4 +1,4 @@
-/** From what a client sends to a task: the checks, the key, the title. */
+/** Makes a submit out of what a client sends: checks it, and finds the key and the title. */
 import { z } from 'zod';
 import { describeThrown } from '../../jobs/attempt/thrown.ts';
 import type { JobDefinition } from '../../jobs/define-job.ts';
@@ -14,17 +14,20 @@ const defaultMaxAttempts = 3;
 
 export const maxLabelLength = 200;
 
-/** Compared byte by byte and shown on pages: nothing that PostgreSQL refuses or nobody can see. */
+/**
+ * A key or a group. Labels are compared byte by byte and shown on pages, so they have no characters that
+ * PostgreSQL refuses or that nobody can see.
+ */
 export const label = z
   .string()
   .min(1)
   .max(maxLabelLength)
   .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'has control characters or broken Unicode');
 
-/** A key of blanks is a mistake in the client: each of its submits would be taken for the same. */
+/** A key of blanks is a mistake in the client: all its submits would be taken for the same one. */
 const taskKey = label.refine((text) => text.trim() !== '', 'must have more than blanks');
 
-/** What a submit says beside the input. */
+/** The options of a submit, beside its input. */
 export const submitOptions = z.strictObject({
   key: taskKey.optional(),
   group: label.optional(),
@@ -43,13 +46,13 @@ export function definitionOf({ registry }: ApiContext, type: string): JobDefinit
 
 /** An input that fits its job. */
 export interface CheckedInput {
-  /** As it was sent, in JSON: this is stored, and parsed again by each attempt. */
+  /** The input as it was sent, in JSON. It is stored, and each attempt parses it again. */
   readonly sent: unknown;
   /** What the job's schema makes of it. */
   readonly parsed: unknown;
 }
 
-/** The job's own schema decides; at its top level, unknown fields are refused. */
+/** Checks an input with the job's own schema. At the top level, unknown fields are refused. */
 export async function checkInput(
   definition: JobDefinition,
   sent: unknown,
@@ -60,7 +63,7 @@ export async function checkInput(
   return { sent, parsed: checked.data };
 }
 
-/** @throws {HttpProblem} 500 that says whose fault it is: a schema with code that throws, or never answers */
+/** @throws {HttpProblem} 500 that blames the job, when code in its schema throws or does not end in time */
 async function parse(definition: JobDefinition, sent: unknown): Promise<z.ZodSafeParseResult<unknown>> {
   const fault = (what: string, cause?: unknown) => jobFault(definition, `its input schema ${what}`, cause);
   const parsing = strictly(definition.input)
@@ -83,10 +86,10 @@ function strictly(schema: z.ZodType): z.ZodType {
   return strict;
 }
 
-/** What hands its value on to another schema as it is. */
+/** Types of schemas that pass their value unchanged to an inner schema. */
 const wrappers = new Set(['readonly', 'optional', 'nullable', 'nonoptional']);
 
-/** An object's schema that drops unknown fields refuses them instead, also inside a wrapper or at the head of a pipe. */
+/** The schema, but an object on top, inside a wrapper or at the head of a pipe refuses unknown fields. */
 function refusingUnknown(schema: z.ZodType): z.ZodType {
   if (schema instanceof z.ZodObject) return schema.def.catchall === undefined ? schema.strict() : schema;
   const { def } = schema;
@@ -119,7 +122,7 @@ export function submitRequest(
   };
 }
 
-/** What can be seen of it on a page; the job's own words, or its type, where the submitter gives nothing to see. */
+/** The submitter's title, or else the job's, or else the job's type. A title of blanks counts as none. */
 function titleOf(definition: JobDefinition, input: unknown, given: string | undefined): string {
   const isVisible = (title: string | undefined) => cleanseText(title ?? '').trim() !== '';
   if (given !== undefined && isVisible(given)) return given;
@@ -132,10 +135,10 @@ function keyOf(definition: JobDefinition, input: unknown): string | undefined {
   if (key === undefined) return undefined;
   const checked = taskKey.safeParse(key);
   if (checked.success) return checked.data;
-  throw jobFault(definition, `its key() returned no key: ${checked.error.issues[0]?.message}`);
+  throw jobFault(definition, `its key() returned an invalid key: ${checked.error.issues[0]?.message}`);
 }
 
-/** @throws {HttpProblem} 500 that says whose fault it is: the job's code throws, or returns something else than text */
+/** @throws {HttpProblem} 500 that blames the job, when its code throws or returns something else than text */
 function askJob(definition: JobDefinition, what: 'title' | 'key', input: unknown): string | undefined {
   let answer: unknown;
   try {
@@ -150,14 +153,14 @@ function askJob(definition: JobDefinition, what: 'title' | 'key', input: unknown
   );
 }
 
-/** The code of a job has done what it must not: neither the client nor the service is to blame. */
+/** The problem for a fault in a job's code: neither the client nor the service is to blame. */
 export function jobFault({ type }: JobDefinition, what: string, cause?: unknown): HttpProblem {
   return new HttpProblem('job-fault', `The code of the job "${type}" has a fault: ${what}.`, { cause });
 }
 
 /**
  * The options with the key of an Idempotency-Key header, which is a bare or a quoted string.
- * @throws {HttpProblem} 400 where body and header disagree
+ * @throws {HttpProblem} 400 where the header is no key, or differs from the key in the request
  */
 export function withKeyHeader(options: SubmitOptions, headers: readonly string[] | undefined): SubmitOptions {
   const [header, ...others] = headers ?? [];

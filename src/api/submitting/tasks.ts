@@ -66,7 +66,7 @@ function cancel(context: ApiContext): Handler {
     if (!cancelled) throw unknownTask();
     const { outcome, task } = cancelled;
     const { answer } = context.reading.snapshots.put(task);
-    // The page says better than any problem what has become of the task.
+    // People get the task's page, also after a refusal: it shows better than a problem what happened.
     if (prefersHtml(request.headers.accept)) return leadTo(reply, task.id);
     if (outcome === 'finished') {
       throw new HttpProblem('already-finished', `It is too late to cancel: the task has ${task.status}.`, {

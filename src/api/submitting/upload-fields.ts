@@ -1,5 +1,4 @@
 /** The fields that come with a file: options of the submit, and input of the job. */
-
 import { describeThrown } from '../../jobs/attempt/thrown.ts';
 import type { JobDefinition, JobUpload } from '../../jobs/define-job.ts';
 import { jsonCopy, NotJson } from '../../tasks/model/json.ts';
@@ -46,14 +45,14 @@ export interface FileFacts {
   readonly sha256: string;
 }
 
-/** Stands in for a file that has yet to come, so that everything else is checked before it is taken. */
+/** Stands in for a file that has not come yet, so that everything else is checked first. */
 export const fileToCome: FileFacts = {
   id: '00000000-0000-4000-8000-000000000000',
   name: 'file',
   sha256: '0'.repeat(64),
 };
 
-/** The job's input with its file. */
+/** Checks the job's input together with the file. */
 export function checkUploadInput(
   definition: JobDefinition,
   upload: JobUpload,
@@ -68,8 +67,8 @@ export function checkUploadInput(
 }
 
 /**
- * What the file itself gives, by the job's own code.
- * @throws {HttpProblem} 500 that says whose fault it is: the code throws, or returns what is no object of JSON
+ * The input that the job's own code derives from the file.
+ * @throws {HttpProblem} 500 that blames the job, when its code throws or does not return a JSON object
  */
 function defaultsFor(definition: JobDefinition, upload: JobUpload, { name, sha256 }: FileFacts): object {
   let given: unknown;
@@ -83,5 +82,5 @@ function defaultsFor(definition: JobDefinition, upload: JobUpload, { name, sha25
     throw jobFault(definition, `its ${words}`, error);
   }
   if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given;
-  throw jobFault(definition, 'its upload.defaults() is no object');
+  throw jobFault(definition, 'its upload.defaults() did not return an object');
 }

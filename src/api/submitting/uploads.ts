@@ -1,7 +1,7 @@
 /**
- * POST /tasks/:type with a file: stored and submitted in one call. The file comes as the whole body, its
- * fields in the query; or in a form; or it is a built-in sample. A body that is cut off is never a submit;
- * one that has come whole is submitted whether or not the client still listens.
+ * POST /tasks/:type with a file: stores the file and submits the task in one call. The file is the whole
+ * body, with its fields in the query; or it is a part of a form; or it is a built-in sample. A body that is
+ * cut off is never submitted; a complete one is submitted even if the client no longer listens.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isPassingError } from '../../database/errors.ts';
@@ -26,10 +26,10 @@ import {
 } from './upload-fields.ts';
 import { sendSubmitted } from './write-answers.ts';
 
-/** Boundaries, headers and text fields of a form, beside the file. */
+/** What a form may have beside its file: boundaries, headers and text fields. */
 const formOverheadBytes = 1024 * 1024;
 const maxUrlencodedBytes = 64 * 1024;
-/** How long a stop waits for uploads that it has cut off to be cleared away. */
+/** How long a stop waits until the uploads that it has cut off are deleted. */
 const closeTimeMs = 3000;
 
 export function uploadRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -90,7 +90,7 @@ class UploadRequest {
       await this.receive();
       return await this.submitReceived();
     } catch (error) {
-      // Where it is not known whether the submit has committed, the file may have an owner: if not, the sweep finds it.
+      // If the submit may have been committed, the file may belong to a task. If not, the sweep deletes it.
       if (!(error instanceof UnknownOutcome)) await this.dropFile();
       const told = error instanceof UnknownOutcome ? error.cause : error;
       if (told instanceof HttpProblem) told.fieldLabels = this.extension?.fieldLabels;
@@ -135,13 +135,13 @@ class UploadRequest {
     if (this.incoming.file) {
       throw invalidFields([fieldError([part.name], 'is given more than once; send one file a task')]);
     }
-    // What is known by now is checked: a form may bring the rest after its file.
+    // Checks the fields that have come by now; a form may have others after its file.
     readFields(this.fields, this.extension?.sample);
     const facts = { name: baseName(filename), contentType: part.contentType };
     await this.incoming.receive(facts, part.body, this.context.config.maxUploadBytes);
   }
 
-  /** A form without a file, and what curl sends unless told otherwise. */
+  /** A form without a file. By default, curl announces files as such a form, too: they are refused. */
   private async receiveUrlencoded(): Promise<void> {
     const { raw } = this.request;
     const length = Number(raw.headers['content-length'] ?? 0);
@@ -164,7 +164,7 @@ class UploadRequest {
     const input = await checkUploadInput(definition, upload, fields, { ...file, name });
     const submission = submitTask(context.store, submitRequest(definition, input, options, file));
     const submitted = await withinAnswerTime(submission).catch(throwUnknownOutcome);
-    // The task that was there has a copy of its own.
+    // The task that existed already has a copy of its own.
     if (submitted.outcome === 'existing') await this.dropFile();
     return submitted;
   }
@@ -172,11 +172,11 @@ class UploadRequest {
   private async receiveSample(fields: UploadFields, sample: Sample): Promise<void> {
     if (this.incoming.file) throw this.sampleAndFile();
     await checkUploadInput(this.definition, this.upload, fields, { ...fileToCome, name: sample.name });
-    // Ours: no limit of this service keeps it out.
+    // The sample is our own file, so the limit for uploads does not apply.
     await this.incoming.receive(sample, sample.chunks(), Number.POSITIVE_INFINITY);
   }
 
-  /** Everything but the file, before the file: nobody sends 100 MB to learn that a field is missing. */
+  /** Checks all but the file, before the file: nobody should send 100 MB to learn that a field is missing. */
   private async checkEarly(): Promise<UploadFields> {
     const fields = readFields(this.fields, this.extension?.sample);
     withKeyHeader(fields.options, this.request.raw.headersDistinct['idempotency-key']);
@@ -194,7 +194,7 @@ class UploadRequest {
     try {
       await withinAnswerTime(this.incoming.drop());
     } catch (error) {
-      // The answer matters more: what is left is swept as garbage.
+      // The answer to the client matters more: the sweep deletes the file later.
       if (!isPassingError(error) && !(error instanceof HttpProblem)) throw error;
     }
   }
@@ -216,7 +216,7 @@ class UploadRequest {
   }
 }
 
-/** The submit may have happened. */
+/** Nobody knows whether the submit was committed. */
 class UnknownOutcome extends Error {}
 
 function throwUnknownOutcome(error: unknown): never {

@@ -1,4 +1,6 @@
-/** Answers to requests that have changed a task: its JSON, its headers, and what follows a form. */
+/**
+ * Answers to requests that have changed a task: its JSON with headers, or the way to its page after a form.
+ */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Submitted } from '../../tasks/life/submit.ts';
 import { taskUrl } from '../../tasks/model/view.ts';
@@ -6,7 +8,7 @@ import type { ApiContext } from '../context.ts';
 import { prefersHtml } from '../http/negotiation.ts';
 import { answerOf, jsonType, type TaskAnswer, whenToAskAgain } from '../reading/task-answer.ts';
 
-/** 202 for a new task, 200 for one that was there; a form is led to the task's page. */
+/** Sends 202 for a new task, 200 for one that existed already; after a form, leads to the task's page. */
 export function sendSubmitted(
   context: ApiContext,
   request: FastifyRequest,
@@ -15,7 +17,7 @@ export function sendSubmitted(
 ): FastifyReply {
   const { reading, resultLink } = context;
   if (outcome === 'created') reading.groups.submitted(task);
-  // Read just now: nobody who was told of this version may be shown an older one.
+  // The row was read just now: with it in memory, a client that knows this version never gets an older one.
   else reading.snapshots.put(task);
   if (replaced) reading.snapshots.raise(replaced.id, replaced.version);
   const self = taskUrl(task.id);
@@ -25,7 +27,7 @@ export function sendSubmitted(
   return sendChanged(context, reply, answerOf(task, resultLink));
 }
 
-/** The task after a request that changed it. */
+/** Sends the task after a request that changed it. */
 export function sendChanged({ reading }: ApiContext, reply: FastifyReply, answer: TaskAnswer): FastifyReply {
   reply.headers({ etag: answer.etag, 'cache-control': 'no-store', vary: 'Accept' });
   const seconds = whenToAskAgain(answer, reading.surroundings.places);

@@ -1,4 +1,4 @@
-/** Who holds the locks that a process of PostgreSQL waits for. */
+/** Finds out who holds the locks that a process of PostgreSQL waits for. */
 import type pg from 'pg';
 
 export interface Blocker {
@@ -6,16 +6,17 @@ export interface Blocker {
   readonly pid: number;
   readonly application: string | null;
   readonly role: string | null;
-  /** Null where it is on the same machine, or where we may not see it. */
+  /** Null if the client is on the same machine, or if our role may not see its address. */
   readonly address: string | null;
-  /** Such as `idle in transaction`. */
+  /** The state of the session, such as `idle in transaction`. */
   readonly state: string | null;
-  /** Of its transaction, or where it has none of its connection. */
+  /** When its transaction began; without a transaction, when its connection began. */
   readonly since: Date | null;
   readonly seconds: number | null;
 }
 
-// Those who are waited for may wait for others: the last of them are in the way.
+// A process that blocks us may itself be blocked. Only the last ones in each chain, which wait for nobody,
+// are listed.
 const blockersSql = `
   WITH RECURSIVE chain (pid) AS (
     SELECT unnest(pg_blocking_pids($1))
@@ -34,13 +35,16 @@ export async function findBlockers(client: pg.Client, pid: number): Promise<Bloc
   return rows;
 }
 
-/** A sentence's end, with what to do: `process 4711 (…), and is tried again. …`. */
+/**
+ * The end of a sentence that says what waits for these processes, and what to do:
+ * `process 4711 (…), and is tried again. …`.
+ */
 export function describeBlockers(blockers: readonly Blocker[]): string {
   const processes = blockers.filter(({ pid }) => pid !== 0);
   const names = processes.map(describe);
   if (processes.length < blockers.length) names.push('a prepared transaction (see pg_prepared_xacts)');
   const endings = processes.map(({ pid }) => `SELECT pg_terminate_backend(${pid});`).join(' ');
-  const advice = endings && ` Where that goes on for longer than it should: ${endings}`;
+  const advice = endings && ` If the wait is too long, end what blocks it: ${endings}`;
   return `${names.join(' and ')}, and is tried again.${advice}`;
 }
 

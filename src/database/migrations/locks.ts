@@ -1,7 +1,8 @@
 /**
- * Changes of the schema, which need locks that others may hold: a process that was stopped in the midst of the same,
- * or a transaction that somebody has left open. No wait is long, as everybody else would queue behind it; whoever is
- * in the way is named, and all is tried again until it is done.
+ * Runs changes of the schema. They need locks that others may hold: a process that was stopped during the
+ * same change, or a transaction that somebody has left open. Each wait is short, because every other
+ * statement would queue behind it. After each wait, the change names who holds the lock, and is tried again
+ * until it succeeds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
@@ -11,24 +12,31 @@ import { isConnectionError } from '../errors.ts';
 import { describeBlockers, findBlockers } from './blockers.ts';
 
 export interface LockOptions extends Pick<ConnectOptions, 'connectTimeoutMs'> {
-  /** Calls the repetitions off. */
+  /** Aborts the repetitions. */
   readonly signal?: AbortSignal | undefined;
-  /** Told of each wait that was given up, and of an interruption. */
+  /** Called with a message after each wait without success, and after each interruption. */
   readonly onWait?: ((message: string) => void) | undefined;
-  /** How long a lock is waited for (default 2,000): longer than it takes PostgreSQL to send its own vacuum away. */
+  /**
+   * How long each try waits for a lock (default 2,000). That is longer than PostgreSQL takes to cancel an
+   * autovacuum that holds the lock.
+   */
   readonly lockTimeoutMs?: number;
-  /** Before the first repetition (default 1,000); it grows fivefold. */
+  /** The pause before the first repetition (default 1,000). The pauses grow up to five times as long. */
   readonly pauseMs?: number;
-  /** How long the transaction of a process that was stopped in its midst stays open (default 5,000). */
+  /** For how long a transaction stays open when its process stops in the middle of it (default 5,000). */
   readonly idleTimeoutMs?: number;
 }
 
-/** Interruptions of another kind than locks: a restart of the server, a deadlock, a process that was frozen and wakes. */
+/**
+ * How many interruptions other than locks are tolerated: a restart of the server, a deadlock, a process that
+ * was frozen and wakes up.
+ */
 const maxInterruptions = 3;
 
 /**
- * Runs `work` on a connection of its own, from its beginning again where it has met a lock.
- * @param what names it in what is told: `The migration`
+ * Runs `work` on a connection of its own. When `work` meets a lock or an interruption, runs it again from its
+ * beginning.
+ * @param what names the work in messages, such as `The migration`
  */
 export async function throughLocks<T>(
   url: string,
@@ -48,7 +56,7 @@ export async function throughLocks<T>(
       return await work(client);
     } catch (error) {
       signal?.throwIfAborted();
-      if (isLockTimeout(error)) onWait?.(`${what} waits for ${watch.told()}`);
+      if (isLockTimeout(error)) onWait?.(`${what} waits for ${watch.described()}`);
       else {
         interruptions += 1;
         if (!isInterruption(error) || interruptions > maxInterruptions) throw error;
@@ -63,7 +71,7 @@ export async function throughLocks<T>(
   }
 }
 
-/** What `throughLocks` repeats. */
+/** Whether `throughLocks` repeats the work after this error. */
 export function isWaitedOut(error: unknown): boolean {
   return isLockTimeout(error) || isInterruption(error);
 }
@@ -86,7 +94,10 @@ function settingsSql(options: LockOptions): string {
   return `SET lock_timeout = ${lockTimeoutMs(options)}; SET idle_in_transaction_session_timeout = ${idleTimeoutMs}`;
 }
 
-/** Asks over another connection who is in the way of the first, while that waits: afterwards nobody can tell. */
+/**
+ * While a connection waits for a lock, asks over another connection who holds the lock: after the wait,
+ * nobody can tell.
+ */
 class BlockerWatch {
   private readonly url: string;
   private readonly intervalMs: number;
@@ -96,7 +107,7 @@ class BlockerWatch {
 
   constructor(url: string, limitMs: number) {
     this.url = url;
-    // Some of the questions are put in the midst of a wait.
+    // Four questions in each wait: so at least some come while the connection waits.
     this.intervalMs = limitMs / 4;
   }
 
@@ -111,9 +122,9 @@ class BlockerWatch {
     this.asking?.then((client) => client.end()).catch(() => undefined);
   }
 
-  /** Who it was that was waited for. */
-  told(): string {
-    return this.found ?? 'a lock that somebody has held, and is tried again.';
+  /** Describes who held the lock. */
+  described(): string {
+    return this.found ?? 'a lock that somebody held, and is tried again.';
   }
 
   private async ask(pid: number): Promise<void> {

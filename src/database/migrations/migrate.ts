@@ -1,6 +1,7 @@
 /**
- * Brings a database up to date, as `prisma migrate deploy` would and beside it: the same table, checksums and
- * advisory lock. It needs no download, and any number of processes may do it at once.
+ * Applies the migrations that a database lacks, compatibly with `prisma migrate deploy`: with the same table,
+ * checksums and advisory lock, so that the two may run side by side. It downloads nothing, and any number of
+ * processes may migrate at the same time.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -23,9 +24,9 @@ export { DatabaseSetupError } from '../startup/setup-error.ts';
 export { pendingMigrations } from './migrations.ts';
 
 export interface MigrateOptions extends LockOptions {
-  /** Where the migrations lie, for tests. */
+  /** The folder of the migrations; only tests set it. */
   readonly folder?: string;
-  /** How long a server that is starting up is waited for (default 15,000). */
+  /** How long to wait for a server that is starting up (default 15,000). */
   readonly startupTimeoutMs?: number;
 }
 
@@ -46,7 +47,8 @@ const insertApplied = `
   VALUES ($1, $2, $3, now(), clock_timestamp(), 1)`;
 
 /**
- * Applies what is missing and answers the names. Where others hold the locks that it takes, it says so and tries again.
+ * Applies the missing migrations and returns their names. If others hold the locks that it needs, it reports
+ * so by `onWait` and tries again.
  * @throws {DatabaseSetupError} that says what to do
  */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {
@@ -69,10 +71,10 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   }
 }
 
-/** A server that has just been started lets nobody in for a moment. */
+/** Waits for a server that has just been started: at first it accepts no connections. */
 async function waitForStartup(url: string, options: MigrateOptions): Promise<void> {
   const deadline = performance.now() + (options.startupTimeoutMs ?? 15_000);
-  // Says what is wrong with a URL that cannot be parsed, before pg does so in worse words.
+  // Throws for a URL that cannot be parsed, with a better message than pg's.
   addressOf(url);
   for (;;) {
     try {
@@ -86,7 +88,7 @@ async function waitForStartup(url: string, options: MigrateOptions): Promise<voi
   }
 }
 
-/** @param applied gets the names; it may hold those of a try before */
+/** @param applied receives the names; it may already hold names from an earlier try */
 async function applyAll(
   client: pg.Client,
   migrations: readonly Migration[],
@@ -100,8 +102,9 @@ async function applyAll(
 }
 
 /**
- * One migration, its record and the lock in one transaction: all of it or nothing. The plan is made again
- * under the lock, as another process may have been faster.
+ * Applies the next migration and records it, in one transaction that holds the lock: both or neither. The
+ * plan is made again under the lock, because another process may have been faster.
+ * @returns the name of the migration; null if none is missing
  */
 async function applyNext(client: pg.Client, migrations: readonly Migration[]): Promise<string | null> {
   await client.query('BEGIN');
@@ -123,7 +126,10 @@ async function applyNext(client: pg.Client, migrations: readonly Migration[]): P
   }
 }
 
-/** A lack of rights keeps its own explanation, and a lock is waited for; anything else is the migration's. */
+/**
+ * The error to throw when a migration fails. A lack of rights has an explanation of its own, and locks and
+ * interruptions lead to another try; any other error is the fault of the migration.
+ */
 function failureOf(migration: Migration, error: unknown): unknown {
   const insufficientPrivilege = '42501';
   if (codeOf(error) === insufficientPrivilege || isWaitedOut(error)) return error;

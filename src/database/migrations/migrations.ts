@@ -1,4 +1,4 @@
-/** The migrations that the code brings, in Prisma's layout, and what a database has of them. */
+/** The migrations of this code, in Prisma's layout, and which of them a database has. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { DatabaseSetupError } from '../startup/setup-error.ts';
 export interface Migration {
   readonly name: string;
   readonly sql: string;
-  /** As Prisma has it: sha256 of the file, in hex. */
+  /** As Prisma computes it: sha256 of the file, in hex. */
   readonly checksum: string;
 }
 
@@ -17,11 +17,11 @@ export interface Migration {
 export interface AppliedMigration {
   readonly name: string;
   readonly checksum: string;
-  /** False where Prisma's tool began it and did not come to its end. */
+  /** False if Prisma's tool began the migration and did not finish it. */
   readonly isFinished: boolean;
 }
 
-/** What is needed of a connection or pool. */
+/** What these functions need of a connection or pool. */
 export interface Queryable {
   query(sql: string): Promise<{ rows: unknown[] }>;
 }
@@ -41,7 +41,7 @@ export async function readMigrations(folder: string = migrationsFolder): Promise
   );
 }
 
-/** What the database says was applied to it; nothing where it was never migrated. */
+/** The migrations that the database has recorded as applied; none if it was never migrated. */
 export async function readApplied(client: Queryable): Promise<AppliedMigration[]> {
   try {
     const { rows } = await client.query(
@@ -50,7 +50,7 @@ export async function readApplied(client: Queryable): Promise<AppliedMigration[]
         WHERE rolled_back_at IS NULL
         ORDER BY started_at`,
     );
-    // The columns are named and typed as the interface says.
+    // The cast is safe: the columns are named and typed as in the interface.
     return rows as AppliedMigration[];
   } catch (error) {
     const undefinedTable = '42P01';
@@ -59,7 +59,10 @@ export async function readApplied(client: Queryable): Promise<AppliedMigration[]
   }
 }
 
-/** The migrations still to apply. Throws where the database's history is not one that the code can go on from. */
+/**
+ * The migrations that are still to be applied.
+ * @throws {DatabaseSetupError} if the history of the database does not fit the migrations of this code
+ */
 export function planMigrations(
   migrations: readonly Migration[],
   applied: readonly AppliedMigration[],
@@ -69,17 +72,17 @@ export function planMigrations(
     const migration = known.get(name);
     if (migration === undefined) {
       throw new DatabaseSetupError(
-        `The database is newer than this Headway (it has had the migration ${name}): start the version that migrated it, or a later one.`,
+        `The database is newer than this Headway (the migration ${name} was applied to it): start the version that migrated it, or a later one.`,
       );
     }
     if (!isFinished) {
       throw new DatabaseSetupError(
-        `The migration ${name} was begun and did not come to its end: repair what it left, then run prisma migrate resolve --rolled-back ${name} (or --applied).`,
+        `The migration ${name} was begun and not finished: repair what it left, then run prisma migrate resolve --rolled-back ${name} (or --applied).`,
       );
     }
     if (migration.checksum !== checksum) {
       throw new DatabaseSetupError(
-        `The migration ${name} is not the one that the database has had: restore its file, and put the change into a migration of its own.`,
+        `The migration ${name} was changed after it was applied to the database: restore its file, and put the change into a new migration.`,
       );
     }
   }
@@ -87,7 +90,7 @@ export function planMigrations(
   return migrations.filter(({ name }) => !done.has(name));
 }
 
-/** The names of the migrations that the database has yet to get: none where it is ready for this code. */
+/** The names of the migrations that the database still lacks; none if it is ready for this code. */
 export async function pendingMigrations(client: Queryable): Promise<string[]> {
   const [migrations, applied] = await Promise.all([readMigrations(), readApplied(client)]);
   const done = new Set(applied.filter(({ isFinished }) => isFinished).map(({ name }) => name));

@@ -1,4 +1,6 @@
-/** What a database must be before anything is done with it: looked at once, at the start. */
+/**
+ * Checks, once at the start, whether Headway can use a database: its version, encoding, limits and poolers.
+ */
 import { connectPlainly } from '../connect.ts';
 import { leastConnections, mostConnections } from './connection-needs.ts';
 import { checkPooling } from './pooling.ts';
@@ -7,7 +9,7 @@ import { addressOf, DatabaseSetupError, hostOf, readOnly, toSetupError } from '.
 const oldestVersion = 14;
 
 export interface CheckOptions {
-  /** Of this process. */
+  /** How many runners this process starts. */
   readonly runners: number;
   readonly log: (level: 'warn', message: string) => void;
 }
@@ -21,12 +23,13 @@ interface Facts {
   readonly isSuperuser: boolean;
   readonly maxConnections: number;
   readonly reservedConnections: number;
-  /** -1 for none, as the other. */
+  /** The connection limit of the role; -1 means no limit. */
   readonly roleLimit: number;
+  /** The connection limit of the database; -1 means no limit. */
   readonly databaseLimit: number;
 }
 
-// `reserved_connections` came with PostgreSQL 16.
+// `reserved_connections` exists since PostgreSQL 16.
 const factsSql = `
   SELECT pg_is_in_recovery() AS "isStandby",
          current_setting('transaction_read_only')::boolean AS "isReadOnly",
@@ -40,7 +43,8 @@ const factsSql = `
   WHERE datname = current_database() AND rolname = session_user`;
 
 /**
- * For a service: says in the log where there are fewer connections than it may take.
+ * Checks a database for a service. Logs a warning if the database allows fewer connections than the service
+ * may take.
  * @throws {DatabaseSetupError} that says what to do
  */
 export async function checkForService(url: string, { runners, log }: CheckOptions): Promise<void> {
@@ -50,24 +54,24 @@ export async function checkForService(url: string, { runners, log }: CheckOption
     checkEncoding(facts, url);
     if (facts.isReadOnly) throw new DatabaseSetupError(readOnly(url, facts));
     const { limit, remedy } = connectionLimit(facts);
-    const told = `${hostOf(url)} allows ${limit} connections, and this process and its runners (${runners}) take up to ${mostConnections(runners)}: ${remedy}`;
-    if (limit < needed) throw new DatabaseSetupError(told);
+    const tooFew = `${hostOf(url)} allows ${limit} connections, and this process and its runners (${runners}) take up to ${mostConnections(runners)}: ${remedy}`;
+    if (limit < needed) throw new DatabaseSetupError(tooFew);
     await checkPooling(url, { needed });
-    if (limit < mostConnections(runners)) log('warn', told);
+    if (limit < mostConnections(runners)) log('warn', tooFew);
   } catch (error) {
     throw toSetupError(error, url);
   }
 }
 
 /**
- * For a command that works on one connection, or only reads.
+ * Checks a database for a command that works on one connection, or only reads.
  * @throws {DatabaseSetupError} that says what to do
  */
 export async function checkForCommand(url: string): Promise<void> {
   try {
     const facts = await askFacts(url);
     checkEncoding(facts, url);
-    // Nobody may LISTEN to a standby.
+    // LISTEN is not possible on a standby.
     await checkPooling(url, { needed: 2, canListen: !facts.isStandby });
   } catch (error) {
     throw toSetupError(error, url);
@@ -77,7 +81,7 @@ export async function checkForCommand(url: string): Promise<void> {
 function checkEncoding({ encoding, database }: Facts, url: string): void {
   if (encoding === 'UTF8') return;
   throw new DatabaseSetupError(
-    `${addressOf(url)}: its encoding is ${encoding}, and Headway needs UTF8: create another (createdb --template=template0 --encoding=UTF8 ${database}_utf8) and let DATABASE_URL name that.`,
+    `${addressOf(url)}: its encoding is ${encoding}, and Headway needs UTF8: create another database (createdb --template=template0 --encoding=UTF8 ${database}_utf8) and set DATABASE_URL to it.`,
   );
 }
 
@@ -102,7 +106,7 @@ function checkVersion(versionNumber: number, url: string): void {
   );
 }
 
-/** The narrowest of the limits that hold for this role, and what to do about it. */
+/** The lowest of the connection limits that apply to this role, and how to raise it. */
 function connectionLimit(facts: Facts): { limit: number; remedy: string } {
   const { database, role, isSuperuser, maxConnections, reservedConnections } = facts;
   const limits = [
@@ -111,7 +115,7 @@ function connectionLimit(facts: Facts): { limit: number; remedy: string } {
       remedy: 'raise max_connections.',
     },
   ];
-  // These do not hold for superusers.
+  // The limits of role and database do not apply to superusers.
   if (facts.roleLimit >= 0 && !isSuperuser)
     limits.push({
       limit: facts.roleLimit,
@@ -122,5 +126,5 @@ function connectionLimit(facts: Facts): { limit: number; remedy: string } {
       limit: facts.databaseLimit,
       remedy: `raise the limit of the database (ALTER DATABASE ${database} CONNECTION LIMIT …).`,
     });
-  return limits.reduce((narrowest, other) => (other.limit < narrowest.limit ? other : narrowest));
+  return limits.reduce((lowest, other) => (other.limit < lowest.limit ? other : lowest));
 }

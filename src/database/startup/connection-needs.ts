@@ -1,18 +1,22 @@
-/** How many connections a process takes: to say where a server has too few of them. */
+/** How many connections a process takes, to find out whether a server allows enough of them. */
 
-/** Pools are filled as they are needed: 3 for our own SQL, 4 for Prisma, 3 for reading (a runner: 2 for claims), and the listener (a runner: its lease, too). */
+/**
+ * The most connections of a parent or a runner. Pools open connections when they need them: up to 3 for our
+ * own SQL, 4 for Prisma, 3 for reading (in a runner, 2 for claims), and one for the listener (in a runner,
+ * one more for the lease).
+ */
 export const mostConnectionsEach = 11;
 
-/** With one connection in each pool. */
+/** The connections of a parent, and of a runner, with only one in each pool. */
 const leastOfProcess = 4;
 const leastOfRunner = 5;
 
-/** Of a process with so many runners. */
+/** The most connections of a process with this many runners. */
 export function mostConnections(runners: number): number {
   return mostConnectionsEach * (1 + runners);
 }
 
-/** With fewer nothing is done at all. */
+/** With fewer connections than this, the process and its runners cannot work at all. */
 export function leastConnections(runners: number): number {
   return leastOfProcess + leastOfRunner * runners;
 }

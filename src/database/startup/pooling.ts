@@ -1,6 +1,6 @@
 /**
- * Recognises a pooler that lends its sessions by the transaction or the statement, so that a connection to it has no
- * session of its own: what LISTENs there hears nothing, and what it SETs holds for strangers.
+ * Recognises a pooler that lends a session for one transaction or statement only, so that a connection to it
+ * has no session of its own: its LISTEN hears nothing, and its SET changes the sessions of others.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,14 +9,18 @@ import { connectPlainly } from '../connect.ts';
 import { messageOf } from '../error-text.ts';
 import { DatabaseSetupError, hostOf } from './setup-error.ts';
 
-/** In PostgreSQL itself, and through a pooler by sessions, it comes at once. */
+/**
+ * How long to wait for a notification. From PostgreSQL itself, and through a pooler that pools sessions, it
+ * comes at once.
+ */
 const notificationMs = 2_000;
-/** How long a pooler may let us wait for a session. */
+/** How long to wait until a pooler lends a session. */
 const sessionMs = 5_000;
 
 export interface PoolingOptions {
-  /** The connections that are in use at the least: a pooler is asked whether it has as many sessions. */
+  /** The least number of connections that Headway needs: a pooler must have as many sessions. */
   readonly needed: number;
+  /** Whether LISTEN is possible there (default true): not on a standby. */
   readonly canListen?: boolean;
 }
 
@@ -36,7 +40,7 @@ export async function checkPooling(url: string, { needed, canListen = true }: Po
     sessions = 1;
     const second = await connect();
     if (await sharesSession(first, second)) throw shared(url);
-    // A pooler with several idle sessions may have given the same one by chance.
+    // A pooler with several idle sessions may have lent the same one to `first` each time, by chance.
     if (canListen && !(await hears(first, second))) throw shared(url);
     if (!isPooled) return;
     for (sessions = 2; sessions < needed; sessions += 1) await pidOf(await connect());
@@ -51,24 +55,30 @@ export async function checkPooling(url: string, { needed, canListen = true }: Po
 /** Whether a pooler lends the session of `first` to others while it is connected. */
 async function sharesSession(first: pg.Client, second: pg.Client): Promise<boolean> {
   const pid = await pidOf(first);
-  // An idle pooler would give everybody the same session in turn: this transaction keeps one away from `first`.
+  // An idle pooler would lend both connections the same session in turn. This transaction keeps a session for
+  // `second`. If it is the one that `first` had, the pooler lends sessions by the transaction.
   try {
     await second.query('BEGIN');
   } catch (error) {
+    // A pooler that pools by the statement refuses transactions.
     if (/pool/i.test(messageOf(error))) return true;
     throw error;
   }
   return (await pidOf(second)) === pid || (await pidOf(first)) !== pid;
 }
 
-/** Whether a notification finds its way to a connection that does nothing but wait. */
+/**
+ * Whether a notification reaches a connection that only waits. Commits the transaction that `sharesSession`
+ * began on `speaker`.
+ */
 async function hears(listener: pg.Client, speaker: pg.Client): Promise<boolean> {
   const channel = `headway_check_${randomBytes(8).toString('hex')}`;
   const heard = new Promise<true>((resolve) => listener.once('notification', () => resolve(true)));
   await listener.query(`LISTEN ${channel}`);
   await speaker.query(`NOTIFY ${channel}; COMMIT`);
   const hasHeard = await Promise.race([heard, sleep(notificationMs, false, { ref: false })]);
-  // Where the machine is too busy for that, PostgreSQL tells it with the next answer at the latest.
+  // The machine may be too busy for the time limit. But PostgreSQL sends the notification with the next
+  // answer at the latest.
   if (!hasHeard) await pidOf(listener);
   return Promise.race([heard, sleep(0, false)]);
 }
@@ -78,15 +88,18 @@ async function pidOf(client: pg.Client): Promise<number> {
   return rows[0]?.pid ?? 0;
 }
 
-/** PostgreSQL says at the door which process serves; a pooler says a number of its own. */
+/**
+ * The pid that was sent when the connection was made. PostgreSQL sends the pid of the process that serves it;
+ * a pooler sends a number of its own.
+ */
 function ownPid(client: pg.Client): number | null {
-  // Not in the published types.
+  // The published types lack `processID`.
   return (client as unknown as { processID: number | null }).processID;
 }
 
 function shared(url: string): DatabaseSetupError {
   return new DatabaseSetupError(
-    `${hostOf(url)} is a pooler that lends sessions by the transaction or the statement, which carries neither LISTEN nor session settings: let DATABASE_URL name one that pools sessions (PgBouncer: pool_mode = session), or PostgreSQL itself.`,
+    `${hostOf(url)} is a pooler that lends sessions by the transaction or the statement, so that neither LISTEN nor session settings work: set DATABASE_URL to a pooler that pools sessions (PgBouncer: pool_mode = session), or to PostgreSQL itself.`,
   );
 }
 
@@ -95,7 +108,7 @@ function tooFew(
   { sessions, needed, error }: { sessions: number; needed: number; error: unknown },
 ) {
   return new DatabaseSetupError(
-    `The pooler at ${hostOf(url)} gives ${sessions} sessions and not one more (${messageOf(error)}), and Headway needs ${needed} at the least: enlarge its pool (PgBouncer: default_pool_size and max_client_conn).`,
+    `The pooler at ${hostOf(url)} gives only ${sessions} of the ${needed} sessions that Headway needs (${messageOf(error)}): enlarge its pool (PgBouncer: default_pool_size and max_client_conn).`,
     { cause: error },
   );
 }

@@ -1,13 +1,19 @@
-/** Waits for a database that is not there yet, as where a machine or a set of containers starts all at once. */
+/**
+ * Waits for a database that does not run yet, as when a machine or a set of containers starts everything at
+ * once.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectPlainly } from '../connect.ts';
 import { addressOf, mayPass, toSetupError } from './setup-error.ts';
 
 export interface WaitOptions {
-  /** How long; 0 for one try. */
+  /** How long to wait; 0 means one try. */
   readonly seconds: number;
   readonly log: (level: 'info' | 'warn', message: string) => void;
-  /** What else must go well: repeated, too, where what it meets may pass, as when others have all connections. */
+  /**
+   * A check that must succeed, too. It is repeated if its error may pass, as when others use all connections
+   * at the moment.
+   */
   readonly check?: (url: string) => Promise<void>;
 }
 
@@ -15,21 +21,22 @@ const pauseMs = 500;
 const repeatMs = 10_000;
 
 /**
- * Resolves when the database lets us in.
- * @throws {DatabaseSetupError} when it has not in time, and at once for what does not pass: a wrong password,
- *   a database that does not exist
+ * Resolves when the database accepts connections and the check has succeeded.
+ * @throws {DatabaseSetupError} when the time is over; at once for an error that does not pass, such as a
+ *   wrong password or a database that does not exist
  */
 export async function waitForDatabase(url: string, { seconds, log, check }: WaitOptions): Promise<void> {
   const beganMs = performance.now();
   const untilMs = beganMs + 1000 * seconds;
   let saidMs = Number.NEGATIVE_INFINITY;
-  // Says what is wrong with a URL that cannot be parsed.
+  // Throws for a URL that cannot be parsed, and says what is wrong with it.
   addressOf(url);
   for (;;) {
     const error = await tryToUse(url, check);
     const nowMs = performance.now();
     if (error === undefined) {
-      if (saidMs > 0) log('info', `PostgreSQL is there, after ${Math.round((nowMs - beganMs) / 1000)} s.`);
+      if (saidMs > 0)
+        log('info', `PostgreSQL is available after a wait of ${Math.round((nowMs - beganMs) / 1000)} s.`);
       return;
     }
     const setupError = toSetupError(error, url);
@@ -43,7 +50,7 @@ export async function waitForDatabase(url: string, { seconds, log, check }: Wait
   }
 }
 
-/** @returns what kept it from being used */
+/** @returns the error that kept the database from being used; undefined if there was none */
 async function tryToUse(url: string, check: WaitOptions['check']): Promise<unknown> {
   try {
     const client = await connectPlainly(url);

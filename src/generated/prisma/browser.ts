@@ -29,12 +29,12 @@ export type TaskState = Prisma.TaskStateModel
 export type Worker = Prisma.WorkerModel
 /**
  * Model TaskEvent
- * The history that a task's page shows; append-only.
+ * One event in the history that a task's page shows. Events are only added, never changed.
  */
 export type TaskEvent = Prisma.TaskEventModel
 /**
  * Model File
- * A file that was uploaded for a task; its bytes lie in chunks.
+ * A file that was uploaded for a task. Its bytes are stored in chunks.
  */
 export type File = Prisma.FileModel
 /**
@@ -44,12 +44,14 @@ export type File = Prisma.FileModel
 export type FileChunk = Prisma.FileChunkModel
 /**
  * Model Dataset
- * An imported table under a name. Its rows are those of one import, swapped whole.
+ * An imported table with a name. All its rows come from one import. A new import replaces all of them at
+ * once.
  */
 export type Dataset = Prisma.DatasetModel
 /**
  * Model DatasetImport
- * Rows that an import has written or is writing: what the sweep needs to find those nobody shows.
+ * An import that has written rows, or is writing them. The sweep needs it to find rows that no dataset
+ * shows.
  */
 export type DatasetImport = Prisma.DatasetImportModel
 /**

@@ -1,4 +1,4 @@
-/** The `TaskContext` of a running attempt: what a job's calls do. */
+/** The `TaskContext` of a running attempt: it implements the calls that a job makes. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isPassingError, isStatementLimit } from '../../database/errors.ts';
@@ -15,10 +15,16 @@ import type { DatabaseContact } from '../runner/contact.ts';
 import type { JobFile, TaskContext, TrackOptions, Transaction, TransactionWork } from '../task-context.ts';
 import { type Persistence, persist } from './persist.ts';
 
-/** Whether a call comes from inside the writes of a checkpoint or finish: waiting for its turn it would wait for itself. */
+/**
+ * The context whose checkpoint or finish is running the current `work`. A checkpoint or finish called there
+ * would wait for itself.
+ */
 const insideWork = new AsyncLocalStorage<AttemptContext>();
 
-/** A transaction that has met a limit so often, while the database answers otherwise, is too slow by itself. */
+/**
+ * After this many time-outs, while the database answers other statements, the job's transaction itself is too
+ * slow.
+ */
 const maxLimitsMet = 3;
 
 class TransactionTooSlow extends Error {
@@ -27,7 +33,7 @@ class TransactionTooSlow extends Error {
 
   constructor() {
     super(
-      'The writes of a checkpoint or finish met a limit again and again: each statement may take 60 s, with less than 5 s between them',
+      'The writes of a checkpoint or finish exceeded a time limit again and again: each statement may take 60 s, and the pause between two statements 5 s',
     );
   }
 }
@@ -40,7 +46,10 @@ const keptCheckpoint = {
   maxBytes: 1024 * 1024,
   errorCode: 'invalid_checkpoint',
 };
-/** A loop over ready items gives the event loop a turn this often, so that it hears of a cancel. */
+/**
+ * A `track` loop whose items are all ready gives the event loop a turn this often, so that a cancel can reach
+ * the attempt.
+ */
 const turnMs = 20;
 
 export interface AttemptContextOptions {
@@ -49,12 +58,15 @@ export interface AttemptContextOptions {
   readonly contact: DatabaseContact;
   readonly counter: ProgressCounter;
   readonly signal: AbortSignal;
-  /** Aborts when nothing that the job writes counts any more; its reason is a `LostAttempt`. */
+  /**
+   * Aborts when the attempt has lost its task, so that the job's writes no longer count; its reason is a
+   * `LostAttempt`.
+   */
   readonly over: AbortSignal;
   encodeResult(result: unknown): Promise<string>;
-  /** Before the end is written: no flush may touch the row any more. */
+  /** Called before the end is written. When it resolves, no flush touches the row any more. */
   onFinishing(): Promise<void>;
-  /** The end was refused by the job's own writes: the attempt goes on. */
+  /** Called when the end was not written, such as when the job's own writes threw: the attempt goes on. */
   onFinishRefused(): void;
 }
 
@@ -68,7 +80,10 @@ export class AttemptContext implements TaskContext {
   private readonly options: AttemptContextOptions;
   private readonly counter: ProgressCounter;
   private checkpointNo: number;
-  /** The last write of this job's: they are numbered, so one waits for the other. */
+  /**
+   * The latest write that the job asked for. Checkpoints are numbered, so each write waits for the one
+   * before.
+   */
   private lastWrite: Promise<void> = Promise.resolve();
 
   constructor(options: AttemptContextOptions) {
@@ -128,7 +143,8 @@ export class AttemptContext implements TaskContext {
   };
 
   finish = async <Result>(result: Result, work: TransactionWork): Promise<Result> => {
-    // At once, as the job may change it while this call waits for its turn; whether it can be kept is said then.
+    // Encode the result at once, because the job may change it while this call waits for its turn. If it
+    // cannot be encoded, the call throws when its turn comes.
     const encoded = this.options.encodeResult(result);
     encoded.catch(() => undefined);
     await this.inTurn(async () => {
@@ -166,7 +182,9 @@ export class AttemptContext implements TaskContext {
     }
   }
 
-  /** A job may ask for several writes without waiting: they are made in the order in which it asked. */
+  /**
+   * Runs the writes of a job in the order of its calls: the job may make several calls without awaiting them.
+   */
   private inTurn(write: () => Promise<void>): Promise<void> {
     if (insideWork.getStore() === this) {
       throw new PermanentError('A checkpoint or finish cannot be called inside the writes of another', {
@@ -176,12 +194,12 @@ export class AttemptContext implements TaskContext {
     if (this.hasFinished)
       throw new PermanentError('The task has been finished', { code: 'already_finished' });
     const written = this.lastWrite.then(write);
-    // Also what makes a failure that the job does not wait for no unhandled rejection.
+    // The catch also prevents an unhandled rejection when a write fails that the job does not await.
     this.lastWrite = written.catch(() => undefined);
     return written;
   }
 
-  /** Resolves when all writes that the job has asked for are made or refused. */
+  /** Resolves when all writes that the job has asked for have committed or failed. */
   settled(): Promise<void> {
     return this.lastWrite;
   }
@@ -191,9 +209,9 @@ export class AttemptContext implements TaskContext {
   }
 
   /**
-   * The job's own writes first, then Headway's fenced one, then COMMIT, so that the task's row is
-   * locked only for the last moment. Written once, also where the answer to the COMMIT is lost.
-   * @param hasCommitted what the row shows when an earlier try has committed
+   * Runs the job's own writes, then Headway's fenced write, then COMMIT, so that the task's row is locked
+   * only at the very end. Commits exactly once, also when the answer to a COMMIT is lost.
+   * @param hasCommitted whether the row shows that an earlier try has committed
    */
   private async fenced(
     work: TransactionWork | undefined,
@@ -210,8 +228,8 @@ export class AttemptContext implements TaskContext {
           if (!(await write((text, values) => runIn(tx, text, values)))) throw new LostAttempt();
         }, transactionLimits);
       } catch (error) {
-        // The COMMIT of an earlier try may have come while this one waited for the row, or for a unique key of
-        // the job's: then all is well.
+        // An earlier try may have committed while this one waited for the row, or for a unique key of the
+        // job's own tables. Then the write has succeeded.
         if (!isPassingError(error) && hasCommitted(await readAttemptState(store, this.ref))) return true;
         if (isStatementLimit(error)) limitsMet += 1;
         if (limitsMet === maxLimitsMet) throw new TransactionTooSlow();
@@ -228,7 +246,10 @@ export class AttemptContext implements TaskContext {
     await persist(attempt, settled, this.persistence);
   }
 
-  /** The job's own writes: a callback that never settles must not keep its connection. */
+  /**
+   * Runs the job's own writes. A callback that never settles must not keep its connection when the attempt is
+   * over.
+   */
   private async runWork(work: TransactionWork, tx: Transaction): Promise<void> {
     const { over } = this.options;
     over.throwIfAborted();
@@ -245,13 +266,13 @@ export class AttemptContext implements TaskContext {
   private get persistence(): Persistence {
     return {
       onTrouble: (error) => {
-        // A limit that the job's own statement has met says nothing of the database.
+        // When a statement of the job exceeds its time limit, this says nothing about the database.
         if (!isStatementLimit(error)) this.options.contact.note(error);
       },
     };
   }
 
-  /** Reads on from where it was when the database went away. */
+  /** Reads a file chunk by chunk. After an outage of the database, it goes on at the same offset. */
   private async *readPatiently(id: string, fromByte: number): AsyncGenerator<Buffer> {
     let offset = fromByte;
     for (;;) {

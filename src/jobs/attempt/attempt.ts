@@ -1,4 +1,4 @@
-/** One execution of a task in this runner, from its claim to its end. */
+/** An attempt: one execution of a task in this runner, from its claim to its end. */
 import type { Logger } from 'pino';
 import { isConnectionError } from '../../database/errors.ts';
 import { monotonicMs } from '../../scheduling/monotonic.ts';
@@ -20,8 +20,8 @@ import { describeThrown } from './thrown.ts';
 const defaultTimeoutSeconds = 3600;
 
 /**
- * How long after its deadline, or after it was asked to stop, an attempt may take to notice before it
- * is overdue: 10 s beside a lease of 15 s.
+ * How long an attempt may go on after its deadline, or after it was asked to stop, before it counts as
+ * overdue: 10 s with a lease of 15 s.
  */
 export function overdueGraceMs(leaseMs: number): number {
   return (leaseMs * 2) / 3;
@@ -36,15 +36,15 @@ export interface AttemptOptions {
   readonly contact: DatabaseContact;
   readonly leaseMs: number;
   readonly log: Logger;
-  /** It should stop earlier than was said. */
+  /** Called when the attempt should stop: its deadline may have moved nearer. */
   onDeadline(): void;
 }
 
-/** Told before the end is written. */
+/** Is told how an attempt ends, before the end is written. */
 export interface AttemptWatcher {
-  /** The job has stopped: its slot is free. */
+  /** Called when the job's code has returned: its slot is free. */
   onReturned(): void;
-  /** It has not, and its code goes on beside whatever runs here. */
+  /** Called when the attempt is overdue: it ends, but the job's code goes on running in this process. */
   onOverdue(): void;
 }
 
@@ -55,12 +55,12 @@ export class Attempt implements ReportingAttempt {
   readonly type: string;
   readonly attempt: number;
   readonly counter = new ProgressCounter();
-  /** Monotonic milliseconds: from here on it should have stopped. Comes nearer when it is asked to. */
+  /** When the attempt should have stopped, in monotonic milliseconds. A request to stop moves it nearer. */
   deadlineMs: number;
   isEnding = false;
   private readonly options: AttemptOptions;
   private readonly abortion = new AbortController();
-  /** Nothing that the job writes counts any more. */
+  /** Aborts when the job's writes no longer count. */
   private readonly over = new AbortController();
   private readonly overdue = Promise.withResolvers<'overdue'>();
   private readonly timers: NodeJS.Timeout[] = [];
@@ -74,7 +74,10 @@ export class Attempt implements ReportingAttempt {
     this.deadlineMs = monotonicMs() + timeoutMs(definition);
   }
 
-  /** Runs the job to its end and writes it down; an overdue one is ended while its code still runs. */
+  /**
+   * Runs the job and writes the end of the attempt. An overdue attempt is ended while the job's code still
+   * runs.
+   */
   async run({ onReturned, onOverdue }: AttemptWatcher): Promise<void> {
     const { writer, claimed } = this.options;
     this.timers.push(setTimeout(() => this.onTimeout(), timeoutMs(this.options.definition)));
@@ -100,34 +103,36 @@ export class Attempt implements ReportingAttempt {
     this.askToStop(new AttemptAborted('cancel', 'The task was cancelled'));
   }
 
-  /** The runner stops: the attempt goes back to the queue, unless it ends by itself first. */
+  /** Called when the runner stops: the attempt goes back to the queue, unless it ends by itself first. */
   onShutdown(): void {
     this.abortion.abort(new AttemptAborted('shutdown', 'The runner is shutting down'));
   }
 
-  /** Ends the attempt as handed back, whatever its code does. */
+  /** Ends the attempt as handed back at once, also if the job's code goes on running. */
   handBack(): void {
     this.onShutdown();
-    this.endWithoutIt();
+    this.endWhileRunning();
   }
 
-  /** The attempt is ended while its code may still run. */
-  private endWithoutIt(): void {
+  /** Ends the attempt although the job's code may still run. */
+  private endWhileRunning(): void {
     this.overdue.resolve('overdue');
     this.over.abort(new LostAttempt());
   }
 
   private onTimeout(): void {
     const seconds = timeoutMs(this.options.definition) / 1000;
-    this.askToStop(new AttemptAborted('timeout', `It took longer than ${seconds} seconds`));
+    this.askToStop(new AttemptAborted('timeout', `The attempt took longer than ${seconds} seconds`));
   }
 
-  /** Aborts the job's signal; a job that goes on all the same is overdue after the grace. */
+  /**
+   * Aborts the job's signal. If the job goes on regardless, the attempt is overdue after the grace period.
+   */
   private askToStop(reason: Error): void {
     const { leaseMs, onDeadline } = this.options;
     if (this.abortion.signal.aborted) return;
     this.abortion.abort(reason);
-    this.timers.push(setTimeout(() => this.endWithoutIt(), overdueGraceMs(leaseMs)));
+    this.timers.push(setTimeout(() => this.endWhileRunning(), overdueGraceMs(leaseMs)));
     this.deadlineMs = Math.min(this.deadlineMs, monotonicMs());
     onDeadline();
   }
@@ -146,11 +151,11 @@ export class Attempt implements ReportingAttempt {
     }
   }
 
-  /** What was sent, as the job's schema returns it. */
+  /** Parses the input as it was sent by the job's schema. */
   private async parseInput(): Promise<unknown> {
     const { claimed, definition } = this.options;
     const input = await definition.input.safeParseAsync(claimed.input);
-    // A schema may take its time: the job does not begin where it should already have stopped.
+    // An asynchronous schema may take long. If the attempt should stop by now, the job's code does not begin.
     this.abortion.signal.throwIfAborted();
     if (input.success) return input.data;
     const issues = describeIssues(input.error, 'input');
@@ -172,7 +177,7 @@ export class Attempt implements ReportingAttempt {
     });
   }
 
-  /** What a throw means: once the signal was aborted, its reason decides. */
+  /** Decides how an attempt ends when the job throws. Once the signal was aborted, its reason decides. */
   private judge(error: unknown): Outcome | 'lost' {
     const { claimed, definition, contact, leaseMs } = this.options;
     const { reason } = this.abortion.signal;
@@ -186,7 +191,8 @@ export class Attempt implements ReportingAttempt {
     if (error instanceof PermanentError) {
       return { outcome: 'permanent', error: describeThrown(error), delaySeconds };
     }
-    // The job's own statements met the outage that ours wait out: not its failure.
+    // A statement of the job met an outage. Headway's own statements wait until the outage is over, and the
+    // job cannot: so this is no failure of the job.
     if (isConnectionError(error) && contact.hadTroubleWithin(leaseMs)) {
       return { outcome: 'handed_back', delaySeconds: 1 };
     }
@@ -223,7 +229,7 @@ function timeoutMs(definition: JobDefinition): number {
   return (definition.timeoutSeconds ?? defaultTimeoutSeconds) * 1000;
 }
 
-/** A thrown value that `instanceof` can be asked about: a proxy may throw at that question or at any other. */
+/** Replaces a thrown value for which `instanceof` throws, as it may for a proxy. */
 function readable(thrown: unknown): unknown {
   try {
     void (thrown instanceof Error);

@@ -1,11 +1,11 @@
-/** How long a task that failed waits for its next try. */
+/** How long a task waits for its next try after a failure. */
 import type { JobDefinition } from '../define-job.ts';
 
 const defaultBackoff = { seconds: 1, maxSeconds: 300 };
 
 /**
- * How long to wait before the next try, in seconds: doubled with each failure before this one, then
- * spread by a quarter either way, so that tasks that failed together do not come back together.
+ * How long to wait before the next try, in seconds. The delay doubles with each earlier failure, and a random
+ * quarter is added or taken off, so that tasks that failed together do not all come back at the same moment.
  */
 export function backoffSeconds(
   backoff: JobDefinition['backoff'],

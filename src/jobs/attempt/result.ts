@@ -1,4 +1,4 @@
-/** A job's result on its way to JSON. */
+/** Turns a job's result into JSON. */
 import type { JobDefinition } from '../define-job.ts';
 import { PermanentError } from '../errors.ts';
 import { describeIssues } from '../issues.ts';
@@ -8,14 +8,15 @@ export const maxResultBytes = 1024 * 1024;
 const errorCode = 'invalid_result';
 
 /**
- * The result as JSON text, as the job's schema returns it: nothing parses it again.
- * @throws {PermanentError} saying what is wrong with it: doing the work again would not mend it
+ * Parses a result by the job's schema, and returns what the schema makes of it as JSON text. The stored
+ * result is never parsed again.
+ * @throws {PermanentError} that says what is wrong with the result: another try would not mend it
  */
 export async function encodeResult(definition: JobDefinition, result: unknown): Promise<string> {
   const parsed = await definition.result.safeParseAsync(result);
   if (!parsed.success) {
     const issues = describeIssues(parsed.error, 'result');
-    throw new PermanentError(`The job returned a result of another shape than it declares: ${issues}`, {
+    throw new PermanentError(`The job's result does not fit the schema that the job declares: ${issues}`, {
       code: errorCode,
     });
   }

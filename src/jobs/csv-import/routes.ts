@@ -1,13 +1,13 @@
 /** The route of a dataset, which a successful import has made. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { ApiContext } from '../../api/context.ts';
 import { withinAnswerTime } from '../../api/http/deadline.ts';
 import { Fields, queryOf } from '../../api/http/forms.ts';
 import { requireRepresentation } from '../../api/http/negotiation.ts';
 import { idFrom } from '../../api/http/params.ts';
 import { HttpProblem, invalidInput } from '../../api/http/problems.ts';
 import { sendPage } from '../../api/http/replies.ts';
+import type { Store } from '../../tasks/store.ts';
 import { renderDatasetPage } from './dataset-page.ts';
 import { readDataset } from './datasets.ts';
 
@@ -26,7 +26,7 @@ const query = z.strictObject({
     .default(shownRows),
 });
 
-export function datasetRoutes(app: FastifyInstance, { store }: ApiContext): void {
+export function datasetRoutes(app: FastifyInstance, { store }: { readonly store: Store }): void {
   app.get('/datasets/:id', async (request, reply) => {
     const id = idFrom(request.params);
     const fields = new Fields();

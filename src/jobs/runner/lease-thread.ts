@@ -1,8 +1,9 @@
 /**
- * A thread of its own in each runner, which holds the runner's lease: a job that computes for a
- * minute keeps it, a frozen or dead process does not. It also carries the messages between the
- * runner and its supervisor, and ends the process when the runner has been given up, when its
- * parent is gone, or when it fails itself. (`process.exit` in a thread would end only the thread.)
+ * The lease thread: each runner has one, which renews the runner's lease. So a runner keeps its lease while a
+ * job computes for a minute, but loses it when its process is frozen or dead. The thread also carries the
+ * messages between the runner and its supervisor. It kills the process when the runner has been given up,
+ * when the parent is gone, or when the thread itself fails. (`process.exit` in a thread would end only the
+ * thread.)
  */
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -30,7 +31,9 @@ const retryMs = 1_000;
 const { databaseUrl, workerId, leaseSeconds, lastTurn } = workerData as LeaseThreadData;
 const turns = new BigInt64Array(lastTurn);
 const renewMs = 1000 * renewalSeconds(leaseSeconds);
-/** So that a renewal that hangs leaves time for another. */
+/**
+ * How long to wait for an answer: short enough that there is time for another try after a renewal that hangs.
+ */
 const answerMs = Math.min(longestAnswerMs, renewMs);
 const main = parentPort;
 const parent = new Socket({ fd: pipeFd });
@@ -45,10 +48,12 @@ function endProcess(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** Its supervisor is told first, so that the kill is not taken for one from outside. */
+/**
+ * Tells the supervisor before it ends the process, so that the supervisor does not blame a kill from outside.
+ */
 function endGivenUp(): void {
   try {
-    // What a socket has yet to write would end with the process.
+    // A synchronous write, because what a socket has not yet written is lost when the process ends.
     writeSync(pipeFd, encodeMessage({ kind: 'given_up' }));
   } finally {
     endProcess();
@@ -82,7 +87,7 @@ async function holdLease(): Promise<never> {
       tellMain({ kind: 'contact' });
       await sleep(Math.max(0, renewMs - (monotonicMs() - startedMs)));
     } catch {
-      // Whatever it was, a new connection is the answer; whether the lease holds is for others to say.
+      // Connect again after any error. Whether the runner still has its lease, the next renewal tells.
       tellMain({ kind: 'trouble' });
       discard(client);
       client = undefined;
@@ -99,7 +104,7 @@ async function connect(): Promise<SessionClient> {
     query_timeout: answerMs,
     ...keepAlive,
   });
-  // Reported by the statement that needs the connection.
+  // The statement that needs the connection reports the error.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -117,7 +122,7 @@ function discard(client: SessionClient | undefined): void {
 parent.on('error', endProcess);
 parent.on('close', endProcess);
 readMessages(parent, supervisorMessage, tellMain);
-// In the same turn of the loop, after the pipe has been read.
+// Say so after the pipe has been read, later in the same turn of the event loop.
 setImmediate(() => tellMain({ kind: 'listening' }));
 main?.on('message', (message: ToLeaseThread) => {
   if (message.kind === 'attempts') {

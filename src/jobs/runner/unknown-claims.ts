@@ -1,17 +1,19 @@
-/** Rows that run under a runner without its knowledge: a claim that happened and whose answer was lost. */
+/**
+ * Finds tasks that run under a runner without its knowledge: their claim committed, but its answer was lost.
+ */
 import type { AttemptRef } from '../../tasks/life/end.ts';
 
 export class UnknownClaims {
-  /** How many claims have begun; each has its place as its number. */
+  /** How many claims have begun. Each claim is numbered by how many began before it. */
   private begun = 0;
   private readonly underway = new Set<number>();
   /**
-   * Rows that a flush has found, each with how many claims had begun by then: one of those has claimed it.
-   * `cleared` once all of those have ended and have not told of it.
+   * Unknown rows that a flush has found, each with how many claims had begun by then: one of these claims has
+   * claimed the row. The value becomes `cleared` when all of them have ended and the row is still unknown.
    */
   private suspects = new Map<string, number | 'cleared'>();
 
-  /** Runs a claim; until it has ended, its rows are nothing strange. */
+  /** Runs a claim. Until it has ended, rows that it may have claimed do not count as lost. */
   async during<T>(claim: () => Promise<T>): Promise<T> {
     const number = this.begun;
     this.begun += 1;
@@ -24,10 +26,11 @@ export class UnknownClaims {
   }
 
   /**
-   * Of the rows that a flush found, those that nobody here will ever run: found again after every claim that
-   * may have been theirs had ended. Not sooner: a claim may have been answered, and its attempt even have
-   * ended, since the flush read the row.
-   * @returns `lost`, and whether others of them are strange, which are worth asking about again
+   * Finds, among the rows that a flush returned, the rows that this runner will never run. A row counts as
+   * lost when it is found again after every claim that may have claimed it has ended. It must be found again,
+   * because since the flush read the row, its claim may have been answered, and its attempt may even have
+   * ended.
+   * @returns `lost`: these rows; `hasOthers`: whether more rows are unknown, so that it is worth asking again
    */
   sift(rows: readonly AttemptRef[], isKnown: (row: AttemptRef) => boolean) {
     const strange = rows.filter((row) => !isKnown(row));
@@ -43,7 +46,10 @@ export class UnknownClaims {
   }
 }
 
-/** A task may run again under the same runner while its attempt before is still being put away. */
+/**
+ * Names an attempt. The task's id is not enough: the task may run again under the same runner while its
+ * attempt before is still ending.
+ */
 export function nameOf({ taskId, attempt }: AttemptRef): string {
   return `${taskId}/${attempt}`;
 }

@@ -1,6 +1,7 @@
 /**
- * Files in PostgreSQL, in chunks: no process needs another's disk. An upload commits chunk by chunk,
- * so that no transaction is open while a client is waited for; it counts only once it is complete.
+ * Stores files in PostgreSQL, in chunks, so that no process needs the disk of another. Each chunk of an
+ * upload commits by itself, so that no transaction is open while the upload waits for its client. A file can
+ * be read only when it is complete.
  */
 
 import { createHash, type Hash } from 'node:crypto';
@@ -21,9 +22,9 @@ export interface FinishedUpload {
   readonly size: number;
 }
 
-/** An upload on its way to the task whose input names it. */
+/** A finished upload that is to become the file of a task. */
 export interface TaskUpload extends FinishedUpload {
-  /** The field of the input, at its top, that holds the file's id. */
+  /** The top-level field of the task's input that contains the id of the file. */
   readonly field: string;
 }
 
@@ -34,7 +35,7 @@ export interface StoredFile {
   readonly size: number;
 }
 
-/** A file on its way in. Nothing sees it before the submit that it belongs to has committed. */
+/** A file that is being received. Nobody can read it before its submit has committed. */
 export class Upload {
   readonly id: string;
   private readonly db: Database;
@@ -57,7 +58,7 @@ export class Upload {
     return new Upload(store.db, id);
   }
 
-  /** Resolves when memory holds less than a chunk again. */
+  /** Adds bytes, and resolves when less than a chunk is still unwritten in memory. */
   async write(bytes: Buffer): Promise<void> {
     this.hash.update(bytes);
     this.size += bytes.length;
@@ -80,13 +81,14 @@ export class Upload {
     return { id: this.id, sha256: this.hash.digest('hex'), size: this.size };
   }
 
-  /** Deletes what was written, unless a submit has taken it. */
+  /** Deletes what was written, unless a submit has completed the file. */
   async abort(): Promise<void> {
     await deleteIncomplete(this.db, this.id);
   }
 
   private async writeChunk(data: Buffer): Promise<void> {
-    // One statement, one transaction; the touch tells the sweep that somebody is still sending.
+    // One statement is one transaction. It also touches the file, so that the sweep does not delete an upload
+    // that is still being sent.
     await this.db.pool.query({
       name: 'write-chunk',
       text: `WITH touched AS (UPDATE ${tables.file} SET touched_at = now() WHERE id = $1 AND completed_at IS NULL RETURNING id)
@@ -112,7 +114,7 @@ export async function completeFile(
   if (rowCount !== 1) throw new Error(`The upload ${upload.id} is gone`);
 }
 
-/** Deletes an upload that is not complete, in one statement: chunks without a row would be found by nobody. */
+/** Deletes an incomplete upload in one statement: nothing would ever delete chunks whose file row is gone. */
 async function deleteIncomplete(db: Database, id: string): Promise<void> {
   await db.pool.query(
     `WITH incomplete AS MATERIALIZED (SELECT id FROM ${tables.file} WHERE id = $1 AND completed_at IS NULL FOR UPDATE),
@@ -128,7 +130,7 @@ export async function findFile(db: Database, id: string): Promise<StoredFile | n
   return file && { id: file.id, name: file.name, contentType: file.contentType, size: Number(file.size) };
 }
 
-/** The bytes from an offset to the end of its chunk, by key; null at the end of the file. */
+/** The bytes from an offset to the end of its chunk, read by primary key; null at the end of the file. */
 export async function readChunk(db: Database, id: string, fromByte: number): Promise<Buffer | null> {
   const { rows } = await db.pool.query<{ data: Buffer }>({
     name: 'read-chunk',

@@ -1,4 +1,7 @@
-/** Checkpoints: durable, fenced, and numbered, so that a write whose answer was lost is recognised. */
+/**
+ * Writes checkpoints. They are fenced, and numbered, so that a checkpoint whose answer was lost can be
+ * recognised as written.
+ */
 
 import { tables } from '../../database/names.ts';
 import type { TaskStatus } from '../model/state-machine.ts';

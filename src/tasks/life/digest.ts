@@ -1,6 +1,6 @@
 /**
- * What "the same request" meant before 0.2: a digest of the input as the job's schema returned it, with files by their
- * content. Tasks that were submitted then have one, and are compared by it.
+ * How requests were compared before 0.2: by a digest of the input as the job's schema returned it, with each
+ * file replaced by its content. Tasks of that time have a digest, and are still compared by it.
  */
 import { createHash } from 'node:crypto';
 
@@ -10,8 +10,8 @@ export interface FileContent {
 }
 
 /**
- * sha256 (hex) over the input as canonical JSON (keys sorted, as in RFC 8785).
- * @param files content by file id: two uploads of the same bytes are the same input
+ * The sha256 (hex) of the input as canonical JSON (keys sorted, as in RFC 8785).
+ * @param files the content of each file by its id, so that two uploads of the same bytes are the same input
  */
 export function digestInput(input: unknown, files: Readonly<Record<string, FileContent>> = {}): string {
   const canonical = (value: unknown): unknown => {

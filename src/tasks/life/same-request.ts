@@ -1,19 +1,23 @@
-/** What "the same request" means, for a submit with a key that a task has already. */
+/** Decides whether a submit repeats the request of the task that already has its key. */
 import { tables } from '../../database/names.ts';
 import type { TaskState } from '../../generated/prisma/client.ts';
 import type { TaskUpload } from '../files/files.ts';
 import type { Store } from '../store.ts';
 
 export interface SentRequest {
-  /** As JSON text. */
+  /** The input as JSON text. */
   readonly input: string;
-  /** What a version before 0.2 would have stored; may throw where it could have stored nothing. */
+  /**
+   * The digest that a version before 0.2 would have stored. It may throw, if no digest can be made of the
+   * input.
+   */
   readonly oldDigest: () => string;
   readonly upload?: TaskUpload | undefined;
 }
 
-// Equal as jsonb: whatever the order of keys, the spelling of numbers, blanks. A file has another id each time that
-// it is sent: compared is what was sent with the task's own file in its place, where that has the same bytes.
+// Inputs are compared as jsonb, so the order of keys, the spelling of numbers, and blanks do not matter. A
+// file gets another id each time it is sent. So if the task's file has the same bytes, its id replaces the
+// new one before the inputs are compared.
 const sameInputSql = `
   SELECT CASE WHEN $3::text IS NULL THEN task.input = $2::jsonb
          ELSE EXISTS (SELECT FROM ${tables.file} AS file
@@ -23,13 +27,14 @@ const sameInputSql = `
   FROM ${tables.taskState} AS task
   WHERE task.id = $1`;
 
-/** Whether a task was made by the same request. Undefined where the task is gone. */
+/** Whether a task was created by the same request. Undefined if the task is gone. */
 export async function isSameRequest(
   { db }: Store,
   { id, inputDigest }: Pick<TaskState, 'id' | 'inputDigest'>,
   { input, oldDigest, upload }: SentRequest,
 ): Promise<boolean | undefined> {
-  // Its input is what the job's schema returned: only the digest knows what was sent.
+  // A task with a digest stores its input as the job's schema returned it, so only the digests can be
+  // compared.
   if (inputDigest !== null) return inputDigest === attempt(oldDigest);
   const { rows } = await db.pool.query<{ isSame: boolean }>({
     name: 'same-input',
@@ -39,7 +44,10 @@ export async function isSameRequest(
   return rows[0]?.isSame;
 }
 
-/** A request of which no digest can be made was refused then, and is no task's. */
+/**
+ * The digest; undefined if none can be made. Before 0.2, such a request was refused, so no task was created
+ * by it.
+ */
 function attempt(digest: () => string): string | undefined {
   try {
     return digest();

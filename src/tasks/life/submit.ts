@@ -1,4 +1,4 @@
-/** Submitting: the row and its queue entry in one transaction, once for each type and key. */
+/** Submits tasks: creates the row and its queue entry in one transaction, once for each type and key. */
 
 import { tables } from '../../database/names.ts';
 import type { TaskState } from '../../generated/prisma/client.ts';
@@ -13,21 +13,30 @@ import { isSameRequest } from './same-request.ts';
 
 export interface SubmitRequest {
   readonly type: string;
-  /** As it was sent, with what its upload gave: the submit has parsed it, and each attempt will. */
+  /**
+   * The input as it was sent, with the fields that its upload gave. The API has parsed it by the job's
+   * schema, and each attempt will parse it again.
+   */
   readonly input: unknown;
-  /** From `digestInput`. Only asked for where the key's task was made by a version before 0.2. */
+  /**
+   * The digest by `digestInput`. It is computed only if the task with this key was made by a version before
+   * 0.2.
+   */
   readonly oldDigest: () => string;
   readonly title: string;
   readonly maxAttempts: number;
   readonly key?: string | undefined;
   readonly group?: string | undefined;
-  /** What a finished task with the same key does: answer for this one (default), or give up its key. */
+  /**
+   * What to do if a finished task has the same key: return that task (default), or take the key from it and
+   * create a new task.
+   */
   readonly onConflict?: 'existing' | 'replaceFinished' | undefined;
-  /** Becomes the task's in the same transaction. */
+  /** The upload that becomes the task's file, in the same transaction. */
   readonly upload?: TaskUpload | undefined;
 }
 
-/** As it goes to the database. */
+/** The request as it goes to the database: its input is JSON text. */
 type CleanRequest = Omit<SubmitRequest, 'input'> & { readonly input: string };
 
 export interface Submitted {
@@ -37,7 +46,7 @@ export interface Submitted {
   readonly replaced?: { readonly id: string; readonly version: number } | undefined;
 }
 
-/** The key belongs to a task with other input. */
+/** Thrown when the key belongs to a task with another input. */
 export class KeyConflictError extends Error {
   override name = 'KeyConflictError';
   readonly existingId: string;
@@ -51,8 +60,8 @@ export class KeyConflictError extends Error {
 export const maxTitleLength = 200;
 
 /**
- * Creates the task, or finds the one that has its key: the same request twice is one task.
- * @throws {KeyConflictError} when the key's task has other input
+ * Creates the task, or finds the task that has its key, so that repeating a request creates no second task.
+ * @throws {KeyConflictError} when the task that has the key has another input
  */
 export async function submitTask(store: Store, asked: SubmitRequest): Promise<Submitted> {
   const input = JSON.stringify(jsonCopy(asked.input ?? null, 'input'));
@@ -64,7 +73,7 @@ export async function submitTask(store: Store, asked: SubmitRequest): Promise<Su
     const existing = await store.db.prisma.taskState.findUnique({
       where: { type_key: { type: request.type, key: request.key ?? '' } },
     });
-    // Pruned or replaced between the two: the key is free again.
+    // The task that had the key was pruned or replaced in the meantime, so the key is free again.
     if (!existing) continue;
     const isSame = await isSameRequest(store, existing, request);
     if (isSame === undefined) continue;
@@ -73,7 +82,7 @@ export async function submitTask(store: Store, asked: SubmitRequest): Promise<Su
   }
 }
 
-/** Undefined when the key is taken; nothing is changed then. */
+/** Creates the task. If the key is taken, it changes nothing and returns undefined. */
 async function create(
   store: Store,
   request: CleanRequest,
@@ -123,7 +132,9 @@ async function create(
   return { task: await store.db.prisma.taskState.findUniqueOrThrow({ where: { id } }), replaced };
 }
 
-/** Rolls the transaction back: an old task must not give up its key to one that is not created. */
+/**
+ * Thrown to roll the transaction back: an old task must not give up its key to a task that is not created.
+ */
 class KeyTaken extends Error {}
 
 function clean(label: string | undefined): string | undefined {

@@ -1,17 +1,24 @@
-/** Values of code, a job's above all, on their way to JSON: whatever JSON would lose or garble is refused by name. */
+/**
+ * Copies values of code, mostly of jobs, before they become JSON. A value that JSON would lose or garble is
+ * refused with its path.
+ */
 import { cleanseText } from './text.ts';
 
 type Path = readonly PropertyKey[];
 
-/** A value that JSON cannot express; the message says where it is, and what. Its cause is what reading it threw. */
+/**
+ * Thrown for a value that JSON cannot express. The message says where the value is and what it is. If reading
+ * the value threw an error, that error is the cause.
+ */
 export class NotJson extends Error {
   override name = 'NotJson';
 }
 
 /**
- * A copy as `JSON.stringify` would write it, cleansed of what PostgreSQL refuses. Dates and others with a `toJSON`
- * become what that says, and fields that are undefined are left out; but nothing becomes `null` or `{}` unasked.
- * @param root what the value is called, such as `result`
+ * Copies a value as `JSON.stringify` would write it, without the characters that PostgreSQL refuses. A value
+ * with a `toJSON`, such as a Date, becomes its result, and fields that are undefined are left out. But unlike
+ * `JSON.stringify`, it never turns a value into `null` or `{}`.
+ * @param root the name of the value in messages, such as `result`
  * @throws {NotJson}
  */
 export function jsonCopy(value: unknown, root: string): unknown {
@@ -21,7 +28,8 @@ export function jsonCopy(value: unknown, root: string): unknown {
   } catch (error) {
     const where = pathText(root, place.path);
     if (place.unfit !== undefined) throw new NotJson(`${where} is ${place.unfit}`);
-    // Getters, proxies and `toJSON` are the job's own code, which may throw anything, and a stack has an end.
+    // Getters, proxies and `toJSON` are code of the job, which may throw anything. Very deep values overflow
+    // the stack.
     throw new NotJson(`${where} cannot be read`, { cause: error });
   }
 }
@@ -36,11 +44,14 @@ export function pathText(root: string, path: Path): string {
   return `${root}${steps.join('')}`;
 }
 
-/** Where the walk stands: one for the whole of it, left as it is where it fails. */
+/**
+ * The current place of a copy. There is one object for the whole copy; after an error it still names the
+ * place.
+ */
 interface Place {
   readonly path: PropertyKey[];
   readonly ancestors: object[];
-  /** What the value there is, where JSON lacks it. */
+  /** Describes the value there, if JSON cannot express it. */
   unfit?: string;
 }
 
@@ -69,7 +80,10 @@ function refuse(place: Place, kind: string, hint = ''): never {
   throw new Error(place.unfit);
 }
 
-/** What stands in for a value: what its `toJSON` says, or what an object around a primitive value holds. */
+/**
+ * The value that replaces a value in JSON: the result of its `toJSON`, or the primitive value in a wrapper
+ * object.
+ */
 function unwrapped(value: unknown, place: Place): unknown {
   if (typeof value !== 'bigint' && (typeof value !== 'object' || value === null)) return value;
   if (value instanceof Date && Number.isNaN(value.getTime())) refuse(place, 'an invalid Date');
@@ -111,12 +125,16 @@ function copyFields(value: object, place: Place): object {
   return Object.fromEntries(copied);
 }
 
-/** Whether JSON would keep nothing of what it is: a Map, a RegExp, bytes, an object of private fields only. */
+/**
+ * Whether JSON would lose the content of an object: a Map, a RegExp, bytes, or an object with only private
+ * fields.
+ */
 function isOpaque(value: object, fields: number): boolean {
   if (ArrayBuffer.isView(value) || value instanceof Error) return true;
   if (fields > 0) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Plain objects of another realm have that realm's prototype.
+  // A plain object's prototype has no prototype itself. (A comparison with Object.prototype would refuse
+  // plain objects of another realm.)
   return prototype !== null && Object.getPrototypeOf(prototype) !== null;
 }
 

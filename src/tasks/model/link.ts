@@ -1,9 +1,9 @@
-/** Which URLs a job may give for its result: the JSON and the page link to no others. */
+/** Which URLs a job may give for its result. The JSON and the page link to no other URLs. */
 
 /**
- * The address itself where it is a path of this service or an http(s) URL; otherwise undefined. Control characters
- * and backslashes are refused anywhere in it: browsers drop the former and read the latter as slashes, so that
- * `/\t/other.example` leads to another site.
+ * Returns the address if it is a path of this service or an http(s) URL, otherwise undefined. An address with
+ * control characters or backslashes is refused: browsers drop control characters and read backslashes as
+ * slashes, so that `/\t/other.example` leads to another site.
  */
 export function safeLink(address: unknown): string | undefined {
   if (typeof address !== 'string' || /[\p{Cc}\\]/u.test(address)) return undefined;

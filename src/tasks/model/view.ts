@@ -1,7 +1,8 @@
 /**
- * The task as the outside sees it. The JSON body is a pure function of the row, so that every
- * process sends the same bytes under one ETag; input, worker, lease and tokens are never in it.
+ * The public view of a task. The JSON body is a pure function of the row, so that every process sends the
+ * same bytes under one ETag. It never contains the input, the worker, the lease or tokens.
  */
+import { roundedPercent, secondsLeft } from '../../../public/progress.js';
 import type { TaskRow } from './row.ts';
 import { isTerminal, mayRetry, type TaskStatus } from './state-machine.ts';
 
@@ -20,7 +21,10 @@ export interface TaskView {
   total: number | null;
   unit: string | null;
   ratePerSecond: number | null;
-  /** As of `updatedAt`; null while unknown, and where the total has been reached: what is left then, nobody knows. */
+  /**
+   * As of `updatedAt`. Null while it is unknown, also after `done` has reached `total`: nobody knows what is
+   * left then.
+   */
   etaSeconds: number | null;
   message: string | null;
   /** Executions so far; people are shown "try failures + 1 of maxAttempts". */
@@ -34,14 +38,16 @@ export interface TaskView {
   finishedAt: string | null;
   expiresAt: string | null;
   result: unknown;
-  /** Only where many tasks are told of: the result is large, and told by the task's own URL alone. */
+  /**
+   * True only in an answer about many tasks, for a large result: only the task's own URL returns this result.
+   */
   resultOmitted?: true;
   error: { code: string; message: string } | null;
   cancelRequested: boolean;
   links: { self: string; html: string; events: string; cancel?: string; retry?: string; result?: string };
 }
 
-/** What `task_state.error` holds. */
+/** The value of `task_state.error`. */
 export interface TaskError {
   code: string;
   message: string;
@@ -49,7 +55,7 @@ export interface TaskError {
   at: string;
 }
 
-/** Maps a task's result to the URL of the thing that it made, where its job type says so. */
+/** Maps a task's result to the URL of what the task has made; undefined if its job defines no such link. */
 export type ResultLink = (type: string, result: unknown) => string | undefined;
 
 export function taskUrl(id: string): string {
@@ -69,12 +75,12 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
     key: row.key,
     group: row.group,
     status: row.status,
-    percentDone: percentDone(row),
+    percentDone: roundedPercent(row.percentDone),
     done: row.done,
     total: row.total,
     unit: row.unit,
     ratePerSecond: row.ratePerSecond === null ? null : Number(row.ratePerSecond.toPrecision(6)),
-    etaSeconds: etaSeconds(row),
+    etaSeconds: secondsLeft(row),
     message: row.message,
     attempt: row.attempt,
     failures: row.failures,
@@ -99,22 +105,7 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
   };
 }
 
-/** To two decimals, as 55.00000000000001 is for nobody; below 100 it stays below. */
-function percentDone({ percentDone: exact }: TaskRow): number {
-  return exact === 100 ? 100 : Math.min(99.99, rounded(exact, 100));
-}
-
-function rounded(value: number, parts: number): number {
-  return Math.round(value * parts) / parts;
-}
-
-function etaSeconds(row: TaskRow): number | null {
-  const { done, total, ratePerSecond } = row;
-  if (row.status !== 'running' || done === null || total === null || !ratePerSecond) return null;
-  return done < total ? rounded((total - done) / ratePerSecond, 10) : null;
-}
-
-/** Null also for `infinity`, by which people keep a task for ever: no driver reads it as a date. */
+/** Null also for `infinity`, which people set to keep a task for ever: it cannot be represented as a Date. */
 function time(at: Date | null): string | null {
   return at !== null && Number.isFinite(Number(at)) ? at.toISOString() : null;
 }

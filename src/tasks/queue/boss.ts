@@ -1,11 +1,12 @@
 /**
- * pg-boss's tables, as far as Headway relies on them. This folder is the only one that names them.
+ * The parts of pg-boss's tables that Headway relies on. Only this folder names pg-boss's tables.
  *
- * By pg-boss's public API, queues are made (`createQueue`, `getQueues`), and entries are sent (`insert`) and withdrawn
- * (`cancel`), in a transaction of ours. The rest is not public: a claim takes an entry and its task in one statement,
- * and the repair compares all entries with all tasks. They rely on columns of the table of jobs, on the order of its
- * states, on two of its indexes, on how pg-boss names its own queues, and on how it says that a queue is gone. A test
- * (`test/tasks/queue/boss.test.ts`) says what is missing where another version of pg-boss changes one of these.
+ * Headway uses pg-boss's public API to create queues (`createQueue`, `getQueues`), and to send (`insert`) and
+ * withdraw (`cancel`) entries in its own transactions. Everything else is not public API: a claim takes an
+ * entry and its task in one statement, and the repair compares all entries with all tasks. These statements
+ * rely on columns of the table of jobs, on the order of its states, on two of its indexes, on how pg-boss
+ * names its own queues, and on how it reports that a queue is gone. If another version of pg-boss changes one
+ * of these, a test (`test/tasks/queue/boss.test.ts`) says which.
  */
 export const bossSchema = 'pgboss';
 

@@ -9,7 +9,7 @@ export function soloQueue(type: string): string {
   return type + soloSuffix;
 }
 
-/** The queue in which a task waits: its row decides, here and in `queueSql` alike. */
+/** The queue in which a task waits, decided by its row. `queueSql` decides the same in SQL. */
 export function queueOf({ type, losses }: { type: string; losses: number }): string {
   return losses >= soloFromLosses ? soloQueue(type) : type;
 }

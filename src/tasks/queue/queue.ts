@@ -1,7 +1,6 @@
 /**
- * The queue: what wakes a runner, and nothing more. `task_state` decides; a queue entry lives exactly
- * as long as its task is queued. pg-boss's own retries, expiry and heartbeats are off, so that there
- * is one authority.
+ * The queue: it only wakes runners. `task_state` decides what runs, and a queue entry lives exactly as long
+ * as its task is queued. pg-boss's own retries, expiry and heartbeats are off, so that nothing else decides.
  */
 
 import type pg from 'pg';
@@ -20,7 +19,7 @@ export interface Entry {
   readonly type: string;
   /** The losses of its task, which decide the queue: see `queueOf`. */
   readonly losses: number;
-  /** When the entry is due; now where it is absent. */
+  /** When the entry is due (default: now). */
   readonly startAfter?: Date | undefined;
 }
 
@@ -39,7 +38,10 @@ const queueOptions = {
 export class TaskQueue {
   private readonly db: Database;
   private readonly boss: PgBoss;
-  /** Where pg-boss's statements go: the pool, or, while it installs its schema, a connection with short lock limits. */
+  /**
+   * Runs pg-boss's statements: usually the pool, but a connection with a short lock limit while pg-boss
+   * installs its schema.
+   */
   private bossDb: Db;
   /** In a parent, the types that this process has code for; in a runner, none. */
   private types: readonly string[] = [];
@@ -64,8 +66,8 @@ export class TaskQueue {
   }
 
   /**
-   * For a parent: installs or migrates pg-boss's schema and lets it delete its settled entries. Where others hold
-   * the locks that this takes, it says so and tries again.
+   * Opens the queue for a parent: installs or migrates pg-boss's schema, and lets pg-boss delete settled
+   * entries. If others hold the locks that this needs, it reports so and tries again.
    */
   static async openAndMaintain(
     db: Database,
@@ -99,7 +101,7 @@ export class TaskQueue {
     }
   }
 
-  /** For a runner: the parent has installed everything. */
+  /** Opens the queue for a runner, whose parent has already installed everything. */
   static async open(db: Database, onError: (error: Error) => void) {
     const queue = new TaskQueue(db, { migrate: false, supervise: false }, onError);
     try {
@@ -203,8 +205,9 @@ export class TaskQueue {
 }
 
 /**
- * pg-boss would wait for 30 s for each lock, and everybody who comes after behind it: here the connection's own limit
- * holds. What it does meanwhile beside its start waits for its turn.
+ * Runs pg-boss's statements during its installation. pg-boss would wait up to 30 s for each lock, and
+ * everybody else would queue behind it; its limit is removed, so that the shorter one of the connection
+ * applies. Other statements that pg-boss sends in the meantime wait for their turn.
  */
 function asInstallingDb(client: pg.Client): Db {
   let turn: Promise<unknown> = Promise.resolve();

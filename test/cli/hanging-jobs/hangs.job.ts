@@ -1,4 +1,4 @@
-/** Its import ends in a parent, and never in a runner. */
+/** A job file that can be imported in a parent, but whose import never ends in a runner. */
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 

@@ -1,4 +1,4 @@
-/** Every page in light and dark by axe, and at the width of a small phone. */
+/** Checks every page with axe, in light and dark, and at the width of a small phone. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   renderGroupPage,

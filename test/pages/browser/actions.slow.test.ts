@@ -16,7 +16,7 @@ describe.skipIf(!hasBrowser)("the buttons of a task's page", () => {
     expect((second?.y ?? 0) - (first?.y ?? 0) - (first?.height ?? 0)).toBeGreaterThanOrEqual(8);
   });
 
-  test('leave the focus to the status when they go', async (context) => {
+  test('give the focus to the status when they disappear', async (context) => {
     const { server, page } = await openTab(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
@@ -28,7 +28,7 @@ describe.skipIf(!hasBrowser)("the buttons of a task's page", () => {
     expect(await page.evaluate('document.activeElement.textContent')).toContain('Finished');
   });
 
-  test('keep the focus when they come again', async (context) => {
+  test('keep the focus when they are rendered again', async (context) => {
     const { server, page } = await openTab(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);

@@ -1,4 +1,4 @@
-/** Pages behind proxies that compress, each of which does something else to tags. */
+/** Pages behind proxies that compress; each proxy changes tags in another way. */
 import { describe, expect, test } from 'vitest';
 import { startApi } from '../../support/api.ts';
 import { hasBrowser, openPage } from '../../support/browser.ts';
@@ -24,10 +24,10 @@ const pages = {
   'the list of the start page': () => '/',
 };
 
-// They mostly wait, so they do it together.
+// The tests mostly wait, so they run together.
 describe.skipIf(!hasBrowser).concurrent.each(habits)('behind a proxy that %s', (habit) => {
   test.for(Object.entries(pages))(
-    '%s has news at once, and asks once for each',
+    '%s has news at once, with one question for each',
     async ([, pathOf], context) => {
       await using api = await startApi();
       await using proxy = await CompressingProxy.start(api.port, habit);
@@ -51,13 +51,13 @@ describe.skipIf(!hasBrowser).concurrent.each(habits)('behind a proxy that %s', (
         });
         expect(ms).toBeLessThan(2_500 + allowanceMs);
       }
-      // Once more, when the time of a question is up.
+      // One more question, when the time of a question is up.
       await isHeld();
       const asked = proxy.polls.length;
       await eventually(() => proxy.polls.length > asked);
       await isHeld();
 
-      // Plainly at first; then each question ends with news, or in its own time.
+      // A plain question at first; then each question ends with news, or when its time is up.
       const inTime = Math.floor((performance.now() - openedMs) / waitMs);
       expect(proxy.polls.length).toBeLessThanOrEqual(2 + percents.length + inTime);
       expect(await page.locator('[data-connection]').textContent()).toBe('');

@@ -1,4 +1,4 @@
-/** What somebody sees who has pages open while the database does not answer. */
+/** What open pages show while the database does not answer. */
 import { describe, expect, test } from 'vitest';
 import { hasBrowser, openContext } from '../../support/browser.ts';
 import { createTestDatabase } from '../../support/database.ts';
@@ -6,10 +6,10 @@ import { FlakyProxy } from '../../support/flaky-proxy.ts';
 import { startHeadway } from '../../support/process.ts';
 
 const words =
-  /^The service cannot look further right now, trying again… This is how it stood at \d\d:\d\d:\d\d\.$/;
+  /^The service cannot tell what is new right now, trying again… This page shows the state of \d\d:\d\d:\d\d\.$/;
 
 describe.skipIf(!hasBrowser)('pages that stay open', () => {
-  test('say since when nothing is known while the database is frozen, and go on when it is not', async (test) => {
+  test('say since when nothing is known while the database is frozen, and go on afterwards', async (test) => {
     const database = await createTestDatabase();
     const proxy = await FlakyProxy.start(database.url);
     const headway = await startHeadway({ DATABASE_URL: proxy.url });

@@ -7,14 +7,14 @@ import { hasBrowser, openPage } from '../../support/browser.ts';
 import { eventually } from '../../support/eventually.ts';
 import { bump, newTask, remove, succeed } from '../../support/polls.ts';
 
-/** What the page has heard. */
+/** The events that the page has received. */
 interface Heard {
   readonly kind: string;
   readonly id?: string;
   readonly data?: string;
 }
 
-/** Opens a stream from within a page, and keeps what it hears. */
+/** Opens a stream from within a page, and keeps its events. */
 const listen = `(path) => {
   globalThis.heard = [];
   const source = new EventSource(path);
@@ -45,7 +45,7 @@ describe.skipIf(!hasBrowser)('EventSource', () => {
   const heard = () => page.evaluate<Heard[]>('heard');
   const kinds = async () => (await heard()).map(({ kind }) => kind);
 
-  test('hears every change, comes back once after the end, and is told to stay away', async () => {
+  test('gets every change, comes back once after the end, and is told to stay away', async () => {
     const id = await newTask(api);
     await page.evaluate(`(${listen})('/tasks/${id}/events')`);
     await eventually(async () => (await kinds()).length === 2);
@@ -53,7 +53,7 @@ describe.skipIf(!hasBrowser)('EventSource', () => {
     await eventually(async () => (await kinds()).length === 3);
 
     await succeed(api.store, id);
-    // CLOSED: it does not come back.
+    // CLOSED: the EventSource does not come back.
     await eventually(async () => (await page.evaluate('source.readyState')) === 2);
 
     expect(await kinds()).toEqual(['open', 'task', 'task', 'task', 'end', 'error', 'error']);
@@ -73,7 +73,7 @@ describe.skipIf(!hasBrowser)('EventSource', () => {
     expect(answered.filter(({ path }) => path.includes(id)).map(({ status }) => status)).toEqual([200, 404]);
   });
 
-  test('goes on where it was after a connection that broke', async () => {
+  test('goes on from its last event after a broken connection', async () => {
     const id = await newTask(api);
     await page.evaluate(`(${listen})('/tasks/${id}/events')`);
     await eventually(async () => (await kinds()).length === 2);
@@ -83,7 +83,7 @@ describe.skipIf(!hasBrowser)('EventSource', () => {
     await bump(api.store, id, 'news');
     await eventually(async () => (await kinds()).at(-1) === 'task');
 
-    // What it had heard before was not told again.
+    // The events from before are not sent again.
     expect(await kinds()).toEqual(['open', 'task', 'error', 'open', 'task']);
     expect(JSON.parse((await heard()).at(-1)?.data ?? '')).toMatchObject({ id, message: 'news' });
     await page.evaluate('source.close()');

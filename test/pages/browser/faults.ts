@@ -7,16 +7,16 @@ interface Violation {
   readonly nodes: readonly { readonly html: string }[];
 }
 
-/** Half of axe's work would be to describe what is right. */
+/** Leaves out what is right: describing it would be half of axe's work. */
 const resultTypes = ['violations' as const];
 
-/** In light and, as far as colours go, in dark; and whether it is wider than a phone of 320 pixels. */
+/** Checks the page in light, the colours in dark too, and whether it is wider than a phone of 320 pixels. */
 export async function faultsOf(page: Page): Promise<string[]> {
   await page.emulateMedia({ colorScheme: 'light' });
-  // Pages without frames need no further tab for the result.
+  // Without this, axe opens another tab for the result, which pages without frames do not need.
   const light = await new AxeBuilder({ page }).setLegacyMode().options({ resultTypes }).analyze();
   await page.emulateMedia({ colorScheme: 'dark' });
-  // It is in the page since.
+  // The run before has put axe into the page.
   const dark = (await page.evaluate(
     `axe.run({ runOnly: ['color-contrast'], resultTypes: ${JSON.stringify(resultTypes)} })`,
   )) as { violations: Violation[] };

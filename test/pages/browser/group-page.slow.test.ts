@@ -21,7 +21,7 @@ describe.skipIf(!hasBrowser)("a group's page", () => {
 
   const post = (group: string, title: string) => newTask(api, { group, title });
 
-  /** A running task that is so far. */
+  /** A running task with this percentage. */
   async function postRunning(group: string, title: string, percent: number): Promise<string> {
     const id = await post(group, title);
     await takeAll(api.store, await startWorker(api.store));
@@ -65,7 +65,7 @@ describe.skipIf(!hasBrowser)("a group's page", () => {
     expect(await page.evaluate('window.stayed')).toBe(true);
   });
 
-  test('shows within 2.5 s who joins, wherever the task was submitted', async (context) => {
+  test('shows a task that joins within 2.5 s, whichever process it was submitted to', async (context) => {
     const page = await openPage(context);
     await post('order 2', 'First');
     await page.goto(groupUrl('order 2'));
@@ -86,7 +86,7 @@ describe.skipIf(!hasBrowser)("a group's page", () => {
     expect(page.url()).toBe(groupUrl('order 2'));
   });
 
-  test('of hundreds of tasks touches the one that changes', async (context) => {
+  test('with hundreds of tasks touches only the row that changes', async (context) => {
     const page = await openPage(context);
     await api.store.db.pool.query(
       `INSERT INTO task_state (id, type, title, input, input_digest, max_attempts, status, group_label,
@@ -115,7 +115,7 @@ describe.skipIf(!hasBrowser)("a group's page", () => {
     expect(await page.evaluate('[...window.touched].filter(Boolean)')).toEqual(['The last']);
   });
 
-  test('without JavaScript comes again by itself while anything is unfinished', async (context) => {
+  test('without JavaScript loads itself again while any task is unfinished', async (context) => {
     const page = await openPage(context, { javaScriptEnabled: false });
     const id = await post('order 3', 'Counting');
     await page.goto(groupUrl('order 3'));
@@ -137,7 +137,7 @@ describe.skipIf(!hasBrowser)("a group's page", () => {
     expect(await faultsOf(page)).toEqual([]);
   });
 
-  test("the start page's list moves as well, and rests when all is finished", async (context) => {
+  test("the start page's list moves, too, and asks seldom when all is finished", async (context) => {
     const page = await openPage(context);
     const id = await postRunning('order 5', 'On the start page', 10);
     await page.goto(api.url);
@@ -154,7 +154,7 @@ describe.skipIf(!hasBrowser)("a group's page", () => {
   });
 });
 
-/** As another process has it. */
+/** The group as another process reads it. */
 async function openOtherStore(url: string) {
   const store = await openStore(url);
   return Object.assign(store, { [Symbol.asyncDispose]: () => store.close() });

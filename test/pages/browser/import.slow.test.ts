@@ -27,7 +27,7 @@ describe.skipIf(!hasBrowser)('an import in a browser', () => {
     await database.drop();
   });
 
-  /** In each test imports stop in their midst until it lets them go on. */
+  /** In each test, imports stop halfway until the test lets them go on. */
   beforeEach(async () => {
     brake = await brakeImports(database.url, 8);
   });
@@ -130,7 +130,7 @@ describe.skipIf(!hasBrowser)('an import in a browser', () => {
     await brake.release();
     await page.getByRole('link', { name: 'Open the dataset' }).waitFor();
 
-    // Nothing asks it to.
+    // Nothing makes the browser load it again.
     expect(await page.locator('meta[http-equiv=refresh]').count()).toBe(0);
     await page.getByRole('link', { name: 'Open the dataset' }).click();
     await page.getByText('12,000 rows in 4 columns').waitFor();

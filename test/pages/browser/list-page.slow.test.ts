@@ -1,4 +1,4 @@
-/** The list of tasks on a page whose clock the tests move, on the API without runners. */
+/** The page with the list of tasks, on the API without runners; the tests move the clock of the page. */
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { cancelTask } from '../../../src/tasks/life/cancel.ts';
 import { retryTask } from '../../../src/tasks/life/retry.ts';

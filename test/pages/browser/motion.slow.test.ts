@@ -1,4 +1,4 @@
-/** How the task's page moves between what the server says, frame by frame. */
+/** How the task's page moves between the states that the server sends, frame by frame. */
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { describe, expect, type TestContext, test } from 'vitest';
 import type { TaskPageView } from '../../../src/api/pages/index.ts';
@@ -16,7 +16,7 @@ interface Frame {
 
 const framesOf = async (page: Page) => (await page.evaluate('window.frames')) as Frame[];
 
-// Some of them mostly wait, so they do it together.
+// Some of the tests mostly wait, so they run together.
 describe.skipIf(!hasBrowser).concurrent("the bar of a task's page", () => {
   /** A tab that shows a running task, and keeps what it shows in each frame. */
   async function arrange(context: TestContext, options: BrowserContextOptions = {}) {
@@ -28,7 +28,7 @@ describe.skipIf(!hasBrowser).concurrent("the bar of a task's page", () => {
     return { ...tab, frames: () => framesOf(tab.page) };
   }
 
-  /** The same with a clock that stands still. */
+  /** The same, with a clock that stands still. */
   async function arrangeStill(context: TestContext) {
     const tab = await openStillTab(context);
     tab.server.show(at(10));
@@ -38,7 +38,7 @@ describe.skipIf(!hasBrowser).concurrent("the bar of a task's page", () => {
     return { ...tab, frames: () => framesOf(tab.page) };
   }
 
-  test('moves in between, never backwards, and never past what the server has said', async (context) => {
+  test('moves between two states, never backwards, and never past what the server has said', async (context) => {
     const { server, text, frames, nowOfPage, pass, passUntilSeen } = await arrangeStill(context);
     const said: { at: number; percent: number }[] = [{ at: 0, percent: 10 }];
 
@@ -59,7 +59,7 @@ describe.skipIf(!hasBrowser).concurrent("the bar of a task's page", () => {
     // Ten steps of the server; the page has shown many more.
     expect(new Set(values).size).toBeGreaterThan(50);
     expect(new Set(seen.map(({ done }) => done)).size).toBeGreaterThan(25);
-    // Evenly is the claim: it seldom rests.
+    // The bar moves evenly: it seldom rests.
     expect(shareOfMoves(values.filter((value) => value > 14 && value < 46))).toBeGreaterThan(0.6);
     expect(values.at(-1)).toBe(50);
   });
@@ -115,7 +115,7 @@ describe.skipIf(!hasBrowser).concurrent("the bar of a task's page", () => {
     expect(falls).toEqual([5]);
   });
 
-  test('jumps for whoever wants no motion', async (context) => {
+  test('jumps for a reader who wants no motion', async (context) => {
     const { server, text, frames } = await arrange(context, { reducedMotion: 'reduce' });
 
     server.show(at(30));
@@ -148,7 +148,7 @@ describe.skipIf(!hasBrowser).concurrent("the bar of a task's page", () => {
     expect(await page.evaluate('window.asked')).toBeGreaterThan(10);
   });
 
-  test('is where it belongs as soon as the page is seen again', async (context) => {
+  test('is at the newest position as soon as the page is seen again', async (context) => {
     const { server, page, text, frames } = await arrange(context);
     await setHidden(page, true);
     await eventually(() => server.held === 0);
@@ -169,12 +169,12 @@ function newest(said: { at: number; percent: number }[], atMs: number): number {
   return said.findLast((state) => state.at <= atMs)?.percent ?? 0;
 }
 
-/** The part of the frames in which the bar was at another place than in the one before. */
+/** The share of the frames in which the bar was at another place than in the frame before. */
 function shareOfMoves(values: number[]): number {
   return values.filter((value, index) => value !== values[index - 1]).length / values.length;
 }
 
-/** Looks at the page in every frame. */
+/** Records what the page shows in every frame. */
 const watchFrames = `
   window.frames = [];
   const number = (selector) => Number.parseInt(document.querySelector(selector).textContent.replaceAll(',', ''), 10);
@@ -189,7 +189,7 @@ const watchFrames = `
   })();
 `;
 
-/** Keeps when the answers about the task have come. */
+/** Records when the answers about the task came. */
 const watchNews = `
   window.news = [];
   const text = Response.prototype.text;

@@ -1,4 +1,4 @@
-/** What somebody sees who has a task's page open while things die under it. */
+/** What a task's open page shows while the worker, the service or the database server dies. */
 import type { Page } from 'playwright-core';
 import { describe, expect, type TestContext, test } from 'vitest';
 import { csvFile, hasBrowser, openPage, TaskWatch } from '../../support/browser.ts';
@@ -9,11 +9,11 @@ import { brakeImports } from '../../support/import-brake.ts';
 import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
 
 const rows = 12_000;
-const goesOn = 'it goes on from where it was saved';
-const connectionLost = /^Connection lost, trying again… This is how it stood at \d\d:\d\d:\d\d\.$/;
+const goesOn = 'the task goes on from where it was saved';
+const connectionLost = /^Connection lost, trying again… This page shows the state of \d\d:\d\d:\d\d\.$/;
 
 describe.skipIf(!hasBrowser)("a task's page that stays open", () => {
-  /** A service on a data folder of its own, and a tab that shows an import which stands in its middle. */
+  /** A service on a data folder of its own, and a tab that shows an import that is stopped halfway. */
   async function arrange(context: TestContext) {
     const dataDir = await copyDataDir();
     const started: HeadwayProcess[] = [];
@@ -29,7 +29,7 @@ describe.skipIf(!hasBrowser)("a task's page that stays open", () => {
       return headway;
     };
     const headway = await start('0');
-    // Some 40 % of the rows.
+    // About 40 % of the rows.
     const brake = await withServer(dataDir.path, (url) => brakeImports(url, 10));
     const page = await openPage(context);
     const watch = await TaskWatch.on(page);
@@ -116,7 +116,7 @@ describe.skipIf(!hasBrowser)("a task's page that stays open", () => {
   test('recovers by itself from Ctrl-C and a new start, no try spent', async (context) => {
     const { dataDir, headway, brake, startAgain, page, watch } = await arrange(context);
 
-    // The import stands still, and so has not ended when its time is over.
+    // The import stands still, so it has not ended when the time of the stop is over.
     headway.signal('SIGINT');
     await headway.exited;
     const saidAt = await eventually(() => watch.firstAt(({ connection }) => connectionLost.test(connection)));
@@ -129,7 +129,7 @@ describe.skipIf(!hasBrowser)("a task's page that stays open", () => {
     expect(history).toEqual([
       'Finished',
       'Started again',
-      'Handed back to the queue; it goes on from where it was saved',
+      'Handed back to the queue; the task goes on from where it was saved',
       'Started',
       'Submitted',
     ]);

@@ -19,16 +19,18 @@ const mediaTypes: Record<string, string> = {
 export interface Asked {
   readonly at: number;
   readonly accept: 'json' | 'html';
-  /** It said that it would wait. */
+  /** Whether the question said that it would wait. */
   readonly maySleep: boolean;
-  /** 0 until it is answered, and where its client left before that. */
+  /** 0 until the question is answered, and for ever if its client left before. */
   status: number;
 }
 
-/** `remembered`: plain polls are told what was last known, with its age, and all else is unavailable. */
+/** `remembered`: plain polls get the last known state with its age; all other questions get a 503. */
 type Outage = 'none' | 'unavailable' | 'remembered' | 'hang up' | 'gone' | 'no pages';
 
-/** What the server does with questions that it may hold. `release`: answers them at once, as one that stops does. */
+/**
+ * What the server does with questions that it may hold. `release`: answers at once, as a stopping one does.
+ */
 type Holding = 'hold' | 'ignore' | 'refuse' | 'release' | 'cut' | 'forget';
 
 export class PageServer {
@@ -37,12 +39,12 @@ export class PageServer {
   /** How often and how the task's URL was asked for. */
   readonly asked: Asked[] = [];
   holding: Holding = 'hold';
-  /** Whether a question that is held waits until it is released, for pages whose clock stands still. */
+  /** Whether held questions wait until they are released, for pages whose clock stands still. */
   waitsForEver = false;
   /** The most questions that were held together. */
   mostHeld = 0;
   retryAfterSeconds = 1;
-  /** As of when what is remembered is told. */
+  /** The time of the remembered state. */
   rememberedAtMs = Date.now();
   /** How many forms have been posted, and what each of them does. */
   posts = 0;
@@ -51,7 +53,7 @@ export class PageServer {
   #version = 1;
   #outage: Outage = 'none';
   readonly #held = new Set<() => void>();
-  /** What is about to be answered. */
+  /** The answers that are about to be sent. */
   readonly #busyWith = new Set<Asked>();
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch(() => response.destroy());
@@ -71,7 +73,7 @@ export class PageServer {
     this.release();
   }
 
-  /** What the task's URL answers instead, also to those who wait, when the service is not there as it should be. */
+  /** What the task's URL answers during a fault, also to questions that are held. */
   set outage(outage: Outage) {
     this.#outage = outage;
     this.release();
@@ -92,7 +94,7 @@ export class PageServer {
     for (const answer of [...this.#held]) answer();
   }
 
-  /** Changes what has no version. */
+  /** Changes the parts of the page that have no version. */
   showQuietly(view: TaskPageView): void {
     this.#view = view;
   }

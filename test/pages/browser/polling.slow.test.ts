@@ -1,4 +1,4 @@
-/** How the task's page asks: how soon it knows, how seldom it asks, and how it comes back from what can happen. */
+/** How the task's page polls: how soon it has news, how seldom it asks, and how it recovers from faults. */
 import { describe, expect, type TestContext, test } from 'vitest';
 import { hasBrowser } from '../../support/browser.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -6,7 +6,7 @@ import { pageOf, running, succeeded } from '../views.ts';
 import type { PageServer } from './page-server.ts';
 import { openStillTab, openTab, setHidden } from './tab.ts';
 
-// Some of them mostly wait, so they do it together.
+// Some of the tests mostly wait, so they run together.
 describe.skipIf(!hasBrowser).concurrent("a task's page that is open", () => {
   /** A tab that shows a running task and waits for news. */
   async function arrange(context: TestContext, holding: PageServer['holding'] = 'hold') {
@@ -18,7 +18,7 @@ describe.skipIf(!hasBrowser).concurrent("a task's page that is open", () => {
     return tab;
   }
 
-  /** The same with a clock that stands still. */
+  /** The same, with a clock that stands still. */
   async function arrangeStill(context: TestContext, holding: PageServer['holding'] = 'hold') {
     const tab = await openStillTab(context);
     tab.server.holding = holding;
@@ -36,7 +36,7 @@ describe.skipIf(!hasBrowser).concurrent("a task's page that is open", () => {
     server.release();
     await passUntil(() => server.held === 1);
 
-    // Plainly at first, once to wait, and for what has no version; then the wait was over.
+    // One plain question, one to wait, one for what has no version; then the wait was over.
     expect(server.asked.map(({ accept, maySleep }) => `${accept} ${maySleep}`)).toEqual([
       'html false',
       'json false',
@@ -59,7 +59,7 @@ describe.skipIf(!hasBrowser).concurrent("a task's page that is open", () => {
     expect(polls() - before).toBe(10);
   });
 
-  test('keeps a distance where changes come faster than anybody can read', async (context) => {
+  test('keeps a pause between questions if changes come faster than anybody can read', async (context) => {
     const { server, text, polls, pass, passUntilSeen } = await arrangeStill(context);
     const before = polls();
 
@@ -92,14 +92,14 @@ describe.skipIf(!hasBrowser).concurrent("a task's page that is open", () => {
     server.show(pageOf(running({ percentDone: 70 })));
     await passUntilSeen(text('percent').getByText('70 %'));
 
-    // In five seconds, and never twice within a quarter of one.
+    // In five seconds, and never twice within a quarter of a second.
     expect(polls() - before).toBeLessThanOrEqual(9);
     expect(asks.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(3);
     expect(Math.max(...asks)).toBe(1);
     expect(await page.locator('[data-connection]').textContent()).toBe('');
   });
 
-  test('waits again when the service that let all go holds questions again', async (context) => {
+  test('asks to wait again when a service that had stopped holds questions again', async (context) => {
     const { server, passUntil } = await arrangeStill(context, 'release');
 
     server.holding = 'hold';
@@ -150,11 +150,11 @@ describe.skipIf(!hasBrowser).concurrent("a task's page that is open", () => {
     await text('percent').getByText('70 %').waitFor();
   });
 
-  test('says that it is offline, and goes on when it is not', async (context) => {
+  test('says that it is offline, and goes on when it is online again', async (context) => {
     const { server, context: browserContext, page, text } = await arrange(context);
 
     await browserContext.setOffline(true);
-    await page.getByText('Connection lost, trying again… This is how it stood at ').waitFor();
+    await page.getByText('Connection lost, trying again… This page shows the state of ').waitFor();
     server.show(pageOf(running({ percentDone: 70 })));
     await browserContext.setOffline(false);
 
@@ -173,11 +173,11 @@ describe.skipIf(!hasBrowser).concurrent("a task's page that is open", () => {
     server.show(pageOf(running({ percentDone: 70 })));
     await setHidden(page, false);
 
-    // No time passes for that, by its clock.
+    // This takes no time by the page's clock.
     await text('percent').getByText('70 %').waitFor();
   });
 
-  test('tells the end by its title while it is hidden, in its own time', async (context) => {
+  test('shows the end in its title while it is hidden, within its usual pause', async (context) => {
     const { server, page, pass } = await arrangeStill(context);
     await setHidden(page, true);
     await eventually(() => server.held === 0);

@@ -1,4 +1,4 @@
-/** The pages of the real service by axe, with what real tasks put on them. */
+/** Checks the pages of the real service with axe, with the contents of real tasks. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { csvFile, hasBrowser, openPage } from '../../support/browser.ts';

@@ -1,4 +1,4 @@
-/** What somebody sees whose file cannot be imported, or not all of it. */
+/** What people see when their file cannot be imported, or only a part of it. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, type TestContext, test } from 'vitest';
 import { csvFile, hasBrowser, openPage } from '../../support/browser.ts';
@@ -13,7 +13,7 @@ const fileOf = (content: string, name = 'people.csv') => ({
 });
 const tooLarge = csvFile(50_000);
 
-describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
+describe.skipIf(!hasBrowser)('a faulty file', () => {
   let database: TestDatabase;
   let headway: HeadwayProcess & { url: string };
   let page: Page;
@@ -36,7 +36,7 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
 
   async function send(file: ReturnType<typeof fileOf>, dataset = ''): Promise<void> {
     await page.getByLabel('CSV file', { exact: true }).setInputFiles(file);
-    // The field takes no more than it should: these tests are about what the service says.
+    // The form field would refuse longer text: these tests are about what the service says.
     await page.evaluate("document.getElementById('dataset').removeAttribute('maxlength')");
     await page.getByLabel('Dataset name').fill(dataset);
     await page.getByRole('button', { name: 'Import', exact: true }).click();
@@ -47,7 +47,7 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
     await page.getByRole('button', { name: 'Import', exact: true }).waitFor();
   }
 
-  test('the start page names the limit as it was set, and takes no longer name of a dataset', async (context) => {
+  test('the start page shows the limit as it was set, and limits the name of a dataset', async (context) => {
     await open(context, false);
 
     await page.getByLabel('Dataset name').fill('x'.repeat(101));
@@ -56,7 +56,7 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
     expect(await page.getByLabel('Dataset name').inputValue()).toBe('x'.repeat(100));
   });
 
-  test('with JavaScript, is refused beside the form, and another is taken', async (context) => {
+  test('with JavaScript, is refused beside the form, and another file is taken', async (context) => {
     await open(context, true);
     const report = page.locator('[data-upload-report]');
 
@@ -76,7 +76,7 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
     await page.locator('[data-live=status]', { hasText: 'Finished' }).waitFor();
   });
 
-  test('with JavaScript, is refused beside the form where the session has ended meanwhile', async (context) => {
+  test('with JavaScript, is refused beside the form if the session has ended meanwhile', async (context) => {
     await open(context, true);
     await page.route('**/tasks/csv-import', (route) =>
       route.fulfill({
@@ -103,7 +103,7 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
       await send(file, dataset);
 
       await page.getByRole('link', { name: 'Back to the start' }).waitFor();
-      // Said, and not twice.
+      // The message is there, and only once.
       expect(await page.getByText(words).count()).toBe(1);
       await goBack();
     }
@@ -112,11 +112,11 @@ describe.skipIf(!hasBrowser)('a file that is not as it should be', () => {
   describe.each([true, false])('once it has been taken (JavaScript: %s)', (javaScriptEnabled) => {
     beforeEach((context) => open(context, javaScriptEnabled));
 
-    test('without a header, or if it is no CSV at all, fails, and says why', async () => {
+    test('without a header, or that is no CSV at all, fails, and says why', async () => {
       await send(fileOf('\n\n\n'));
 
       await page.getByText('The file has only empty lines.').first().waitFor();
-      expect(await page.locator('#outcome').textContent()).toContain('It was not tried again');
+      expect(await page.locator('#outcome').textContent()).toContain('The task was not tried again');
       await goBack();
 
       const image = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');

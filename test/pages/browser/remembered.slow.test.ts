@@ -1,4 +1,4 @@
-/** A task's page while the database is away and the service tells what it last knew. */
+/** A task's page while the database is away and the service answers with the last state that it knew. */
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { hasBrowser } from '../../support/browser.ts';
@@ -9,14 +9,14 @@ import { openTab } from './tab.ts';
 const tenMinutesMs = 600_000;
 
 describe.skipIf(!hasBrowser).concurrent("a task's page that is told what the service remembers", () => {
-  test('says the same until there is a fresh answer: as of when it stands', async (context) => {
+  test('says the same time of its state until there is a fresh answer', async (context) => {
     const { server, page, text } = await openTab(context, { timezoneId: 'UTC' });
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
     await eventually(() => server.held === 1);
     await page.evaluate(keepLines);
 
-    // In the midst of the ten minutes that are looked at below.
+    // The middle of the ten minutes that are checked below.
     server.rememberedAtMs = (Math.floor(Date.now() / tenMinutesMs) - 6.5) * tenMinutesMs;
     server.outage = 'remembered';
     await eventually(() => server.asked.filter(({ status }) => status === 304).length >= 2);
@@ -27,20 +27,20 @@ describe.skipIf(!hasBrowser).concurrent("a task's page that is told what the ser
     const lines = await linesOf(page);
     expect(lines).toEqual([
       expect.stringMatching(
-        /^The service cannot look further right now, trying again… This is how it stood at .*\d\d:\d\d:\d\d\.$/,
+        /^The service cannot tell what is new right now, trying again… This page shows the state of .*\d\d:\d\d:\d\d\.$/,
       ),
       'Connected again.',
     ]);
     expect(lines[0]).toContain(new Date(server.rememberedAtMs).toISOString().slice(11, 15));
   });
 
-  test('shows what is remembered where that is newer, and holds no question meanwhile', async (context) => {
+  test('shows the remembered state if it is newer, and holds no question meanwhile', async (context) => {
     const { server, page, text } = await openTab(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
     await eventually(() => server.held === 1);
     server.outage = 'remembered';
-    await page.getByText('This is how it stood at').waitFor();
+    await page.getByText('This page shows the state of').waitFor();
     const troubledAt = performance.now();
 
     server.show(pageOf(running({ percentDone: 47 })));

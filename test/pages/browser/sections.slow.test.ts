@@ -1,4 +1,4 @@
-/** When a task's page looks up what its JSON does not have: by a clock that the tests move. */
+/** When a task's page loads what its JSON does not have. The tests move the clock. */
 import type { BrowserContextOptions } from 'playwright-core';
 import { describe, expect, type TestContext, test } from 'vitest';
 import { hasBrowser } from '../../support/browser.ts';
@@ -16,9 +16,9 @@ describe.skipIf(!hasBrowser)("the sections of a task's page", () => {
     return tab;
   }
 
-  test('say that the worker is silent 7 s after the last news, and within 5 s that it is not', async (context) => {
+  test('say 7 s after the last news that the worker is silent, and within 5 s that it is back', async (context) => {
     const { server, page } = await arrange(context);
-    const notice = page.locator('.notice', { hasText: 'Last heard from' });
+    const notice = page.locator('.notice', { hasText: 'The worker was last heard from' });
     server.showQuietly(pageOf(running(), { worker: { heardAt: new Date(0), leaseExpiresAt: now } }));
 
     await page.clock.runFor(7000);
@@ -46,7 +46,7 @@ describe.skipIf(!hasBrowser)("the sections of a task's page", () => {
     await page.getByText('This task is no longer here').waitFor();
   });
 
-  test('have times with their date once the day is over', async (context) => {
+  test('show times with their date once the day is over', async (context) => {
     const { server, page } = await arrange(context, { timezoneId: 'UTC' });
     server.show(pageOf(succeeded()));
     await page.locator('.history time', { hasText: /^12:00:00$/ }).waitFor();

@@ -36,7 +36,7 @@ describe.skipIf(!hasBrowser)('a service with API keys', () => {
       await page.getByRole('button', { name: 'Sign in' }).click();
     }
 
-    test('asks for a key, and says so where it is wrong', async () => {
+    test('asks for a key, and says when the key is wrong', async () => {
       expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Sign in');
       expect(await page.locator('main').textContent()).not.toContain('Recent tasks');
 
@@ -47,7 +47,7 @@ describe.skipIf(!hasBrowser)('a service with API keys', () => {
       await page.getByRole('button', { name: 'Import', exact: true }).waitFor();
     });
 
-    test('imports and cancels for who has signed in; others read what they have the URL of', async (context) => {
+    test('imports and cancels for people who signed in; others see a task if they have its URL', async (context) => {
       await using brake = await brakeImports(database.url, 8);
       await signIn(key);
       await page.getByLabel('CSV file', { exact: true }).setInputFiles(csvFile(12_000));
@@ -67,7 +67,7 @@ describe.skipIf(!hasBrowser)('a service with API keys', () => {
       expect(await privateWindow.getByRole('heading', { level: 1 }).textContent()).toBe('Sign in');
     });
 
-    test('leads back to what somebody had wanted to see', async () => {
+    test('leads back to the page that somebody wanted to see', async () => {
       await signIn(key);
       await page.getByLabel('CSV file', { exact: true }).setInputFiles(csvFile(10));
       await page.getByRole('button', { name: 'Import', exact: true }).click();
@@ -83,7 +83,7 @@ describe.skipIf(!hasBrowser)('a service with API keys', () => {
     });
   });
 
-  test('asks for a key too where a stranger tries to cancel', async (context) => {
+  test('asks for a key when somebody who is not signed in tries to cancel', async (context) => {
     await using brake = await brakeImports(database.url, 8);
     const task = await fetch(`${headway.url}/tasks/csv-import?dataset=kept`, {
       method: 'POST',

@@ -5,7 +5,7 @@ import { pageOf, running } from '../views.ts';
 import { openStillTab } from './tab.ts';
 
 describe.skipIf(!hasBrowser)("a task's page", () => {
-  test('tells rate and time left only as long as the work reports', async (context) => {
+  test('shows rate and time left only while the work reports', async (context) => {
     const { server, page, text, pass, passUntilSeen } = await openStillTab(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);

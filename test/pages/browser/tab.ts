@@ -1,4 +1,4 @@
-/** A tab of the test's own, on a server of its own whose task the test moves by hand. */
+/** A tab for one test, on a server for this test, whose task the test moves by hand. */
 import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import type { TestContext } from 'vitest';
 import { openContext } from '../../support/browser.ts';
@@ -21,25 +21,25 @@ export async function openTab(test: TestContext, options: BrowserContextOptions 
 }
 
 /**
- * A tab whose clock stands still, but for what the test lets pass: its timers, frames and times are those of a page
- * that is open for so long, however fast or slow the machine is. Questions are held until they are released.
+ * A tab whose clock moves only when the test lets time pass. Its timers, frames and times do not depend on
+ * how fast the machine is. Questions are held until they are released.
  */
 export async function openStillTab(test: TestContext, options: BrowserContextOptions = {}) {
   const tab = await openTab(test, options);
   const { server, page } = tab;
   server.waitsForEver = true;
-  // It runs until it is paused, which may take a while.
+  // The clock runs until it is paused, which may take a while.
   await page.clock.install({ time: new Date(now.getTime() - hourMs) });
   await page.clock.pauseAt(new Date(now.getTime() + 1000));
 
-  /** Lets time pass in steps, and everything be answered after each of them. */
+  /** Lets time pass in steps, and waits after each step until all questions are answered or held. */
   const pass = async (ms: number, stepMs = 100): Promise<void> => {
     for (let passedMs = 0; passedMs < ms; passedMs += stepMs) {
       await page.clock.runFor(Math.min(stepMs, ms - passedMs));
       await eventually(() => server.isAtRest, { intervalMs: 2 });
     }
   };
-  /** Lets time pass until something is so. */
+  /** Lets time pass until a condition holds. */
   const passUntil = (isSo: () => boolean | Promise<boolean>, stepMs = 100): Promise<boolean> =>
     eventually(async () => {
       await pass(stepMs, stepMs);

@@ -5,7 +5,7 @@ import { eventually } from '../../support/eventually.ts';
 import { cancelled, event, pageOf, queued, running, succeeded } from '../views.ts';
 import { openStillTab, openTab } from './tab.ts';
 
-// The tests mostly wait, so they do it together.
+// The tests mostly wait, so they run together.
 describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
   test('moves from the queue to the end without being loaded again', async (context) => {
     const { server, page, text } = await openTab(context);
@@ -39,7 +39,7 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     expect(await page.evaluate('window.stayed')).toBe(true);
   });
 
-  test('asks only for what is new, and nothing once the task is finished', async (context) => {
+  test('gets only what is new, and asks nothing once the task is finished', async (context) => {
     const { server, page, text, pass, passUntil, passUntilSeen } = await openStillTab(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
@@ -87,7 +87,7 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
 
     const asked = server.asked.length;
     server.show(pageOf(running({ percentDone: 40, done: 1 })));
-    // It has heard of it, and has asked again.
+    // The page has got the state, and has asked again.
     await eventually(() => server.asked.length > asked && server.held === 1);
 
     expect(await text('percent').textContent()).toBe('60 %');
@@ -109,7 +109,7 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     server.show(pageOf(queued({ attempt: 1, percentDone: 24.6 }), { history }));
     await passUntilSeen(
       page.locator('.notice', {
-        hasText: 'The worker that ran this task died; it goes on from where it was saved.',
+        hasText: 'The worker that ran this task died; the task goes on from where it was saved.',
       }),
     );
     const saidIn = (await nowOfPage()) - diedAt;
@@ -139,8 +139,11 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
   });
 
   test.for([
-    ['hang up', 'Connection lost, trying again… This is how it stood at '],
-    ['unavailable', 'The service cannot look further right now, trying again… This is how it stood at '],
+    ['hang up', 'Connection lost, trying again… This page shows the state of '],
+    [
+      'unavailable',
+      'The service cannot tell what is new right now, trying again… This page shows the state of ',
+    ],
   ] as const)(
     'says that there is no news (%s), and that there is again',
     async ([outage, words], context) => {
@@ -160,7 +163,7 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     },
   );
 
-  test('shows the result in the end, also where its page cannot be had at first', async (context) => {
+  test('shows the result in the end, also if loading the page with it fails at first', async (context) => {
     const { server, page, text } = await openTab(context);
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
@@ -184,7 +187,7 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     server.outage = 'unavailable';
     await pass(6500, 250);
 
-    // At 0.8 s a poll there would be eight.
+    // With a poll every 0.8 s there would be eight.
     expect(server.asked.length - asked).toBeLessThanOrEqual(6);
     expect(server.asked.length - asked).toBeGreaterThan(1);
   });
@@ -254,7 +257,7 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     await page.locator('.history time', { hasText: '1 Mar 2026, 21:00:00' }).waitFor();
   });
 
-  test('without JavaScript comes again by itself until the task is finished', async (context) => {
+  test('without JavaScript loads itself again until the task is finished', async (context) => {
     const { server, page } = await openTab(context, { javaScriptEnabled: false });
     server.show(pageOf(running()));
     await page.goto(server.taskUrl);
@@ -265,7 +268,7 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     server.show(pageOf(succeeded(), { resultLink: '/datasets/1' }));
     await page.getByRole('link', { name: 'Open the dataset' }).waitFor();
 
-    // Nothing asks it to.
+    // Nothing makes the browser load it again.
     expect(await page.locator('meta[http-equiv=refresh]').count()).toBe(0);
   });
 });

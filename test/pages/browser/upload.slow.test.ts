@@ -63,7 +63,7 @@ describe.skipIf(!hasBrowser)('the start page in a browser', () => {
     expect(server.posts).toBe(0);
   });
 
-  test('a refused upload says why and may be tried again', async (context) => {
+  test('a refused upload says why, and may be tried again', async (context) => {
     const page = await openPage(context);
     await page.goto(server.origin);
     await page.route('**/tasks/csv-import', (route) =>

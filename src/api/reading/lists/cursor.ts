@@ -1,6 +1,6 @@
 /**
- * Cursors of lists. They hold the id of a task, which is a capability, and travel in URLs that people share:
- * so they are encrypted, and what this service did not write is refused.
+ * Cursors of lists. They hold the id of a task, which is a capability, and stand in URLs that people share:
+ * so cursors are encrypted, and one that this service did not make is refused.
  */
 import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto';
 import type { ListPosition, TaskFilter } from '../../../tasks/queries/list.ts';
@@ -23,20 +23,20 @@ export class Cursors {
     this.secret = secret;
   }
 
-  /** What leads to the page after `position`, of the list with these filters only. */
+  /** A cursor for the page after `position`, which works only for the list with these filters. */
   seal(position: ListPosition, filter: TaskFilter): string {
     const plain = Buffer.alloc(positionBytes);
     plain.writeUIntBE(position.createdAt.getTime(), 0, timeBytes);
     plain.write(position.id.replaceAll('-', ''), timeBytes, 'hex');
     const content = Buffer.concat([plain, digestOf(filter)]);
-    // Derived from the content: the same page has the same link, and no nonce serves two contents.
+    // Derived from the content: the same page has the same link, and no nonce is used for two contents.
     const nonce = createHmac('sha256', this.secret).update(content).digest().subarray(0, nonceBytes);
     const cipher = createCipheriv(algorithm, this.secret, nonce);
     const encrypted = Buffer.concat([cipher.update(content), cipher.final()]);
     return Buffer.concat([nonce, encrypted, cipher.getAuthTag()]).toString('base64url');
   }
 
-  /** @throws {HttpProblem} 400 for a cursor that is none, or belongs to other filters */
+  /** @throws {HttpProblem} 400 for a cursor that this service did not make, or made for other filters */
   open(cursor: string, filter: TaskFilter): ListPosition {
     const content = this.decrypt(cursor);
     if (!content) throw refusal('is not a cursor of this service; begin again without it');
@@ -50,7 +50,7 @@ export class Cursors {
 
   private decrypt(cursor: string): Buffer | undefined {
     const sealed = Buffer.from(cursor, 'base64url');
-    // Characters that mean nothing are passed over in decoding; they are no part of a cursor either.
+    // Decoding skips characters that are not base64url; a cursor that has any is refused.
     if (sealed.length !== sealedBytes || sealed.toString('base64url') !== cursor) return undefined;
     const decipher = createDecipheriv(algorithm, this.secret, sealed.subarray(0, nonceBytes), {
       authTagLength: tagBytes,

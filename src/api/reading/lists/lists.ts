@@ -39,11 +39,11 @@ const query = z.strictObject({
 export function listRoutes(app: FastifyInstance, context: ApiContext, access: Access): void {
   const cursors = new Cursors(access.secretFor('list cursors'));
   app.get('/tasks', { config: { isPublic: true, isPolled: true } }, async (request, reply) => {
-    // Ids are capabilities; what lists them needs a key.
     if (queryOf(request.url).has('ids')) {
       await readMany(context, request, reply);
       return undefined;
     }
+    // A poll by ids needs no key, as ids are capabilities; a list shows ids, so it does.
     access.check(request);
     return list(context, cursors, request, reply);
   });

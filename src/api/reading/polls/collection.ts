@@ -3,7 +3,7 @@ import type { QueuePlaces } from '../../../tasks/snapshots/queue-places.ts';
 import { type TaskSnapshot, whenToAskAgain } from '../task-answer.ts';
 import { digest, entityTag } from './etag.ts';
 
-/** `[{…},{…}]`, of bytes that are there already. */
+/** `[{…},{…}]`, from the bytes that the snapshots already hold. */
 export function jsonArray(tasks: readonly TaskSnapshot[]): Buffer {
   const parts: Buffer[] = [Buffer.from('[')];
   for (const [index, { answer }] of tasks.entries()) {
@@ -16,9 +16,9 @@ export function jsonArray(tasks: readonly TaskSnapshot[]): Buffer {
 const comma = Buffer.from(',');
 
 /**
- * The version of all of them together: the sum of theirs, which rises with every change of one, and which of them
- * there are in which version, as of two that differ by a deletion the later one may have the same sum. It is opaque
- * to clients, who compare it with others of the same URL.
+ * The version of many tasks together: the sum of their versions, which rises with every change of a task, and
+ * a digest of the ids and versions, as the sum may be the same again after a deletion. It is opaque to
+ * clients, who only compare it with other versions of the same URL.
  */
 export function versionOf(tasks: readonly TaskSnapshot[]): string {
   const parts = tasks.map(({ id, version }) => `${id} ${version}`);
@@ -26,9 +26,9 @@ export function versionOf(tasks: readonly TaskSnapshot[]): string {
 }
 
 /**
- * Over the tasks in the order in which they are sent.
- * @param version theirs
- * @param unknown ids that are told of as well
+ * The validator of many tasks, in the order in which they are sent.
+ * @param version what `versionOf` returned for them
+ * @param unknown ids of the answer that no task has
  */
 export function etagOf(
   tasks: readonly TaskSnapshot[],
@@ -47,7 +47,7 @@ export function areFinished(tasks: readonly TaskSnapshot[]): boolean {
   return tasks.every(({ answer }) => answer.isFinished);
 }
 
-/** Seconds until the first of them may have news; undefined when all are finished. */
+/** Seconds until the first of the tasks may have news; undefined when all are finished. */
 export function soonestNews(tasks: readonly TaskSnapshot[], places: QueuePlaces): number | undefined {
   const seconds = tasks.flatMap(({ answer }) => whenToAskAgain(answer, places) ?? []);
   return seconds.length === 0 ? undefined : Math.min(...seconds);

@@ -1,14 +1,15 @@
 /**
- * Validators: what an answer's JSON depends on, and nothing else. They are weak, as proxies that compress drop
- * strong ones (Envoy) or make them weak (nginx); others write the coding into any tag (Apache, Jetty, lighttpd).
+ * Validators (ETags). They change exactly when an answer's JSON changes. They are weak, as proxies that
+ * compress drop strong tags (Envoy) or make them weak (nginx). Other proxies write the content coding into
+ * every tag (Apache, Jetty, lighttpd).
  */
 import { createHash } from 'node:crypto';
 
 const begin = 'W/"';
 
 /**
- * The digest tells other bytes of the same version, from another build or from other jobs, apart.
- * @param content what tells the bytes that are sent from others
+ * The tag has a digest, too, as another build or other jobs may send other bytes for the same version.
+ * @param content a text that differs whenever the bytes that are sent differ
  */
 export function entityTag(content: string, version: number | string): string {
   return `${begin}json-${digest(content, 16)}-${version}"`;
@@ -20,9 +21,10 @@ export function digest(text: string, length: number): string {
 }
 
 /**
- * Whether an If-None-Match header names the entity: a list, weak comparison, `*` for anything (RFC 9110, 13.1.2). A
- * tag that says besides how a proxy has coded the answer names it too: with weak tags its bytes need not be the same.
- * @param etag one of `entityTag`
+ * Whether an If-None-Match header names the entity: a list, weak comparison, `*` for anything (RFC 9110,
+ * 13.1.2). A tag to which a proxy has added its content coding names the entity too: weak tags do not promise
+ * equal bytes.
+ * @param etag made by `entityTag`
  */
 export function matchesEtag(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
@@ -35,7 +37,7 @@ export function isAnything(ifNoneMatch: string): boolean {
   return ifNoneMatch.trim() === '*';
 }
 
-/** `-gzip`, `--gzip`, `;br` …; more than one where several proxies stand in a row. */
+/** What proxies add to a tag: `-gzip`, `--gzip`, `;br` …; several where several proxies stand in a row. */
 const codings = /^(?:(?:--?|[;:.+])(?:x-)?(?:gzip|br|zstd|deflate|compress|dcb|dcz))+$/i;
 const maxCodingsLength = 40;
 
@@ -45,7 +47,7 @@ function isSame(tag: string, own: string): boolean {
   return rest === '' || (rest.length <= maxCodingsLength && codings.test(rest));
 }
 
-/** The versions that the tags of the header name, however they were altered behind that, and whichever process sent them. */
+/** The versions in the tags of the header, also in tags that proxies altered, or of other processes. */
 export function versionsIn(ifNoneMatch: string): string[] {
   return [...ifNoneMatch.matchAll(/json-[\w-]{16}-(\d{1,15}(?:\.[\w-]{12})?)(?!\d)/g)].map(
     ([, version = '']) => version,

@@ -15,7 +15,7 @@ import { areFinished, etagOf, jsonArray, soonestNews, versionOf } from './collec
 import { answerPoll, type Pollable, type State } from './pollable.ts';
 import { groupAfterIn, seenBy } from './seen.ts';
 
-/** A group in which nothing runs may be joined at any time. */
+/** For a group whose tasks are all finished: another task may join it at any time. */
 const idleRetryAfterSeconds = 10;
 
 export function groupRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -77,7 +77,7 @@ interface Contents {
 
 const latestContents = new WeakMap<Group<TaskAnswer>, Contents>();
 
-/** Made once for all who poll or wait: of a thousand tasks it takes milliseconds. */
+/** Made once per generation for all clients, as it takes milliseconds for a thousand tasks. */
 function contentsOf(group: Group<TaskAnswer>): Contents {
   const known = latestContents.get(group);
   if (known?.generation === group.generation) return known;
@@ -115,7 +115,7 @@ function countsOf(tasks: readonly TaskSnapshot[]): StatusCounts {
 export interface GroupLinks {
   self: string;
   events: string;
-  /** All tasks of a group of which only the newest are here. */
+  /** The list of all tasks, where the answer may have only the newest ones. */
   all?: string;
 }
 

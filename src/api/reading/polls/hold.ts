@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { WaitEnd, Watchers } from '../watchers.ts';
 
 /**
- * @param watch called at once, with what to call when there is news; returns how to stop watching
+ * @param watch called at once, with the function to call when there is news; returns a function that stops it
  * @throws {HttpProblem} 503 when too many clients wait
  */
 export function hold(
@@ -32,9 +32,9 @@ export function hold(
       response.on('close', onClose);
       undo.push(() => response.off('close', onClose));
       undo.push(watch(() => end('news')));
-      // It may have ended while it began.
+      // The wait may have ended while it was set up.
       if (ended !== undefined) letGo();
-      // It had left before: its close has passed.
+      // The client left before the listener was added, so that its `close` will not come.
       else if (response.req.socket.destroyed) end('left');
     } catch (error) {
       letGo();

@@ -1,4 +1,4 @@
-/** Whatever can be polled, plainly or by waiting: a task, several, a group. One way to answer for all. */
+/** Answers polls, plain ones and those that wait, of whatever can be polled: a task, several, a group. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { unavailable } from '../../http/problems.ts';
 import type { Reading } from '../reading.ts';
@@ -8,41 +8,41 @@ import { hold } from './hold.ts';
 import { waitSeconds } from './prefer.ts';
 import type { Seen } from './seen.ts';
 
-/** What is sent at one moment. What takes time to make may be a getter: not all of it is always asked for. */
+/** What is sent at one moment. Fields that take time to make may be getters: few answers need them all. */
 export interface State {
   readonly json: Buffer;
-  /** The same, where there is a form that is sent faster. */
+  /** The same JSON in a form that is sent faster, where there is one. */
   readonly body?: Buffer | string;
-  /** Tells it from all other states, whatever build sends it. */
+  /** Another one for each state, and the same one for the same state in every build. */
   readonly version: string;
   readonly etag: string;
-  /** Nothing more will happen by itself. */
+  /** Nothing will change unless somebody acts. */
   readonly isFinished: boolean;
   /** Undefined once finished. */
   readonly retryAfterSeconds: number | undefined;
 }
 
 export interface Pollable {
-  /** As it is now. Throws the problem where it is gone. */
+  /** The state as it is now. Throws the problem that the client is told when the thing is gone. */
   state(): State;
   /** Calls `onChange` whenever `state` may have changed, until the returned function is called. */
   watch(onChange: () => void): () => void;
-  /** Whether `state` is what the database has, a tick ago at most. */
+  /** Whether memory, from which `state` is made, was refreshed within the last 2 s. */
   readonly isFresh: boolean;
-  /** Says that it will be polled again within this time: it stays in memory. */
+  /** Keeps the thing in memory for this time, as the client will probably poll again within it. */
   keep(ms: number): void;
-  /** Of plain polls. */
+  /** For the answers to plain polls. */
   readonly cacheControl: string;
 }
 
-/** So often, and so far apart, it is looked whether memory is fresh again: in two seconds it is, or will not be. */
+/** How often, and how far apart, to look whether memory is fresh again: in 2 s it is, or it will not be. */
 const maxLooks = 8;
 const lookSeconds = 0.2;
 
 /**
- * Answers a poll of JSON: at once, or with `Prefer: wait=N` when its version is none that the client
- * has, or its state is final where the client has named nothing, or the time is up. So what is answered at once is
- * news, or the end.
+ * Answers a poll of JSON: a plain one at once. With `Prefer: wait=N`, a client that named versions is
+ * answered when the state has another version; a client that named none, when the state is final; both when
+ * the time is up. So an answer before that time is news, or the end.
  */
 export async function answerPoll(
   reading: Reading,
@@ -69,7 +69,7 @@ export async function answerPoll(
         pollable.watch(onceATurn(() => hasNewsOrIsGone(hasNews) && onNews())),
       );
     let end = await wait(seconds);
-    // After a pause of this process nothing is wrong but that its memory is old: a refresh is due now.
+    // After a pause of this process, memory is old although the database is well: a refresh is due now.
     for (let looks = 0; end === 'time' && !pollable.isFresh && looks < maxLooks; looks += 1)
       end = await wait(lookSeconds);
     if (end === 'left') {
@@ -81,13 +81,13 @@ export async function answerPoll(
     }
   }
   const state = pollable.state();
-  // Who has waited comes back at once, or as it is told.
+  // A client that has waited comes back at once, or after Retry-After.
   pollable.keep(2000 * (state.retryAfterSeconds ?? 0));
   const headers = ['cache-control', 'no-store', 'preference-applied', `wait=${seconds}`];
   sendState(reply, state, ifNoneMatch, headers);
 }
 
-/** Many tasks of one answer may change in one refresh: they are looked at together, when all of them are known. */
+/** Many tasks of an answer may change in one refresh: looks once, when all changes of the turn are known. */
 function onceATurn(look: () => void): () => void {
   let isDue = false;
   return () => {
@@ -100,7 +100,7 @@ function onceATurn(look: () => void): () => void {
   };
 }
 
-/** What is gone is news, which the answer tells. */
+/** That the thing is gone is news, too: making the answer then throws the problem that says so. */
 function hasNewsOrIsGone(hasNews: () => boolean): boolean {
   try {
     return hasNews();
@@ -126,8 +126,8 @@ function sendState(
 }
 
 /**
- * Past Fastify's own sending, which a poll can do without: a twentieth of the time of an answer. The
- * handler returns nothing then: a reply would be waited for, with half a dozen listeners.
+ * Sends an answer without Fastify's own sending, which would take a twentieth of the time of a poll. The
+ * handler must then return nothing: Fastify would wait for a returned reply, with half a dozen listeners.
  * @param headers names and values in turn
  */
 export function write(reply: FastifyReply, status: number, headers: string[], body?: Buffer | string): void {

@@ -6,8 +6,8 @@ const longestWaitSeconds = 60;
 const wait = /^wait\s*=\s*(?:"\s*(\d+)\s*"|(\d+))\s*(?:;|$)/i;
 
 /**
- * The seconds of `wait=N`, cut at 60; undefined where it is not asked for or cannot be understood. Where
- * it is said more than once the first counts (section 2).
+ * The seconds of `wait=N`, at most 60; undefined where the header has no `wait`, or one that cannot be read.
+ * Of several, the first counts (section 2).
  */
 export function waitSeconds(prefer: string | undefined): number | undefined {
   if (prefer === undefined) return undefined;
@@ -17,8 +17,8 @@ export function waitSeconds(prefer: string | undefined): number | undefined {
   return seconds === undefined ? undefined : Math.min(longestWaitSeconds, Number(seconds));
 }
 
-/** The elements of a list, whose quoted strings may hold commas; one that is left open goes to the end. */
+/** The elements of a list. Quoted strings may hold commas; one without a closing quote goes on to the end. */
 function splitList(value: string): string[] {
-  // Whatever it begins with it also ends: nothing is tried twice, however long the header.
+  // Each alternative that begins to match also ends: nothing is tried twice, however long the header.
   return [...value.matchAll(/(?:"(?:[^"\\]|\\.?)*(?:"|$)|[^,"])+/g)].map(([element]) => element.trim());
 }

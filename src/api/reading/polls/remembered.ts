@@ -1,4 +1,4 @@
-/** Polls while the database is away: what memory knew, marked with its age. */
+/** Answers polls while the database is away, with what memory knows, marked with its age. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Remembered } from '../../../tasks/snapshots/snapshots.ts';
 import { retryAfterTroubleSeconds } from '../../http/problems.ts';
@@ -7,7 +7,7 @@ import { foundHead, headOf, type TaskAnswer } from '../task-answer.ts';
 import { matchesEtag } from './etag.ts';
 import { write } from './pollable.ts';
 
-/** Answers a plain poll of JSON: 200 or 304 with its age, never to be kept by a cache. */
+/** Answers a plain poll of JSON: 200 or 304 with an Age, which no cache may store. */
 export function sendRemembered(
   { snapshots }: Reading,
   request: FastifyRequest,
@@ -18,7 +18,8 @@ export function sendRemembered(
   snapshots.keep(snapshot, 2000 * retryAfterTroubleSeconds);
   const head = headOf(etag, retryAfterTroubleSeconds, [
     ...['age', String(ageSeconds)],
-    // A hit that is stale (RFC 9211): memory counts as fresh for no longer than a refresh, so it has been for all of its age.
+    // A negative `ttl` says that the hit is stale (RFC 9211). Memory is meant to be refreshed all the time,
+    // so we say that it has been stale for its whole age.
     ...['cache-status', `headway; hit; ttl=-${ageSeconds}`],
     ...['cache-control', 'no-store'],
   ]);

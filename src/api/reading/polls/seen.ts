@@ -1,22 +1,22 @@
 /**
- * What a client has of a thing already: by its tags (If-None-Match), or by the version that it names (`?after=`), as
- * tags may be lost on the way. A poll that waits compares versions, so that a tag that was altered, or that another
- * build has made, is as good as any; whether there is nothing to send is decided by the whole tag.
+ * Which versions a client has already: by its tags (If-None-Match), or by `?after=`, as tags may be lost on
+ * the way. Whether a poll waits depends on the versions in the tags, so that a tag that a proxy has altered,
+ * or that another build has made, is as good as any. Whether the answer is a 304 depends on the whole tag.
  */
 import { z } from 'zod';
 import { invalidInput } from '../../http/problems.ts';
 import { isAnything, versionsIn } from './etag.ts';
 
 export interface Seen {
-  /** The client has named nothing that can be understood. */
+  /** The client has named no version that can be read. */
   readonly isNothing: boolean;
   /** Whether the client has this version. */
   has(version: string): boolean;
-  /** The newest version that it has, or the sum of several tasks', from whichever process; 0 for none. */
+  /** The newest version that the client has, from any process (of many tasks, the sum); 0 for none. */
   readonly atLeast: number;
 }
 
-/** @param after as one of the queries below has it */
+/** @param after the value of `?after=`, as one of the schemas below has checked it */
 export function seenBy(ifNoneMatch: string | undefined, after: string | undefined): Seen {
   const versions = ifNoneMatch === undefined ? [] : versionsIn(ifNoneMatch);
   if (after !== undefined) versions.push(after);
@@ -46,12 +46,12 @@ export const afterCollection = z
 const taskQuery = z.object({ after: afterTask });
 const groupQuery = z.object({ after: afterCollection });
 
-/** @throws {HttpProblem} 400 for what is no version */
+/** @throws {HttpProblem} 400 for a value that is no version */
 export function taskAfterIn(query: unknown): string | undefined {
   return afterIn(taskQuery, query);
 }
 
-/** @throws {HttpProblem} 400 for what is no version */
+/** @throws {HttpProblem} 400 for a value that is no version */
 export function groupAfterIn(query: unknown): string | undefined {
   return afterIn(groupQuery, query);
 }

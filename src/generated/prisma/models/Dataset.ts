@@ -14,7 +14,8 @@ import type * as Prisma from "../internal/prismaNamespace.ts"
 
 /**
  * Model Dataset
- * An imported table under a name. Its rows are those of one import, swapped whole.
+ * An imported table with a name. All its rows come from one import. A new import replaces all of them at
+ * once.
  */
 export type DatasetModel = runtime.Types.Result.DefaultSelection<Prisma.$DatasetPayload>
 
@@ -440,7 +441,7 @@ export type $DatasetPayload<ExtArgs extends runtime.Types.Extensions.InternalArg
     columns: runtime.JsonValue
     rowCount: number
     /**
-     * The import (a task's id) whose rows are the dataset's.
+     * The import (the id of its task) whose rows the dataset shows.
      */
     importId: string
     createdAt: Date

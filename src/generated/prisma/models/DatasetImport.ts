@@ -14,7 +14,8 @@ import type * as Prisma from "../internal/prismaNamespace.ts"
 
 /**
  * Model DatasetImport
- * Rows that an import has written or is writing: what the sweep needs to find those nobody shows.
+ * An import that has written rows, or is writing them. The sweep needs it to find rows that no dataset
+ * shows.
  */
 export type DatasetImportModel = runtime.Types.Result.DefaultSelection<Prisma.$DatasetImportPayload>
 

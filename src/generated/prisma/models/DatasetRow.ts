@@ -339,7 +339,7 @@ export type $DatasetRowPayload<ExtArgs extends runtime.Types.Extensions.Internal
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     importId: string
     /**
-     * The row's place in the file, from 1, rejected lines not counted.
+     * The place of the row in the file, from 1. Rejected lines are not counted.
      */
     number: number
     data: runtime.JsonValue

@@ -14,7 +14,7 @@ import type * as Prisma from "../internal/prismaNamespace.ts"
 
 /**
  * Model File
- * A file that was uploaded for a task; its bytes lie in chunks.
+ * A file that was uploaded for a task. Its bytes are stored in chunks.
  */
 export type FileModel = runtime.Types.Result.DefaultSelection<Prisma.$FilePayload>
 
@@ -495,19 +495,19 @@ export type $FilePayload<ExtArgs extends runtime.Types.Extensions.InternalArgs =
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     id: string
     /**
-     * The task that owns it: set by the submit that the upload belongs to.
+     * The task that owns the file. The submit that the upload belongs to sets it.
      */
     taskId: string | null
     name: string
     contentType: string
     size: bigint
     /**
-     * Hex; set together with `completedAt`.
+     * The sha256 of the content, in hex; set together with `completedAt`.
      */
     sha256: string | null
     createdAt: Date
     /**
-     * Every chunk touches it: incomplete and untouched for 10 minutes is garbage.
+     * When the last chunk was written. An incomplete file that is untouched for 10 minutes is garbage.
      */
     touchedAt: Date
     completedAt: Date | null

@@ -349,7 +349,8 @@ export type $FileChunkPayload<ExtArgs extends runtime.Types.Extensions.InternalA
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     fileId: string
     /**
-     * From 0; each chunk but the last has the same length, so that an offset finds its chunk.
+     * The place of the chunk, from 0. All chunks but the last have the same length, so an offset leads to its
+     * chunk.
      */
     number: number
     data: runtime.Bytes

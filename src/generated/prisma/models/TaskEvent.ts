@@ -14,7 +14,7 @@ import type * as Prisma from "../internal/prismaNamespace.ts"
 
 /**
  * Model TaskEvent
- * The history that a task's page shows; append-only.
+ * One event in the history that a task's page shows. Events are only added, never changed.
  */
 export type TaskEventModel = runtime.Types.Result.DefaultSelection<Prisma.$TaskEventPayload>
 

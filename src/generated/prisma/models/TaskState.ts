@@ -1360,26 +1360,28 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
   objects: {}
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     /**
-     * uuid v7 whose 74 non-time bits are all random: whoever knows it may read the task.
+     * A uuid v7. Its 74 bits besides the time are all random, because whoever knows the id may read the task.
      */
     id: string
     type: string
     /**
-     * With `type`, makes a submit idempotent; given up when a later task replaces this one.
+     * Makes submits idempotent, together with `type`. The task loses its key when a later task replaces it.
      */
     key: string | null
     /**
-     * An opaque label of the submitter's: one page and one stream show all tasks of a group.
+     * A label that the submitter chooses. One page and one stream show all tasks of a group.
      */
     group: string | null
     title: string
     status: $Enums.TaskStatus
     /**
-     * As it was sent: the job's schema parses it in each attempt. In rows with a digest, as that returned it.
+     * The input as it was sent: the job's schema parses it in each attempt. In rows with a digest, it is the
+     * input as the schema returned it.
      */
     input: runtime.JsonValue
     /**
-     * sha256 (hex) of the validated input, files by content, in rows of before 0.2; NULL since.
+     * The sha256 (hex) of the parsed input, with files replaced by their content. Only rows from before 0.2
+     * have it.
      */
     inputDigest: string | null
     percentDone: number
@@ -1389,11 +1391,11 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
     ratePerSecond: number | null
     message: string | null
     /**
-     * Numbers the executions from 1 and only ever rises: the fencing token.
+     * The number of the latest execution, from 1. It never falls, so it is the fencing token.
      */
     attempt: number
     /**
-     * The attempts that count against `maxAttempts`.
+     * How many attempts count against `maxAttempts`.
      */
     failures: number
     /**
@@ -1403,17 +1405,19 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
     maxAttempts: number
     nextAttemptAt: Date | null
     /**
-     * The pg-boss job that waits for the next attempt; set exactly while the task is queued.
+     * The queue entry (a pg-boss job) for the next attempt. It is set exactly while the task is queued.
      */
     entryId: string | null
     workerId: string | null
     checkpoint: runtime.JsonValue | null
     /**
-     * Rises by one with each checkpoint: tells whether a write whose answer was lost has committed.
+     * Rises by one with each checkpoint. After the answer to a checkpoint was lost, it tells whether the
+     * checkpoint has committed.
      */
     checkpointNo: number
     /**
-     * The attempt that wrote the last checkpoint: one that got further is not to blame for the death of its runner.
+     * The attempt that wrote the last checkpoint. An attempt that has written one is not to blame when its
+     * runner dies.
      */
     checkpointAttempt: number | null
     result: runtime.JsonValue | null
@@ -1427,7 +1431,7 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
      */
     replacedBy: string | null
     /**
-     * External tasks only: their own lease.
+     * The lease of an external task; only external tasks have it, and nothing creates external tasks yet.
      */
     leaseExpiresAt: Date | null
     reportTokenHash: string | null

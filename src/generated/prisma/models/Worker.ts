@@ -573,7 +573,7 @@ export type $WorkerPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs
     pid: number
     slots: number
     /**
-     * The types of task that it has code for; NULL where an earlier version started it.
+     * The types of task that the runner has code for; NULL if an earlier version of Headway started it.
      */
     types: string[]
     startedAt: Date
@@ -585,7 +585,8 @@ export type $WorkerPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs
     lostAt: Date | null
     lostReason: string | null
     /**
-     * How many attempts ran in it when it was given up: above 1, none of them is to blame.
+     * How many attempts ran in the runner when it was given up. If there were several, none of them is to
+     * blame.
      */
     lostWith: number | null
   }, ExtArgs["result"]["worker"]>
