@@ -20,7 +20,7 @@ export const pageHeaders = {
 } as const;
 
 /** A page is one person's and one moment's: never shared, never shown again without asking. */
-export function sendPage(reply: FastifyReply, html: string): FastifyReply {
+export function sendPage(reply: FastifyReply, html: string | Buffer): FastifyReply {
   return reply
     .headers(pageHeaders)
     .header('cache-control', 'private, no-cache')

@@ -59,7 +59,6 @@ export function json(value: unknown): string {
 }
 
 /** A long text is cut, as the JSON of the page's URL has it whole. */
-export function shortened(text: string): string {
-  const longest = 20_000;
+export function shortened(text: string, longest = 20_000): string {
   return text.length > longest ? `${text.slice(0, longest)}\n… cut here` : text;
 }

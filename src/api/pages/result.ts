@@ -46,11 +46,23 @@ function result(value: unknown, link: string | undefined): string {
   return html`<h2>Result</h2>!${button}!${isRecord(value) ? definitions(value) : json(value)}`;
 }
 
+/** A page shows so many fields of a result, and of them so much text; its JSON has all. */
+const maxFields = 100;
+const maxFieldsLength = 50_000;
+
 function definitions(value: Record<string, unknown>): string {
-  const items = Object.entries(value).map(
-    ([name, item]) => html`<div><dt>${name}</dt><dd>!${plainValue(item)}</dd></div>`,
-  );
-  return items.length === 0 ? '' : html`<dl class="facts">!${items}</dl>`;
+  const names = Object.keys(value);
+  const items: string[] = [];
+  let length = 0;
+  for (const name of names.slice(0, maxFields)) {
+    if (length > maxFieldsLength) break;
+    const field = html`<div><dt>${shortened(name, 200)}</dt><dd>!${plainValue(value[name])}</dd></div>`;
+    items.push(field);
+    length += field.length;
+  }
+  if (items.length === 0) return '';
+  const left = names.length - items.length;
+  return html`<dl class="facts">!${items}</dl>!${left === 0 ? '' : html`<p>${formatCount(left, 'more field')} in the JSON of this task.</p>`}`;
 }
 
 function plainValue(value: unknown): string {
@@ -111,8 +123,8 @@ const delimiterNames: Readonly<Record<string, string>> = {
 function readAs({ encoding, delimiter }: ImportResult): string {
   if (typeof encoding !== 'string') return '';
   const name = typeof delimiter === 'string' ? (delimiterNames[delimiter] ?? delimiter) : 'none, one column';
-  return html`<div><dt>Encoding</dt><dd>${encoding}</dd></div>
-<div><dt>Delimiter</dt><dd>${name}</dd></div>`;
+  return html`<div><dt>Encoding</dt><dd>${shortened(encoding, 100)}</dd></div>
+<div><dt>Delimiter</dt><dd>${shortened(name, 100)}</dd></div>`;
 }
 
 function damage({ damaged, damagedLines: lines }: ImportResult): string {
@@ -132,12 +144,16 @@ function nothingImported({ rejected }: ImportResult): string {
 
 function rejectedLines({ rejected, rejectedLines: lines }: ImportResult): string {
   if (!Array.isArray(lines) || lines.length === 0) return '';
-  const rows = lines
+  const shown = lines.slice(0, maxFields);
+  const rows = shown
     .filter(isRecord)
-    .map(({ line, reason }) => html`<tr><th scope="row">${line}</th><td>${reason}</td></tr>`);
+    .map(
+      ({ line, reason }) =>
+        html`<tr><th scope="row">${shortened(`${line}`, 20)}</th><td>${shortened(`${reason}`, 500)}</td></tr>`,
+    );
   const title =
-    lines.length < rejected
-      ? `The first ${formatCount(lines.length, 'rejected line')}`
+    shown.length < rejected
+      ? `The first ${formatCount(shown.length, 'rejected line')}`
       : 'The rejected lines';
   return html`<details>
 <summary>${title}</summary>
