@@ -1,7 +1,7 @@
 /** GET /tasks/:id: from memory wherever that knows, as JSON or as a page. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiContext } from '../context.ts';
-import { withinAnswerTime } from '../deadline.ts';
+import { askerOf, withinAnswerTime } from '../deadline.ts';
 import { representationFor, requireRepresentation } from '../negotiation.ts';
 import { idFrom } from '../params.ts';
 import { unknownTask } from '../problems.ts';
@@ -70,7 +70,7 @@ async function findAndSend(
   const isPlain = representation === 'json' && waitSeconds(request.headers.prefer?.toString()) === undefined;
   const remembered = known === undefined && isPlain ? snapshots.remembered(id, atLeast) : undefined;
   if (remembered) return sendRemembered(context.reading, request, reply, remembered);
-  const snapshot = known ?? (await withinAnswerTime(snapshots.read(id)));
+  const snapshot = known ?? (await withinAnswerTime(snapshots.read(id, { asker: askerOf(reply) })));
   if (!snapshot) throw unknownTask();
   if (representation === 'html') return sendTaskPage(context, pages, reply, snapshot);
   await answerPoll(context.reading, request, reply, pollableTask(context, snapshot), seen);

@@ -1,7 +1,7 @@
 /** GET /tasks/:id/events: a task's states as they come, until its end. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ApiContext } from '../context.ts';
-import { withinAnswerTime } from '../deadline.ts';
+import { askerOf, withinAnswerTime } from '../deadline.ts';
 import { idFrom } from '../params.ts';
 import { unknownTask } from '../problems.ts';
 import { EventStream, eventOf, sendStreamHead } from './event-stream.ts';
@@ -15,7 +15,8 @@ export function taskEventRoutes(app: FastifyInstance, { reading }: ApiContext): 
     const id = idFrom(request.params);
     const seen = lastSeen(request.headers['last-event-id']);
     const { snapshots } = reading;
-    const snapshot = snapshots.current(id, seen) ?? (await withinAnswerTime(snapshots.read(id)));
+    const snapshot =
+      snapshots.current(id, seen) ?? (await withinAnswerTime(snapshots.read(id, { asker: askerOf(reply) })));
     if (!snapshot) throw unknownTask();
     // Stock clients come back after the end of a stream, unless they are told so.
     if (snapshot.answer.isFinished && snapshot.version === seen) {

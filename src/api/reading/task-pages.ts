@@ -2,7 +2,7 @@
 import { Memo } from '../../tasks/snapshots/memo.ts';
 import type { Surroundings } from '../../tasks/snapshots/surroundings.ts';
 import { renderTaskPage } from '../pages/index.ts';
-import { unavailable } from '../problems.ts';
+import { TooBusy } from '../problems.ts';
 import { type TaskSnapshot, viewOf } from './task-answer.ts';
 
 /** As old as what a page says of queue and worker may be. */
@@ -45,8 +45,7 @@ export class TaskPages {
 
   private async inTurn(work: () => Promise<Buffer>): Promise<Buffer> {
     if (this.inWork >= atOnce) {
-      if (this.waiting.length >= maxWaiting)
-        throw unavailable('Too many pages are asked for at this moment. Try again in a few seconds.');
+      if (this.waiting.length >= maxWaiting) throw new TooBusy('Too many pages are asked for.');
       await new Promise<void>((resolve) => this.waiting.push(resolve));
     } else this.inWork += 1;
     try {
