@@ -1,22 +1,19 @@
 /** The log of a process. */
 import { inspect } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { standardOutput } from './log-output.ts';
 
-/** What waits for standard output to take lines again, as when the disk behind it is full; past this, lines are left out. */
-const maxWaitingBytes = 1_000_000;
 /** Of an error, with its stack and causes. */
 const maxErrorLength = 20_000;
 
 /** The process's log: JSON lines on standard output, one an event, ids as fields, no payloads. */
-export function createLog(level: string, name: string, output: DestinationStream = standardOutput()): Logger {
-  return pino({ level, base: { name, pid: process.pid }, serializers: { err: readable } }, output);
-}
-
-function standardOutput(): DestinationStream {
-  const output = pino.destination({ dest: 1, sync: true, maxLength: maxWaitingBytes });
-  // A terminal that has hung up, or a full disk: what nobody can read is no reason to end in mid-work.
-  output.on('error', () => undefined);
-  return output;
+export function createLog(level: string, name: string, output?: DestinationStream): Logger {
+  const options = { level, base: { name, pid: process.pid }, serializers: { err: readable } };
+  if (output) return pino(options, output);
+  const standard = standardOutput();
+  const log = pino(options, standard);
+  standard.onLeftOut = (lines) => log.warn({ lines }, 'lines of the log were left out, as nobody took them');
+  return log;
 }
 
 /** An error as it can be written, whatever it is: a job's may be frozen, circular, huge, or fight being read. */

@@ -16,6 +16,7 @@ import { EmbeddedPostgresError } from './database/embedded/postgres.ts';
 import { DatabaseSetupError, migrate } from './database/migrate.ts';
 import { JobFileError } from './jobs/registry.ts';
 import { createLog } from './log.ts';
+import { standardOutput } from './log-output.ts';
 import { startUntilSignal } from './shutdown.ts';
 
 const { version } = JSON.parse(readFileSync(path.join(projectDir, 'package.json'), 'utf8')) as {
@@ -52,16 +53,16 @@ await program.parseAsync().catch(explainAndExit);
 async function serve({ role }: { role?: Role }): Promise<void> {
   const config = loadConfig({ ...process.env, ...(role && { HEADWAY_ROLE: role }) });
   const log = createLog(config.logLevel, 'headway');
-  // The same for what is said to a terminal that has hung up: its SIGHUP is a stop like another.
-  process.stdout.on('error', () => undefined);
+  // By way of the log's output, which waits for no reader.
+  const announce = (line: string) => standardOutput().write(`${line}\n`);
   // Loaded here: the other commands start faster without it, and work also where a part of it does not.
   const { Service } = await import('./service.ts');
   const service = await startUntilSignal(
     (calledOff) => Service.start(config, log, calledOff),
     config,
-    (signal, graceSeconds) => say(`\n${signal}: stopping, running tasks have ${graceSeconds} s …`),
+    (signal, graceSeconds) => announce(`\n${signal}: stopping, running tasks have ${graceSeconds} s …`),
   );
-  if (service) say(`Headway is ready: ${service.url}`);
+  if (service) announce(`Headway is ready: ${service.url}`);
 }
 
 async function migrateOnly(): Promise<void> {
