@@ -1,7 +1,7 @@
 /** What others see while clients without a key do their worst, and what memory it takes. */
 import { type AttackName, attacks } from '../test/support/floods/attacks.ts';
 import { flood } from '../test/support/floods/flood.ts';
-import { createFloodTasks, type FloodTasks } from '../test/support/floods/tasks.ts';
+import { createFloodTasks, idsFor } from '../test/support/floods/tasks.ts';
 import { Run } from '../test/support/run/run.ts';
 import { Server } from './reads/servers.ts';
 import { print, withDatabase } from './support.ts';
@@ -38,8 +38,4 @@ export async function run(): Promise<void> {
     if (TMPDIR === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = TMPDIR;
   }
-}
-
-function idsFor(attack: AttackName, { results, pages }: FloodTasks): readonly string[] {
-  return attack.includes('page') ? pages : results;
 }

@@ -7,7 +7,8 @@
 import { patienceMs } from './progress.js';
 import { movesOn } from './task-words.js';
 
-export { patienceMs, withoutMeasures } from './progress.js'; // TEMPORARY until task.ts imports progress.js
+// For src/api/pages/task.ts, until it imports progress.js itself.
+export { patienceMs, withoutMeasures } from './progress.js';
 
 /**
  * @param {() => void} onStill called when the task has reported nothing for too long

@@ -14,6 +14,8 @@ const wholeNumber = (min: number, max: number) =>
 
 const secret = (expected: string) => z.string().regex(/^[\x21-\x2b\x2d-\x7e]{16,200}$/, expected);
 
+const proxiesExpected = 'addresses or networks, such as 10.0.0.7 or 10.1.0.0/16, separated by commas';
+
 /** `api`: no runners. `worker`: no HTTP except for health checks. `all`: both in one process. */
 export const roles = ['all', 'api', 'worker'] as const;
 export type Role = (typeof roles)[number];
@@ -42,6 +44,11 @@ const environment = z.object({
   HEADWAY_MAX_UPLOAD_MB: wholeNumber(1, 1024).default(100),
   HEADWAY_PUBLIC_CACHE_SECONDS: wholeNumber(0, 60).default(0),
   HEADWAY_MAX_WATCHERS: wholeNumber(0, 1_000_000).default(10_000),
+  HEADWAY_TRUSTED_PROXIES: z
+    .string()
+    .transform((list) => list.split(',').map((proxy) => proxy.trim()))
+    .pipe(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: proxiesExpected })))
+    .optional(),
   HEADWAY_RETENTION_DAYS: wholeNumber(1, 3650).default(30),
   HEADWAY_JOBS_DIR: z.string().min(1, 'a folder of job files').optional(),
   HEADWAY_LOG_LEVEL: z
@@ -79,6 +86,8 @@ export interface Config {
   readonly publicCacheSeconds: number;
   /** How many clients may wait for a change at the same time, by long poll or stream. */
   readonly maxWatchers: number;
+  /** Addresses and networks of proxies that are believed when they say who waits. */
+  readonly trustedProxies: readonly string[];
   readonly retentionDays: number;
   /** A folder of further job files, beside those in `src/jobs`. */
   readonly jobsDir: string | undefined;
@@ -124,6 +133,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     maxUploadBytes: settings.HEADWAY_MAX_UPLOAD_MB * 1024 * 1024,
     publicCacheSeconds: settings.HEADWAY_PUBLIC_CACHE_SECONDS,
     maxWatchers: settings.HEADWAY_MAX_WATCHERS,
+    trustedProxies: settings.HEADWAY_TRUSTED_PROXIES ?? [],
     retentionDays: settings.HEADWAY_RETENTION_DAYS,
     jobsDir: settings.HEADWAY_JOBS_DIR && path.resolve(projectDir, settings.HEADWAY_JOBS_DIR),
     logLevel: settings.HEADWAY_LOG_LEVEL,

@@ -16,7 +16,11 @@ import { ConfigError, loadConfig, projectDir, type Role, roles } from './config.
 import { EmbeddedPostgresError } from './database/embedded/postgres.ts';
 import { DatabaseSetupError, migrate } from './database/migrations/migrate.ts';
 import { JobFileError } from './jobs/registry.ts';
+
 import { createLog } from './logging/log.ts';
+
+import { standardOutput } from './logging/log-output.ts';
+
 import { startUntilSignal } from './shutdown.ts';
 
 const { version } = JSON.parse(readFileSync(path.join(projectDir, 'package.json'), 'utf8')) as {
@@ -53,18 +57,18 @@ await program.parseAsync().catch(explainAndExit);
 async function serve({ role }: { role?: Role }): Promise<void> {
   const config = loadConfig({ ...process.env, ...(role && { HEADWAY_ROLE: role }) });
   const log = createLog(config.logLevel, 'headway');
-  // When the terminal has hung up, output fails. Ignore the error: the SIGHUP that comes with it stops the
-  // service as usual.
-  process.stdout.on('error', () => undefined);
+  // Goes through the log's output, which waits for no reader.
+  const announce = (line: string) => standardOutput().write(`${line}\n`);
   // Loaded here, so that the other commands start faster, and also work if a part of the service cannot be
   // loaded.
   const { Service } = await import('./service.ts');
   const service = await startUntilSignal(
     (calledOff) => Service.start(config, log, calledOff),
     config,
-    (signal, graceSeconds) => say(`\n${signal}: stopping, running tasks have ${graceSeconds} s to end …`),
+    (signal, graceSeconds) =>
+      announce(`\n${signal}: stopping, running tasks have ${graceSeconds} s to end …`),
   );
-  if (service) say(`Headway is ready: ${service.url}`);
+  if (service) announce(`Headway is ready: ${service.url}`);
 }
 
 async function migrateOnly(): Promise<void> {

@@ -191,8 +191,9 @@ async function buildServer(
     const metrics = createMetrics({ ...work, store, reading: undefined });
     return { app: await buildHealthApp({ ...options, metrics }), reading: undefined };
   }
-  const { maxWatchers } = config;
-  const reading = new Reading({ store, resultLink: resultLinkOf(registry, log), maxWatchers, log });
+  const { maxWatchers, trustedProxies } = config;
+  const resultLink = resultLinkOf(registry, log);
+  const reading = new Reading({ store, resultLink, maxWatchers, trustedProxies, log });
   const app = await buildApp({ ...options, reading, metrics: createMetrics({ ...work, store, reading }) });
   reading.start();
   return { app, reading };

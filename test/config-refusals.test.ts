@@ -11,6 +11,11 @@ describe('the configuration names what it cannot use:', () => {
     ],
     ['an address that others reach, without keys', { HOST: '0.0.0.0' }, /^HOST: .*HEADWAY_API_KEYS/],
     ['a key that is too short', { HEADWAY_API_KEYS: 'short' }, /^HEADWAY_API_KEYS: .*16/],
+    [
+      'a proxy by its name',
+      { HEADWAY_TRUSTED_PROXIES: '10.0.0.1, proxy' },
+      /^HEADWAY_TRUSTED_PROXIES: .*10\.1\.0\.0\/16/,
+    ],
     ['a lease of nothing', { HEADWAY_LEASE_SECONDS: '0' }, /^HEADWAY_LEASE_SECONDS: /],
     ['slots of half a task', { HEADWAY_SLOTS: '1.5' }, /^HEADWAY_SLOTS: /],
     ['an unknown log level', { HEADWAY_LOG_LEVEL: 'loud' }, /^HEADWAY_LOG_LEVEL: expected one of fatal/],

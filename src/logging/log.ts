@@ -1,25 +1,20 @@
 /** The log of a process. */
 import { inspect } from 'node:util';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { standardOutput } from './log-output.ts';
 
-/**
- * How many bytes of lines may wait while standard output takes none, as when the disk behind it is full;
- * further lines are left out.
- */
-const maxWaitingBytes = 1_000_000;
 /** How long the text of an error may be, with its stack and causes. */
 const maxErrorLength = 20_000;
 
 /** The process's log: JSON lines on standard output, one per event, with ids as fields, without payloads. */
-export function createLog(level: string, name: string, output: DestinationStream = standardOutput()): Logger {
-  return pino({ level, base: { name, pid: process.pid }, serializers: { err: readable } }, output);
-}
-
-function standardOutput(): DestinationStream {
-  const output = pino.destination({ dest: 1, sync: true, maxLength: maxWaitingBytes });
-  // A terminal that has hung up, or a full disk, must not end the process in the middle of its work.
-  output.on('error', () => undefined);
-  return output;
+export function createLog(level: string, name: string, output?: DestinationStream): Logger {
+  const options = { level, base: { name, pid: process.pid }, serializers: { err: readable } };
+  if (output) return pino(options, output);
+  const standard = standardOutput();
+  const log = pino(options, standard);
+  standard.onLeftOut = (lines) =>
+    log.warn({ lines }, 'lines of the log were left out, as nobody read them in time');
+  return log;
 }
 
 /**

@@ -4,6 +4,7 @@ import { newId } from '../../src/tasks/model/ids.ts';
 import { problemOf, startApi, type TestApi } from '../support/api.ts';
 import { startClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
+import { startApiThroughProxy } from '../support/flaky-api.ts';
 import { bump, etagAt, newTask, remove, succeed, succeedWith } from '../support/polls.ts';
 
 let api: TestApi;
@@ -248,4 +249,31 @@ test('with keys set, ids need no key, but lists do', async () => {
   const list = await fetch(`${guarded.url}/tasks`);
 
   expect([many.status, list.status]).toEqual([200, 401]);
+});
+
+test('more tasks than are read in a moment are refused with a time to come back, and others are served', async () => {
+  await using database = await startApiThroughProxy();
+  const { own, proxy } = database;
+  const id = await newTask(own);
+  const ask = (count: number) =>
+    fetch(`${own.url}/tasks?ids=${Array.from({ length: count }, () => newId()).join(',')}`);
+  const reading = proxy.delay({ statement: 'snapshot-rows' });
+  const first = ask(2);
+  const held = await reading;
+
+  const asked = Array.from({ length: 60 }, () => ask(100));
+  const refused = await Promise.any(
+    asked.map(async (response) => {
+      const answer = await response;
+      const { type } = await problemOf(answer);
+      return type === '/problems/too-busy' ? answer : Promise.reject(new Error(type));
+    }),
+  );
+
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get('retry-after')).toBe('5');
+  const alone = fetch(`${own.url}/tasks/${id}`);
+  await held.deliver();
+  expect((await alone).status).toBe(200);
+  await Promise.all([first, ...asked]);
 });

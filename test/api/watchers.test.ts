@@ -7,7 +7,7 @@ import { startClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { startApiThroughProxy } from '../support/flaky-api.ts';
 import { areHeld, connected, etagOf, startPoll } from '../support/held-polls.ts';
-import { newTask, otherEtag } from '../support/polls.ts';
+import { insertTask, newTask, otherEtag } from '../support/polls.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -88,7 +88,7 @@ describe('a place', () => {
 describe('too many clients that wait', () => {
   let full: TestApi;
   beforeAll(async () => {
-    full = await startApi({ config: { maxWatchers: 2 } });
+    full = await startApi({ config: { maxWatchers: 3 } });
   });
   afterEach(() => areHeld(full, 0));
   afterAll(() => full.close());
@@ -117,6 +117,75 @@ describe('too many clients that wait', () => {
     await areHeld(full, 1);
     clock.pass(60_000);
     expect((await held.response).status).toBe(304);
+  });
+});
+
+describe('one client', () => {
+  let shared: TestApi;
+  let id: string;
+  let etag: string;
+  beforeAll(async () => {
+    const config = { maxWatchers: 8, apiKeys: ['0123456789abcdef'], trustedProxies: ['127.0.0.0/8'] };
+    shared = await startApi({ config });
+    id = await insertTask(shared.store.db.pool, 'shared');
+    etag = await etagOf(shared, id);
+  });
+  afterEach(() => areHeld(shared, 0));
+  afterAll(() => shared.close());
+
+  const wait = (from: string) =>
+    startPoll(shared, id, { prefer: 'wait=60', 'if-none-match': etag, 'x-forwarded-for': from });
+
+  test('has at most as many places as it leaves to others, who have theirs', async () => {
+    const held = Array.from({ length: 4 }, () => wait('192.0.2.1'));
+    await areHeld(shared, 4);
+
+    const refused = await wait('192.0.2.1').response;
+
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('5');
+    expect((await problemOf(refused)).detail).toContain('from your address');
+    held.push(wait('192.0.2.2'), wait('192.0.2.2'));
+    await areHeld(shared, 6);
+    expect((await wait('192.0.2.2').response).status).toBe(503);
+    held.push(wait('192.0.2.3'));
+    await areHeld(shared, 7);
+    // The place that has become free is another's.
+    held.shift()?.abort();
+    await areHeld(shared, 6);
+    expect((await wait('192.0.2.1').response).status).toBe(503);
+    held.push(wait('192.0.2.4'));
+    await areHeld(shared, 7);
+    for (const each of held) each.abort();
+  });
+
+  test('is told apart by what a trusted proxy says of it, and no further', async () => {
+    const same = ['9.9.9.9, 192.0.2.1', '192.0.2.1:4711', '::ffff:192.0.2.1', '1.1.1.1,192.0.2.1, 127.0.0.9'];
+    const held = same.map(wait);
+    await areHeld(shared, 4);
+    expect((await wait('8.8.8.8, 192.0.2.1').response).status).toBe(503);
+
+    for (const each of held.splice(0)) each.abort();
+    await areHeld(shared, 0);
+    held.push(...['2001:db8::1', '[2001:DB8:0:0::2]:443', '2001:db8:0:0:3::', '2001:0db8::4'].map(wait));
+    await areHeld(shared, 4);
+    expect((await wait('2001:db8:0:0:ffff::5').response).status).toBe(503);
+    held.push(wait('2001:db8:0:1::1'));
+    await areHeld(shared, 5);
+    for (const each of held) each.abort();
+  });
+
+  test('is believed by nobody when it comes through no trusted proxy', async () => {
+    await using own = await startApi({ config: { maxWatchers: 2, apiKeys: ['0123456789abcdef'] } });
+    const task = await insertTask(own.store.db.pool, 'own');
+    const headers = { prefer: 'wait=60', 'if-none-match': await etagOf(own, task) };
+    const held = startPoll(own, task, { ...headers, 'x-forwarded-for': '192.0.2.1' });
+    await areHeld(own, 1);
+
+    const { response } = startPoll(own, task, { ...headers, 'x-forwarded-for': '192.0.2.2' });
+
+    expect((await response).status).toBe(503);
+    held.abort();
   });
 });
 

@@ -58,6 +58,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     store,
     resultLink: resultLinkOf(registry, log),
     maxWatchers: config.maxWatchers,
+    trustedProxies: config.trustedProxies,
     ...(options.beatMs !== undefined && { beatMs: options.beatMs }),
     ...(options.tickMs !== undefined && { tickMs: options.tickMs }),
     ...(options.lookAgainMs !== undefined && { lookAgainMs: options.lookAgainMs }),

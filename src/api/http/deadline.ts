@@ -1,4 +1,5 @@
 /** How long a client is kept waiting for the database. */
+import type { FastifyReply } from 'fastify';
 import { tryAgain, unavailable } from './problems.ts';
 
 export const answerTimeMs = 5_000;
@@ -26,4 +27,13 @@ export async function within<T>(work: Promise<T>, limitMs: number, refusal: () =
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The client of a request, for what is done for it alone: whoever has left, or has been told that it is too late, wants no more. */
+export function askerOf({ raw }: FastifyReply): { readonly hasLeft: boolean } {
+  return {
+    get hasLeft() {
+      return raw.writableEnded || raw.req.socket.destroyed;
+    },
+  };
 }

@@ -7,8 +7,11 @@ import { askForKey, type WayOn } from '../access/session.ts';
 import type { WrongKeys } from '../access/wrong-keys.ts';
 import { discardBody } from './body.ts';
 import { prefersHtml } from './negotiation.ts';
-import { problemFrom } from './problems.ts';
+import { problemFrom, TooBusy } from './problems.ts';
 import { sendProblem } from './replies.ts';
+
+/** Who is refused for being one too many, and asks again at once, asks once a second. */
+const busyMs = 1_000;
 
 export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 
@@ -34,6 +37,11 @@ export function answerError(log: Logger, wrongKeys: WrongKeys): ErrorHandler {
     sendProblem(request, reply, problem);
   };
   return (error, request, reply) => {
+    const problem = problemFrom(error);
+    if (problem instanceof TooBusy) {
+      setTimeout(() => answer(problem, request, reply), busyMs);
+      return;
+    }
     if (!(error instanceof WrongKey)) return answer(error, request, reply);
     wrongKeys.turn().then(
       () => answer(error, request, reply),

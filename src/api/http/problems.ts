@@ -1,9 +1,11 @@
 /** Everything that can be wrong with a request, as problem details (RFC 9457): the one table of types. */
 import type { FastifyError } from 'fastify';
 import type { z } from 'zod';
+
 import { describeTrouble, isPassingError } from '../../database/errors.ts';
 import { KeyConflictError } from '../../tasks/life/submit.ts';
 import { cleanseAndCut } from '../../tasks/model/text.ts';
+import { AbandonedReadError, TooManyReadsError } from '../../tasks/snapshots/first-reads.ts';
 
 /** Kind → status and title. A problem's `type` is `/problems/<kind>`; kinds are never renamed. */
 const kinds = {
@@ -31,6 +33,7 @@ const kinds = {
   'too-many-watchers': [503, 'Too many clients are waiting'],
   'job-fault': [500, 'The job has a fault'],
   'internal-error': [500, 'Something went wrong in the service'],
+  'too-busy': [503, 'Too much is asked for at this moment'],
   unavailable: [503, 'The service is not available right now'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 
@@ -111,6 +114,16 @@ export function unavailable(detail: string, cause?: unknown): HttpProblem {
   });
 }
 
+/** More is asked for than can wait. */
+export class TooBusy extends HttpProblem {
+  constructor(detail: string, cause?: unknown) {
+    super('too-busy', `${detail} Try again in a few seconds.`, {
+      headers: { 'retry-after': String(retryAfterTroubleSeconds) },
+      cause,
+    });
+  }
+}
+
 /** Said of whatever the database did not do. */
 export const tryAgain = 'Try again in a few seconds; a submit with a key may be repeated safely.';
 
@@ -148,6 +161,12 @@ export function problemFrom(error: unknown): HttpProblem {
     return new HttpProblem('invalid-request', 'The connection ended in the middle of the body.', {
       cause: error,
     });
+  }
+  if (error instanceof TooManyReadsError) {
+    return new TooBusy('Too many tasks are asked for that were not asked for lately.', error);
+  }
+  if (error instanceof AbandonedReadError) {
+    return new HttpProblem('request-timeout', 'The client has left.', { cause: error });
   }
   if (isPassingError(error)) return unavailable(`${describeTrouble(error)} ${tryAgain}`, error);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {

@@ -20,7 +20,7 @@ export const pageHeaders = {
 } as const;
 
 /** A page is for one person at one moment: no shared cache keeps it, and browsers ask before they reuse it. */
-export function sendPage(reply: FastifyReply, html: string): FastifyReply {
+export function sendPage(reply: FastifyReply, html: string | Buffer): FastifyReply {
   return reply
     .headers(pageHeaders)
     .header('cache-control', 'private, no-cache')

@@ -59,8 +59,7 @@ export function json(value: unknown): string {
 }
 
 /** Cuts a long text: the JSON under the page's URL has all of it. */
-export function shortened(text: string): string {
-  const longest = 20_000;
+export function shortened(text: string, longest = 20_000): string {
   return text.length > longest ? `${text.slice(0, longest)}\n… cut here` : text;
 }
 

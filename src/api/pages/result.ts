@@ -1,6 +1,6 @@
 /** How a task ended: what it returned, or what went wrong. */
 import { html } from 'ghtml';
-import { formatNumber } from '../../../public/format.js';
+import { formatCount, formatNumber } from '../../../public/format.js';
 import type { TaskView } from '../../tasks/model/view.ts';
 import type { ApiExtension } from '../extension.ts';
 import { isRecord, json, shortened } from './elements.ts';
@@ -54,11 +54,23 @@ function result(value: unknown, link: string | undefined): string {
   return html`<h2>Result</h2>!${button}!${isRecord(value) ? definitions(value) : json(value)}`;
 }
 
+/** A page shows so many fields of a result, and of them so much text; its JSON has all. */
+const maxFields = 100;
+const maxFieldsLength = 50_000;
+
 function definitions(value: Record<string, unknown>): string {
-  const items = Object.entries(value).map(
-    ([name, item]) => html`<div><dt>${name}</dt><dd>!${plainValue(item)}</dd></div>`,
-  );
-  return items.length === 0 ? '' : html`<dl class="facts">!${items}</dl>`;
+  const names = Object.keys(value);
+  const items: string[] = [];
+  let length = 0;
+  for (const name of names.slice(0, maxFields)) {
+    if (length > maxFieldsLength) break;
+    const field = html`<div><dt>${shortened(name, 200)}</dt><dd>!${plainValue(value[name])}</dd></div>`;
+    items.push(field);
+    length += field.length;
+  }
+  if (items.length === 0) return '';
+  const left = names.length - items.length;
+  return html`<dl class="facts">!${items}</dl>!${left === 0 ? '' : html`<p>${formatCount(left, 'more field')} in the JSON of this task.</p>`}`;
 }
 
 function plainValue(value: unknown): string {

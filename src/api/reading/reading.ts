@@ -10,6 +10,9 @@ import { Groups } from '../../tasks/snapshots/groups.ts';
 import { Snapshots } from '../../tasks/snapshots/snapshots.ts';
 import { Surroundings } from '../../tasks/snapshots/surroundings.ts';
 import type { Store } from '../../tasks/store.ts';
+
+import { clientsBehind } from './clients.ts';
+
 import { answerOf, briefOf, bytesOf, type TaskAnswer, type TaskSnapshots } from './task-answer.ts';
 import { Watchers } from './watchers.ts';
 
@@ -17,6 +20,8 @@ export interface ReadingOptions {
   readonly store: Store;
   readonly resultLink: ResultLink;
   readonly maxWatchers: number;
+  /** Proxies that are believed when they name the client that waits; default none. */
+  readonly trustedProxies?: readonly string[];
   /** Milliseconds between the comments on a stream without news; default 15,000. */
   readonly beatMs?: number;
   /** Milliseconds between the refreshes of watched tasks; default 200. */
@@ -43,7 +48,8 @@ export class Reading {
   private readonly listener: Listener;
 
   constructor(options: ReadingOptions) {
-    const { store, resultLink, maxWatchers, beatMs = defaultBeatMs, tickMs, lookAgainMs, log } = options;
+    const { store, resultLink, maxWatchers, trustedProxies = [], log } = options;
+    const { beatMs = defaultBeatMs, tickMs, lookAgainMs } = options;
     const onError = (error: unknown) =>
       log.debug({ err: error }, 'refresh failed; the next tick tries again');
     this.pool = openPool(store.db.url, { name: 'headway reading', connections, statementTimeoutMs });
@@ -69,7 +75,12 @@ export class Reading {
       onError,
     });
     this.surroundings = new Surroundings(store);
-    this.watchers = new Watchers({ max: maxWatchers, beatMs, deadlines: this.deadlines });
+    this.watchers = new Watchers({
+      max: maxWatchers,
+      beatMs,
+      deadlines: this.deadlines,
+      clientOf: clientsBehind(trustedProxies),
+    });
   }
 
   start(): void {

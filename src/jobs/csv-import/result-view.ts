@@ -1,7 +1,10 @@
 /** The result of an import on its task's page. */
 import { html } from 'ghtml';
 import { formatCount, formatNumber } from '../../../public/format.js';
-import { isRecord } from '../../api/pages/elements.ts';
+import { isRecord, shortened } from '../../api/pages/elements.ts';
+
+/** How many rejected lines the page shows. */
+const maxLines = 100;
 
 interface ImportResult {
   imported: number;
@@ -51,8 +54,8 @@ const delimiterNames: Readonly<Record<string, string>> = {
 function readAs({ encoding, delimiter }: ImportResult): string {
   if (typeof encoding !== 'string') return '';
   const name = typeof delimiter === 'string' ? (delimiterNames[delimiter] ?? delimiter) : 'none, one column';
-  return html`<div><dt>Encoding</dt><dd>${encoding}</dd></div>
-<div><dt>Delimiter</dt><dd>${name}</dd></div>`;
+  return html`<div><dt>Encoding</dt><dd>${shortened(encoding, 100)}</dd></div>
+<div><dt>Delimiter</dt><dd>${shortened(name, 100)}</dd></div>`;
 }
 
 function damage({ damaged, damagedLines: lines }: ImportResult): string {
@@ -72,12 +75,16 @@ function nothingImported({ rejected }: ImportResult): string {
 
 function rejectedLines({ rejected, rejectedLines: lines }: ImportResult): string {
   if (!Array.isArray(lines) || lines.length === 0) return '';
-  const rows = lines
+  const shown = lines.slice(0, maxLines);
+  const rows = shown
     .filter(isRecord)
-    .map(({ line, reason }) => html`<tr><th scope="row">${line}</th><td>${reason}</td></tr>`);
+    .map(
+      ({ line, reason }) =>
+        html`<tr><th scope="row">${shortened(`${line}`, 20)}</th><td>${shortened(`${reason}`, 500)}</td></tr>`,
+    );
   const title =
-    lines.length < rejected
-      ? `The first ${formatCount(lines.length, 'rejected line')}`
+    shown.length < rejected
+      ? `The first ${formatCount(shown.length, 'rejected line')}`
       : 'The rejected lines';
   return html`<details>
 <summary>${title}</summary>

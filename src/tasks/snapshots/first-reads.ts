@@ -14,11 +14,39 @@ const batchSize = 1_000;
 /** Of a row with a large result the answer is made in milliseconds, and a statement may bring a hundred of them. */
 const sliceMs = 10;
 
+/** So many ids may wait that are asked for alone, and as many others: a few statements. */
+export const maxWaiting = 5_000;
+
+/** Who waits for a read. */
+export interface Asker {
+  /** Has been answered otherwise, or has gone. */
+  readonly hasLeft: boolean;
+}
+
+export interface ReadOptions {
+  /** As of the members of a group: those that are asked for alone go first. */
+  readonly isOneOfMany?: boolean;
+  /** Without one, it is read in any case, and never refused. */
+  readonly asker?: Asker;
+}
+
+/** More tasks are asked for that are not in memory than are read in a moment. */
+export class TooManyReadsError extends Error {
+  override name = 'TooManyReadsError';
+}
+
+/** Nobody waits for it any more: told to nobody. */
+export class AbandonedReadError extends Error {
+  override name = 'AbandonedReadError';
+}
+
 interface Waiting {
   readonly promise: Promise<TaskRow | undefined>;
   readonly resolve: (row: TaskRow | undefined) => void;
   readonly reject: (error: unknown) => void;
   readonly isOneOfMany: boolean;
+  /** Undefined where somebody asks who never leaves. */
+  readonly askers: Asker[] | undefined;
 }
 
 export class FirstReads {
@@ -37,14 +65,29 @@ export class FirstReads {
 
   /**
    * The row as it is after this call began; undefined for an unknown id.
-   * @param isOneOfMany as of the members of a group: those that are asked for alone go first
+   * @throws {TooManyReadsError} where too many wait already
    */
-  read(id: string, isOneOfMany = false): Promise<TaskRow | undefined> {
-    const waiting = this.next.get(id) ?? this.nextOfMany.get(id) ?? newWaiting();
+  read(id: string, options: ReadOptions = {}): Promise<TaskRow | undefined> {
+    const { isOneOfMany = false, asker } = options;
+    const known = this.next.get(id) ?? this.nextOfMany.get(id);
+    if (!known && asker && !this.hasRoom(isOneOfMany)) {
+      return Promise.reject(new TooManyReadsError('Too many tasks are waited for'));
+    }
+    const waiting = known ?? newWaiting();
+    if (asker) waiting.askers?.push(asker);
     this.nextOfMany.delete(id);
-    this.add(id, { ...waiting, isOneOfMany: isOneOfMany && waiting.isOneOfMany });
+    this.add(id, {
+      ...waiting,
+      isOneOfMany: isOneOfMany && waiting.isOneOfMany,
+      askers: asker && waiting.askers,
+    });
     this.schedule();
     return waiting.promise;
+  }
+
+  /** Whether one more that is asked for would be read, or is refused. */
+  hasRoom(isOneOfMany: boolean): boolean {
+    return (isOneOfMany ? this.nextOfMany : this.next).size < maxWaiting;
   }
 
   /** Whether a statement that has begun will tell of this id. */
@@ -67,6 +110,7 @@ export class FirstReads {
 
   private async readNext(): Promise<void> {
     const batch = this.takeBatch();
+    if (batch.size === 0) return;
     this.inFlight = batch;
     this.lastStartMs = performance.now();
     try {
@@ -95,8 +139,13 @@ export class FirstReads {
     if (!waiting) return;
     batch.delete(id);
     const later = this.next.get(id) ?? this.nextOfMany.get(id);
-    if (later) later.promise.then(waiting.resolve, waiting.reject);
-    else this.add(id, waiting);
+    if (!later) {
+      this.add(id, waiting);
+      return;
+    }
+    later.promise.then(waiting.resolve, waiting.reject);
+    const askers = later.askers && waiting.askers && [...later.askers, ...waiting.askers];
+    this.add(id, { ...later, askers });
   }
 
   private add(id: string, waiting: Waiting): void {
@@ -108,8 +157,11 @@ export class FirstReads {
     for (const queue of [this.next, this.nextOfMany]) {
       for (const [id, waiting] of queue) {
         if (batch.size === batchSize) return batch;
-        batch.set(id, waiting);
         queue.delete(id);
+        // Of those who asked none waits any more: nobody hears of this.
+        if (waiting.askers?.every(({ hasLeft }) => hasLeft))
+          waiting.reject(new AbandonedReadError('Nobody waits for it'));
+        else batch.set(id, waiting);
       }
     }
     return batch;
@@ -120,5 +172,5 @@ function newWaiting(): Waiting {
   const waiting = Promise.withResolvers<TaskRow | undefined>();
   // Whoever asked may have given up by the time of a failure.
   waiting.promise.catch(() => undefined);
-  return { ...waiting, isOneOfMany: true };
+  return { ...waiting, isOneOfMany: true, askers: [] };
 }

@@ -212,7 +212,9 @@ export class Groups<Answer> {
   private async load(name: string): Promise<Group<Answer>> {
     const lookedMs = performance.now();
     const members = await readMembers(this.options.pool, [name], everSeconds);
-    const snapshots = await Promise.all(members.map(({ id }) => this.options.snapshots.read(id, true)));
+    const snapshots = await Promise.all(
+      members.map(({ id }) => this.options.snapshots.read(id, { isOneOfMany: true })),
+    );
     const group = this.groups.get(name) ?? new Group(name, this.options);
     this.groups.set(name, group);
     group.lookedMs = lookedMs;

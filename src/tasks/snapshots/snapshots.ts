@@ -8,7 +8,7 @@ import { Slice } from '../../scheduling/slice.ts';
 import type { TaskRow } from '../model/row.ts';
 import { isTerminal } from '../model/state-machine.ts';
 import { type Entry, newEntry } from './entry.ts';
-import { FirstReads } from './first-reads.ts';
+import { FirstReads, type ReadOptions, TooManyReadsError } from './first-reads.ts';
 import { Freshness } from './freshness.ts';
 import { Rotation } from './rotation.ts';
 import { readChanges, readRows } from './rows.ts';
@@ -126,22 +126,31 @@ export class Snapshots<Answer> {
   }
 
   /**
-   * The task as it is now; undefined for an unknown id. Rejects when the database cannot be asked.
-   * @param isOneOfMany true for the members of a group: tasks that are asked for alone are read first
+   * Whether a task that is not in memory would be read. To be asked by those who ask for many at once: to refuse
+   * each of them costs more.
+   * @throws {TooManyReadsError} where too many wait already
    */
-  async read(id: string, isOneOfMany = false): Promise<Snapshot<Answer> | undefined> {
-    const row = await this.firstReads.read(id, isOneOfMany);
+  checkRoomForMany(): void {
+    if (!this.firstReads.hasRoom(true)) throw new TooManyReadsError('Too many tasks are waited for');
+  }
+
+  /**
+   * The task as it is now; undefined for an unknown id. Rejects when the database cannot be asked.
+   * @throws {TooManyReadsError} where too many wait already
+   */
+  async read(id: string, options: ReadOptions = {}): Promise<Snapshot<Answer> | undefined> {
+    const row = await this.firstReads.read(id, options);
     if (!row) return undefined;
     const snapshot = this.accept(row);
     if (snapshot) return snapshot;
     // A write of this process, or a refresh, overtook the read. A second read counts, whatever it finds.
-    const again = await this.firstReads.read(id);
+    const again = await this.firstReads.read(id, options);
     return again && (this.accept(again) ?? this.replace(again));
   }
 
   /** The task from memory where memory is new enough, otherwise read. */
-  async find(id: string, atLeast = 0): Promise<Snapshot<Answer> | undefined> {
-    return this.current(id, atLeast) ?? this.read(id);
+  async find(id: string, atLeast = 0, options: ReadOptions = {}): Promise<Snapshot<Answer> | undefined> {
+    return this.current(id, atLeast) ?? this.read(id, options);
   }
 
   /** Notes that the task is polled: it stays in the set for `keepMs`, and at least 5 s. */

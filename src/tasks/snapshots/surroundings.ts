@@ -17,7 +17,8 @@ export interface Waiting {
 }
 
 const heardAgeMs = 1_000;
-const maxHistories = 200;
+/** Of half a megabyte at most each. */
+const maxHistories = 40;
 const maxWorkers = 1_000;
 
 export class Surroundings {

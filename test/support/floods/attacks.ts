@@ -17,6 +17,8 @@ const hundredIds = () => Array.from({ length: 100 }, () => randomUUID()).join(',
 const anyOf = (ids: readonly string[]) => ids[Math.floor(Math.random() * ids.length)] ?? '';
 
 export const attacks = {
+  /** What others see on this machine at this moment without any. */
+  nobody: { connections: 0, bytes: () => '', isPipelined: false, reads: true },
   'first reads of ids that nobody has': {
     connections: 4,
     bytes: () => get(`/tasks?ids=${hundredIds()}`),

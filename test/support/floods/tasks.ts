@@ -1,6 +1,9 @@
 /** The tasks that are attacked, and one that others poll. */
 import type pg from 'pg';
+
 import { newId } from '../../../src/tasks/model/ids.ts';
+
+import type { AttackName } from './attacks.ts';
 
 export interface FloodTasks {
   readonly polled: string;
@@ -8,6 +11,11 @@ export interface FloodTasks {
   readonly results: readonly string[];
   /** Each with 200 long lines of log and a result of 10,000 fields. */
   readonly pages: readonly string[];
+}
+
+/** Those that an attack asks for. */
+export function idsFor(attack: AttackName, { results, pages }: FloodTasks): readonly string[] {
+  return attack.includes('page') ? pages : results;
 }
 
 export async function createFloodTasks(pool: pg.Pool): Promise<FloodTasks> {

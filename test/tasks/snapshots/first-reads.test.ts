@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+
 import { newId } from '../../../src/tasks/model/ids.ts';
+
+import { maxWaiting, TooManyReadsError } from '../../../src/tasks/snapshots/first-reads.ts';
+
 import { eventually } from '../../support/eventually.ts';
 import { addFinished } from '../../support/finished.ts';
 import { bump, newTask, newTasks, useSnapshots } from '../../support/snapshots.ts';
@@ -58,10 +62,10 @@ describe('a first read', () => {
   it('of one task goes before those of many', async () => {
     const [alone = '', ...ids] = await addFinished(store.db.pool, { count: 3_501 });
     const release = own.gate.hold('snapshot-rows');
-    const first = own.snapshots.read(ids[0] ?? '', true);
+    const first = own.snapshots.read(ids[0] ?? '', { isOneOfMany: true });
     await eventually(() => own.gate.count('snapshot-rows') === 1);
 
-    const many = Promise.all(ids.slice(1).map((id) => own.snapshots.read(id, true)));
+    const many = Promise.all(ids.slice(1).map((id) => own.snapshots.read(id, { isOneOfMany: true })));
     const reading = [alone, ids.at(-1) ?? ''].map((id) => own.snapshots.read(id));
     release();
 
@@ -87,6 +91,46 @@ describe('a first read', () => {
     const statements = own.gate.count('snapshot-rows');
     const seconds = (performance.now() - startedMs) / 1000;
     expect(statements).toBeLessThanOrEqual(seconds * 100 + 1);
+  });
+
+  it('that nobody waits for any more is left out, and made where one still does', async () => {
+    const [first = '', left = '', shared = ''] = await newTasks(store, 3);
+    const release = own.gate.hold('snapshot-rows');
+    const reading = own.snapshots.read(first);
+    await eventually(() => own.gate.count('snapshot-rows') === 1);
+    const gone = { hasLeft: false };
+
+    const abandoned = own.snapshots.read(left, { asker: gone });
+    const ofOne = own.snapshots.read(shared, { asker: gone });
+    const ofTwo = own.snapshots.read(shared, { asker: { hasLeft: false } });
+    gone.hasLeft = true;
+    release();
+
+    await expect(abandoned).rejects.toThrow('Nobody waits');
+    expect((await ofTwo)?.id).toBe(shared);
+    expect((await ofOne)?.id).toBe(shared);
+    await reading;
+    expect(own.gate.count('snapshot-rows')).toBe(2);
+    expect(own.snapshots.current(left)).toBeUndefined();
+  });
+
+  it('past those that are read in a moment is refused; what the service itself asks for is not', async () => {
+    const [first = '', alone = ''] = await newTasks(store, 2);
+    const release = own.gate.hold('snapshot-rows');
+    const reading = own.snapshots.read(first);
+    await eventually(() => own.gate.count('snapshot-rows') === 1);
+    const asker = { hasLeft: false };
+    const ofMany = { isOneOfMany: true, asker };
+
+    const waiting = Array.from({ length: maxWaiting }, () => own.snapshots.read(newId(), ofMany));
+    const refused = own.snapshots.read(newId(), ofMany);
+
+    await expect(refused).rejects.toThrow(TooManyReadsError);
+    const others = [own.snapshots.read(alone, { asker }), own.snapshots.read(alone, { isOneOfMany: true })];
+    release();
+    expect((await Promise.all(others)).map((snapshot) => snapshot?.id)).toEqual([alone, alone]);
+    await Promise.all([reading, ...waiting]);
+    expect(await own.snapshots.read(newId(), ofMany)).toBeUndefined();
   });
 
   it('that fails is told to those who asked, and the next is none the worse', async () => {

@@ -30,9 +30,9 @@ export function groupRoutes(app: FastifyInstance, context: ApiContext): void {
 
     reading.groups.keep(group, 0);
     reply.header('vary', 'Accept, Prefer');
-    const { tasks } = group;
-    const views = tasks.map(({ answer }) => viewOf(answer));
-    return sendPage(reply, renderGroupPage({ group: name, tasks: views, all: linksOf(group).all }));
+    const contents = contentsOf(group);
+    contents.page ??= groupPage(group, contents);
+    return sendPage(reply, contents.page);
   });
   groupEventRoutes(app, context);
 }
@@ -73,6 +73,8 @@ interface Contents {
   readonly isFinished: boolean;
   /** Made when the first client asks. */
   json: Buffer | undefined;
+  /** Likewise. */
+  page: Buffer | undefined;
 }
 
 const latestContents = new WeakMap<Group<TaskAnswer>, Contents>();
@@ -90,6 +92,7 @@ function contentsOf(group: Group<TaskAnswer>): Contents {
     etag: etagOf(tasks, version),
     isFinished: tasks.length > 0 && areFinished(tasks),
     json: undefined,
+    page: undefined,
   };
   latestContents.set(group, contents);
   return contents;
@@ -102,6 +105,11 @@ function groupJson(group: Group<TaskAnswer>, { tasks, version }: Contents): Buff
     jsonArray(tasks),
     Buffer.from(`,"links":${JSON.stringify(linksOf(group))}}`),
   ]);
+}
+
+function groupPage(group: Group<TaskAnswer>, { tasks }: Contents): Buffer {
+  const views = tasks.map(({ answer }) => viewOf(answer));
+  return Buffer.from(renderGroupPage({ group: group.name, tasks: views, all: linksOf(group).all }));
 }
 
 export type StatusCounts = Record<TaskStatus, number>;

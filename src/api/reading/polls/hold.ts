@@ -26,7 +26,7 @@ export function hold(
     };
     const onClose = () => end('left');
     try {
-      undo.push(watchers.enter(() => end('stopping')));
+      undo.push(watchers.enter(response.req, () => end('stopping')));
       const deadline = watchers.after(seconds * 1000, () => end('time'));
       undo.push(() => deadline.cancel());
       response.on('close', onClose);

@@ -1,11 +1,13 @@
 /** GET /tasks?ids=a,b,…: the states of many tasks in one poll. Each id is a capability, so no key is needed. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+
 import type { ApiContext } from '../../context.ts';
-import { withinAnswerTime } from '../../http/deadline.ts';
+import { askerOf, withinAnswerTime } from '../../http/deadline.ts';
 import { requireJson } from '../../http/negotiation.ts';
 import { invalidInput } from '../../http/problems.ts';
 import { briefOf, cacheControl, type TaskSnapshot } from '../task-answer.ts';
+
 import { areFinished, etagOf, jsonArray, soonestNews, sumOfVersions, versionOf } from './collection.ts';
 import { answerPoll, type Pollable } from './pollable.ts';
 import { afterCollection, seenBy } from './seen.ts';
@@ -33,13 +35,15 @@ export async function readMany(
   const { ids, after } = asked.data;
   const seen = seenBy(request.headers['if-none-match'], after);
   // First reads that are asked for together share a statement.
+  const options = { isOneOfMany: ids.length > 1, asker: askerOf(reply) };
   const all = async (find: (id: string) => Promise<TaskSnapshot | undefined>) => {
+    if (ids.some((id) => !snapshots.current(id))) snapshots.checkRoomForMany();
     const found = await withinAnswerTime(Promise.all(ids.map(find)));
     return found.filter((snapshot) => snapshot !== undefined);
   };
-  let tasks = await all((id) => snapshots.find(id));
+  let tasks = await all((id) => snapshots.find(id, 0, options));
   // Another process has told the client of newer versions.
-  if (seen.atLeast > sumOfVersions(tasks)) tasks = await all((id) => snapshots.read(id));
+  if (seen.atLeast > sumOfVersions(tasks)) tasks = await all((id) => snapshots.read(id, options));
   await answerPoll(context.reading, request, reply, pollableTasks(context, ids, tasks), seen);
 }
 

@@ -1,13 +1,14 @@
 /** GET /tasks/:id: from memory wherever that knows, as JSON or as a page. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
 import type { ApiContext } from '../../context.ts';
-import { withinAnswerTime } from '../../http/deadline.ts';
+import { askerOf, withinAnswerTime } from '../../http/deadline.ts';
 import { representationFor, requireRepresentation } from '../../http/negotiation.ts';
 import { idFrom } from '../../http/params.ts';
 import { unknownTask } from '../../http/problems.ts';
 import { sendPage } from '../../http/replies.ts';
-import { renderTaskPage } from '../../pages/index.ts';
-import { cacheControl, pollHeaders, type TaskSnapshot, viewOf, whenToAskAgain } from '../task-answer.ts';
+import { cacheControl, pollHeaders, type TaskSnapshot, whenToAskAgain } from '../task-answer.ts';
+import { TaskPages } from '../task-pages.ts';
 import { matchesEtag } from './etag.ts';
 import { answerPoll, type Pollable, write } from './pollable.ts';
 import { waitSeconds } from './prefer.ts';
@@ -15,9 +16,10 @@ import { sendRemembered } from './remembered.ts';
 import { seenBy, taskAfterIn } from './seen.ts';
 
 export function pollRoutes(app: FastifyInstance, context: ApiContext): void {
+  const pages = new TaskPages(context.reading.surroundings, context.extensions);
   app.get('/tasks/:id', { config: { isPublic: true, isPolled: true } }, (request, reply) => {
     const snapshot = inMemory(context, request);
-    if (snapshot === undefined) return findAndSend(context, request, reply);
+    if (snapshot === undefined) return findAndSend(context, pages, request, reply);
     // Nothing is returned: a reply would be waited for like a promise.
     sendAtOnce(context, request, reply, snapshot);
   });
@@ -56,6 +58,7 @@ function sendAtOnce(
 
 async function findAndSend(
   context: ApiContext,
+  pages: TaskPages,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply | undefined> {
@@ -68,9 +71,9 @@ async function findAndSend(
   const isPlain = representation === 'json' && waitSeconds(request.headers.prefer?.toString()) === undefined;
   const remembered = known === undefined && isPlain ? snapshots.remembered(id, atLeast) : undefined;
   if (remembered) return sendRemembered(context.reading, request, reply, remembered);
-  const snapshot = known ?? (await withinAnswerTime(snapshots.read(id)));
+  const snapshot = known ?? (await withinAnswerTime(snapshots.read(id, { asker: askerOf(reply) })));
   if (!snapshot) throw unknownTask();
-  if (representation === 'html') return sendTaskPage(context, reply, snapshot);
+  if (representation === 'html') return sendTaskPage(context, pages, reply, snapshot);
   await answerPoll(context.reading, request, reply, pollableTask(context, snapshot), seen);
   return undefined;
 }
@@ -116,19 +119,12 @@ function pollableTask({ config, reading }: ApiContext, found: TaskSnapshot): Pol
 
 async function sendTaskPage(
   { reading }: ApiContext,
+  pages: TaskPages,
   reply: FastifyReply,
   snapshot: TaskSnapshot,
 ): Promise<FastifyReply> {
   reading.snapshots.keep(snapshot, 0);
-  const { surroundings } = reading;
-  const [history, waiting] = await withinAnswerTime(
-    Promise.all([surroundings.history(snapshot.id, snapshot.version), surroundings.waiting(snapshot.answer)]),
-  );
-  const task = viewOf(snapshot.answer);
-  const { hasCheckpoint } = snapshot.answer;
+  const page = await withinAnswerTime(pages.get(snapshot));
   reply.header('vary', 'Accept, Prefer');
-  return sendPage(
-    reply,
-    renderTaskPage({ task, history, hasCheckpoint, ...waiting, resultLink: task.links.result }),
-  );
+  return sendPage(reply, page);
 }

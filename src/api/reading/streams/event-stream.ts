@@ -44,7 +44,7 @@ export class EventStream {
     this.watchers = watchers;
     this.response = reply.raw;
     // Not before the caller has begun to watch.
-    this.leave = watchers.enter(() => queueMicrotask(() => this.close()));
+    this.leave = watchers.enter(reply.raw.req, () => queueMicrotask(() => this.close()));
     // It had left before: its close has passed.
     if (this.response.req.socket.destroyed) queueMicrotask(() => this.ended());
     reply.hijack();

@@ -1,12 +1,14 @@
 /** GET /tasks/:id/events: a task's states as they come, until its end. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
+
 import type { ApiContext } from '../../context.ts';
-import { withinAnswerTime } from '../../http/deadline.ts';
+import { askerOf, withinAnswerTime } from '../../http/deadline.ts';
 import { idFrom } from '../../http/params.ts';
 import { unknownTask } from '../../http/problems.ts';
 import { write } from '../polls/pollable.ts';
 import type { Reading } from '../reading.ts';
 import type { TaskSnapshot } from '../task-answer.ts';
+
 import { EventStream, eventOf, sendStreamHead } from './event-stream.ts';
 
 export function taskEventRoutes(app: FastifyInstance, { reading }: ApiContext): void {
@@ -15,7 +17,8 @@ export function taskEventRoutes(app: FastifyInstance, { reading }: ApiContext): 
     const id = idFrom(request.params);
     const seen = lastSeen(request.headers['last-event-id']);
     const { snapshots } = reading;
-    const snapshot = snapshots.current(id, seen) ?? (await withinAnswerTime(snapshots.read(id)));
+    const snapshot =
+      snapshots.current(id, seen) ?? (await withinAnswerTime(snapshots.read(id, { asker: askerOf(reply) })));
     if (!snapshot) throw unknownTask();
     // Stock clients come back after the end of a stream, unless they are told so.
     if (snapshot.answer.isFinished && snapshot.version === seen) {

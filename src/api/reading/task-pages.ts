@@ -1,0 +1,76 @@
+/** The pages of tasks as they are sent: rendered once for all who look within a second, few at a time. */
+import { Memo } from '../../tasks/snapshots/memo.ts';
+import type { Surroundings } from '../../tasks/snapshots/surroundings.ts';
+import type { ApiExtensions } from '../extension.ts';
+import { TooBusy } from '../http/problems.ts';
+import { renderTaskPage } from '../pages/index.ts';
+import { type TaskSnapshot, viewOf } from './task-answer.ts';
+
+/** As old as what a page says of queue and worker may be. */
+const pageAgeMs = 1_000;
+/** Of half a megabyte at most each, as a rule a tenth of that. */
+const maxPages = 40;
+/** While one is rendered, the database answers for another. */
+const atOnce = 2;
+const maxWaiting = 100;
+
+export class TaskPages {
+  private readonly surroundings: Surroundings;
+  private readonly extensions: ApiExtensions;
+  private readonly pages = new Memo<Buffer>({ maxAgeMs: pageAgeMs, maxEntries: maxPages });
+  private readonly waiting: (() => void)[] = [];
+  private inWork = 0;
+
+  /** @param extensions of the jobs that show their results in a way of their own */
+  constructor(surroundings: Surroundings, extensions: ApiExtensions) {
+    this.surroundings = surroundings;
+    this.extensions = extensions;
+  }
+
+  /**
+   * The page of a version of a task.
+   * @throws {HttpProblem} 503 when too many pages are waited for
+   */
+  get(snapshot: TaskSnapshot): Promise<Buffer> {
+    return this.pages.get(`${snapshot.id} ${snapshot.version}`, () => this.inTurn(() => this.make(snapshot)));
+  }
+
+  private async make({ id, version, answer }: TaskSnapshot): Promise<Buffer> {
+    const [history, waiting] = await Promise.all([
+      this.surroundings.history(id, version),
+      this.surroundings.waiting(answer),
+    ]);
+    const task = viewOf(answer);
+    const { hasCheckpoint } = answer;
+    return Buffer.from(
+      renderTaskPage({
+        task,
+        history,
+        hasCheckpoint,
+        ...waiting,
+        resultLink: task.links.result,
+        renderResult: this.extensions.get(task.type)?.renderResult,
+      }),
+    );
+  }
+
+  private async inTurn(work: () => Promise<Buffer>): Promise<Buffer> {
+    if (this.inWork >= atOnce) {
+      if (this.waiting.length >= maxWaiting) throw new TooBusy('Too many pages are asked for.');
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    } else this.inWork += 1;
+    try {
+      return await work();
+    } finally {
+      // Others are served before the next page is made.
+      setImmediate(() => this.next());
+    }
+  }
+
+  /** The place goes to who has waited longest. */
+  private next(): void {
+    const goOn = this.waiting.shift();
+    if (goOn) goOn();
+    else this.inWork -= 1;
+  }
+}
