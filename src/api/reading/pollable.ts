@@ -1,5 +1,6 @@
 /** Whatever can be polled, plainly or by waiting: a task, several, a group. One way to answer for all. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { oneATurn } from '../one-a-turn.ts';
 import { unavailable } from '../problems.ts';
 import { matchesEtag } from './etag.ts';
 import { hold } from './hold.ts';
@@ -125,6 +126,9 @@ function sendState(
   write(reply, 200, foundHead(json.length, head), body);
 }
 
+/** To send more takes as long as a hundred short answers. */
+const largeBytes = 64 * 1024;
+
 /**
  * Past Fastify's own sending, which a poll can do without: a twentieth of the time of an answer. The
  * handler returns nothing then: a reply would be waited for, with half a dozen listeners.
@@ -132,6 +136,10 @@ function sendState(
  */
 export function write(reply: FastifyReply, status: number, headers: string[], body?: Buffer | string): void {
   reply.hijack();
-  reply.raw.writeHead(status, headers);
-  reply.raw.end(body);
+  const send = () => {
+    reply.raw.writeHead(status, headers);
+    reply.raw.end(body);
+  };
+  if (body !== undefined && body.length > largeBytes) oneATurn(send);
+  else send();
 }

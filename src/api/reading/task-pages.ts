@@ -1,6 +1,7 @@
 /** The pages of tasks as they are sent: rendered once for all who look within a second, few at a time. */
 import { Memo } from '../../tasks/snapshots/memo.ts';
 import type { Surroundings } from '../../tasks/snapshots/surroundings.ts';
+import { oneATurn } from '../one-a-turn.ts';
 import { renderTaskPage } from '../pages/index.ts';
 import { TooBusy } from '../problems.ts';
 import { type TaskSnapshot, viewOf } from './task-answer.ts';
@@ -27,8 +28,12 @@ export class TaskPages {
    * The page of a version of a task.
    * @throws {HttpProblem} 503 when too many pages are waited for
    */
-  get(snapshot: TaskSnapshot): Promise<Buffer> {
-    return this.pages.get(`${snapshot.id} ${snapshot.version}`, () => this.inTurn(() => this.make(snapshot)));
+  async get(snapshot: TaskSnapshot): Promise<Buffer> {
+    const make = () => this.inTurn(() => this.make(snapshot));
+    const page = await this.pages.get(`${snapshot.id} ${snapshot.version}`, make);
+    // To be sent.
+    await new Promise<void>((resolve) => oneATurn(resolve));
+    return page;
   }
 
   private async make({ id, version, answer }: TaskSnapshot): Promise<Buffer> {
@@ -36,6 +41,7 @@ export class TaskPages {
       this.surroundings.history(id, version),
       this.surroundings.waiting(answer),
     ]);
+    await new Promise<void>((resolve) => oneATurn(resolve));
     const task = viewOf(answer);
     const { hasCheckpoint } = answer;
     return Buffer.from(
