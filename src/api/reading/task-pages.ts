@@ -2,6 +2,7 @@
 import { Memo } from '../../tasks/snapshots/memo.ts';
 import type { Surroundings } from '../../tasks/snapshots/surroundings.ts';
 import type { ApiExtensions } from '../extension.ts';
+import { oneATurn } from '../http/one-a-turn.ts';
 import { TooBusy } from '../http/problems.ts';
 import { renderTaskPage } from '../pages/index.ts';
 import { type TaskSnapshot, viewOf } from './task-answer.ts';
@@ -31,8 +32,12 @@ export class TaskPages {
    * The page of a version of a task.
    * @throws {HttpProblem} 503 when too many pages are waited for
    */
-  get(snapshot: TaskSnapshot): Promise<Buffer> {
-    return this.pages.get(`${snapshot.id} ${snapshot.version}`, () => this.inTurn(() => this.make(snapshot)));
+  async get(snapshot: TaskSnapshot): Promise<Buffer> {
+    const make = () => this.inTurn(() => this.make(snapshot));
+    const page = await this.pages.get(`${snapshot.id} ${snapshot.version}`, make);
+    // To be sent.
+    await new Promise<void>((resolve) => oneATurn(resolve));
+    return page;
   }
 
   private async make({ id, version, answer }: TaskSnapshot): Promise<Buffer> {
@@ -40,6 +45,7 @@ export class TaskPages {
       this.surroundings.history(id, version),
       this.surroundings.waiting(answer),
     ]);
+    await new Promise<void>((resolve) => oneATurn(resolve));
     const task = viewOf(answer);
     const { hasCheckpoint } = answer;
     return Buffer.from(

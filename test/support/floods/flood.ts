@@ -42,6 +42,9 @@ export async function flood({ attack, url, pid, polled, ids, seconds }: Flood): 
   writeFileSync(idsFile, JSON.stringify(ids));
   const prober = startScript('prober.ts', [`${url}/tasks/${polled}`]);
   await once(prober, 'message');
+  // Others have used it before: nothing is done for the first time.
+  await fetch(`${url}/tasks?ids=${ids.slice(0, 2).join(',')}`);
+  await fetch(`${url}/tasks/${ids.at(-1)}`, { headers: { accept: 'text/html' } });
   await sleep(1_000);
   await ask(prober);
   const before = rssMb(pid);

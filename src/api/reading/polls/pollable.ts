@@ -1,5 +1,6 @@
 /** Answers polls, plain ones and those that wait, of whatever can be polled: a task, several, a group. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { oneATurn } from '../../http/one-a-turn.ts';
 import { unavailable } from '../../http/problems.ts';
 import type { Reading } from '../reading.ts';
 import { foundHead, headOf } from '../task-answer.ts';
@@ -125,6 +126,9 @@ function sendState(
   write(reply, 200, foundHead(json.length, head), body);
 }
 
+/** To send more takes as long as a hundred short answers. */
+const largeBytes = 64 * 1024;
+
 /**
  * Sends an answer without Fastify's own sending, which would take a twentieth of the time of a poll. The
  * handler must then return nothing: Fastify would wait for a returned reply, with half a dozen listeners.
@@ -132,6 +136,10 @@ function sendState(
  */
 export function write(reply: FastifyReply, status: number, headers: string[], body?: Buffer | string): void {
   reply.hijack();
-  reply.raw.writeHead(status, headers);
-  reply.raw.end(body);
+  const send = () => {
+    reply.raw.writeHead(status, headers);
+    reply.raw.end(body);
+  };
+  if (body !== undefined && body.length > largeBytes) oneATurn(send);
+  else send();
 }
