@@ -141,3 +141,21 @@ test.each([undefined, 'another', 7, null])(
     expect(page).not.toContain('undefined');
   },
 );
+
+test.each(['worker_lost', 'handed_back'])(
+  'tells of the past what held then, whatever has been saved since: %s',
+  (kind) => {
+    const pageWith = (then: boolean, now: boolean) =>
+      renderTaskPage(
+        pageOf(running({ attempt: 2 }), {
+          history: [event('started', 1), event(kind, 1, { hasCheckpoint: then }), event('retried', 1)],
+          hasCheckpoint: now,
+        }),
+      );
+
+    expect(pageWith(false, true)).toContain('ask starts again from the beginning');
+    expect(pageWith(false, true)).not.toContain('goes on from where it was saved');
+    expect(pageWith(true, false)).toContain('ask goes on from where it was saved');
+    expect(pageWith(true, false)).not.toContain('starts again from the beginning');
+  },
+);

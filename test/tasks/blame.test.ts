@@ -209,6 +209,11 @@ describe('a task whose worker was lost', () => {
 
     expect(await rowOf(store, taskId)).toMatchObject({ status: 'queued', failures: 1, losses: 2 });
     expect(await blameOf(taskId)).toBe('alone');
+    const losses = (await readHistory(store, taskId)).filter(({ kind }) => kind === 'worker_lost');
+    expect(losses.map(({ detail }) => detail)).toMatchObject([
+      { hasCheckpoint: true },
+      { hasCheckpoint: true },
+    ]);
   });
 
   it.each(['after checkpoints', 'in company', 'unseen'])(

@@ -58,7 +58,7 @@ function sentence(
     case 'retrying':
       return html`${failedTry(detail)}!${reasonOf(message)}!${nextTry(detail)}`;
     case 'handed_back':
-      return html`Handed back to the queue${because(message)}; the task ${wayOn(options)}`;
+      return html`Handed back to the queue${because(message)}; the task ${wayOn(asOf(detail, options))}`;
     case 'worker_lost':
       return html`${message ?? 'The worker died'}${putDownTo(detail)}!${isEndOf(entry, next) ? '' : goesOn(detail, options)}`;
     case 'cancel_requested':
@@ -85,8 +85,13 @@ function isEndOf(entry: HistoryEntry, next: HistoryEntry | undefined): boolean {
   return next?.attempt === entry.attempt && (next.kind === 'failed' || next.kind === 'cancelled');
 }
 
+/** What held when the attempt ended: its event says so, except where an earlier version of Headway wrote it. */
+function asOf({ hasCheckpoint }: Detail, options: HistoryOptions): HistoryOptions {
+  return hasCheckpoint === undefined ? options : { hasCheckpoint };
+}
+
 function goesOn(detail: Detail, options: HistoryOptions): string {
-  return html`. The task ${wayOn(options)}!${nextTry(detail)}`;
+  return html`. The task ${wayOn(asOf(detail, options))}!${nextTry(detail)}`;
 }
 
 /** Why a worker was lost, as far as is known, and so whether the loss spent a try. */
@@ -145,6 +150,7 @@ interface Detail {
   failures?: number | undefined;
   maxAttempts?: number | undefined;
   blame?: Blame | undefined;
+  hasCheckpoint?: boolean | undefined;
 }
 
 /** Another version of Headway may have written the detail: a field of another type is left out. */
@@ -159,6 +165,10 @@ function readDetail(detail: unknown): Detail {
     const value = fields.get(name);
     return typeof value === 'number' ? value : undefined;
   };
+  const flag = (name: string) => {
+    const value = fields.get(name);
+    return typeof value === 'boolean' ? value : undefined;
+  };
   return {
     message: text('message'),
     code: text('code'),
@@ -168,5 +178,6 @@ function readDetail(detail: unknown): Detail {
     failures: number('failures'),
     maxAttempts: number('maxAttempts'),
     blame: blames.find((blame) => blame === fields.get('blame')),
+    hasCheckpoint: flag('hasCheckpoint'),
   };
 }

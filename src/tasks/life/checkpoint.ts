@@ -9,14 +9,6 @@ import type { Store } from '../store.ts';
 import type { AttemptRef, RunSql } from './end.ts';
 import { fence } from './fence.ts';
 
-/**
- * SQL that is true where the row `task` has a checkpoint. A checkpoint of JSON null counts as none: the next
- * attempt begins from the start.
- */
-export function hasCheckpointSql(task: string): string {
-  return `coalesce(${task}.checkpoint, 'null') <> 'null'`;
-}
-
 const checkpointSql = `
   UPDATE ${tables.taskState} AS task
   SET checkpoint = $3::jsonb, checkpoint_no = checkpoint_no + 1, checkpoint_attempt = attempt

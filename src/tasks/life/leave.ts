@@ -5,6 +5,7 @@
 
 import type { Connection } from '../../database/database.ts';
 import { tables, taskStatusType } from '../../database/names.ts';
+import { hasCheckpointSql } from '../model/row.ts';
 import type { Store } from '../store.ts';
 import { endTime, expiryParameter, expirySql } from './expiry.ts';
 
@@ -58,13 +59,15 @@ export function leaveSql(source: string, leaving: string): string {
       FROM fate
       WHERE task.id = fate.id
       RETURNING task.id, task.type, task.losses, task.status, task.attempt, task.entry_id, task.next_attempt_at,
-                task.failures, task.max_attempts, fate.kind, fate.code, fate.message, fate.blame
+                task.failures, task.max_attempts, fate.kind, fate.code, fate.message, fate.blame,
+                ${hasCheckpointSql('task')} AS has_checkpoint
     ), told AS (
       INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail, at)
       SELECT id, attempt, event_kind, jsonb_strip_nulls(jsonb_build_object(
                'code', code, 'message', message, 'nextAttemptAt', next_attempt_at,
                'failures', failures, 'maxAttempts', max_attempts,
-               'blame', CASE WHEN event_kind = 'worker_lost' THEN blame END)), ${endTime}
+               'blame', CASE WHEN event_kind = 'worker_lost' THEN blame END,
+               'hasCheckpoint', CASE WHEN status = 'queued' THEN has_checkpoint END)), ${endTime}
       FROM (
         -- A lost worker gets an event of its own even where the task then fails; any other end is one event.
         SELECT *, CASE WHEN status = 'queued' THEN kind ELSE status::text END AS event_kind FROM moved

@@ -83,3 +83,11 @@ export const columnsButResult = selectList(
 function selectList(fields: readonly (keyof TaskRow)[]): string {
   return fields.map((field) => `task.${columns[field]} AS "${field}"`).join(', ');
 }
+
+/**
+ * SQL that is true where the row `task` has a checkpoint. A checkpoint of JSON null counts as none: the next
+ * attempt begins from the start.
+ */
+export function hasCheckpointSql(task: string): string {
+  return `coalesce(${task}.checkpoint, 'null') <> 'null'`;
+}

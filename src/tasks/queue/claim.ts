@@ -1,7 +1,7 @@
 /** Claiming: how queue entries that are due become running attempts of a worker. */
 
 import { tables } from '../../database/names.ts';
-import { hasCheckpointSql } from '../life/checkpoint.ts';
+import { hasCheckpointSql } from '../model/row.ts';
 import { transitions } from '../model/state-machine.ts';
 import type { Store } from '../store.ts';
 import { bossTables, entryTaskSql, waitsInQueueSql } from './boss.ts';
