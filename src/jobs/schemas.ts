@@ -27,11 +27,14 @@ const unfit: Readonly<Record<string, string>> = {
  * kind. A Date is allowed: it is stored as text.
  */
 export function unfitResult(schema: z.ZodType): string | undefined {
-  const isUnfit = ({ type }: Definition, path: readonly PropertyKey[]) =>
-    // A field that is undefined is left out of the JSON; only a result that is undefined as a whole is
-    // refused.
-    type === 'undefined' || type === 'void' ? path.length === 0 : type !== 'date' && type in unfit;
-  return findUnfit(schema, 'result', isUnfit, partsOfResult);
+  const kindOf = (def: Definition, path: readonly PropertyKey[]) => {
+    // A field that is undefined is left out of the JSON, but neither a whole result nor an item of a list can be.
+    if (def.type === 'undefined' || def.type === 'void')
+      return path.length === 0 || typeof path.at(-1) === 'number' ? unfit.undefined : undefined;
+    if (def.type === 'literal') return def.values.some(isBigInt) ? unfit.bigint : undefined;
+    return def.type === 'date' ? undefined : unfit[def.type];
+  };
+  return findUnfit(schema, 'result', kindOf, partsOfResult);
 }
 
 /**
@@ -39,11 +42,17 @@ export function unfitResult(schema: z.ZodType): string | undefined {
  * What a schema itself makes of an input, by `z.coerce`, a pipe or a default, may be of any kind.
  */
 export function unfitInput(schema: z.ZodType): string | undefined {
-  const isUnfit = (def: Definition, path: readonly PropertyKey[]) => {
-    if (def.type === 'undefined' || def.type === 'void') return path.length === 0;
-    return def.type in unfit && !('coerce' in def && def.coerce === true);
+  const kindOf = (def: Definition, path: readonly PropertyKey[]) => {
+    if (def.type === 'undefined' || def.type === 'void')
+      return path.length === 0 ? unfit.undefined : undefined;
+    if (def.type === 'literal') return def.values.every(isBigInt) ? unfit.bigint : undefined;
+    return 'coerce' in def && def.coerce === true ? undefined : unfit[def.type];
   };
-  return findUnfit(schema, 'input', isUnfit, partsOfInput);
+  return findUnfit(schema, 'input', kindOf, partsOfInput);
+}
+
+function isBigInt(value: unknown): boolean {
+  return typeof value === 'bigint';
 }
 
 type Definition = z.core.$ZodTypes['_zod']['def'];
@@ -51,7 +60,7 @@ type Definition = z.core.$ZodTypes['_zod']['def'];
 function findUnfit(
   schema: Schema,
   root: string,
-  isUnfit: (def: Definition, path: readonly PropertyKey[]) => boolean,
+  kindOf: (def: Definition, path: readonly PropertyKey[]) => string | undefined,
   partsOf: (def: Definition) => Generator<Step>,
 ): string | undefined {
   // A schema may contain itself.
@@ -60,7 +69,13 @@ function findUnfit(
     if (seen.has(at)) return undefined;
     seen.add(at);
     const def = definitionOf(at);
-    if (isUnfit(def, path)) return `${pathText(root, path)} is ${unfit[def.type]}`;
+    const kind = kindOf(def, path);
+    if (kind !== undefined) return `${pathText(root, path)} is ${kind}`;
+    // A union takes what any of its options takes, so that an input fails only where each of them is unfit.
+    if (root === 'input' && def.type === 'union') {
+      const found = def.options.map((option) => find(option, path));
+      return found.includes(undefined) ? undefined : found[0];
+    }
     for (const [steps, part] of partsOf(def)) {
       const found = find(part, [...path, ...steps]);
       if (found !== undefined) return found;
@@ -75,6 +90,9 @@ function* sureParts(def: Definition): Generator<Step> {
   switch (def.type) {
     case 'object':
       for (const [key, part] of Object.entries(def.shape)) yield [[key], part];
+      break;
+    case 'promise':
+      yield [[], def.innerType];
       break;
     case 'array':
       yield [[0], def.element];
@@ -107,6 +125,12 @@ function* partsOfInput(def: Definition): Generator<Step> {
 function* partsOfResult(def: Definition): Generator<Step> {
   yield* sureParts(def);
   switch (def.type) {
+    case 'object':
+      if (def.catchall) yield [['*'], def.catchall];
+      break;
+    case 'tuple':
+      if (def.rest) yield [[def.items.length], def.rest];
+      break;
     case 'pipe':
       yield [[], def.out];
       break;

@@ -119,11 +119,22 @@ describe.skipIf(!hasPgBouncer)('through PgBouncer', () => {
       );
 
       expect(refusals).toEqual([
-        expect.stringMatching(/gives only 1 of the 9 sessions that Headway needs .*: enlarge its pool/),
-        expect.stringMatching(/gives only 5 of the 9 sessions that Headway needs .*: enlarge its pool/),
-        expect.stringMatching(/gives only 3 of the 9 sessions that Headway needs .*max_client_conn/),
+        expect.stringMatching(/gives only 1 of the 14 sessions that Headway needs .*: enlarge its pool/),
+        expect.stringMatching(/gives only 5 of the 14 sessions that Headway needs .*: enlarge its pool/),
+        expect.stringMatching(/gives only 3 of the 14 sessions that Headway needs .*max_client_conn/),
       ]);
     });
+  });
+
+  it('warns of a pooler with fewer sessions than may be taken', async () => {
+    await using pooler = await PgBouncer.start(database.url, 'session', { default_pool_size: 16 });
+    const told: string[] = [];
+
+    await checkForService(pooler.url, { ...service, log: (_level, message) => told.push(message) });
+
+    expect(told).toEqual([
+      expect.stringMatching(/gives only 16 of 22 sessions that it may take .*: enlarge its pool/),
+    ]);
   });
 
   describe.each(['transaction', 'statement'] as const)('that pools by the %s', (mode) => {

@@ -73,6 +73,11 @@ describe('a job file that cannot be used', () => {
     ['z.record(z.string(), z.symbol())', 'result["*"] is a symbol'],
     ['z.tuple([z.string(), z.nan()])', 'result[1] is NaN'],
     ['z.void()', 'result is undefined'],
+    ['z.literal([1, 1n])', 'result is a BigInt'],
+    ['z.tuple([z.string()], z.bigint())', 'result[1] is a BigInt'],
+    ['z.object({}).catchall(z.bigint())', 'result["*"] is a BigInt'],
+    ['z.promise(z.map(z.string(), z.string()))', 'result is a Map'],
+    ['z.array(z.undefined())', 'result[0] is undefined'],
   ])('is named where no JSON can carry its result: %s', async (result, words) => {
     const error = await loadWith({ result });
 
@@ -86,6 +91,8 @@ describe('a job file that cannot be used', () => {
     ['z.lazy(() => z.set(z.string())).transform((set) => set.size)', 'input is a Set'],
     ['z.intersection(z.object({}), z.object({ by: z.map(z.string(), z.string()) }))', 'input.by is a Map'],
     ['z.undefined()', 'input is undefined'],
+    ['z.object({ a: z.literal(1n) })', 'input.a is a BigInt'],
+    ['z.union([z.bigint(), z.date()])', 'input is a BigInt'],
   ])('is named where no JSON is what its input must be: %s', async (input, words) => {
     const error = await loadWith({ input });
 
@@ -112,6 +119,11 @@ describe('a job file that cannot be used', () => {
       'z.object({ a: z.date().default(() => new Date(0)), b: z.bigint().optional(), c: z.date().catch(new Date(0)) })',
     ],
     ['input', 'z.union([z.date(), z.string()])'],
+    ['input', 'z.literal(["a", 1n])'],
+    ['input', 'z.object({}).catchall(z.bigint())'],
+    ['result', 'z.object({}).loose()'],
+    ['result', 'z.strictObject({ a: z.literal(["a", 1, null]) })'],
+    ['result', 'z.array(z.string().optional())'],
     ['input', 'z.object({ a: z.undefined(), b: z.custom(), c: z.instanceof(Date).optional() })'],
     ['input', 'z.object({ name: z.string(), more: z.json() })'],
     ['result', 'z.object({ at: z.date(), u: z.undefined(), error: z.string().or(z.undefined()) })'],

@@ -133,6 +133,21 @@ describe('a result', () => {
       }),
     );
   });
+
+  it('whose schema throws is refused for good, and names the schema', async () => {
+    const fails = z.any().transform(() => {
+      throw new Error('boom');
+    });
+    const job = defineJob({ type: 'fails', input: z.null(), result: fails, run: () => null });
+
+    const error = await encodeResult(job, 1).catch((cause: unknown) => cause);
+
+    expect(error).toBeInstanceOf(PermanentError);
+    expect(error).toMatchObject({
+      code: 'invalid_result',
+      message: "The schema of the job's result failed: boom",
+    });
+  });
 });
 
 async function encodeOrError(value: unknown): Promise<{ json?: string; error?: unknown }> {

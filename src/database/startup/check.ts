@@ -2,7 +2,7 @@
  * Checks, once at the start, whether Headway can use a database: its version, encoding, limits and poolers.
  */
 import { connectPlainly } from '../connect.ts';
-import { leastConnections, mostConnections } from './connection-needs.ts';
+import { leastConnections, leastSessions, mostConnections } from './connection-needs.ts';
 import { checkPooling } from './pooling.ts';
 import { addressOf, DatabaseSetupError, hostOf, readOnly, toSetupError } from './setup-error.ts';
 
@@ -56,8 +56,10 @@ export async function checkForService(url: string, { runners, log }: CheckOption
     const { limit, remedy } = connectionLimit(facts);
     const tooFew = `${hostOf(url)} allows ${limit} connections, and this process and its runners (${runners}) take up to ${mostConnections(runners)}: ${remedy}`;
     if (limit < needed) throw new DatabaseSetupError(tooFew);
-    await checkPooling(url, { needed });
-    if (limit < mostConnections(runners)) log('warn', tooFew);
+    const wanted = mostConnections(runners);
+    const fewSessions = await checkPooling(url, { needed: leastSessions(runners), wanted });
+    if (fewSessions !== undefined) log('warn', fewSessions);
+    else if (limit < wanted) log('warn', tooFew);
   } catch (error) {
     throw toSetupError(error, url);
   }

@@ -20,3 +20,11 @@ export function mostConnections(runners: number): number {
 export function leastConnections(runners: number): number {
   return leastOfProcess + leastOfRunner * runners;
 }
+
+/**
+ * The least number of sessions of a pooler, which lets clients wait that are too many: where runners run, one more
+ * runner than they must have its sessions, as some tasks run alone, and a spare takes over from a blocked runner.
+ */
+export function leastSessions(runners: number): number {
+  return leastConnections(runners === 0 ? 0 : runners + 1);
+}

@@ -16,19 +16,30 @@ import { DatabaseSetupError, hostOf } from './setup-error.ts';
 const notificationMs = 2_000;
 /** How long to wait until a pooler lends a session. */
 const sessionMs = 5_000;
+/** The same for sessions beyond those that are needed: a start is not held up for long by a warning. */
+const furtherSessionMs = 2_000;
 
 export interface PoolingOptions {
-  /** The least number of connections that Headway needs: a pooler must have as many sessions. */
+  /** The least number of sessions that Headway needs of a pooler. */
   readonly needed: number;
+  /** The most that it may take, which is looked for too; default `needed`. */
+  readonly wanted?: number;
   /** Whether LISTEN is possible there (default true): not on a standby. */
   readonly canListen?: boolean;
 }
 
-/** @throws {DatabaseSetupError} that says what to do */
-export async function checkPooling(url: string, { needed, canListen = true }: PoolingOptions): Promise<void> {
+/**
+ * @returns what to do about a pooler that has fewer sessions than are wanted, as a sentence; undefined if there is
+ *   nothing to do
+ * @throws {DatabaseSetupError} that says what to do
+ */
+export async function checkPooling(
+  url: string,
+  { needed, wanted = needed, canListen = true }: PoolingOptions,
+): Promise<string | undefined> {
   const clients: pg.Client[] = [];
-  const connect = async () => {
-    const client = await connectPlainly(url, { queryTimeoutMs: sessionMs });
+  const connect = async (queryTimeoutMs = sessionMs) => {
+    const client = await connectPlainly(url, { queryTimeoutMs });
     clients.push(client);
     return client;
   };
@@ -42,11 +53,15 @@ export async function checkPooling(url: string, { needed, canListen = true }: Po
     if (await sharesSession(first, second)) throw shared(url);
     // A pooler with several idle sessions may have lent the same one to `first` each time, by chance.
     if (canListen && !(await hears(first, second))) throw shared(url);
-    if (!isPooled) return;
-    for (sessions = 2; sessions < needed; sessions += 1) await pidOf(await connect());
+    if (!isPooled) return undefined;
+    for (sessions = 2; sessions < wanted; sessions += 1)
+      await pidOf(await connect(sessions < needed ? sessionMs : furtherSessionMs));
+    return undefined;
   } catch (error) {
     if (!isPooled || error instanceof DatabaseSetupError) throw error;
-    throw tooFew(url, { sessions, needed, error });
+    const told = tooFew(url, { sessions, needed, wanted, error });
+    if (sessions < needed) throw new DatabaseSetupError(told, { cause: error });
+    return told;
   } finally {
     for (const client of clients) client.end().catch(() => undefined);
   }
@@ -105,10 +120,9 @@ function shared(url: string): DatabaseSetupError {
 
 function tooFew(
   url: string,
-  { sessions, needed, error }: { sessions: number; needed: number; error: unknown },
-) {
-  return new DatabaseSetupError(
-    `The pooler at ${hostOf(url)} gives only ${sessions} of the ${needed} sessions that Headway needs (${messageOf(error)}): enlarge its pool (PgBouncer: default_pool_size and max_client_conn).`,
-    { cause: error },
-  );
+  { sessions, needed, wanted, error }: { sessions: number; needed: number; wanted: number; error: unknown },
+): string {
+  const needs =
+    sessions < needed ? `the ${needed} sessions that Headway needs` : `${wanted} sessions that it may take`;
+  return `The pooler at ${hostOf(url)} gives only ${sessions} of ${needs} (${messageOf(error)}): enlarge its pool (PgBouncer: default_pool_size and max_client_conn).`;
 }
