@@ -12,6 +12,8 @@ import { Connection } from './connection.ts';
 const maxWaitingOfOne = 32;
 /** So many of all connections, which take about 20 MB; past this, connections that are read no further are cut. */
 const maxWaiting = 10_000;
+/** Whoever sends too much at once is seldom alone: for so long, all are looked at closely. */
+const carefulMs = 60_000;
 /** Those whose turn has come may keep others waiting for so long. */
 const sliceMs = 5;
 
@@ -22,7 +24,9 @@ interface Waiting {
 
 export class Turns {
   private readonly handle: RequestListener;
-  private readonly connections = new WeakMap<Socket, Connection>();
+  private readonly connections = new Map<Socket, Connection>();
+  /** Until then no connection may send thousands of requests at once. */
+  private troubledUntilMs = Number.NEGATIVE_INFINITY;
   /** Those of which all requests had their turn, to be read again. */
   private readonly empty: Connection[] = [];
   /** Those whose turn has come. */
@@ -35,16 +39,15 @@ export class Turns {
     this.handle = handle;
   }
 
-  /** How many requests wait for the answers to others. */
-  get count(): number {
-    return this.waiting;
-  }
-
   follow(server: Server): void {
     server.on('connection', (socket: Socket) => {
       const connection = new Connection(socket);
       this.connections.set(socket, connection);
-      socket.on('close', () => this.leave(connection, connection.waiting));
+      if (performance.now() < this.troubledUntilMs) connection.parseInPieces();
+      socket.on('close', () => {
+        this.connections.delete(socket);
+        this.leave(connection, connection.waiting);
+      });
     });
     server.on('request', (request, response) => this.take(request, response));
   }
@@ -61,6 +64,7 @@ export class Turns {
     connection.waiting += 1;
     this.waiting += 1;
     if (connection.waiting > maxWaitingOfOne) {
+      this.beCareful();
       connection.readNoFurther();
       if (this.waiting > maxWaiting) connection.socket.destroy();
     }
@@ -70,6 +74,15 @@ export class Turns {
       this.ready.push({ request, response });
       this.schedule();
     });
+  }
+
+  /** The first connection that sends too much at once has sent it; others, that may have as well, are not parsed yet. */
+  private beCareful(): void {
+    const nowMs = performance.now();
+    if (nowMs > this.troubledUntilMs) {
+      for (const connection of this.connections.values()) connection.parseInPieces();
+    }
+    this.troubledUntilMs = nowMs + carefulMs;
   }
 
   private leave(connection: Connection, count: number): void {

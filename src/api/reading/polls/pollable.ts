@@ -136,10 +136,11 @@ const largeBytes = 64 * 1024;
  */
 export function write(reply: FastifyReply, status: number, headers: string[], body?: Buffer | string): void {
   reply.hijack();
-  const send = () => {
-    reply.raw.writeHead(status, headers);
-    reply.raw.end(body);
-  };
-  if (body !== undefined && body.length > largeBytes) oneATurn(send);
-  else send();
+  const { raw } = reply;
+  if (body !== undefined && body.length > largeBytes) {
+    oneATurn(() => raw.writeHead(status, headers).end(body));
+    return;
+  }
+  raw.writeHead(status, headers);
+  raw.end(body);
 }
