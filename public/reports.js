@@ -7,9 +7,6 @@
 import { patienceMs } from './progress.js';
 import { movesOn } from './task-words.js';
 
-// For src/api/pages/task.ts, until it imports progress.js itself.
-export { patienceMs, withoutMeasures } from './progress.js';
-
 /**
  * @param {() => void} onStill called when the task has reported nothing for too long
  * @param {number} silentMs how long the task had reported nothing when the page was made

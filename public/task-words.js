@@ -6,9 +6,6 @@
  */
 import { formatAmount, formatDuration, formatRate, formatShare } from './format.js';
 
-// For src/api/pages/task.ts, until it imports progress.js itself.
-export { isFinished } from './progress.js';
-
 import { amountOf, barPercent, hasKnownShare, isFinished, wholePercent } from './progress.js';
 
 /**

@@ -1,4 +1,4 @@
-/** What others see, and what memory it takes, while clients without a key do their worst. */
+/** How others are served, and how much memory it takes, while clients without a key flood the service. */
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -52,7 +52,7 @@ test.each(Object.keys(attacks) as AttackName[])(
   },
 );
 
-/** That of npm, with all flags; npm itself would stay in between. */
+/** The command of `npm start`, with all flags; npm itself would stay as a process in between. */
 function startScript(): string {
   const { scripts } = createRequire(import.meta.url)('../../package.json') as { scripts: { start: string } };
   return scripts.start;

@@ -251,7 +251,7 @@ test('with keys set, ids need no key, but lists do', async () => {
   expect([many.status, list.status]).toEqual([200, 401]);
 });
 
-test('more tasks than are read in a moment are refused with a time to come back, and others are served', async () => {
+test('polls of too many tasks at once are refused with a time to come back, and others are served', async () => {
   await using database = await startApiThroughProxy();
   const { own, proxy } = database;
   const id = await newTask(own);

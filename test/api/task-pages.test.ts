@@ -1,4 +1,4 @@
-/** What pages cost: one rendering for all who look at a version within a second, and a bounded one. */
+/** The cost of pages: one rendering for all requests for a version within a second, and a limited size. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startApi, type TestApi } from '../support/api.ts';
 import { startClock } from '../support/clock.ts';
@@ -12,7 +12,7 @@ afterAll(() => api.close());
 
 const headers = { accept: 'text/html' };
 const page = (id: string) => fetch(`${api.url}/tasks/${id}`, { headers });
-/** Of each rendering, what the page says beyond the row is asked for once. */
+/** Counts renderings: each asks once for what the page shows beyond the row. */
 const countRenderings = () => vi.spyOn(api.reading.surroundings, 'waiting');
 
 test('a page of one version is rendered once for many requests, and again after a second', async () => {
@@ -39,7 +39,7 @@ test('a newer version has a page of its own at once', async () => {
   expect(await (await page(id)).text()).toContain('The task was cancelled');
 });
 
-test('more pages than can be waited for are refused with a time to come back, and served then', async () => {
+test('too many pages at once are refused with a time to come back, and served then', async () => {
   const ids = await Promise.all(Array.from({ length: 150 }, () => newTask(api)));
   const gate = Promise.withResolvers<void>();
   using held = countRenderings().mockImplementation(async () => {
@@ -56,7 +56,7 @@ test('more pages than can be waited for are refused with a time to come back, an
   );
 
   expect(refused.headers.get('retry-after')).toBe('5');
-  // Beside those that are made.
+  // Beside the pages that are being made.
   expect(held).toHaveBeenCalledTimes(2);
   gate.resolve();
   const statuses = (await Promise.all(pages)).map(({ status }) => status);

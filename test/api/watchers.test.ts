@@ -136,7 +136,7 @@ describe('one client', () => {
   const wait = (from: string) =>
     startPoll(shared, id, { prefer: 'wait=60', 'if-none-match': etag, 'x-forwarded-for': from });
 
-  test('has at most as many places as it leaves to others, who have theirs', async () => {
+  test('has at most as many places as it leaves free for others, and others get theirs', async () => {
     const held = Array.from({ length: 4 }, () => wait('192.0.2.1'));
     await areHeld(shared, 4);
 
@@ -150,7 +150,7 @@ describe('one client', () => {
     expect((await wait('192.0.2.2').response).status).toBe(503);
     held.push(wait('192.0.2.3'));
     await areHeld(shared, 7);
-    // The place that has become free is another's.
+    // The place that has become free is for another client.
     held.shift()?.abort();
     await areHeld(shared, 6);
     expect((await wait('192.0.2.1').response).status).toBe(503);
@@ -159,7 +159,7 @@ describe('one client', () => {
     for (const each of held) each.abort();
   });
 
-  test('is told apart by what a trusted proxy says of it, and no further', async () => {
+  test('is told apart by what trusted proxies say, but not by what it says itself', async () => {
     const same = ['9.9.9.9, 192.0.2.1', '192.0.2.1:4711', '::ffff:192.0.2.1', '1.1.1.1,192.0.2.1, 127.0.0.9'];
     const held = same.map(wait);
     await areHeld(shared, 4);
@@ -175,7 +175,7 @@ describe('one client', () => {
     for (const each of held) each.abort();
   });
 
-  test('is believed by nobody when it comes through no trusted proxy', async () => {
+  test('is not believed when it names another address without a trusted proxy', async () => {
     await using own = await startApi({ config: { maxWatchers: 2, apiKeys: ['0123456789abcdef'] } });
     const task = await insertTask(own.store.db.pool, 'own');
     const headers = { prefer: 'wait=60', 'if-none-match': await etagOf(own, task) };

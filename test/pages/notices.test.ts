@@ -143,7 +143,7 @@ test.each([undefined, 'another', 7, null])(
 );
 
 test.each(['worker_lost', 'handed_back'])(
-  'tells of the past what held then, whatever has been saved since: %s',
+  'says of a past attempt whether it had saved something, whatever was saved since: %s',
   (kind) => {
     const pageWith = (then: boolean, now: boolean) =>
       renderTaskPage(

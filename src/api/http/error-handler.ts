@@ -10,7 +10,7 @@ import { prefersHtml } from './negotiation.ts';
 import { problemFrom, TooBusy } from './problems.ts';
 import { sendProblem } from './replies.ts';
 
-/** Who is refused for being one too many, and asks again at once, asks once a second. */
+/** A refusal for too much load is sent late, so that a client that asks again at once asks once a second. */
 const busyMs = 1_000;
 
 export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;

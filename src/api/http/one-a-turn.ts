@@ -1,10 +1,10 @@
 /**
- * Work of a millisecond or more that many may ask for at once, as to render a page or to send a large answer: one
- * piece in each turn of the event loop, so that whoever asks for little is served in between.
+ * For work of a millisecond or more that many clients may ask for at once, such as rendering a page or sending a
+ * large answer: each turn of the event loop does one piece, so that short answers are sent in between.
  */
 const waiting: (() => void)[] = [];
 
-/** Calls `work` when its turn has come. */
+/** Calls `work` in a later turn of the event loop, after all that was passed in before. */
 export function oneATurn(work: () => void): void {
   waiting.push(work);
   if (waiting.length === 1) setImmediate(turn);

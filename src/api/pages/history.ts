@@ -85,7 +85,7 @@ function isEndOf(entry: HistoryEntry, next: HistoryEntry | undefined): boolean {
   return next?.attempt === entry.attempt && (next.kind === 'failed' || next.kind === 'cancelled');
 }
 
-/** What held when the attempt ended: its event says so, except where an earlier version of Headway wrote it. */
+/** Whether there was a checkpoint when the attempt ended. Events of earlier versions of Headway do not say so. */
 function asOf({ hasCheckpoint }: Detail, options: HistoryOptions): HistoryOptions {
   return hasCheckpoint === undefined ? options : { hasCheckpoint };
 }

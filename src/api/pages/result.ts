@@ -54,7 +54,7 @@ function result(value: unknown, link: string | undefined): string {
   return html`<h2>Result</h2>!${button}!${isRecord(value) ? definitions(value) : json(value)}`;
 }
 
-/** A page shows so many fields of a result, and of them so much text; its JSON has all. */
+/** A page shows at most this many fields of a result, and about this much text of them; the JSON has all. */
 const maxFields = 100;
 const maxFieldsLength = 50_000;
 

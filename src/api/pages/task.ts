@@ -3,8 +3,8 @@
  * more than that lies in sections, which the script replaces by those of a newer rendering.
  */
 import { html } from 'ghtml';
-import { patienceMs, withoutMeasures } from '../../../public/reports.js';
-import { describeTask, isFinished, stateKey } from '../../../public/task-words.js';
+import { isFinished, patienceMs, withoutMeasures } from '../../../public/progress.js';
+import { describeTask, stateKey } from '../../../public/task-words.js';
 import type { TaskView } from '../../tasks/model/view.ts';
 import type { HistoryEntry, SignsOfLife } from '../../tasks/queries/read.ts';
 import { bar, time } from './elements.ts';

@@ -1,13 +1,13 @@
-/** Who a request comes from: one key for each client, however many connections it has. */
+/** Tells clients apart: a client has one key, however many connections it has. */
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIPv6 } from 'node:net';
 
-/** The address of a client, or the network of one that has as many as it likes. */
+/** Returns the key of a request's client: its IPv4 address, or the network of its IPv6 address. */
 export type ClientOf = (request: IncomingMessage) => string;
 
 /**
  * @param trustedProxies addresses and networks (CIDR) of proxies whose `X-Forwarded-For` is believed; all clients
- * of another proxy are one
+ *   behind any other proxy count as one
  */
 export function clientsBehind(trustedProxies: readonly string[]): ClientOf {
   const trusted = new BlockList();
@@ -20,13 +20,13 @@ export function clientsBehind(trustedProxies: readonly string[]): ClientOf {
   return ({ socket, headers }) => {
     let client = plain(socket.remoteAddress ?? '');
     const hops = headers['x-forwarded-for']?.toString().split(',') ?? [];
-    // Each proxy adds whom it has heard: the last one that is no proxy of ours is the client, if it says true.
+    // Each proxy appends the address of its own client: the last address that is no trusted proxy is the client.
     while (hops.length > 0 && isTrusted(client)) client = plain(hops.pop()?.trim() ?? '');
     return isIPv6(client) ? networkOf(client) : client;
   };
 }
 
-/** `::ffff:192.0.2.1` is 192.0.2.1; `[2001:db8::1]:443` and `192.0.2.1:443` are said by some proxies. */
+/** Without a port, which some proxies add; an IPv4 address in IPv6 form (`::ffff:192.0.2.1`) as IPv4. */
 function plain(address: string): string {
   return address
     .replace(/^\[([^\]]*)\](?::\d+)?$/, '$1')
@@ -34,7 +34,7 @@ function plain(address: string): string {
     .replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
-/** Who has one address of IPv6 has 2^64 of them: its first 64 bits. */
+/** The first 64 bits of an IPv6 address, as a client that has one address usually has all 2^64 of its network. */
 function networkOf(address: string): string {
   const [head = '', tail = ''] = address.toLowerCase().split('::');
   const groups = head === '' ? [] : head.split(':');

@@ -10,9 +10,7 @@ import { Groups } from '../../tasks/snapshots/groups.ts';
 import { Snapshots } from '../../tasks/snapshots/snapshots.ts';
 import { Surroundings } from '../../tasks/snapshots/surroundings.ts';
 import type { Store } from '../../tasks/store.ts';
-
 import { clientsBehind } from './clients.ts';
-
 import { answerOf, briefOf, bytesOf, type TaskAnswer, type TaskSnapshots } from './task-answer.ts';
 import { Watchers } from './watchers.ts';
 
@@ -20,7 +18,7 @@ export interface ReadingOptions {
   readonly store: Store;
   readonly resultLink: ResultLink;
   readonly maxWatchers: number;
-  /** Proxies that are believed when they name the client that waits; default none. */
+  /** Proxies whose `X-Forwarded-For` is believed, to tell the clients that wait apart; default none. */
   readonly trustedProxies?: readonly string[];
   /** Milliseconds between the comments on a stream without news; default 15,000. */
   readonly beatMs?: number;

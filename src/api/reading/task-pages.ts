@@ -1,4 +1,4 @@
-/** The pages of tasks as they are sent: rendered once for all who look within a second, few at a time. */
+/** Renders the pages of tasks: once a second for all clients that ask for a page, and few pages at a time. */
 import { Memo } from '../../tasks/snapshots/memo.ts';
 import type { Surroundings } from '../../tasks/snapshots/surroundings.ts';
 import type { ApiExtensions } from '../extension.ts';
@@ -7,11 +7,11 @@ import { TooBusy } from '../http/problems.ts';
 import { renderTaskPage } from '../pages/index.ts';
 import { type TaskSnapshot, viewOf } from './task-answer.ts';
 
-/** As old as what a page says of queue and worker may be. */
+/** How long a page is kept: what it says of the queue and of the worker may be this old. */
 const pageAgeMs = 1_000;
-/** Of half a megabyte at most each, as a rule a tenth of that. */
+/** How many pages are kept. Each has half a megabyte at most, as a rule a tenth of that. */
 const maxPages = 40;
-/** While one is rendered, the database answers for another. */
+/** How many pages are made at once: two, so that the database answers for one while the other is rendered. */
 const atOnce = 2;
 const maxWaiting = 100;
 
@@ -22,7 +22,7 @@ export class TaskPages {
   private readonly waiting: (() => void)[] = [];
   private inWork = 0;
 
-  /** @param extensions of the jobs that show their results in a way of their own */
+  /** @param extensions for the jobs that show their results in a way of their own */
   constructor(surroundings: Surroundings, extensions: ApiExtensions) {
     this.surroundings = surroundings;
     this.extensions = extensions;
@@ -35,7 +35,7 @@ export class TaskPages {
   async get(snapshot: TaskSnapshot): Promise<Buffer> {
     const make = () => this.inTurn(() => this.make(snapshot));
     const page = await this.pages.get(`${snapshot.id} ${snapshot.version}`, make);
-    // To be sent.
+    // Sending the page is also done one a turn.
     await new Promise<void>((resolve) => oneATurn(resolve));
     return page;
   }
@@ -68,12 +68,12 @@ export class TaskPages {
     try {
       return await work();
     } finally {
-      // Others are served before the next page is made.
+      // Other requests are served before the next page is made.
       setImmediate(() => this.next());
     }
   }
 
-  /** The place goes to who has waited longest. */
+  /** Gives the place to the request that has waited longest. */
   private next(): void {
     const goOn = this.waiting.shift();
     if (goOn) goOn();

@@ -73,7 +73,7 @@ interface Contents {
   readonly isFinished: boolean;
   /** Made when the first client asks. */
   json: Buffer | undefined;
-  /** Likewise. */
+  /** Made when the first browser asks. */
   page: Buffer | undefined;
 }
 
