@@ -44,6 +44,11 @@ export class LogOutput implements DestinationStream {
     if (!this.retry) this.flush();
   }
 
+  /** Whether all lines were taken. */
+  get isEmpty(): boolean {
+    return this.waiting.length === 0;
+  }
+
   /** As much as is taken within a moment: for the end of the process, and for what may be the last line. */
   flushSync(): void {
     const untilMs = performance.now() + lastMs;
