@@ -157,7 +157,7 @@ function between(from, to, share) {
 }
 
 /**
- * One timer for all motions, as long as any is under way.
+ * One timer for all motions. It stops when the last motion has ended.
  * @param {number} ms
  */
 function schedule(ms) {

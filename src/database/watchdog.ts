@@ -30,7 +30,7 @@ const askSql = `
  */
 const watchdogs = new Map<string, Watchdog>();
 
-/** Watches the connections of a pool of `PooledClient`s, for as long as the pool has any. */
+/** Watches the connections of a pool of `PooledClient`s, until the last of them is closed. */
 export function watch(pool: pg.Pool, url: string): void {
   // The cast is safe: the pool's options name PooledClient as the class of its clients.
   const pooled = (client: pg.PoolClient) => client as unknown as PooledClient;

@@ -100,7 +100,7 @@ describe('the log of pg-boss', () => {
     expect(lines).toEqual([]);
   });
 
-  it('has any other error, but not each time it occurs', () => {
+  it('has an error of another kind, but not each time it occurs', () => {
     say(Object.assign(new Error('no such table'), { code: '42P01' }));
     say(Object.assign(new Error('no such table'), { code: '42P01' }));
 

@@ -1,3 +1,4 @@
+/** The ends of attempts: one subject, by each way in which an attempt can end. */
 import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { fail, stillRunning, succeedAlone } from '../../src/tasks/life/end.ts';

@@ -1,3 +1,4 @@
+/** Statements that committed although their answer was lost: one subject, by each kind of write. */
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EndWriter } from '../../src/jobs/attempt/end-writer.ts';

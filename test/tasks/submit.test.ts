@@ -1,3 +1,4 @@
+/** `submitTask`: one call, so the cases of keys, replacements and uploads stay together. */
 import { describe, expect, it, vi } from 'vitest';
 import { findFile, readChunk, Upload } from '../../src/tasks/files/files.ts';
 import { digestInput } from '../../src/tasks/life/digest.ts';

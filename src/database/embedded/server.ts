@@ -93,7 +93,7 @@ async function reasonIn(layout: Layout): Promise<string> {
 
 /**
  * Waits until no process works on the cluster, then removes the files that a killed server left: PostgreSQL
- * would take the pid in its file for a running server as long as any process has that pid. Throws where a
+ * would take the pid in its file for a running server while some process has that pid. Throws where a
  * process does not end.
  */
 export async function clearLeftovers(layout: Layout, socketFolder: string): Promise<void> {

@@ -31,8 +31,8 @@ export async function sweepReplacedImports(db: Database, signal?: AbortSignal): 
       if (signal?.aborted) return deleted;
       if (count < batchRows) break;
     }
-    // Another process may sweep the same import: its row must stay as long as any rows are left, or no sweep
-    // would find those again.
+    // Another process may sweep the same import: its row must stay until the last imported row is
+    // deleted, or no sweep would find the rest again.
     await db.prisma.$executeRaw`
       DELETE FROM ${tables.datasetImport}
       WHERE id = ${id}::uuid AND NOT EXISTS (SELECT FROM ${tables.datasetRow} WHERE import_id = ${id}::uuid)`;

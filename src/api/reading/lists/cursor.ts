@@ -50,7 +50,7 @@ export class Cursors {
 
   private decrypt(cursor: string): Buffer | undefined {
     const sealed = Buffer.from(cursor, 'base64url');
-    // Decoding skips characters that are not base64url; a cursor that has any is refused.
+    // Decoding skips characters that are not base64url. A cursor with such characters is refused.
     if (sealed.length !== sealedBytes || sealed.toString('base64url') !== cursor) return undefined;
     const decipher = createDecipheriv(algorithm, this.secret, sealed.subarray(0, nonceBytes), {
       authTagLength: tagBytes,

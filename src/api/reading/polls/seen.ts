@@ -1,7 +1,7 @@
 /**
  * Which versions a client has already: by its tags (If-None-Match), or by `?after=`, as tags may be lost on
- * the way. Whether a poll waits depends on the versions in the tags, so that a tag that a proxy has altered,
- * or that another build has made, is as good as any. Whether the answer is a 304 depends on the whole tag.
+ * the way. Whether a poll waits depends on the versions in the tags, so that a tag serves that a
+ * proxy has altered, or that another build has made. Whether the answer is a 304 depends on the whole tag.
  */
 import { z } from 'zod';
 import { invalidInput } from '../../http/problems.ts';
