@@ -2,7 +2,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { cancelTask } from '../../tasks/life/cancel.ts';
-import { submitTask } from '../../tasks/life/submit.ts';
 import { cleanseJson } from '../../tasks/model/text.ts';
 import { taskUrl } from '../../tasks/model/view.ts';
 import type { ApiContext, Handler } from '../context.ts';
@@ -43,7 +42,7 @@ function submit(context: ApiContext): Handler {
     const checked = await checkInput(definition, cleanseJson(input), ['input']);
 
     const submitted = await withinAnswerTime(
-      submitTask(context.store, submitRequest(definition, checked, options)),
+      context.submits.submit(submitRequest(definition, checked, options)),
     );
     context.log.info({ task: submitted.task.id, type, outcome: submitted.outcome }, 'task submitted');
     return sendSubmitted(context, request, reply, submitted);
