@@ -10,6 +10,7 @@ import { readPidFile } from '../src/database/embedded/processes.ts';
 import { processorTimeMs } from './processor-time.ts';
 import { median } from './quantile.ts';
 import { load, tool } from './reads/load.ts';
+import { compareBatches } from './submits/batches.ts';
 import { SubmitServer } from './submits/servers.ts';
 import { print, withPostgres } from './support.ts';
 
@@ -49,6 +50,7 @@ export function run(): Promise<void> {
       }
     }
     printTable(peers, textbook);
+    await compareBatches({ url: off.server.url, db: off.db, empty: () => empty(off.db) });
     for (const { server, db } of peers) {
       await server.stop();
       await db.close();

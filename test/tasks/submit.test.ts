@@ -5,12 +5,15 @@ import { digestInput } from '../../src/tasks/life/digest.ts';
 import { succeedAlone } from '../../src/tasks/life/end.ts';
 import { KeyConflictError, type SubmitRequest, submitTask } from '../../src/tasks/life/submit.ts';
 import { eventually } from '../support/eventually.ts';
+import { FlakyProxy } from '../support/flaky-proxy.ts';
+import { openStore } from '../support/service.ts';
 import {
   emptyReport,
   kindsOf,
   liveEntries,
   lockWaiters,
   openRaw,
+  patient,
   refuseRows,
   rowOf,
   runTask,
@@ -173,16 +176,17 @@ describe('a submit with a key', () => {
 
   it('creates the task anew where it was pruned after the key was found taken', async () => {
     const old = await finishedTask({ key: 'k' });
-    await using pruning = await openRaw(store);
-    // The key's task is deleted when the insert has found the key taken, and has not answered yet.
-    await pruning.query('BEGIN');
-    await pruning.query('DELETE FROM task_state');
-    const submitted = submitTask(store, request({ key: 'k' }));
-    await eventually(async () => (await lockWaiters(store)) === 1);
-    await pruning.query('COMMIT');
+    await using proxy = await FlakyProxy.start(store.url);
+    const slow = await openStore(proxy.url, { settings: patient });
+    const lookup = proxy.delay({ statement: 'key-owners' });
+
+    const submitted = submitTask(slow, request({ key: 'k' }));
+    const held = await lookup;
+    await store.db.prisma.taskState.deleteMany();
+    await held.deliver();
 
     const { outcome, task } = await submitted;
-
+    await slow.close();
     expect(outcome).toBe('created');
     expect(task.id).not.toBe(old.id);
     expect(await liveEntries(store)).toMatchObject([{ taskId: task.id }]);
@@ -199,7 +203,7 @@ describe('a submit that replaces finished tasks', () => {
     const { outcome, task } = await submitTask(store, replacing({ input: { n: 2 } }));
 
     expect(outcome).toBe('created');
-    expect(task).toMatchObject({ key: 'k', input: { n: 2 }, status: 'queued' });
+    expect(await rowOf(store, task.id)).toMatchObject({ key: 'k', input: { n: 2 }, status: 'queued' });
     const replaced = await rowOf(store, old.id);
     expect(replaced).toEqual({ ...old, key: null, replacedBy: task.id, version: old.version + 1 });
   });

@@ -51,6 +51,8 @@ export interface FieldError {
   /** Names joined by dots, such as `input.recipient`. */
   path: string;
   message: string;
+  /** The URL of the task that stands in the way, where a request is about many tasks. */
+  existingTask?: string;
 }
 
 function kindOf(name: ProblemKind): OwnProblemKind {

@@ -16,6 +16,7 @@ import {
   type Submitted,
   submitAlone,
 } from './submit.ts';
+import { submitBatch } from './submit-batch.ts';
 import type { CleanRequest } from './write-submits.ts';
 
 /** The most that one statement writes. A single input may be longer. */
@@ -40,17 +41,29 @@ export class TooManySubmitsError extends Error {
   }
 }
 
-interface Waiting {
-  readonly request: CleanRequest;
+interface Asked<Answer> {
   /** By `performance.now()`. */
   readonly sinceMs: number;
-  readonly answer: PromiseWithResolvers<Submitted>;
+  readonly answer: PromiseWithResolvers<Answer>;
+}
+
+/** A submit that shares a statement. */
+interface Waiting extends Asked<Submitted> {
+  readonly request: CleanRequest;
+  refuse(error: unknown): void;
+}
+
+/** A submit, or several, with a connection of their own. */
+interface Apart {
+  readonly sinceMs: number;
+  run(): Promise<void>;
+  refuse(error: unknown): void;
 }
 
 export class SubmitQueue {
   private readonly store: Store;
   private shared: Waiting[] = [];
-  private apart: Waiting[] = [];
+  private apart: Apart[] = [];
   private waitingLength = 0;
   private isWriting = false;
   private apartCount = 0;
@@ -67,19 +80,35 @@ export class SubmitQueue {
    */
   async submit(asked: SubmitRequest): Promise<Submitted> {
     const request = cleanRequest(asked);
-    const { length } = request.input;
+    return this.wait<Submitted>(request.input.length, (waiting) => {
+      if (needsTransaction(request)) this.setApart(waiting, () => submitAlone(this.store, request));
+      else {
+        this.shared.push({ ...waiting, request, refuse: waiting.answer.reject });
+        this.writeSoon();
+      }
+    });
+  }
+
+  /**
+   * As `submitBatch`.
+   * @throws {TooManySubmitsError} when it was not begun
+   */
+  async submitBatch(asked: readonly SubmitRequest[]): Promise<Submitted[]> {
+    const requests = asked.map(cleanRequest);
+    const length = requests.reduce((sum, { input }) => sum + input.length, 0);
+    return this.wait<Submitted[]>(length, (waiting) =>
+      this.setApart(waiting, () => submitBatch(this.store, requests)),
+    );
+  }
+
+  private async wait<Answer>(length: number, begin: (waiting: Asked<Answer>) => void): Promise<Answer> {
     const count = this.shared.length + this.apart.length;
     if (count >= maxWaiting || this.waitingLength + length > maxWaitingLength)
       throw new TooManySubmitsError();
-    const answer = Promise.withResolvers<Submitted>();
-    const waiting = { request, sinceMs: performance.now(), answer };
+    const answer = Promise.withResolvers<Answer>();
     this.waitingLength += length;
     this.inFlight.add(answer.promise);
-    if (needsTransaction(request)) this.setApart(waiting);
-    else {
-      this.shared.push(waiting);
-      this.writeSoon();
-    }
+    begin({ sinceMs: performance.now(), answer });
     try {
       return await answer.promise;
     } finally {
@@ -164,7 +193,7 @@ export class SubmitQueue {
         const owner = owners[index];
         if (owner) settle(waiting, () => answerOf({ isCreated: false, ...owner }));
         // The task was pruned or replaced a moment ago.
-        else this.setApart(waiting);
+        else this.setAlone(waiting);
       }
     } catch (error) {
       for (const { answer } of taken) answer.reject(error);
@@ -173,39 +202,47 @@ export class SubmitQueue {
 
   private refuse(batch: readonly Waiting[], error: unknown): void {
     for (const waiting of batch) {
-      // Apart from the others it may wait as long as any statement.
-      if (batch.length === 1 && isLockTrouble(error)) this.setApart(waiting);
+      if (batch.length === 1 && isLockTrouble(error)) this.setAlone(waiting);
       else waiting.answer.reject(error);
     }
   }
 
-  private setApart(waiting: Waiting): void {
-    this.apart.push(waiting);
+  /** Apart from the others it may wait as long as any statement. */
+  private setAlone(waiting: Waiting): void {
+    this.setApart(waiting, () => submitAlone(this.store, waiting.request));
+  }
+
+  private setApart<Answer>({ sinceMs, answer }: Asked<Answer>, write: () => Promise<Answer>): void {
+    this.apart.push({
+      sinceMs,
+      run: () => write().then(answer.resolve, answer.reject),
+      refuse: answer.reject,
+    });
     this.writeApart();
   }
 
   private writeApart(): void {
     this.apart = inTime(this.apart);
     while (this.apartCount < maxApart) {
-      const waiting = this.apart.shift();
-      if (!waiting) return;
+      const next = this.apart.shift();
+      if (!next) return;
       this.apartCount += 1;
-      submitAlone(this.store, waiting.request)
-        .then(waiting.answer.resolve, waiting.answer.reject)
-        .finally(() => {
-          this.apartCount -= 1;
-          this.writeApart();
-        });
+      void next.run().finally(() => {
+        this.apartCount -= 1;
+        this.writeApart();
+      });
     }
   }
 }
 
 /** Refuses those that nobody waits for any more. */
-function inTime(waiting: readonly Waiting[]): Waiting[] {
+function inTime<Each extends { sinceMs: number; refuse(error: unknown): void }>(
+  waiting: readonly Each[],
+): Each[] {
   const sinceMs = performance.now() - maxWaitMs;
   return waiting.filter((each) => {
     if (each.sinceMs > sinceMs) return true;
-    each.answer.reject(new TooManySubmitsError());
+    each.refuse(new TooManySubmitsError());
     return false;
   });
 }

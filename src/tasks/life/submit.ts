@@ -1,4 +1,5 @@
 /** Submits tasks: creates each row and its queue entry together, once for each type and key. */
+import type { Connection } from '../../database/database.ts';
 import type { TaskUpload } from '../files/files.ts';
 import { jsonCopy } from '../model/json.ts';
 import type { TaskRow } from '../model/row.ts';
@@ -85,7 +86,8 @@ export function needsTransaction({ key, onConflict, upload }: CleanRequest): boo
 /** `submitTask` for a request that is clean. */
 export async function submitAlone(store: Store, request: CleanRequest): Promise<Submitted> {
   if (needsTransaction(request)) {
-    const [written] = await writeInTransaction(store, [request]);
+    const write = (connection: Connection) => writeSubmits(connection, [request]);
+    const [written] = await store.queue.inTransaction(write, [request.type]);
     return answerOf(written as Written);
   }
   for (;;) {
@@ -97,18 +99,14 @@ export async function submitAlone(store: Store, request: CleanRequest): Promise<
   }
 }
 
-/** `writeSubmits` in a transaction. */
-export function writeInTransaction(store: Store, requests: readonly CleanRequest[]): Promise<Written[]> {
-  return store.queue.inTransaction((connection) => writeSubmits(connection, requests), typesOf(requests));
-}
-
 /** `createTasks` on the pool. */
 export function createTogether(
   store: Store,
   requests: readonly CleanRequest[],
   lockLimitMs?: number,
 ): Promise<(TaskRow | undefined)[]> {
-  return store.queue.withQueues(typesOf(requests), () => createTasks(store.db.pool, requests, lockLimitMs));
+  const types = requests.map(({ type }) => type);
+  return store.queue.withQueues(types, () => createTasks(store.db.pool, requests, lockLimitMs));
 }
 
 /** @throws {KeyConflictError} when the task that has the key has another input */
@@ -118,5 +116,3 @@ export function answerOf(written: Written): Submitted {
   if (!written.isSame) throw new KeyConflictError(task.id);
   return { outcome: 'existing', task };
 }
-
-const typesOf = (requests: readonly CleanRequest[]) => requests.map(({ type }) => type);
