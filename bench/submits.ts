@@ -33,6 +33,8 @@ interface Measured {
   /** Microseconds of processor time for each request: of the server with its runners, and of PostgreSQL. */
   readonly serverUs: number;
   readonly postgresUs: number;
+  /** From the first submit to the start of its task; NaN without a runner. */
+  readonly firstStartMs: number;
 }
 
 export function run(): Promise<void> {
@@ -81,21 +83,35 @@ async function measure({ server, db }: Peer, postmaster: number): Promise<Measur
     headers: { 'content-type': 'application/json' },
   });
   const [serverAfter, postgresAfter] = await usage();
+  const firstStartMs = await untilFirstStart(db);
   await empty(db);
   const requests = requestsPerSecond * seconds;
   return {
-    ...{ requestsPerSecond, p50Ms, p99Ms },
+    ...{ requestsPerSecond, p50Ms, p99Ms, firstStartMs },
     serverUs: ((serverAfter - serverBefore) * 1000) / requests,
     postgresUs: ((postgresAfter - postgresBefore) * 1000) / requests,
   };
 }
 
-/** Waits until a runner, where there is one, has done what was submitted, and deletes it all. */
-async function empty({ pool }: Database): Promise<void> {
+async function untilFirstStart({ pool }: Database): Promise<number> {
+  if (!(await isHeadway(pool))) return Number.NaN;
+  const { rows } = await pool.query<{ ms: number | null }>(
+    `SELECT extract(epoch FROM started_at - created_at)::float8 * 1000 AS ms
+     FROM public.task_state ORDER BY created_at, started_at LIMIT 1`,
+  );
+  return rows[0]?.ms ?? Number.NaN;
+}
+
+async function isHeadway(pool: Database['pool']): Promise<boolean> {
   const { rows } = await pool.query<{ isHeadway: boolean }>(
     `SELECT to_regclass('public.task_state') IS NOT NULL AS "isHeadway"`,
   );
-  if (rows[0]?.isHeadway) {
+  return rows[0]?.isHeadway === true;
+}
+
+/** Waits until a runner, where there is one, has done what was submitted, and deletes it all. */
+async function empty({ pool }: Database): Promise<void> {
+  if (await isHeadway(pool)) {
     for (;;) {
       const { rows: working } = await pool.query(
         `SELECT FROM public.worker CROSS JOIN LATERAL
@@ -118,6 +134,7 @@ function printTable(peers: readonly Peer[], textbook: Peer): void {
   const columns = ['', 'requests/s', 'p50 ms', 'p99 ms', 'µs CPU each: server', 'PostgreSQL'];
   print(`| ${[...columns, 'of the textbook (median, least–most)', 'the same by CPU time'].join(' | ')} |`);
   print(`|${'---|'.repeat(columns.length + 2)}`);
+  const starts: string[] = [];
   for (const peer of peers) {
     const of = (pick: (measured: Measured) => number) => median(peer.measured.map(pick));
     const ratios = (pick: (measured: Measured) => number) =>
@@ -133,7 +150,10 @@ function printTable(peers: readonly Peer[], textbook: Peer): void {
       peer === textbook ? '' : ratios((each) => 1 / (each.serverUs + each.postgresUs)),
     ];
     print(`| ${cells.join(' | ')} |`);
+    const firstStartMs = of((each) => each.firstStartMs);
+    if (!Number.isNaN(firstStartMs)) starts.push(`${peer.name}: ${firstStartMs.toFixed(0)} ms`);
   }
+  print(`from the first submit of such a flood to the start of its task: ${starts.join(', ')}`);
 }
 
 function spread(ratios: readonly number[]): string {

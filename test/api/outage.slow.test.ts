@@ -160,7 +160,7 @@ test('a submit while connections hang is refused in time, and the next one works
       return { ...store, db: openDatabase(proxy.url, { name: 'submits' }) };
     },
   });
-  await newTask(api);
+  await postJson(`${api.url}/tasks`, { type: 'noop' });
   proxy?.forget();
 
   const { value, ms, allowanceMs } = await timed(async () => {
