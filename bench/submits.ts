@@ -14,7 +14,7 @@ import { compareBatches } from './submits/batches.ts';
 import { SubmitServer } from './submits/servers.ts';
 import { print, withPostgres } from './support.ts';
 
-const rounds = Number(process.env.ROUNDS ?? 15);
+const rounds = 15;
 const seconds = 3;
 const connections = 32;
 const body = JSON.stringify({ type: 'bench-noop', input: null });

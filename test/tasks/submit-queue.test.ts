@@ -222,6 +222,20 @@ describe('while PostgreSQL stands still', () => {
     expect(await store.db.prisma.taskState.count()).toBe(1);
   });
 
+  it('on one connection, later submits go on by another', async () => {
+    const { slow, proxy } = await slowStore();
+    submits = new SubmitQueue(slow);
+    const held = proxy.delay({ statement: 'insert-tasks' });
+    const begun = submits.submit(request());
+    const { deliver } = await held;
+
+    await Promise.all(many(3));
+
+    expect(await store.db.prisma.taskState.count()).toBe(3);
+    await deliver();
+    await begun;
+  });
+
   it('what is more than may wait is refused at once', async () => {
     const { slow, proxy } = await slowStore();
     submits = new SubmitQueue(slow);

@@ -29,6 +29,10 @@ const maxWaitingLength = 64 * 1024 * 1024;
 const maxWaitMs = 5_000;
 /** A shared statement does not wait longer for a key that somebody else has locked: others wait for it. */
 const sharedLockLimitMs = 200;
+/** After so long, the next statement no longer waits for the one under way: its connection may hang. */
+const lateMs = 500;
+/** How many shared statements may be under way at a time, all but one of them late. */
+const maxShared = 2;
 /** So many may wait for locks, or use a transaction of their own, beside the shared statement. */
 const maxApart = 2;
 
@@ -65,7 +69,9 @@ export class SubmitQueue {
   private shared: Waiting[] = [];
   private apart: Apart[] = [];
   private waitingLength = 0;
+  /** Whether a statement is under way that is not late. */
   private isWriting = false;
+  private sharedCount = 0;
   private apartCount = 0;
   private turn: NodeJS.Immediate | undefined;
   private readonly inFlight = new Set<Promise<unknown>>();
@@ -124,15 +130,33 @@ export class SubmitQueue {
 
   /** After this turn of the event loop: one statement for all that arrive in the same turn. */
   private writeSoon(): void {
-    if (this.isWriting || this.shared.length === 0) return;
+    if (this.isWriting || this.sharedCount === maxShared || this.shared.length === 0) return;
     this.turn ??= setImmediate(() => {
       this.turn = undefined;
-      this.isWriting = true;
-      void this.write(this.takeShared()).finally(() => {
-        this.isWriting = false;
-        this.writeSoon();
-      });
+      void this.writeShared();
     });
+  }
+
+  private async writeShared(): Promise<void> {
+    this.isWriting = true;
+    this.sharedCount += 1;
+    const letNextGo = () => {
+      this.isWriting = false;
+      this.writeSoon();
+    };
+    let isLate = false;
+    const late = setTimeout(() => {
+      isLate = true;
+      letNextGo();
+    }, lateMs);
+    try {
+      await this.write(this.takeShared());
+    } finally {
+      clearTimeout(late);
+      this.sharedCount -= 1;
+      if (isLate) this.writeSoon();
+      else letNextGo();
+    }
   }
 
   private takeShared(): Waiting[] {
