@@ -15,7 +15,7 @@ import { SubmitServer } from './submits/servers.ts';
 import { print, withPostgres } from './support.ts';
 
 const rounds = 15;
-const seconds = 3;
+const seconds = 2;
 const connections = 32;
 const body = JSON.stringify({ type: 'bench-noop', input: null });
 

@@ -6,7 +6,7 @@ import { print } from '../support.ts';
 
 const rounds = 15;
 /** Batches in a round, one after the other. */
-const batches = 10;
+const batches = 5;
 const size = 1_000;
 const body = JSON.stringify({
   tasks: Array.from({ length: size }, () => ({ type: 'bench-noop', input: null })),
