@@ -10,12 +10,14 @@ import * as queue from './queue.ts';
 import * as reads from './reads.ts';
 import * as reaper from './reaper.ts';
 import * as start from './start.ts';
+import * as submits from './submits.ts';
 import * as watchers from './watchers.ts';
 
 const benchmarks = {
   progress,
   start,
   queue,
+  submits,
   reads,
   watchers,
   lists,

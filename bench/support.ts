@@ -32,12 +32,13 @@ export function withDatabase(work: (bench: Bench) => Promise<void>): Promise<voi
   });
 }
 
-async function withPostgres(work: (url: string) => Promise<void>): Promise<void> {
+/** Runs `work` on an embedded PostgreSQL with its default settings, which is empty. */
+export async function withPostgres(work: (url: string, dataDir: string) => Promise<void>): Promise<void> {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'headway-bench-'));
   const settings = { shared_preload_libraries: 'pg_stat_statements' };
   const postgres = await startEmbeddedPostgres({ dataDir, log: () => undefined, settings });
   try {
-    await work(postgres.url);
+    await work(postgres.url, dataDir);
   } finally {
     await postgres.stop();
     await rm(dataDir, { recursive: true, force: true });

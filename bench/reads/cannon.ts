@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import type { CannonTask, Load } from './load.ts';
 
 interface Client {
-  setRequests(requests: readonly { path: string }[]): void;
+  setRequests(requests: readonly { path: string; method?: string; body?: string }[]): void;
 }
 
 /** The part of autocannon's API that is used here, as autocannon has no types. */
@@ -37,7 +37,7 @@ const result = await autocannon({
       task.paths
         .map((path) => ({ path, place: Math.random() }))
         .sort((a, b) => a.place - b.place)
-        .map(({ path }) => ({ path })),
+        .map(({ path }) => (task.body === undefined ? { path } : { path, method: 'POST', body: task.body })),
     ),
 });
 const failed = result.errors + result['4xx'] + result['5xx'];

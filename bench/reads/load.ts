@@ -10,7 +10,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const connections = 64;
+const defaultConnections = 64;
 
 export interface Load {
   readonly requestsPerSecond: number;
@@ -24,6 +24,10 @@ export interface LoadOptions {
   readonly paths: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
   readonly seconds: number;
+  /** Default 64. */
+  readonly connections?: number;
+  /** Sent by POST; without it, requests are GET. */
+  readonly body?: string;
 }
 
 /** The message to `cannon.ts`. */
@@ -35,10 +39,11 @@ export function load(options: LoadOptions): Promise<Load> {
   return tool === 'wrk' ? loadByWrk(options) : loadByAutocannon(options);
 }
 
-async function loadByWrk({ url, paths, headers, seconds }: LoadOptions): Promise<Load> {
+async function loadByWrk(options: LoadOptions): Promise<Load> {
+  const { url, paths, headers, seconds, body, connections = defaultConnections } = options;
   const folder = await mkdtemp(path.join(os.tmpdir(), 'headway-wrk-'));
   const script = path.join(folder, 'paths.lua');
-  await writeFile(script, wrkScript(paths));
+  await writeFile(script, wrkScript(paths, body));
   const given = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const settings = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script];
   const { stdout } = await run('wrk', [...settings, ...given, url]);
@@ -55,12 +60,13 @@ async function loadByWrk({ url, paths, headers, seconds }: LoadOptions): Promise
 /**
  * A script that builds the requests before the load begins, so that the client has little work per request.
  */
-function wrkScript(paths: readonly string[]): string {
+function wrkScript(paths: readonly string[], body: string | undefined): string {
+  const rest = body === undefined ? '' : `, nil, ${JSON.stringify(body)}`;
   return `local paths = {${paths.map((each) => JSON.stringify(each)).join(',')}}
 local requests = {}
 init = function(args)
   math.randomseed(42)
-  for i, path in ipairs(paths) do requests[i] = wrk.format("GET", path) end
+  for i, path in ipairs(paths) do requests[i] = wrk.format("${body === undefined ? 'GET' : 'POST'}", path${rest}) end
 end
 request = function() return requests[math.random(#requests)] end
 `;
@@ -73,7 +79,7 @@ function milliseconds(text: string | undefined): number {
 
 async function loadByAutocannon(options: LoadOptions): Promise<Load> {
   const cannon = fork(path.join(import.meta.dirname, 'cannon.ts'));
-  cannon.send({ ...options, connections } satisfies CannonTask);
+  cannon.send({ connections: defaultConnections, ...options } satisfies CannonTask);
   const [answer] = (await Promise.race([once(cannon, 'message'), once(cannon, 'exit')])) as [Load | number];
   if (typeof answer === 'number') throw new Error('autocannon has failed');
   return answer;

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
 import { type JobRegistry, resultLinkOf } from '../jobs/registry.ts';
+import { SubmitQueue } from '../tasks/life/submit-queue.ts';
 import type { Store } from '../tasks/store.ts';
 import { Access } from './access/access.ts';
 import { guard } from './access/guard.ts';
@@ -13,6 +14,7 @@ import { retryRoutes } from './changing/retry.ts';
 import type { ApiContext } from './context.ts';
 import { answerError } from './error-handler.ts';
 import type { ApiExtension } from './extension.ts';
+import { withinAnswerTime } from './http/answer-time.ts';
 import { assetRoutes } from './http/assets.ts';
 import { Drain } from './http/drain.ts';
 import { parseJsonBody } from './http/json-body.ts';
@@ -45,6 +47,9 @@ export interface AppOptions {
   readonly drain?: Drain;
 }
 
+/** How long a stop waits for submits whose clients have been cut off. */
+const closeTimeMs = 3_000;
+
 const serverOptions = {
   serverFactory: createHttpServer,
   bodyLimit: 1024 * 1024,
@@ -67,6 +72,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const context: ApiContext = {
     config,
     store,
+    submits: new SubmitQueue(store),
     reading,
     registry,
     extensions: new Map(extensions.map((extension) => [extension.type, extension])),
@@ -99,6 +105,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     signInRoutes(scope, access, wrongKeys);
     done();
   });
+  app.addHook('onClose', () => withinAnswerTime(context.submits.drain(), closeTimeMs).catch(() => undefined));
   await app.ready();
   return app;
 }

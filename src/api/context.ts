@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
+import type { SubmitQueue } from '../tasks/life/submit-queue.ts';
 import type { ResultLink } from '../tasks/model/view.ts';
 import type { Store } from '../tasks/store.ts';
 import type { ApiExtensions } from './extension.ts';
@@ -12,6 +13,7 @@ import type { Reading } from './reading/reading.ts';
 export interface ApiContext {
   readonly config: Config;
   readonly store: Store;
+  readonly submits: SubmitQueue;
   readonly registry: JobRegistry;
   readonly extensions: ApiExtensions;
   readonly log: Logger;

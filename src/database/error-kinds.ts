@@ -107,6 +107,15 @@ export function isPassingError(error: unknown): boolean {
   return isConnectionError(error) || someCause(error, (code) => passingCodes.has(code));
 }
 
+const lockCodes = new Set(['55P03', '40P01', '40001']);
+
+/**
+ * Whether a statement was rolled back because of what others have locked: it waited too long, or had to give way.
+ */
+export function isLockTrouble(error: unknown): boolean {
+  return someCause(error, (code) => lockCodes.has(code));
+}
+
 /** Describes a passing error in a sentence for people. */
 export function describeTrouble(error: unknown): string {
   if (isConnectionError(error)) return 'The database cannot be reached.';

@@ -25,7 +25,10 @@ export class JobFileError extends Error {
 const aFunction = z.custom((value) => typeof value === 'function', 'a function');
 
 const jobShape = z.object({
-  type: z.string().regex(typePattern, 'lower-case letters, digits and hyphens, at most 63'),
+  type: z
+    .string()
+    .regex(typePattern, 'lower-case letters, digits and hyphens, at most 63')
+    .refine((type) => type !== 'batch', 'not "batch", as POST /tasks/batch submits many tasks'),
   input: z.instanceof(z.ZodType, { error: 'a zod schema' }),
   result: z.instanceof(z.ZodType, { error: 'a zod schema' }),
   run: aFunction,

@@ -3,7 +3,8 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { WrongKeys } from '../../src/api/access/wrong-keys.ts';
 import { answerError } from '../../src/api/error-handler.ts';
-import { unavailable } from '../../src/api/http/problems.ts';
+import { problemFrom, TooBusy, unavailable } from '../../src/api/http/problems.ts';
+import { TooManySubmitsError } from '../../src/tasks/life/submit-queue.ts';
 
 const log = pino({ enabled: false });
 
@@ -29,4 +30,14 @@ test('an answer to a form does not, as that would send the form again', async ()
 
   expect(status).toBe(503);
   expect(page).not.toContain('http-equiv="refresh"');
+});
+
+test('a submit that was not begun in time is 503 with Retry-After', () => {
+  const problem = problemFrom(new TooManySubmitsError());
+
+  expect(problem).toBeInstanceOf(TooBusy);
+  expect(problem).toMatchObject({
+    body: { type: '/problems/too-busy', status: 503 },
+    headers: { 'retry-after': '5' },
+  });
 });

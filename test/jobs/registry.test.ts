@@ -56,6 +56,17 @@ describe('a job file that cannot be used', () => {
     expect(String(error)).toContain(`does not export a job (export default defineJob({ … })): ${path}: `);
   });
 
+  it('may not be called "batch", as that is the path of many tasks', async () => {
+    const zod = import.meta.resolve('zod');
+
+    const error = await load(
+      `import { z } from '${zod}';
+       export default { type: 'batch', input: z.null(), result: z.null(), run: () => null };`,
+    );
+
+    expect(String(error)).toContain('type: not "batch", as POST /tasks/batch submits many tasks');
+  });
+
   const loadWith = (schemas: { input?: string; result?: string }) => {
     const zod = import.meta.resolve('zod');
     const { input = 'z.null()', result = 'z.null()' } = schemas;

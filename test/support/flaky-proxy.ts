@@ -28,7 +28,7 @@ export interface HeldStatement {
 
 interface Fault {
   readonly trigger: Trigger;
-  readonly kind: 'loseAnswer' | 'holdBack' | 'delay';
+  readonly kind: 'loseAnswer' | 'keepAnswer' | 'holdBack' | 'delay';
   readonly happened: PromiseWithResolvers<HeldStatement>;
 }
 
@@ -84,6 +84,11 @@ export class FlakyProxy implements AsyncDisposable {
   /** Cuts off the client of the next such statement once the server has executed it. Resolves after that. */
   async loseAnswer(trigger: Trigger): Promise<void> {
     await this.add('loseAnswer', trigger);
+  }
+
+  /** Lets the client of the next such statement wait for its answer for ever. Resolves once the server has executed it. */
+  async keepAnswer(trigger: Trigger): Promise<void> {
+    await this.add('keepAnswer', trigger);
   }
 
   /** Cuts off the client of the next such statement, and keeps the statement until it is delivered. */
@@ -177,7 +182,7 @@ export class FlakyProxy implements AsyncDisposable {
     );
     if (!fault) return void link.server.write(bytes);
     this.faults = this.faults.filter((other) => other !== fault);
-    if (fault.kind === 'loseAnswer') {
+    if (fault.kind === 'loseAnswer' || fault.kind === 'keepAnswer') {
       link.losing = fault;
       link.server.write(bytes);
       return;
@@ -192,8 +197,10 @@ export class FlakyProxy implements AsyncDisposable {
     // Only the tag COMMIT in its own answer tells that the transaction was committed.
     const isCommit = link.losing.trigger.statement === 'COMMIT';
     if (!isReady(bytes) || (isCommit && !link.answered.includes('COMMIT\0'))) return;
-    this.cutOff(link);
-    link.server.end();
+    if (link.losing.kind === 'loseAnswer') {
+      this.cutOff(link);
+      link.server.end();
+    }
     link.losing.happened.resolve({ sent: link.sent, deliver: async () => undefined });
   }
 

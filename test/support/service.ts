@@ -110,7 +110,8 @@ export async function submit(
     maxAttempts: 3,
     ...options,
   };
-  return (await submitTask(store, request)).task;
+  const { task } = await submitTask(store, request);
+  return store.db.prisma.taskState.findUniqueOrThrow({ where: { id: task.id } });
 }
 
 export function waitFor(store: Store, id: string, condition: (task: Task) => boolean) {

@@ -219,6 +219,27 @@ async function closeGate(store: Store, condition: string): Promise<Gate> {
   };
 }
 
+/** Makes PostgreSQL refuse new rows of a table: all, or those for which a condition on NEW is true. */
+export async function refuseRows(
+  { db }: Pick<Store, 'db'>,
+  table: string,
+  condition = 'TRUE',
+): Promise<AsyncDisposable> {
+  await db.pool.query(`
+    CREATE OR REPLACE FUNCTION refuse_row() RETURNS trigger LANGUAGE plpgsql AS
+      $$BEGIN RAISE EXCEPTION 'refused by the test'; END$$`);
+  await db.pool.query(`
+    CREATE TRIGGER refusal AFTER INSERT ON ${table}
+    FOR EACH ROW WHEN (${condition}) EXECUTE FUNCTION refuse_row()`);
+  let isOver = false;
+  return {
+    async [Symbol.asyncDispose]() {
+      if (!isOver) await db.pool.query(`DROP TRIGGER refusal ON ${table}`);
+      isOver = true;
+    },
+  };
+}
+
 /** Whether a runner has asked for work, and its connections have then been idle for 300 ms. */
 export async function claimsRest({ db }: Store): Promise<boolean> {
   const { rows } = await db.pool.query<{ rests: boolean | null }>(

@@ -185,14 +185,15 @@ describe('a lost answer', () => {
       maxAttempts: 3,
       key: 'k',
     };
-    const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'insert-task' });
+    const lost = proxy.loseAnswer({ statement: 'insert-tasks' });
 
     await expect(submitTask(shaky, request)).rejects.toThrow(/terminated/);
     await lost;
     const { outcome, task } = await submitTask(shaky, request);
 
     expect(outcome).toBe('existing');
-    expect(await liveEntries(store)).toMatchObject([{ id: task.entryId, taskId: task.id }]);
+    const { entryId } = await rowOf(store, task.id);
+    expect(await liveEntries(store)).toMatchObject([{ id: entryId, taskId: task.id }]);
   });
 
   it('to everything for a while: a call that was frozen goes on where it was', async () => {

@@ -1,16 +1,20 @@
 /** `submitTask`: one call, so the cases of keys, replacements and uploads stay together. */
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { findFile, readChunk, Upload } from '../../src/tasks/files/files.ts';
 import { digestInput } from '../../src/tasks/life/digest.ts';
 import { succeedAlone } from '../../src/tasks/life/end.ts';
 import { KeyConflictError, type SubmitRequest, submitTask } from '../../src/tasks/life/submit.ts';
 import { eventually } from '../support/eventually.ts';
+import { FlakyProxy } from '../support/flaky-proxy.ts';
+import { openStore } from '../support/service.ts';
 import {
   emptyReport,
   kindsOf,
   liveEntries,
   lockWaiters,
   openRaw,
+  patient,
+  refuseRows,
   rowOf,
   runTask,
   startWorker,
@@ -43,9 +47,14 @@ async function finishedTask(options: Partial<SubmitRequest>) {
 
 describe('a submit', () => {
   it('creates a queued task and the entry that it names', async () => {
-    const { outcome, task } = await submitTask(store, request({ group: 'alice', title: 'Import people' }));
+    const { outcome, task: told } = await submitTask(
+      store,
+      request({ group: 'alice', title: 'Import people' }),
+    );
 
     expect(outcome).toBe('created');
+    const task = await rowOf(store, told.id);
+    expect(task).toMatchObject(told);
     expect(task).toMatchObject({
       type: 'noop',
       status: 'queued',
@@ -65,31 +74,20 @@ describe('a submit', () => {
     expect(await kindsOf(store, task.id)).toEqual(['submitted']);
   });
 
-  it('leaves neither task nor entry when it breaks in the middle', async () => {
-    const send = vi.spyOn(store.queue, 'send').mockRejectedValueOnce(new Error('broken'));
+  it.each(['task_state', 'task_event', 'pgboss.job'])(
+    'leaves neither task nor entry when it breaks at its row in %s',
+    async (table) => {
+      const refusal = await refuseRows(store, table);
 
-    await expect(submitTask(store, request({ key: 'k' }))).rejects.toThrow('broken');
+      await expect(submitTask(store, request({ key: 'k' }))).rejects.toThrow('refused by the test');
 
-    send.mockRestore();
-    expect(await taskCount()).toBe(0);
-    expect(await store.db.prisma.taskEvent.count()).toBe(0);
-    expect(await liveEntries(store)).toEqual([]);
-    expect((await submitTask(store, request({ key: 'k' }))).outcome).toBe('created');
-  });
-
-  it('leaves neither when it breaks after its entry was sent', async () => {
-    const realSend = store.queue.send.bind(store.queue);
-    const send = vi.spyOn(store.queue, 'send').mockImplementationOnce(async (entries, connection) => {
-      await realSend(entries, connection);
-      throw new Error('broken');
-    });
-
-    await expect(submitTask(store, request())).rejects.toThrow('broken');
-
-    send.mockRestore();
-    expect(await taskCount()).toBe(0);
-    expect(await liveEntries(store)).toEqual([]);
-  });
+      await refusal[Symbol.asyncDispose]();
+      expect(await taskCount()).toBe(0);
+      expect(await store.db.prisma.taskEvent.count()).toBe(0);
+      expect(await liveEntries(store)).toEqual([]);
+      expect((await submitTask(store, request({ key: 'k' }))).outcome).toBe('created');
+    },
+  );
 
   it('that the queue refuses is refused whole', async () => {
     await expect(submitTask(store, request({ type: 'no such "name"' }))).rejects.toThrow();
@@ -115,7 +113,9 @@ describe('a submit', () => {
       }),
     );
 
-    expect(task).toMatchObject({ input: { k: 'ab\ufffd' }, key: 'key\ufffd', group: '\ufffdgroup' });
+    expect(await rowOf(store, task.id)).toMatchObject({
+      ...{ input: { k: 'ab\ufffd' }, key: 'key\ufffd', group: '\ufffdgroup' },
+    });
     expect(task.title).toHaveLength(200);
   });
 
@@ -147,7 +147,10 @@ describe('a submit with a key', () => {
   it('finds a finished task too', async () => {
     const finished = await finishedTask({ key: 'k' });
 
-    expect(await submitTask(store, request({ key: 'k' }))).toEqual({ outcome: 'existing', task: finished });
+    const { outcome, task } = await submitTask(store, request({ key: 'k' }));
+
+    expect(outcome).toBe('existing');
+    expect(finished).toMatchObject(task);
   });
 
   it('but other input is a conflict, and names the task', async () => {
@@ -157,7 +160,7 @@ describe('a submit with a key', () => {
 
     await expect(conflict).rejects.toThrow(KeyConflictError);
     await expect(conflict).rejects.toMatchObject({ existingId: task.id });
-    expect(await rowOf(store, task.id)).toEqual(task);
+    expect(await rowOf(store, task.id)).toMatchObject(task);
     expect(await liveEntries(store)).toHaveLength(1);
   });
 
@@ -173,18 +176,17 @@ describe('a submit with a key', () => {
 
   it('creates the task anew where it was pruned after the key was found taken', async () => {
     const old = await finishedTask({ key: 'k' });
-    await using pruning = await openRaw(store);
-    const find = vi
-      .spyOn(store.db.prisma.taskState, 'findUnique')
-      // The lookup of the key's owner comes when it has just been deleted.
-      .mockImplementationOnce((async () => {
-        await pruning.query('DELETE FROM task_state');
-        return null;
-      }) as never);
+    await using proxy = await FlakyProxy.start(store.url);
+    const slow = await openStore(proxy.url, { settings: patient });
+    const lookup = proxy.delay({ statement: 'key-owners' });
 
-    const { outcome, task } = await submitTask(store, request({ key: 'k' }));
+    const submitted = submitTask(slow, request({ key: 'k' }));
+    const held = await lookup;
+    await store.db.prisma.taskState.deleteMany();
+    await held.deliver();
 
-    find.mockRestore();
+    const { outcome, task } = await submitted;
+    await slow.close();
     expect(outcome).toBe('created');
     expect(task.id).not.toBe(old.id);
     expect(await liveEntries(store)).toMatchObject([{ taskId: task.id }]);
@@ -201,7 +203,7 @@ describe('a submit that replaces finished tasks', () => {
     const { outcome, task } = await submitTask(store, replacing({ input: { n: 2 } }));
 
     expect(outcome).toBe('created');
-    expect(task).toMatchObject({ key: 'k', input: { n: 2 }, status: 'queued' });
+    expect(await rowOf(store, task.id)).toMatchObject({ key: 'k', input: { n: 2 }, status: 'queued' });
     const replaced = await rowOf(store, old.id);
     expect(replaced).toEqual({ ...old, key: null, replacedBy: task.id, version: old.version + 1 });
   });
@@ -212,8 +214,9 @@ describe('a submit that replaces finished tasks', () => {
     expect(await submitTask(store, replacing())).toEqual({ outcome: 'existing', task });
 
     await takeAll(store, await startWorker(store));
-    const running = await rowOf(store, task.id);
-    expect(await submitTask(store, replacing())).toEqual({ outcome: 'existing', task: running });
+    const again = await submitTask(store, replacing());
+    expect(again.outcome).toBe('existing');
+    expect(await rowOf(store, task.id)).toMatchObject({ ...again.task, status: 'running' });
   });
 
   it('is a conflict with an unfinished task that has other input', async () => {
@@ -222,16 +225,15 @@ describe('a submit that replaces finished tasks', () => {
     const conflict = submitTask(store, replacing({ input: { n: 2 } }));
 
     await expect(conflict).rejects.toMatchObject({ name: 'KeyConflictError', existingId: task.id });
-    expect(await rowOf(store, task.id)).toEqual(task);
+    expect(await rowOf(store, task.id)).toMatchObject(task);
   });
 
   it('leaves the finished task its key when it breaks in the middle', async () => {
     const old = await finishedTask({ key: 'k' });
-    const send = vi.spyOn(store.queue, 'send').mockRejectedValueOnce(new Error('broken'));
+    await using _refusal = await refuseRows(store, 'pgboss.job');
 
-    await expect(submitTask(store, replacing())).rejects.toThrow('broken');
+    await expect(submitTask(store, replacing())).rejects.toThrow('refused by the test');
 
-    send.mockRestore();
     expect(await rowOf(store, old.id)).toEqual(old);
   });
 
@@ -291,11 +293,10 @@ describe('a submit with an upload', () => {
 
   it('leaves it incomplete where the submit breaks', async () => {
     const upload = await begin('a');
-    const send = vi.spyOn(store.queue, 'send').mockRejectedValueOnce(new Error('broken'));
+    await using _refusal = await refuseRows(store, 'pgboss.job');
 
-    await expect(submitTask(store, request({ upload }))).rejects.toThrow('broken');
+    await expect(submitTask(store, request({ upload }))).rejects.toThrow('refused by the test');
 
-    send.mockRestore();
     expect(await findFile(store.db, upload.id)).toBeNull();
   });
 

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 
 import { describeTrouble, isPassingError } from '../../database/error-kinds.ts';
 import { KeyConflictError } from '../../tasks/life/submit.ts';
+import { TooManySubmitsError } from '../../tasks/life/submit-queue.ts';
 import { cleanseAndCut } from '../../tasks/model/text.ts';
 import { AbandonedReadError, TooManyReadsError } from '../../tasks/snapshots/first-reads.ts';
 
@@ -50,6 +51,8 @@ export interface FieldError {
   /** Names joined by dots, such as `input.recipient`. */
   path: string;
   message: string;
+  /** The URL of the task that stands in the way, where a request is about many tasks. */
+  existingTask?: string;
 }
 
 function kindOf(name: ProblemKind): OwnProblemKind {
@@ -165,6 +168,7 @@ export function problemFrom(error: unknown): HttpProblem {
   if (error instanceof TooManyReadsError) {
     return new TooBusy('Too many tasks are asked for that were not asked for lately.', error);
   }
+  if (error instanceof TooManySubmitsError) return new TooBusy('Too many tasks are submitted.', error);
   if (error instanceof AbandonedReadError) {
     return new HttpProblem('request-timeout', 'The client has left.', { cause: error });
   }

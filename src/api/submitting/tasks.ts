@@ -1,9 +1,8 @@
-/** Submitting and cancelling tasks. */
-import type { FastifyInstance } from 'fastify';
+/** Submitting tasks, one or many, and cancelling them. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { cancelTask } from '../../tasks/life/cancel.ts';
-import { submitTask } from '../../tasks/life/submit.ts';
-import { cleanseJson } from '../../tasks/model/text.ts';
+import { BatchConflictError } from '../../tasks/life/submit-batch.ts';
 import { taskUrl } from '../../tasks/model/view.ts';
 import type { ApiContext, Handler } from '../context.ts';
 import { withinAnswerTime } from '../http/answer-time.ts';
@@ -11,14 +10,15 @@ import { takeForms } from '../http/forms.ts';
 import { prefersHtml } from '../http/negotiation.ts';
 import { idFrom } from '../http/params.ts';
 import { fieldError, HttpProblem, invalidFields, invalidInput, unknownTask } from '../http/problems.ts';
-import { checkInput, definitionOf, submitOptions, submitRequest, withKeyHeader } from './submission.ts';
-import { leadTo, sendChanged, sendSubmitted } from './write-answers.ts';
+import { batchConflict, maxBatchBytes, readBatch } from './batch.ts';
+import { readSubmit } from './json-submit.ts';
+import { leadTo, sendBatch, sendChanged, sendSubmitted } from './write-answers.ts';
 
-const submitBody = submitOptions.extend({ type: z.string(), input: z.unknown().optional() });
 const noFields = z.strictObject({});
 
 export function taskRoutes(app: FastifyInstance, context: ApiContext): void {
   app.post('/tasks', submit(context));
+  app.post('/tasks/batch', { bodyLimit: maxBatchBytes }, submitMany(context));
   app.register((forms, _options, done) => {
     takeForms(forms);
     forms.post('/tasks/:id/cancel', cancel(context));
@@ -28,32 +28,39 @@ export function taskRoutes(app: FastifyInstance, context: ApiContext): void {
 
 function submit(context: ApiContext): Handler {
   return async (request, reply) => {
-    if (request.body === undefined) {
-      throw new HttpProblem(
-        'invalid-request',
-        'The body is empty. Send a JSON object with "type" and "input".',
-      );
-    }
-    const body = submitBody.safeParse(request.body);
-    if (!body.success) throw invalidInput(body.error);
-    const { type, input = {}, ...given } = body.data;
-    const definition = definitionOf(context, type);
-    if (definition.upload) throw fileExpected(type, definition.upload.field);
-    const options = withKeyHeader(given, request.raw.headersDistinct['idempotency-key']);
-    const checked = await checkInput(definition, cleanseJson(input), ['input']);
+    const keys = request.raw.headersDistinct['idempotency-key'];
+    const asked = await readSubmit(context, bodyOf(request), keys);
 
-    const submitted = await withinAnswerTime(
-      submitTask(context.store, submitRequest(definition, checked, options)),
+    const submitted = await withinAnswerTime(context.submits.submit(asked));
+    context.log.info(
+      { task: submitted.task.id, type: asked.type, outcome: submitted.outcome },
+      'task submitted',
     );
-    context.log.info({ task: submitted.task.id, type, outcome: submitted.outcome }, 'task submitted');
     return sendSubmitted(context, request, reply, submitted);
   };
 }
 
-function fileExpected(type: string, field: string): HttpProblem {
-  return invalidFields([
-    fieldError(['input', field], `is a file: send it as the body of POST /tasks/${type}, or as a form`),
-  ]);
+function submitMany(context: ApiContext): Handler {
+  return async (request, reply) => {
+    if (request.raw.headersDistinct['idempotency-key'] !== undefined) {
+      throw invalidFields([
+        fieldError(['Idempotency-Key'], 'is for one task: give each task of a batch its own "key"'),
+      ]);
+    }
+    const asked = await readBatch(context, bodyOf(request));
+
+    const submitted = await withinAnswerTime(context.submits.submitBatch(asked)).catch((error: unknown) => {
+      throw error instanceof BatchConflictError ? batchConflict(error) : error;
+    });
+    const created = submitted.filter(({ outcome }) => outcome === 'created').length;
+    context.log.info({ tasks: submitted.length, created }, 'batch submitted');
+    return sendBatch(context, reply, submitted);
+  };
+}
+
+function bodyOf({ body }: FastifyRequest): unknown {
+  if (body !== undefined) return body;
+  throw new HttpProblem('invalid-request', 'The body is empty. Send a JSON object with "type" and "input".');
 }
 
 function cancel(context: ApiContext): Handler {

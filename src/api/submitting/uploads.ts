@@ -6,7 +6,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isPassingError } from '../../database/error-kinds.ts';
 import type { JobDefinition, JobUpload } from '../../jobs/define-job.ts';
-import { type Submitted, submitTask } from '../../tasks/life/submit.ts';
+import type { Submitted } from '../../tasks/life/submit.ts';
 import type { ApiContext } from '../context.ts';
 import type { ApiExtension, Sample } from '../extension.ts';
 import { withinAnswerTime } from '../http/answer-time.ts';
@@ -162,7 +162,7 @@ class UploadRequest {
     const name = fields.filename ?? incoming.file.name;
     const file = { ...incoming.file.upload, field: upload.field };
     const input = await checkUploadInput(definition, upload, fields, { ...file, name });
-    const submission = submitTask(context.store, submitRequest(definition, input, options, file));
+    const submission = context.submits.submit(submitRequest(definition, input, options, file));
     const submitted = await withinAnswerTime(submission).catch(throwUnknownOutcome);
     // The task that existed already has a copy of its own.
     if (submitted.outcome === 'existing') await this.dropFile();

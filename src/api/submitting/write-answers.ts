@@ -3,28 +3,49 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Submitted } from '../../tasks/life/submit.ts';
-import { taskUrl } from '../../tasks/model/view.ts';
+import { taskUrl, viewTask } from '../../tasks/model/view.ts';
 import type { ApiContext } from '../context.ts';
 import { prefersHtml } from '../http/negotiation.ts';
-import { answerOf, jsonType, type TaskAnswer, whenToAskAgain } from '../reading/task-answer.ts';
+import { answerOf, briefView, jsonType, type TaskAnswer, whenToAskAgain } from '../reading/task-answer.ts';
 
 /** Sends 202 for a new task, 200 for one that existed already; after a form, leads to the task's page. */
 export function sendSubmitted(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { outcome, task, replaced }: Submitted,
+  submitted: Submitted,
 ): FastifyReply {
-  const { reading, resultLink } = context;
-  if (outcome === 'created') reading.groups.submitted(task);
-  // The row was read just now: with it in memory, a client that knows this version never gets an older one.
-  else reading.snapshots.put(task);
-  if (replaced) reading.snapshots.raise(replaced.id, replaced.version);
+  noteSubmitted(context, submitted);
+  const { outcome, task } = submitted;
   const self = taskUrl(task.id);
   if (prefersHtml(request.headers.accept)) return leadTo(reply, task.id);
   reply.code(outcome === 'created' ? 202 : 200);
   reply.headers({ location: self, 'operation-location': self });
-  return sendChanged(context, reply, answerOf(task, resultLink));
+  return sendChanged(context, reply, answerOf(task, context.resultLink));
+}
+
+/** Sends 202 where a batch has created tasks, and 200 where all of them existed already. */
+export function sendBatch(
+  context: ApiContext,
+  reply: FastifyReply,
+  submitted: readonly Submitted[],
+): FastifyReply {
+  const tasks = submitted.map((each) => {
+    noteSubmitted(context, each);
+    const { outcome, task } = each;
+    return { outcome, location: taskUrl(task.id), task: briefView(viewTask(task, context.resultLink)) };
+  });
+  const isNew = submitted.some(({ outcome }) => outcome === 'created');
+  reply.code(isNew ? 202 : 200).headers({ 'cache-control': 'no-store' });
+  return reply.type(jsonType).send(JSON.stringify({ tasks }));
+}
+
+/** Tells those who read what a submit has changed. */
+function noteSubmitted({ reading }: ApiContext, { outcome, task, replaced }: Submitted): void {
+  if (outcome === 'created') reading.groups.submitted(task);
+  // The row was read just now: with it in memory, a client that knows this version never gets an older one.
+  else reading.snapshots.put(task);
+  if (replaced) reading.snapshots.raise(replaced.id, replaced.version);
 }
 
 /** Sends the task after a request that changed it. */

@@ -1,10 +1,12 @@
-/** Decides whether a submit repeats the request of the task that already has its key. */
+/** Finds the tasks that already have the keys of submits, and whether they were created by the same requests. */
+import type { Connection } from '../../database/database.ts';
 import { tables } from '../../database/names.ts';
-import type { TaskState } from '../../generated/prisma/client.ts';
 import type { TaskUpload } from '../files/files.ts';
-import type { Store } from '../store.ts';
+import { type TaskRow, taskColumns } from '../model/row.ts';
 
 export interface SentRequest {
+  readonly type: string;
+  readonly key?: string | undefined;
   /** The input as JSON text. */
   readonly input: string;
   /**
@@ -15,33 +17,61 @@ export interface SentRequest {
   readonly upload?: TaskUpload | undefined;
 }
 
+export interface KeyOwner {
+  readonly task: TaskRow;
+  readonly isSame: boolean;
+}
+
 // Inputs are compared as jsonb, so the order of keys, the spelling of numbers, and blanks do not matter. A
 // file gets another id each time it is sent. So if the task's file has the same bytes, its id replaces the
-// new one before the inputs are compared.
-const sameInputSql = `
-  SELECT CASE WHEN $3::text IS NULL THEN task.input = $2::jsonb
+// new one before the inputs are compared. Each task is found by the unique index on (type, key), whatever the
+// planner thinks of the arrays (LATERAL).
+const ownersSql = `
+  SELECT asked.place::int, task.input_digest AS "inputDigest",
+         CASE WHEN asked.field IS NULL THEN task.input = asked.input
          ELSE EXISTS (SELECT FROM ${tables.file} AS file
-                      WHERE file.task_id = task.id AND file.sha256 = $4 AND file.size = $5
-                        AND task.input = jsonb_set($2::jsonb, ARRAY[$3::text], to_jsonb(file.id)))
-         END AS "isSame"
-  FROM ${tables.taskState} AS task
-  WHERE task.id = $1`;
+                      WHERE file.task_id = task.id AND file.sha256 = asked.sha256 AND file.size = asked.size
+                        AND task.input = jsonb_set(asked.input, ARRAY[asked.field], to_jsonb(file.id)))
+         END AS "isSame", ${taskColumns}
+  FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::text[], $5::text[], $6::bigint[])
+    WITH ORDINALITY AS asked (type, key, input, field, sha256, size, place)
+  CROSS JOIN LATERAL (
+    SELECT * FROM ${tables.taskState} AS task WHERE task.type = asked.type AND task.key = asked.key
+  ) AS task`;
 
-/** Whether a task was created by the same request. Undefined if the task is gone. */
-export async function isSameRequest(
-  { db }: Store,
-  { id, inputDigest }: Pick<TaskState, 'id' | 'inputDigest'>,
-  { input, oldDigest, upload }: SentRequest,
-): Promise<boolean | undefined> {
-  // A task with a digest stores its input as the job's schema returned it, so only the digests can be
-  // compared.
-  if (inputDigest !== null) return inputDigest === attempt(oldDigest);
-  const { rows } = await db.pool.query<{ isSame: boolean }>({
-    name: 'same-input',
-    text: sameInputSql,
-    values: [id, input, upload?.field ?? null, upload?.sha256 ?? null, upload?.size ?? null],
+interface OwnerRow extends TaskRow {
+  readonly place: number;
+  readonly inputDigest: string | null;
+  readonly isSame: boolean;
+}
+
+/** The tasks that have the keys of these requests, in their order. Undefined where no task has the key any more. */
+export async function findOwners(
+  connection: Connection,
+  requests: readonly SentRequest[],
+): Promise<(KeyOwner | undefined)[]> {
+  const { rows } = await connection.query<OwnerRow>({
+    name: 'key-owners',
+    text: ownersSql,
+    values: [
+      requests.map(({ type }) => type),
+      requests.map(({ key }) => key ?? null),
+      requests.map(({ input }) => input),
+      requests.map(({ upload }) => upload?.field ?? null),
+      requests.map(({ upload }) => upload?.sha256 ?? null),
+      requests.map(({ upload }) => upload?.size ?? null),
+    ],
   });
-  return rows[0]?.isSame;
+  const owners: (KeyOwner | undefined)[] = requests.map(() => undefined);
+  for (const { place, inputDigest, isSame, ...task } of rows) {
+    const request = requests[place - 1];
+    if (!request) continue;
+    // A task with a digest stores its input as the job's schema returned it, so only the digests can be
+    // compared.
+    const isSameDigest = () => inputDigest === attempt(request.oldDigest);
+    owners[place - 1] = { task, isSame: inputDigest === null ? isSame : isSameDigest() };
+  }
+  return owners;
 }
 
 /**

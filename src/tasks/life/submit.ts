@@ -1,15 +1,18 @@
-/** Submits tasks: creates the row and its queue entry in one transaction, once for each type and key. */
-
-import { tables } from '../../database/names.ts';
-import type { TaskState } from '../../generated/prisma/client.ts';
-import { completeFile, type TaskUpload } from '../files/files.ts';
-
-import { newId } from '../model/ids.ts';
+/** Submits tasks: creates each row and its queue entry together, once for each type and key. */
+import type { Connection } from '../../database/database.ts';
+import type { TaskUpload } from '../files/files.ts';
 import { jsonCopy } from '../model/json.ts';
-import { isFinishedSql } from '../model/state-machine.ts';
+import type { TaskRow } from '../model/row.ts';
 import { cleanseAndCut, cleanseText } from '../model/text.ts';
 import type { Store } from '../store.ts';
-import { isSameRequest } from './same-request.ts';
+import { findOwners } from './same-request.ts';
+import {
+  type CleanRequest,
+  createTasks,
+  type Replaced,
+  type Written,
+  writeSubmits,
+} from './write-submits.ts';
 
 export interface SubmitRequest {
   readonly type: string;
@@ -36,14 +39,11 @@ export interface SubmitRequest {
   readonly upload?: TaskUpload | undefined;
 }
 
-/** The request as it goes to the database: its input is JSON text. */
-type CleanRequest = Omit<SubmitRequest, 'input'> & { readonly input: string };
-
 export interface Submitted {
   readonly outcome: 'created' | 'existing';
-  readonly task: TaskState;
+  readonly task: TaskRow;
   /** The finished task that gave up its key to this one, and its new version. */
-  readonly replaced?: { readonly id: string; readonly version: number } | undefined;
+  readonly replaced?: Replaced | undefined;
 }
 
 /** Thrown when the key belongs to a task with another input. */
@@ -64,79 +64,55 @@ export const maxTitleLength = 200;
  * @throws {KeyConflictError} when the task that has the key has another input
  */
 export async function submitTask(store: Store, asked: SubmitRequest): Promise<Submitted> {
-  const input = JSON.stringify(jsonCopy(asked.input ?? null, 'input'));
-  const request = { ...asked, input, key: clean(asked.key), group: clean(asked.group) };
+  return submitAlone(store, cleanRequest(asked));
+}
+
+/** The request as it goes to the database. @throws {NotJson} for an input that JSON cannot express */
+export function cleanRequest(asked: SubmitRequest): CleanRequest {
+  return {
+    ...asked,
+    input: JSON.stringify(jsonCopy(asked.input ?? null, 'input')),
+    title: cleanseAndCut(asked.title, maxTitleLength),
+    key: asked.key === undefined ? undefined : cleanseText(asked.key),
+    group: asked.group === undefined ? undefined : cleanseText(asked.group),
+  };
+}
+
+/** Whether a submit takes more than one statement, and so cannot share it with others. */
+export function needsTransaction({ key, onConflict, upload }: CleanRequest): boolean {
+  return upload !== undefined || (key !== undefined && onConflict === 'replaceFinished');
+}
+
+/** `submitTask` for a request that is clean. */
+export async function submitAlone(store: Store, request: CleanRequest): Promise<Submitted> {
+  if (needsTransaction(request)) {
+    const write = (connection: Connection) => writeSubmits(connection, [request]);
+    const [written] = await store.queue.inTransaction(write, [request.type]);
+    return answerOf(written as Written);
+  }
   for (;;) {
-    const created = await create(store, request);
-    if (created) return { outcome: 'created', ...created };
-
-    const existing = await store.db.prisma.taskState.findUnique({
-      where: { type_key: { type: request.type, key: request.key ?? '' } },
-    });
-    // The task that had the key was pruned or replaced in the meantime, so the key is free again.
-    if (!existing) continue;
-    const isSame = await isSameRequest(store, existing, request);
-    if (isSame === undefined) continue;
-    if (!isSame) throw new KeyConflictError(existing.id);
-    return { outcome: 'existing', task: existing };
+    const [task] = await createTogether(store, [request]);
+    if (task) return { outcome: 'created', task };
+    const [owner] = await findOwners(store.db.pool, [request]);
+    // Otherwise the task that had the key was pruned or replaced in the meantime, so the key is free again.
+    if (owner) return answerOf({ isCreated: false, ...owner });
   }
 }
 
-/** Creates the task. If the key is taken, it changes nothing and returns undefined. */
-async function create(
+/** `createTasks` on the pool. */
+export function createTogether(
   store: Store,
-  request: CleanRequest,
-): Promise<Pick<Submitted, 'task' | 'replaced'> | undefined> {
-  let replaced: Submitted['replaced'];
-  const id = newId();
-  const entry = { id: newId(), taskId: id, type: request.type, losses: 0 };
-  try {
-    await store.queue.inTransaction(async (connection) => {
-      if (request.key !== undefined && request.onConflict === 'replaceFinished') {
-        const { rows } = await connection.query<{ id: string; version: number }>({
-          name: 'give-up-key',
-          text: `UPDATE ${tables.taskState} SET key = NULL, replaced_by = $3, version = version + 1
-                 WHERE type = $1 AND key = $2 AND ${isFinishedSql}
-                 RETURNING id, version`,
-          values: [request.type, request.key, id],
-        });
-        replaced = rows[0];
-      }
-      const { rowCount } = await connection.query({
-        name: 'insert-task',
-        text: `WITH task AS (
-                 INSERT INTO ${tables.taskState} (id, type, key, group_label, title, input, max_attempts, entry_id)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-                 ON CONFLICT (type, key) DO NOTHING
-                 RETURNING id)
-               INSERT INTO ${tables.taskEvent} (task_id, attempt, kind) SELECT id, 0, 'submitted' FROM task`,
-        values: [
-          id,
-          request.type,
-          request.key ?? null,
-          request.group ?? null,
-          cleanseAndCut(request.title, maxTitleLength),
-          request.input,
-          request.maxAttempts,
-          entry.id,
-        ],
-      });
-      if (rowCount === 0) throw new KeyTaken();
-      if (request.upload) await completeFile(connection, request.upload, id);
-      await store.queue.send([entry], connection);
-    });
-  } catch (error) {
-    if (error instanceof KeyTaken) return undefined;
-    throw error;
-  }
-  return { task: await store.db.prisma.taskState.findUniqueOrThrow({ where: { id } }), replaced };
+  requests: readonly CleanRequest[],
+  lockLimitMs?: number,
+): Promise<(TaskRow | undefined)[]> {
+  const types = requests.map(({ type }) => type);
+  return store.queue.withQueues(types, () => createTasks(store.db.pool, requests, lockLimitMs));
 }
 
-/**
- * Thrown to roll the transaction back: an old task must not give up its key to a task that is not created.
- */
-class KeyTaken extends Error {}
-
-function clean(label: string | undefined): string | undefined {
-  return label === undefined ? undefined : cleanseText(label);
+/** @throws {KeyConflictError} when the task that has the key has another input */
+export function answerOf(written: Written): Submitted {
+  const { task } = written;
+  if (written.isCreated) return { outcome: 'created', task, replaced: written.replaced };
+  if (!written.isSame) throw new KeyConflictError(task.id);
+  return { outcome: 'existing', task };
 }

@@ -80,6 +80,13 @@ export const columnsButResult = selectList(
   (Object.keys(columns) as (keyof TaskRow)[]).filter((field) => field !== 'result'),
 );
 
+/** The select list of a `TaskRow` from a query that has its fields as columns. */
+export function taskFields(query: string): string {
+  return Object.keys(columns)
+    .map((field) => `${query}."${field}"`)
+    .join(', ');
+}
+
 function selectList(fields: readonly (keyof TaskRow)[]): string {
   return fields.map((field) => `task.${columns[field]} AS "${field}"`).join(', ');
 }

@@ -1,12 +1,12 @@
 /**
  * The parts of pg-boss's tables that Headway relies on. Only this folder names pg-boss's tables.
  *
- * Headway uses pg-boss's public API to create queues (`createQueue`, `getQueues`), and to send (`insert`) and
- * withdraw (`cancel`) entries in its own transactions. Everything else is not public API: a claim takes an
- * entry and its task in one statement, and the repair compares all entries with all tasks. These statements
- * rely on columns of the table of jobs, on the order of its states, on two of its indexes, on how pg-boss
- * names its own queues, and on how it reports that a queue is gone. If another version of pg-boss changes one
- * of these, a test (`test/tasks/queue/boss.test.ts`) says which.
+ * Headway uses pg-boss's public API to create queues (`createQueue`, `getQueues`), and to withdraw (`cancel`)
+ * entries in its own transactions. Everything else is not public API: a submit writes task and entry, and a claim
+ * takes an entry and its task, in one statement, and the repair compares all entries with all tasks. These
+ * statements rely on columns of the tables of jobs and queues, on the order of a job's states, on two indexes, on
+ * what pg-boss's own `insert` writes, on how it names its own queues, and on how it reports that a queue is gone.
+ * If another version of pg-boss changes one of these, a test (`test/tasks/queue/boss.test.ts`) says which.
  */
 export const bossSchema = 'pgboss';
 

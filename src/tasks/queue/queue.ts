@@ -8,9 +8,9 @@ import { type ConstructorOptions, type Db, PgBoss } from 'pg-boss';
 import { type Connection, type Database, inTransaction, openPool } from '../../database/database.ts';
 
 import { type LockOptions, throughLocks } from '../../database/migrations/locks.ts';
-import { channels } from '../../database/names.ts';
 import { bossSchema, bossTables, isMissingQueue, waitsInQueueSql } from './boss.ts';
-import { queueOf, soloQueue, typeOfQueue } from './names.ts';
+import { sendEntriesSql } from './entries.ts';
+import { queueOf, soloQueue } from './names.ts';
 
 export interface Entry {
   /** The pg-boss job's id: `task_state.entry_id`. */
@@ -119,45 +119,51 @@ export class TaskQueue {
   }
 
   /**
-   * Runs `work`, which sends entries, in a transaction. Where somebody has deleted one of their queues by
-   * hand, creates the queue again and runs `work` once more: a task must not fail because its queue is
+   * Runs `work`, which sends entries, in a transaction; once more where one of their queues was missing.
+   * @param types those of the entries that `work` sends by statements of its own, not by `send`
+   */
+  inTransaction<T>(work: (connection: Connection) => Promise<T>, types: Iterable<string> = []): Promise<T> {
+    const sent = new Set(types);
+    return this.withQueues(sent, () =>
+      inTransaction(this.db.pool, (connection) => {
+        this.sentTypes.set(connection, sent);
+        return work(connection);
+      }),
+    );
+  }
+
+  /**
+   * Runs `work`, which sends entries of these types, or nothing at all. Where somebody has deleted one of their
+   * queues by hand, creates the queue again and runs `work` once more: a task must not fail because its queue is
    * missing.
    */
-  async inTransaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const types = new Set<string>();
-    const noting = (connection: Connection) => {
-      this.sentTypes.set(connection, types);
-      return work(connection);
-    };
+  async withQueues<T>(types: Iterable<string>, work: () => Promise<T>): Promise<T> {
     try {
-      return await inTransaction(this.db.pool, noting);
+      return await work();
     } catch (error) {
       if (!isMissingQueue(error)) throw error;
-      await this.ensureQueues([...types]);
-      return inTransaction(this.db.pool, work);
+      await this.ensureQueues([...new Set(types)]);
+      return work();
     }
   }
 
   /**
    * Puts entries into their queues and wakes the runners, in the caller's transaction. The caller uses
    * `inTransaction`, or has called `ensureQueues` before.
-   * @throws {Error} where pg-boss did not take an entry, as it ignores an id that it already has
    */
   async send(entries: readonly Entry[], connection: Connection): Promise<void> {
-    for (const [queue, group] of Map.groupBy(entries, queueOf)) {
-      this.sentTypes.get(connection)?.add(typeOfQueue(queue));
-      const jobs = group.map(({ id, taskId, startAfter }) => ({
-        id,
-        data: { taskId },
-        ...(startAfter && { startAfter }),
-      }));
-      const ids = await this.boss.insert(queue, jobs, { db: asBossDb(connection), returnId: true });
-      if (ids?.length !== jobs.length)
-        throw new Error(`The queue "${queue}" did not take all of ${jobs.length} entries`);
-      if (group.some((entry) => entry.startAfter === undefined)) {
-        await connection.query({ text: 'SELECT pg_notify($1, $2)', values: [channels.work, queue] });
-      }
-    }
+    if (entries.length === 0) return;
+    for (const { type } of entries) this.sentTypes.get(connection)?.add(type);
+    await connection.query({
+      name: 'send-entries',
+      text: sendEntriesSql,
+      values: [
+        entries.map(({ id }) => id),
+        entries.map(({ taskId }) => taskId),
+        entries.map(queueOf),
+        entries.map(({ startAfter }) => startAfter ?? null),
+      ],
+    });
   }
 
   /** Settles an entry, in the caller's transaction. */

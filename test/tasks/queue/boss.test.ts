@@ -1,4 +1,5 @@
 /** What Headway relies on in pg-boss's tables, beyond its public API: another version may change it. */
+import { PgBoss } from 'pg-boss';
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../../src/tasks/model/ids.ts';
 import { bossSchema, bossTables, isMissingQueue } from '../../../src/tasks/queue/boss.ts';
@@ -61,6 +62,45 @@ describe('this version of pg-boss', () => {
     const own = queues.map(({ name }) => name).filter((name) => !/^[a-z0-9-]+(\.solo)?$/.test(name));
 
     expect(own.every((name) => name.startsWith('__pgboss__'))).toBe(true);
+  });
+
+  it('writes of an entry what Headway writes', async () => {
+    const boss = new PgBoss({
+      connectionString: store.url,
+      schedule: false,
+      supervise: false,
+      migrate: false,
+    });
+    boss.on('error', () => undefined);
+    await boss.start();
+    const [theirs, ours, delayed, oursDelayed] = [newId(), newId(), newId(), newId()];
+    const startAfter = new Date('2100-01-01T00:00:00Z');
+    const data = { taskId: newId() };
+
+    await boss.insert('noop', [{ id: theirs, data }]);
+    await boss.insert('noop', [{ id: delayed, data, startAfter }]);
+    await boss.stop({ graceful: false });
+    await store.queue.send(
+      [
+        { id: ours, type: 'noop', losses: 0, ...data },
+        { id: oursDelayed, type: 'noop', losses: 0, startAfter, ...data },
+      ],
+      store.db.pool,
+    );
+
+    const rowsBy = async (id: string) => {
+      const [row] = await rowsOf<{ row: Record<string, unknown> }>(
+        `SELECT to_jsonb(job) - 'id' - 'created_on' - 'start_after' - 'keep_until'
+                || jsonb_build_object('kept', keep_until - start_after, 'isDue', start_after = created_on,
+                                      'due', nullif(start_after, created_on)) AS row
+         FROM ${bossTables.job} AS job WHERE id = $1`,
+        [id],
+      );
+      return row?.row;
+    };
+    expect(await rowsBy(ours)).toEqual(await rowsBy(theirs));
+    expect(await rowsBy(oursDelayed)).toEqual(await rowsBy(delayed));
+    expect(await rowsBy(ours)).toMatchObject({ retry_limit: 0, isDue: true });
   });
 
   it('withdraws an entry by cancelling it, so that no claim finds it', async () => {

@@ -105,7 +105,8 @@ describe('an entry whose task does not wait for it', () => {
   });
 
   it('is settled even where its data cannot name a task', async () => {
-    const entryId = await addEntry('not an id');
+    const entryId = await addEntry(newId());
+    await store.db.pool.query(`UPDATE pgboss.job SET data = '{"taskId": "not an id"}'`);
 
     expect(await settled(0)).toEqual([entryId]);
   });

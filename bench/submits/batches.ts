@@ -1,0 +1,66 @@
+/** `POST /tasks/batch` beside pg-boss's bare `insert` of as many jobs, on the same database. */
+import { PgBoss } from 'pg-boss';
+import type { Database } from '../../src/database/database.ts';
+import { median } from '../quantile.ts';
+import { print } from '../support.ts';
+
+const rounds = 15;
+/** Batches in a round, one after the other. */
+const batches = 5;
+const size = 1_000;
+const body = JSON.stringify({
+  tasks: Array.from({ length: size }, () => ({ type: 'bench-noop', input: null })),
+});
+
+export interface BatchTarget {
+  readonly url: string;
+  readonly db: Database;
+  /** Deletes all that was submitted. */
+  empty(): Promise<void>;
+}
+
+export async function compareBatches({ url, db, empty }: BatchTarget): Promise<void> {
+  const boss = new PgBoss({ connectionString: db.url, supervise: false, schedule: false, migrate: false });
+  boss.on('error', () => undefined);
+  await boss.start();
+  await boss.createQueue('bench-raw');
+  const headway: number[] = [];
+  const raw: number[] = [];
+  for (let round = -1; round < rounds; round += 1) {
+    const own = await tasksPerSecond(() => post(url));
+    await empty();
+    const bare = await tasksPerSecond(() => insert(boss));
+    await empty();
+    // The first round only warms up.
+    if (round < 0) continue;
+    headway.push(own);
+    raw.push(bare);
+  }
+  await boss.stop({ graceful: false });
+  const ratios = headway.map((own, round) => own / (raw[round] ?? own));
+  print(`batches of ${size.toLocaleString('en')} tasks, ${batches} in turn, ${rounds} rounds in turn`);
+  print(
+    `  POST /tasks/batch: ${median(headway).toFixed(0)} tasks/s; pg-boss insert: ${median(raw).toFixed(0)} jobs/s; ` +
+      `ratio ${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`,
+  );
+}
+
+async function tasksPerSecond(submit: () => Promise<void>): Promise<number> {
+  const startedAt = performance.now();
+  for (let batch = 0; batch < batches; batch += 1) await submit();
+  return (batches * size * 1000) / (performance.now() - startedAt);
+}
+
+async function post(url: string): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${url}/tasks/batch`, { method: 'POST', headers, body });
+  if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
+  await response.arrayBuffer();
+}
+
+async function insert(boss: PgBoss): Promise<void> {
+  await boss.insert(
+    'bench-raw',
+    Array.from({ length: size }, () => ({ data: { input: null } })),
+  );
+}
