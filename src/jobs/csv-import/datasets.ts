@@ -60,7 +60,8 @@ export async function beginImport(tx: Prisma.TransactionClient, importId: string
 
 /**
  * Writes rows of an import, numbered from `firstNumber`. One statement writes the batch, with all rows in one
- * JSON text, which is twice as fast as one parameter per row.
+ * text: a line of JSON for each, as JSON has no line breaks inside. That is nearly as fast as COPY, and twice
+ * as fast as one JSON array or one parameter per row.
  */
 export async function insertRows(
   tx: Prisma.TransactionClient,
@@ -72,11 +73,24 @@ export async function insertRows(
   },
 ): Promise<void> {
   const { importId, firstNumber, columns, rows } = batch;
-  const objects = rows.map((values) => Object.fromEntries(columns.map((column, i) => [column, values[i]])));
   await tx.$executeRaw`
     INSERT INTO ${tables.datasetRow} (import_id, number, data)
-    SELECT ${importId}::uuid, ${firstNumber}::int + place - 1, data
-    FROM jsonb_array_elements(${JSON.stringify(objects)}::text::jsonb) WITH ORDINALITY AS row (data, place)`;
+    SELECT ${importId}::uuid, ${firstNumber}::int + place - 1, line::jsonb
+    FROM string_to_table(${jsonLines(columns, rows)}::text, E'\n') WITH ORDINALITY AS row (line, place)`;
+}
+
+/** A JSON object on each line. Put together by hand, as the names of the columns are the same in each. */
+function jsonLines(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const names = columns.map((column, at) => `${at === 0 ? '{' : ','}${JSON.stringify(column)}:`);
+  let text = '';
+  for (const values of rows) {
+    if (text !== '') text += '\n';
+    names.forEach((name, at) => {
+      text += name + JSON.stringify(values[at]);
+    });
+    text += '}';
+  }
+  return text;
 }
 
 /** The id of the dataset of this name, or a new id. */
