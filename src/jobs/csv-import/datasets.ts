@@ -59,38 +59,20 @@ export async function beginImport(tx: Prisma.TransactionClient, importId: string
 }
 
 /**
- * Writes rows of an import, numbered from `firstNumber`. One statement writes the batch, with all rows in one
- * text: a line of JSON for each, as JSON has no line breaks inside. That is nearly as fast as COPY, and twice
- * as fast as one JSON array or one parameter per row.
+ * Writes rows of an import, numbered from `firstNumber`. One statement writes the batch from a text with a
+ * line for each row, which is nearly as fast as COPY, and faster than one JSON array or one parameter per row.
+ * The text is sent as bytes, because Prisma would turn a string into JSON and back.
+ * @param batch.lines JSON objects, made by `RowLines`
  */
 export async function insertRows(
   tx: Prisma.TransactionClient,
-  batch: {
-    importId: string;
-    firstNumber: number;
-    columns: readonly string[];
-    rows: readonly (readonly string[])[];
-  },
+  batch: { importId: string; firstNumber: number; lines: Buffer },
 ): Promise<void> {
-  const { importId, firstNumber, columns, rows } = batch;
+  const { importId, firstNumber, lines } = batch;
   await tx.$executeRaw`
     INSERT INTO ${tables.datasetRow} (import_id, number, data)
     SELECT ${importId}::uuid, ${firstNumber}::int + place - 1, line::jsonb
-    FROM string_to_table(${jsonLines(columns, rows)}::text, E'\n') WITH ORDINALITY AS row (line, place)`;
-}
-
-/** A JSON object on each line. Put together by hand, as the names of the columns are the same in each. */
-function jsonLines(columns: readonly string[], rows: readonly (readonly string[])[]): string {
-  const names = columns.map((column, at) => `${at === 0 ? '{' : ','}${JSON.stringify(column)}:`);
-  let text = '';
-  for (const values of rows) {
-    if (text !== '') text += '\n';
-    names.forEach((name, at) => {
-      text += name + JSON.stringify(values[at]);
-    });
-    text += '}';
-  }
-  return text;
+    FROM string_to_table(convert_from(${lines}::bytea, 'UTF8'), E'\n') WITH ORDINALITY AS row (line, place)`;
 }
 
 /** The id of the dataset of this name, or a new id. */
