@@ -16,7 +16,7 @@ import { median } from './quantile.ts';
 import { type Bench, print, withDatabase } from './support.ts';
 
 const rows = 500_000;
-const rounds = Number(process.env.BENCH_ROUNDS ?? 7);
+const rounds = 15;
 
 export async function run(): Promise<void> {
   const { TMPDIR } = process.env;

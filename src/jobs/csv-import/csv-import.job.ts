@@ -17,8 +17,8 @@ import { RowLines } from './row-lines.ts';
 
 /**
  * A batch commits together with its checkpoint when it has this many rows or bytes. One batch is written
- * while the next is read. It takes about 50 ms to write. Larger batches are hardly faster, but a cancel waits longer
- * for its checkpoint.
+ * while the next is read. To write one takes about 50 ms, so that checkpoints stay frequent even where the
+ * database is ten times slower. With batches of half this size an import takes a tenth longer.
  */
 const batchRows = 4_000;
 const batchBytes = 1024 * 1024;

@@ -17,13 +17,14 @@ import type { SourceWindow } from './window.ts';
 const maxRecordBytes = 1024 * 1024;
 
 /**
- * How many bytes to parse first after a record was given up; each further piece is twice as long. Bytes that
- * were parsed beyond a record that is given up are parsed again, so in a file full of such records small
- * pieces are faster: 30 µs per record, but 125 µs when the first piece is 1 KB.
+ * How many bytes to read first after a record that is not strict, by csv-parse and then strictly; each further
+ * piece is twice as long. Bytes beyond the records of interest are read again, so in a file full of such
+ * records small pieces are faster: 30 µs for a record that is given up, but 125 µs when the first piece is 1
+ * KB.
  */
-const firstBytesAfterGivingUp = 64;
+const firstBytes = 64;
 
-/** A strict record is at most this long; a longer one is left to csv-parse, which does not look at bytes twice. */
+/** A longer record is left to csv-parse, because the strict reader begins again when a record is not whole. */
 const maxStrictBytes = 16 * 1024;
 
 /** After how many records of csv-parse at most the strict reader is tried again. */
@@ -56,7 +57,8 @@ interface GivenUp {
 }
 
 /**
- * Starts reading at the beginning of a window, where a record starts, on line `line`.
+ * Starts reading at the beginning of a window, where a record starts, on line `line`. Strict records are read
+ * without csv-parse; a record that is not strict, and perhaps some after it, with csv-parse.
  *
  * A record that cannot be read (over 1 MB, or with a quote that is not closed) is given up as soon as this is
  * certain. Reading goes on after the first line break in its last field, which is the field with the quote.
@@ -123,13 +125,15 @@ export function startRecordReader(options: {
   }
 
   /** Reads on with csv-parse, from the start of a record. */
-  function startLenient(): void {
-    parser = startParser(encoding, delimiter, start);
-    atMost = firstBytesAfterGivingUp;
+  function startLenient(): RecordParser {
+    const lenient = startParser(encoding, delimiter, start);
+    parser = lenient;
+    atMost = firstBytes;
     turns.beginLenient();
     // The next strict records are looked for in few bytes, too.
-    strictAtMost = firstBytesAfterGivingUp;
+    strictAtMost = firstBytes;
     isAcross = false;
+    return lenient;
   }
 
   function* readToEnd(): Generator<CsvRecord[]> {
@@ -137,8 +141,7 @@ export function startRecordReader(options: {
       yield* read(true);
       if (start === window.end()) return;
       // What is left could not be read strictly.
-      if (parser === undefined) startLenient();
-      const lenient = parser as unknown as RecordParser;
+      const lenient = parser ?? startLenient();
       const records = accepted(lenient.feed(finalLineBreaks));
       if (givenUp === undefined && start < window.end()) giveUp(lenient.fieldStart(), notClosed);
       yield records;
