@@ -9,7 +9,7 @@ import path from 'node:path';
 import { Command, Option } from 'commander';
 import { withDatabase } from './commands/database.ts';
 import { registerDoctor } from './commands/doctor.ts';
-import { CommandError, UsageError } from './commands/errors.ts';
+import { CommandError, UsageError } from './commands/exit-errors.ts';
 import { registerPrune } from './commands/prune.ts';
 import { say } from './commands/terminal.ts';
 import { ConfigError, loadConfig, projectDir, type Role, roles } from './config.ts';

@@ -6,7 +6,7 @@ import { startEmbeddedPostgres } from '../database/embedded/postgres.ts';
 import { pendingMigrations } from '../database/migrations/migrate.ts';
 import { checkForCommand } from '../database/startup/check.ts';
 import { mendable } from '../database/startup/setup-error.ts';
-import { CommandError } from './errors.ts';
+import { CommandError } from './exit-errors.ts';
 
 /**
  * Runs `work` on the database at DATABASE_URL, after a check that Headway can use it. Without DATABASE_URL,

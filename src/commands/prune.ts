@@ -6,11 +6,11 @@ import { formatBytes, formatCount } from '../../public/format.js';
 import { loadConfig } from '../config.ts';
 import { terminalStatuses } from '../tasks/model/state-machine.ts';
 import { typePattern } from '../tasks/model/type.ts';
+import { DurationError, durationExamples, parseDuration } from '../tasks/upkeep/duration.ts';
 import { sweepFiles } from '../tasks/upkeep/file-sweep.ts';
 import { type PruneFilter, type PruneSurvey, prune, surveyPrune, timeAgo } from '../tasks/upkeep/prune.ts';
 import { withConnection } from './database.ts';
-import { DurationError, durationExamples, parseDuration } from './duration.ts';
-import { CommandError, UsageError } from './errors.ts';
+import { CommandError, UsageError } from './exit-errors.ts';
 import { confirm, isInteractive, plain, say } from './terminal.ts';
 
 const finished = `${terminalStatuses.slice(0, -1).join(', ')} or ${terminalStatuses.at(-1)}`;

@@ -1,6 +1,6 @@
 /** A connection of a pool that knows for how long it has waited for an answer, and can be dropped. */
 import type pg from 'pg';
-import { SessionClient, type SessionConfig } from './session.ts';
+import { PgClient, type PgClientConfig } from './pg-client.ts';
 
 /**
  * A statement with a time limit of its own, shorter than its pool's. When it gets no answer within the limit,
@@ -16,14 +16,14 @@ export function limited(text: string, limitMs: number): pg.QueryConfig {
  * time-out and goes on using the connection: the next statement would wait behind the hung one, or join its
  * transaction.
  */
-export class PooledClient extends SessionClient {
+export class PooledClient extends PgClient {
   /** Called when a statement got no answer within its limit. */
   onStatementTimeout: () => unknown = () => undefined;
   private unanswered = 0;
   private lastNewsMs = 0;
   private lastBytes = 0;
 
-  constructor(config?: SessionConfig) {
+  constructor(config?: PgClientConfig) {
     super(config);
     // The pool does not listen while the client is lent out. Without this listener, a connection that breaks
     // during a transaction would end the process. The current or the next statement reports the error.

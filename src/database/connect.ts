@@ -1,6 +1,6 @@
 /** Plain connections, without Headway's session settings, to examine a database before it is used. */
 import pg from 'pg';
-import { connectTimeoutMs, keepAlive } from './session.ts';
+import { connectTimeoutMs, keepAlive } from './pg-client.ts';
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity. */

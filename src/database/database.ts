@@ -6,8 +6,8 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from '../generated/prisma/client.ts';
 import { PooledClient } from './client.ts';
-import { isConnectionError } from './errors.ts';
-import { connectTimeoutMs, keepAlive, type SessionConfig, type Settings } from './session.ts';
+import { isConnectionError } from './error-kinds.ts';
+import { connectTimeoutMs, keepAlive, type PgClientConfig, type Settings } from './pg-client.ts';
 import { watch } from './watchdog.ts';
 
 export interface Database {
@@ -53,7 +53,7 @@ export function openDatabase(url: string, options: DatabaseOptions): Database {
 
 /** Opens one more pool, such as for statements that need other session settings. */
 export function openPool(url: string, options: DatabaseOptions): pg.Pool {
-  const config: pg.PoolConfig & SessionConfig = {
+  const config: pg.PoolConfig & PgClientConfig = {
     connectionString: url,
     settings: options.settings,
     application_name: options.name,

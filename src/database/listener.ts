@@ -1,6 +1,6 @@
 /** A connection that listens for PostgreSQL notifications, and connects again when it breaks. */
 import pg from 'pg';
-import { connectTimeoutMs, keepAlive } from './session.ts';
+import { connectTimeoutMs, keepAlive } from './pg-client.ts';
 
 export interface ListenerOptions {
   readonly url: string;

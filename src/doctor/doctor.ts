@@ -4,13 +4,13 @@
  */
 import type pg from 'pg';
 import { type Connection, openPool } from '../database/database.ts';
-import { isConnectionError } from '../database/errors.ts';
+import { isConnectionError } from '../database/error-kinds.ts';
 
 import { tables } from '../database/names.ts';
 import { addressOf, DatabaseSetupError, toSetupError } from '../database/startup/setup-error.ts';
 
 import type { Finding } from './finding.ts';
-import { examineReadiness } from './readiness.ts';
+import { examineSetup } from './setup.ts';
 import {
   examineClock,
   examineRetention,
@@ -101,7 +101,7 @@ async function examineAll(
   connection: Connection,
   { leaseSeconds, finished, rules }: DoctorOptions,
 ): Promise<Omit<Diagnosis, 'database'>> {
-  const notReady = await examineReadiness(connection);
+  const notReady = await examineSetup(connection);
   if (notReady.length > 0) return { isHealthy: false, findings: notReady };
 
   const clock = await examineClock(connection);

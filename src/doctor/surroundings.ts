@@ -5,7 +5,7 @@
 
 import type { Connection } from '../database/database.ts';
 import { tables } from '../database/names.ts';
-import { isFinishedSql } from '../tasks/upkeep/deletion.ts';
+import { isFinishedSql } from '../tasks/model/state-machine.ts';
 import type { Finding } from './finding.ts';
 
 const startService = 'Start a parent with its runners: headway serve.';

@@ -1,7 +1,7 @@
 /** Turns the values that a job stores, its checkpoints and its result, into JSON. */
 import { jsonCopy, NotJson } from '../tasks/model/json.ts';
-import { describeThrown } from './attempt/thrown.ts';
 import { PermanentError } from './errors.ts';
+import { describeThrown } from './thrown.ts';
 
 export interface KeptAs {
   /** The name of the value in error messages, where it begins a sentence. */

@@ -2,7 +2,7 @@ import fastify from 'fastify';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { WrongKeys } from '../../src/api/access/wrong-keys.ts';
-import { answerError } from '../../src/api/http/error-handler.ts';
+import { answerError } from '../../src/api/error-handler.ts';
 import { unavailable } from '../../src/api/http/problems.ts';
 
 const log = pino({ enabled: false });

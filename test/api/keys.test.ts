@@ -1,7 +1,7 @@
 /** With API keys: who may do what, and how a browser signs in. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Access } from '../../src/api/access/access.ts';
-import { localPath } from '../../src/api/access/session.ts';
+import { localPath } from '../../src/api/access/sign-in.ts';
 import { loadConfig } from '../../src/config.ts';
 import { postCsv, postJson, problemOf, startApi, type TestApi, taskOf } from '../support/api.ts';
 

@@ -13,7 +13,7 @@ afterAll(() => api.close());
 const headers = { accept: 'text/html' };
 const page = (id: string) => fetch(`${api.url}/tasks/${id}`, { headers });
 /** Counts renderings: each asks once for what the page shows beyond the row. */
-const countRenderings = () => vi.spyOn(api.reading.surroundings, 'waiting');
+const countRenderings = () => vi.spyOn(api.reading.pageDetails, 'waiting');
 
 test('a page of one version is rendered once for many requests, and again after a second', async () => {
   const id = await newTask(api);

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/database/database.ts';
-import { isConnectionError } from '../../src/database/errors.ts';
-import type { Settings } from '../../src/database/session.ts';
+import { isConnectionError } from '../../src/database/error-kinds.ts';
+import type { Settings } from '../../src/database/pg-client.ts';
 import { within } from '../support/calibration.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ForgetfulProxy } from '../support/forgetful-proxy.ts';

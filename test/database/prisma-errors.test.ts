@@ -1,6 +1,6 @@
 /** How errors are classified that PostgreSQL reports to Prisma's models, as in the callbacks of jobs. */
 import { expect, it } from 'vitest';
-import { isConnectionError, isPassingError } from '../../src/database/errors.ts';
+import { isConnectionError, isPassingError } from '../../src/database/error-kinds.ts';
 import { submit } from '../support/service.ts';
 import { useStore } from '../support/tasks.ts';
 

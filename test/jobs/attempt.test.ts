@@ -3,9 +3,9 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Attempt } from '../../src/jobs/attempt/attempt.ts';
+import { DatabaseTrouble } from '../../src/jobs/attempt/database-trouble.ts';
 import { EndWriter } from '../../src/jobs/attempt/end-writer.ts';
 import { defineJob, type JobDefinition } from '../../src/jobs/define-job.ts';
-import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { ProgressWriter } from '../../src/tasks/progress/writer.ts';
 import { kindsOf, type RunningTask, rowOf, runTask, useStore } from '../support/tasks.ts';
@@ -13,16 +13,16 @@ import { kindsOf, type RunningTask, rowOf, runTask, useStore } from '../support/
 const store = useStore();
 
 function attemptAt(definition: JobDefinition, { claimed, workerId }: RunningTask): Attempt {
-  const contact = new DatabaseContact();
+  const databaseTrouble = new DatabaseTrouble();
   const log = pino({ level: 'silent' });
   return new Attempt({
     claimed,
     definition,
     store,
-    contact,
+    databaseTrouble,
     log,
     writer: new ProgressWriter({ store, workerId, onUnknown: () => undefined, onError: () => undefined }),
-    ends: new EndWriter({ store, contact, log }),
+    ends: new EndWriter({ store, databaseTrouble, log }),
     leaseMs: 3_600_000,
     onDeadline: () => undefined,
   });

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
+import { DatabaseTrouble } from '../../src/jobs/attempt/database-trouble.ts';
 import { EndWriter } from '../../src/jobs/attempt/end-writer.ts';
-import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
 import { handBack, success } from '../support/ends.ts';
 import {
   emptyReport,
@@ -17,7 +17,7 @@ import {
 
 const store = useStore();
 const newWriter = () =>
-  new EndWriter({ store, contact: new DatabaseContact(), log: pino({ level: 'silent' }) });
+  new EndWriter({ store, databaseTrouble: new DatabaseTrouble(), log: pino({ level: 'silent' }) });
 
 /** Makes the end of a task fail on a lock at once, instead of after the 5 s for which a session waits. */
 async function lockOut(taskId: string) {

@@ -5,8 +5,8 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { DatabaseTrouble } from '../../src/jobs/attempt/database-trouble.ts';
 import { defineJob } from '../../src/jobs/define-job.ts';
-import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
 import { Runner } from '../../src/jobs/runner/runner.ts';
 import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { eventually } from '../support/eventually.ts';
@@ -53,7 +53,7 @@ async function startRunner(timeoutSeconds: number, mayWrite = never): Promise<st
     kind: 'shared',
     slots: connections + 1,
     leaseSeconds: 1.5,
-    contact: new DatabaseContact(),
+    databaseTrouble: new DatabaseTrouble(),
     log: pino({ level: 'silent' }),
     onChange: () => undefined,
   });

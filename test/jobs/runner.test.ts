@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { DatabaseTrouble } from '../../src/jobs/attempt/database-trouble.ts';
 import { defineJob, type JobDefinition } from '../../src/jobs/define-job.ts';
-import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
 import { Runner } from '../../src/jobs/runner/runner.ts';
 import type { TaskContext } from '../../src/jobs/task-context.ts';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
@@ -41,7 +41,7 @@ async function startRunner(run: JobDefinition['run'], given: Options = {}): Prom
     kind: 'shared',
     slots: 4,
     leaseSeconds,
-    contact: new DatabaseContact(),
+    databaseTrouble: new DatabaseTrouble(),
     log: pino({ level: 'silent' }),
     onChange: () => undefined,
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describeThrown, maxErrorLength } from '../../src/jobs/attempt/thrown.ts';
 import { PermanentError } from '../../src/jobs/errors.ts';
+import { describeThrown, maxErrorLength } from '../../src/jobs/thrown.ts';
 
 const throws = () => {
   throw new Error('gotcha');

@@ -12,7 +12,7 @@ import { type Config, loadConfig } from '../../src/config.ts';
 import { loadExtensions } from '../../src/extensions.ts';
 import { loadRegistry, resultLinkOf } from '../../src/jobs/registry.ts';
 import { Supervisor } from '../../src/jobs/supervisor/supervisor.ts';
-import { createMetrics } from '../../src/metrics/metrics.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import { Reaper } from '../../src/tasks/reaper/reaper.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { Sweeper } from '../../src/tasks/upkeep/sweeper.ts';

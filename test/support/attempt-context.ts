@@ -1,6 +1,6 @@
 /** The task context of a job, for tests without a job, and a write that a job might do. */
 import { AttemptContext } from '../../src/jobs/attempt/attempt-context.ts';
-import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
+import { DatabaseTrouble } from '../../src/jobs/attempt/database-trouble.ts';
 import { ProgressCounter } from '../../src/tasks/progress/counter.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import type { RunningTask } from './tasks.ts';
@@ -14,7 +14,7 @@ export function contextOf(
   return new AttemptContext({
     claimed: task.claimed,
     store: on,
-    contact: new DatabaseContact(),
+    databaseTrouble: new DatabaseTrouble(),
     counter: new ProgressCounter(),
     signal,
     over: signal,

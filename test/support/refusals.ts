@@ -1,6 +1,6 @@
 /** The errors that a statement throws, through both of our ways to PostgreSQL. */
 import { type Database, openDatabase } from '../../src/database/database.ts';
-import type { Settings } from '../../src/database/session.ts';
+import type { Settings } from '../../src/database/pg-client.ts';
 import { eventually } from './eventually.ts';
 
 /** The errors of node-postgres and of Prisma, on new connections. */

@@ -4,11 +4,11 @@
  */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import type { Settings } from '../../src/database/session.ts';
+import type { Settings } from '../../src/database/pg-client.ts';
 import type { TaskState } from '../../src/generated/prisma/client.ts';
 import type { SubmitRequest } from '../../src/tasks/life/submit.ts';
 import { newId } from '../../src/tasks/model/ids.ts';
-import { emptyReport } from '../../src/tasks/progress/report.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { readHistory, readTask } from '../../src/tasks/queries/read.ts';
 import { type ClaimedAttempt, claimTasks } from '../../src/tasks/queue/claim.ts';
 import type { Store } from '../../src/tasks/store.ts';

@@ -1,9 +1,9 @@
 /** Statements that committed although their answer was lost: one subject, by each kind of write. */
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { DatabaseTrouble } from '../../src/jobs/attempt/database-trouble.ts';
 import { EndWriter } from '../../src/jobs/attempt/end-writer.ts';
 import { loadRegistry } from '../../src/jobs/registry.ts';
-import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
 import { queuesFor } from '../../src/jobs/runner/queues.ts';
 import { Runner } from '../../src/jobs/runner/runner.ts';
 import { submitTask } from '../../src/tasks/life/submit.ts';
@@ -135,7 +135,7 @@ describe('a lost answer', () => {
 
   it('to a success: the success is written once', async () => {
     const task = await runTask(store);
-    const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
+    const ends = new EndWriter({ store: shaky, databaseTrouble: new DatabaseTrouble(), log });
     const lost = proxy.loseAnswer({ statement: 'succeed' });
 
     await ends.succeed({ ...task, result: '{"rows": 3}', report: { ...emptyReport, log: ['line'] } });
@@ -148,7 +148,7 @@ describe('a lost answer', () => {
 
   it('to a failure: the failure is written once, and leaves one entry', async () => {
     const task = await runTask(store);
-    const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
+    const ends = new EndWriter({ store: shaky, databaseTrouble: new DatabaseTrouble(), log });
     const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'fail' });
     const error = { code: 'job_error', message: 'it broke' };
 
@@ -164,7 +164,7 @@ describe('a lost answer', () => {
 
   it('to a failure after which the task was claimed again: the new attempt goes on', async () => {
     const task = await runTask(store);
-    const ends = new EndWriter({ store: shaky, contact: new DatabaseContact(), log });
+    const ends = new EndWriter({ store: shaky, databaseTrouble: new DatabaseTrouble(), log });
     const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'fail' });
 
     const written = ends.fail({ ...task, outcome: 'handed_back', delaySeconds: 0, report: emptyReport });
@@ -225,7 +225,7 @@ describe('a lost answer', () => {
         kind: 'shared',
         slots: 4,
         leaseSeconds: 15,
-        contact: new DatabaseContact(),
+        databaseTrouble: new DatabaseTrouble(),
         log,
         onChange: () => undefined,
       });

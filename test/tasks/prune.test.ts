@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { parseDuration } from '../../src/commands/duration.ts';
 import { chunkBytes, Upload } from '../../src/tasks/files/files.ts';
 import { retryTask } from '../../src/tasks/life/retry.ts';
+import { parseDuration } from '../../src/tasks/upkeep/duration.ts';
 import { type PruneFilter, prune, surveyPrune, timeAgo } from '../../src/tasks/upkeep/prune.ts';
 import { addFinished } from '../support/finished.ts';
 import { violations } from '../support/invariants.ts';

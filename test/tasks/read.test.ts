@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../src/tasks/model/ids.ts';
 import { readHistory, readTask } from '../../src/tasks/queries/read.ts';
-import { Surroundings } from '../../src/tasks/snapshots/surroundings.ts';
+import { PageDetails } from '../../src/tasks/snapshots/page-details.ts';
 import { submit } from '../support/service.ts';
 import { rowOf, runTask, useStore } from '../support/tasks.ts';
 
@@ -75,7 +75,7 @@ describe('the place in the queue', () => {
     );
   };
   const placesOf = (ids: readonly string[]) =>
-    Promise.all(ids.map(async (id) => (await new Surroundings(store).waiting(await rowOf(store, id))).place));
+    Promise.all(ids.map(async (id) => (await new PageDetails(store).waiting(await rowOf(store, id))).place));
 
   it('counts the tasks of its queue that came before, and itself', async () => {
     const ids = await submitMany(3);
@@ -119,7 +119,7 @@ describe('the place in the queue', () => {
     await runTask(store);
     const [id] = await submitMany(1);
 
-    expect(await new Surroundings(store).waiting(await rowOf(store, id ?? ''))).toEqual({
+    expect(await new PageDetails(store).waiting(await rowOf(store, id ?? ''))).toEqual({
       place: 1,
       worker: null,
     });
@@ -145,7 +145,7 @@ describe('the worker of a running task', () => {
     const { taskId, workerId } = await runTask(store);
     const worker = await store.db.prisma.worker.findUniqueOrThrow({ where: { id: workerId } });
 
-    expect(await new Surroundings(store).waiting(await rowOf(store, taskId))).toEqual({
+    expect(await new PageDetails(store).waiting(await rowOf(store, taskId))).toEqual({
       place: null,
       worker: { heardAt: worker.heardAt, leaseExpiresAt: worker.leaseExpiresAt },
     });
@@ -155,7 +155,7 @@ describe('the worker of a running task', () => {
     const { taskId } = await runTask(store);
     await store.db.prisma.worker.deleteMany();
 
-    expect(await new Surroundings(store).waiting(await rowOf(store, taskId))).toEqual({
+    expect(await new PageDetails(store).waiting(await rowOf(store, taskId))).toEqual({
       place: null,
       worker: null,
     });

@@ -5,7 +5,7 @@ import { type Retried, retryTask } from '../../tasks/life/retry.ts';
 import { taskUrl } from '../../tasks/model/view.ts';
 import { readTask } from '../../tasks/queries/read.ts';
 import type { ApiContext, Handler } from '../context.ts';
-import { withinAnswerTime } from '../http/deadline.ts';
+import { withinAnswerTime } from '../http/answer-time.ts';
 import { takeForms } from '../http/forms.ts';
 import { prefersHtml } from '../http/negotiation.ts';
 import { idFrom } from '../http/params.ts';

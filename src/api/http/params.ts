@@ -1,6 +1,6 @@
 /** Parts of a URL's path. */
 import { z } from 'zod';
-import { label, maxLabelLength } from '../submitting/submission.ts';
+import { label, maxLabelLength } from './label.ts';
 import { HttpProblem } from './problems.ts';
 
 const maxIdLength = 100;

@@ -2,7 +2,7 @@
 import type { FastifyError } from 'fastify';
 import type { z } from 'zod';
 
-import { describeTrouble, isPassingError } from '../../database/errors.ts';
+import { describeTrouble, isPassingError } from '../../database/error-kinds.ts';
 import { KeyConflictError } from '../../tasks/life/submit.ts';
 import { cleanseAndCut } from '../../tasks/model/text.ts';
 import { AbandonedReadError, TooManyReadsError } from '../../tasks/snapshots/first-reads.ts';

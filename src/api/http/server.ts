@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createNetServer, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { Turns } from './turns.ts';
+import { Pipelining } from './pipelining.ts';
 
 export function createHttpServer(handle: RequestListener): Server {
   const server = createServer({ maxHeaderSize: 16 * 1024, headersTimeout: 30_000 });
-  new Turns(handle).follow(server);
+  new Pipelining(handle).follow(server);
   // A connection on which nothing moves for so long is closed, an upload among them, and one that is not read.
   server.setTimeout(120_000);
   // A whole upload of a gigabyte over a slow line.

@@ -4,11 +4,10 @@ import type { Logger } from 'pino';
 import { openPool } from '../../database/database.ts';
 import { Listener } from '../../database/listener.ts';
 import { channels } from '../../database/names.ts';
-import { Deadlines } from '../../scheduling/deadlines.ts';
 import type { ResultLink } from '../../tasks/model/view.ts';
 import { Groups } from '../../tasks/snapshots/groups.ts';
+import { PageDetails } from '../../tasks/snapshots/page-details.ts';
 import { Snapshots } from '../../tasks/snapshots/snapshots.ts';
-import { Surroundings } from '../../tasks/snapshots/surroundings.ts';
 import type { Store } from '../../tasks/store.ts';
 import { clientsBehind } from './clients.ts';
 import { answerOf, briefOf, bytesOf, type TaskAnswer, type TaskSnapshots } from './task-answer.ts';
@@ -38,9 +37,8 @@ const defaultBeatMs = 15_000;
 export class Reading {
   readonly snapshots: TaskSnapshots;
   readonly groups: Groups<TaskAnswer>;
-  readonly surroundings: Surroundings;
+  readonly pageDetails: PageDetails;
   readonly watchers: Watchers;
-  private readonly deadlines = new Deadlines();
   private readonly pool: pg.Pool;
   /** Brings news before the next tick. Where nobody can listen, as behind some poolers, ticks suffice. */
   private readonly listener: Listener;
@@ -72,20 +70,14 @@ export class Reading {
       ...(lookAgainMs !== undefined && { lookAgainMs }),
       onError,
     });
-    this.surroundings = new Surroundings(store);
-    this.watchers = new Watchers({
-      max: maxWatchers,
-      beatMs,
-      deadlines: this.deadlines,
-      clientOf: clientsBehind(trustedProxies),
-    });
+    this.pageDetails = new PageDetails(store);
+    this.watchers = new Watchers({ max: maxWatchers, beatMs, clientOf: clientsBehind(trustedProxies) });
   }
 
   start(): void {
     this.snapshots.start();
     this.listener.start();
     this.groups.start();
-    this.deadlines.start();
   }
 
   /** Answers all clients that wait. A client that comes from now on waits for a second at most. */
@@ -95,7 +87,6 @@ export class Reading {
 
   async stop(): Promise<void> {
     this.release();
-    this.deadlines.stop();
     await Promise.all([this.snapshots.stop(), this.groups.stop(), this.listener.stop()]);
     await this.pool.end();
   }

@@ -4,7 +4,8 @@ import type { TaskRow } from '../../tasks/model/row.ts';
 import { isTerminal } from '../../tasks/model/state-machine.ts';
 import { type ResultLink, type TaskView, viewTask } from '../../tasks/model/view.ts';
 import type { QueuePlaces } from '../../tasks/snapshots/queue-places.ts';
-import type { Snapshot, Snapshots } from '../../tasks/snapshots/snapshots.ts';
+import type { Snapshot } from '../../tasks/snapshots/snapshot.ts';
+import type { Snapshots } from '../../tasks/snapshots/snapshots.ts';
 import { entityTag } from './polls/etag.ts';
 import { type Prospect, retryAfterSeconds } from './retry-after.ts';
 

@@ -1,6 +1,6 @@
 /** Renders the pages of tasks: once a second for all clients that ask for a page, and few pages at a time. */
 import { Memo } from '../../tasks/snapshots/memo.ts';
-import type { Surroundings } from '../../tasks/snapshots/surroundings.ts';
+import type { PageDetails } from '../../tasks/snapshots/page-details.ts';
 import type { ApiExtensions } from '../extension.ts';
 import { oneATurn } from '../http/one-a-turn.ts';
 import { TooBusy } from '../http/problems.ts';
@@ -16,15 +16,15 @@ const atOnce = 2;
 const maxWaiting = 100;
 
 export class TaskPages {
-  private readonly surroundings: Surroundings;
+  private readonly pageDetails: PageDetails;
   private readonly extensions: ApiExtensions;
   private readonly pages = new Memo<Buffer>({ maxAgeMs: pageAgeMs, maxEntries: maxPages });
   private readonly waiting: (() => void)[] = [];
   private inWork = 0;
 
   /** @param extensions for the jobs that show their results in a way of their own */
-  constructor(surroundings: Surroundings, extensions: ApiExtensions) {
-    this.surroundings = surroundings;
+  constructor(pageDetails: PageDetails, extensions: ApiExtensions) {
+    this.pageDetails = pageDetails;
     this.extensions = extensions;
   }
 
@@ -42,8 +42,8 @@ export class TaskPages {
 
   private async make({ id, version, answer }: TaskSnapshot): Promise<Buffer> {
     const [history, waiting] = await Promise.all([
-      this.surroundings.history(id, version),
-      this.surroundings.waiting(answer),
+      this.pageDetails.history(id, version),
+      this.pageDetails.waiting(answer),
     ]);
     await new Promise<void>((resolve) => oneATurn(resolve));
     const task = viewOf(answer);

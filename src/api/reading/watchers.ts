@@ -1,7 +1,6 @@
 /** The clients that wait: how many there may be, and how all of them are let go. */
 import type { IncomingMessage } from 'node:http';
 
-import type { Deadline, Deadlines } from '../../scheduling/deadlines.ts';
 import { HttpProblem } from '../http/problems.ts';
 
 import type { ClientOf } from './clients.ts';
@@ -17,18 +16,16 @@ export class Watchers {
   /** After so long a silent stream says that it lives: proxies and load balancers close what is silent. */
   readonly beatMs: number;
   private readonly max: number;
-  private readonly deadlines: Deadlines;
   private readonly clientOf: ClientOf;
   /** How many places each client has. */
   private readonly places = new Map<string, number>();
   private readonly releases = new Set<() => void>();
   private isStopping = false;
 
-  constructor(options: { max: number; beatMs: number; deadlines: Deadlines; clientOf: ClientOf }) {
+  constructor(options: { max: number; beatMs: number; clientOf: ClientOf }) {
     this.max = options.max;
     this.clientOf = options.clientOf;
     this.beatMs = options.beatMs;
-    this.deadlines = options.deadlines;
   }
 
   /** How many clients wait. */
@@ -66,9 +63,10 @@ export class Watchers {
     else this.places.delete(client);
   }
 
-  /** Calls `due` after `ms`, on the timer that all share. */
-  after(ms: number, due: () => void): Deadline {
-    return this.deadlines.after(ms, due);
+  /** Calls `due` once after `ms`, unless it is cancelled before. */
+  after(ms: number, due: () => void): { cancel(): void } {
+    const timer = setTimeout(due, ms);
+    return { cancel: () => clearTimeout(timer) };
   }
 
   /** Lets all go, and whoever comes from now on after a second. */

@@ -1,7 +1,7 @@
 /** A file on its way from a client into the database: its size is limited, and it can be dropped again. */
 import { chunkBytes, type FinishedUpload, Upload } from '../../tasks/files/files.ts';
 import type { Store } from '../../tasks/store.ts';
-import { withinAnswerTime } from '../http/deadline.ts';
+import { withinAnswerTime } from '../http/answer-time.ts';
 import { HttpProblem } from '../http/problems.ts';
 
 export interface ReceivedFile {

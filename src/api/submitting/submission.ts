@@ -1,28 +1,17 @@
 /** Makes a submit out of what a client sends: checks it, and finds the key and the title. */
 import { z } from 'zod';
-import { describeThrown } from '../../jobs/attempt/thrown.ts';
 import type { JobDefinition } from '../../jobs/define-job.ts';
+import { describeThrown } from '../../jobs/thrown.ts';
 import type { TaskUpload } from '../../tasks/files/files.ts';
 import { digestInput } from '../../tasks/life/digest.ts';
 import { maxTitleLength, type SubmitRequest } from '../../tasks/life/submit.ts';
 import { cleanseText } from '../../tasks/model/text.ts';
 import type { ApiContext } from '../context.ts';
-import { answerTimeMs, within } from '../http/deadline.ts';
+import { answerTimeMs, within } from '../http/answer-time.ts';
+import { label } from '../http/label.ts';
 import { fieldError, HttpProblem, invalidFields, invalidInput } from '../http/problems.ts';
 
 const defaultMaxAttempts = 3;
-
-export const maxLabelLength = 200;
-
-/**
- * A key or a group. Labels are compared byte by byte and shown on pages, so they have no characters that
- * PostgreSQL refuses or that nobody can see.
- */
-export const label = z
-  .string()
-  .min(1)
-  .max(maxLabelLength)
-  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'has control characters or broken Unicode');
 
 /** A key of blanks is a mistake in the client: all its submits would be taken for the same one. */
 const taskKey = label.refine((text) => text.trim() !== '', 'must have more than blanks');

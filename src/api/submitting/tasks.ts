@@ -6,7 +6,7 @@ import { submitTask } from '../../tasks/life/submit.ts';
 import { cleanseJson } from '../../tasks/model/text.ts';
 import { taskUrl } from '../../tasks/model/view.ts';
 import type { ApiContext, Handler } from '../context.ts';
-import { withinAnswerTime } from '../http/deadline.ts';
+import { withinAnswerTime } from '../http/answer-time.ts';
 import { takeForms } from '../http/forms.ts';
 import { prefersHtml } from '../http/negotiation.ts';
 import { idFrom } from '../http/params.ts';

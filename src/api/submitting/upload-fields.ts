@@ -1,6 +1,7 @@
 /** The fields that come with a file: options of the submit, and input of the job. */
-import { describeThrown } from '../../jobs/attempt/thrown.ts';
+
 import type { JobDefinition, JobUpload } from '../../jobs/define-job.ts';
+import { describeThrown } from '../../jobs/thrown.ts';
 import { jsonCopy, NotJson } from '../../tasks/model/json.ts';
 import type { Sample } from '../extension.ts';
 import { baseName } from '../http/content-disposition.ts';

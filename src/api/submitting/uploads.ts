@@ -4,14 +4,14 @@
  * cut off is never submitted; a complete one is submitted even if the client no longer listens.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { isPassingError } from '../../database/errors.ts';
+import { isPassingError } from '../../database/error-kinds.ts';
 import type { JobDefinition, JobUpload } from '../../jobs/define-job.ts';
 import { type Submitted, submitTask } from '../../tasks/life/submit.ts';
 import type { ApiContext } from '../context.ts';
 import type { ApiExtension, Sample } from '../extension.ts';
+import { withinAnswerTime } from '../http/answer-time.ts';
 import { hasBody, readBody, readSmallBody } from '../http/body.ts';
 import { baseName, parseContentDisposition } from '../http/content-disposition.ts';
-import { withinAnswerTime } from '../http/deadline.ts';
 import { Fields, maxFieldLength, parseForm, queryOf } from '../http/forms.ts';
 import { boundaryOf, type Part, readParts } from '../http/multipart.ts';
 import { fieldError, HttpProblem, invalidFields } from '../http/problems.ts';

@@ -30,7 +30,7 @@ export function sendSubmitted(
 /** Sends the task after a request that changed it. */
 export function sendChanged({ reading }: ApiContext, reply: FastifyReply, answer: TaskAnswer): FastifyReply {
   reply.headers({ etag: answer.etag, 'cache-control': 'no-store', vary: 'Accept' });
-  const seconds = whenToAskAgain(answer, reading.surroundings.places);
+  const seconds = whenToAskAgain(answer, reading.pageDetails.places);
   if (seconds !== undefined) reply.header('retry-after', String(seconds));
   return reply.type(jsonType).send(answer.json);
 }

@@ -3,7 +3,7 @@ import { readFile, rename, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { codeOf, messageOf } from '../error-text.ts';
-import { EmbeddedPostgresError } from './error.ts';
+import { EmbeddedPostgresError } from './embedded-error.ts';
 
 /** The programs that are run. */
 export interface Binaries {

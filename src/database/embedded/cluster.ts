@@ -5,7 +5,7 @@ import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../error-text.ts';
-import { EmbeddedPostgresError } from './error.ts';
+import { EmbeddedPostgresError } from './embedded-error.ts';
 import { commandFor, type Identity } from './identity.ts';
 import type { Layout } from './layout.ts';
 

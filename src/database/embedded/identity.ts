@@ -9,7 +9,7 @@ import { chmod, lchown, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../error-text.ts';
-import { EmbeddedPostgresError } from './error.ts';
+import { EmbeddedPostgresError } from './embedded-error.ts';
 
 const run = promisify(execFile);
 

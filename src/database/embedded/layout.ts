@@ -4,7 +4,7 @@ import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { codeOf, messageOf } from '../error-text.ts';
-import { EmbeddedPostgresError } from './error.ts';
+import { EmbeddedPostgresError } from './embedded-error.ts';
 import type { PidFile } from './processes.ts';
 
 /** The files of one embedded server. */

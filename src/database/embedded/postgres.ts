@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nativeFolder, prepareBinaries } from './binaries.ts';
 import { hasCluster, prepareCluster } from './cluster.ts';
-import { EmbeddedPostgresError } from './error.ts';
+import { EmbeddedPostgresError } from './embedded-error.ts';
 import { chooseIdentity, giveTo } from './identity.ts';
 import { Keeper } from './keeper.ts';
 import {
@@ -22,7 +22,7 @@ import { probe } from './probe.ts';
 import { readPidFile } from './processes.ts';
 import { clearLeftovers, ServerDidNotStart, startServer, stopServer } from './server.ts';
 
-export { EmbeddedPostgresError } from './error.ts';
+export { EmbeddedPostgresError } from './embedded-error.ts';
 
 export interface EmbeddedPostgresOptions {
   /** Where the server's folder lies; created where it is missing. */

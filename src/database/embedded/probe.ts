@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import pg from 'pg';
 import { codeOf, messageOf } from '../error-text.ts';
-import { EmbeddedPostgresError } from './error.ts';
+import { EmbeddedPostgresError } from './embedded-error.ts';
 import { socketFile } from './layout.ts';
 
 /** `silent`: the socket takes connections but nothing answers, as when the server's process is stopped. */

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { open, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EmbeddedPostgresError } from './error.ts';
+import { EmbeddedPostgresError } from './embedded-error.ts';
 import { commandFor, type Identity } from './identity.ts';
 import { type Layout, port, runningSocketFolder, socketFile } from './layout.ts';
 import { probe } from './probe.ts';

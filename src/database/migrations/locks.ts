@@ -7,8 +7,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { type ConnectOptions, connectPlainly } from '../connect.ts';
+import { isConnectionError } from '../error-kinds.ts';
 import { codeOf, messageOf } from '../error-text.ts';
-import { isConnectionError } from '../errors.ts';
 import { describeBlockers, findBlockers } from './blockers.ts';
 
 export interface LockOptions extends Pick<ConnectOptions, 'connectTimeoutMs'> {

@@ -2,8 +2,8 @@
  * Explains in one line why a database cannot be used, and what to do. The line never contains the password.
  */
 
+import { isConnectionError } from '../error-kinds.ts';
 import { codeOf, messageOf } from '../error-text.ts';
-import { isConnectionError } from '../errors.ts';
 import { mostConnectionsEach } from './connection-needs.ts';
 
 /** Thrown when the database cannot be used as it is. The message is for the person who set DATABASE_URL. */

@@ -1,7 +1,7 @@
 /** The `TaskContext` of a running attempt: it implements the calls that a job makes. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isPassingError, isStatementLimit } from '../../database/errors.ts';
+import { isPassingError, isStatementLimit } from '../../database/error-kinds.ts';
 import { orAborted } from '../../scheduling/abort.ts';
 import { findFile, readChunk } from '../../tasks/files/files.ts';
 import { readAttemptState, writeCheckpoint } from '../../tasks/life/checkpoint.ts';
@@ -11,8 +11,8 @@ import type { ClaimedAttempt } from '../../tasks/queue/claim.ts';
 import type { Store } from '../../tasks/store.ts';
 import { LostAttempt, PermanentError } from '../errors.ts';
 import { encodeJson } from '../json.ts';
-import type { DatabaseContact } from '../runner/contact.ts';
 import type { JobFile, TaskContext, TrackOptions, Transaction, TransactionWork } from '../task-context.ts';
+import type { DatabaseTrouble } from './database-trouble.ts';
 import { type Persistence, persist } from './persist.ts';
 
 /**
@@ -55,7 +55,7 @@ const turnMs = 20;
 export interface AttemptContextOptions {
   readonly claimed: ClaimedAttempt;
   readonly store: Store;
-  readonly contact: DatabaseContact;
+  readonly databaseTrouble: DatabaseTrouble;
   readonly counter: ProgressCounter;
   readonly signal: AbortSignal;
   /**
@@ -267,7 +267,7 @@ export class AttemptContext implements TaskContext {
     return {
       onTrouble: (error) => {
         // When a statement of the job exceeds its time limit, this says nothing about the database.
-        if (!isStatementLimit(error)) this.options.contact.note(error);
+        if (!isStatementLimit(error)) this.options.databaseTrouble.note(error);
       },
     };
   }

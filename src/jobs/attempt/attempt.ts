@@ -1,6 +1,6 @@
 /** An attempt: one execution of a task in this runner, from its claim to its end. */
 import type { Logger } from 'pino';
-import { isConnectionError } from '../../database/errors.ts';
+import { isConnectionError } from '../../database/error-kinds.ts';
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 import type { Failure } from '../../tasks/life/end.ts';
 import { ProgressCounter } from '../../tasks/progress/counter.ts';
@@ -10,12 +10,12 @@ import type { Store } from '../../tasks/store.ts';
 import type { JobDefinition } from '../define-job.ts';
 import { AttemptAborted, LostAttempt, PermanentError } from '../errors.ts';
 import { describeIssues } from '../issues.ts';
-import type { DatabaseContact } from '../runner/contact.ts';
+import { describeThrown } from '../thrown.ts';
 import { AttemptContext } from './attempt-context.ts';
 import { backoffSeconds } from './backoff.ts';
+import type { DatabaseTrouble } from './database-trouble.ts';
 import type { EndWriter } from './end-writer.ts';
 import { encodeResult } from './result.ts';
-import { describeThrown } from './thrown.ts';
 
 const defaultTimeoutSeconds = 3600;
 
@@ -33,7 +33,7 @@ export interface AttemptOptions {
   readonly store: Store;
   readonly writer: ProgressWriter;
   readonly ends: EndWriter;
-  readonly contact: DatabaseContact;
+  readonly databaseTrouble: DatabaseTrouble;
   readonly leaseMs: number;
   readonly log: Logger;
   /** Called when the attempt should stop: its deadline may have moved nearer. */
@@ -163,11 +163,11 @@ export class Attempt implements ReportingAttempt {
   }
 
   private context(): AttemptContext {
-    const { claimed, definition, store, contact, writer } = this.options;
+    const { claimed, definition, store, databaseTrouble, writer } = this.options;
     return new AttemptContext({
       claimed,
       store,
-      contact,
+      databaseTrouble,
       counter: this.counter,
       signal: this.abortion.signal,
       over: this.over.signal,
@@ -179,7 +179,7 @@ export class Attempt implements ReportingAttempt {
 
   /** Decides how an attempt ends when the job throws. Once the signal was aborted, its reason decides. */
   private judge(error: unknown): Outcome | 'lost' {
-    const { claimed, definition, contact, leaseMs } = this.options;
+    const { claimed, definition, databaseTrouble, leaseMs } = this.options;
     const { reason } = this.abortion.signal;
     if (reason instanceof LostAttempt) return 'lost';
     const delaySeconds = backoffSeconds(definition.backoff, claimed.failures);
@@ -193,7 +193,7 @@ export class Attempt implements ReportingAttempt {
     }
     // A statement of the job met an outage. Headway's own statements wait until the outage is over, and the
     // job cannot: so this is no failure of the job.
-    if (isConnectionError(error) && contact.hadTroubleWithin(leaseMs)) {
+    if (isConnectionError(error) && databaseTrouble.wasWithin(leaseMs)) {
       return { outcome: 'handed_back', delaySeconds: 1 };
     }
     return { outcome: 'failed', error: describeThrown(error), delaySeconds };

@@ -3,7 +3,7 @@
  * now, because somebody has locked its row or the database is away, is written later; the other ends do not
  * wait for it.
  */
-import { isConnectionError, isPassingError } from '../../database/errors.ts';
+import { isConnectionError, isPassingError } from '../../database/error-kinds.ts';
 
 export interface EndBatcherOptions<End> {
   /**

@@ -8,14 +8,14 @@ import {
   stillRunning,
   succeedAlone,
 } from '../../tasks/life/end.ts';
-import { emptyReport } from '../../tasks/progress/report.ts';
+import { emptyReport } from '../../tasks/model/progress-report.ts';
 import type { Store } from '../../tasks/store.ts';
-import type { DatabaseContact } from '../runner/contact.ts';
+import type { DatabaseTrouble } from './database-trouble.ts';
 import { EndBatcher } from './end-batcher.ts';
 
 export interface EndWriterOptions {
   readonly store: Store;
-  readonly contact: DatabaseContact;
+  readonly databaseTrouble: DatabaseTrouble;
   readonly log: Logger;
 }
 
@@ -25,10 +25,10 @@ export class EndWriter {
   private readonly successes: EndBatcher<Success>;
   private readonly failures: EndBatcher<Failure>;
 
-  constructor({ store, contact, log }: EndWriterOptions) {
+  constructor({ store, databaseTrouble, log }: EndWriterOptions) {
     this.store = store;
     this.log = log;
-    const onTrouble = (error: unknown) => contact.note(error);
+    const onTrouble = (error: unknown) => databaseTrouble.note(error);
     this.successes = new EndBatcher({
       write: (ends) => this.writeOwned(ends, succeedAlone),
       onTrouble,

@@ -1,6 +1,6 @@
 /** Calls of the database that must succeed: they are repeated until an outage is over. */
 import { setTimeout as realSleep } from 'node:timers/promises';
-import { isPassingError } from '../../database/errors.ts';
+import { isPassingError } from '../../database/error-kinds.ts';
 
 const firstDelayMs = 50;
 const longestDelayMs = 1_000;

@@ -3,7 +3,7 @@ import type { JobDefinition } from '../define-job.ts';
 import { PermanentError } from '../errors.ts';
 import { describeIssues } from '../issues.ts';
 import { encodeJson } from '../json.ts';
-import { describeThrown } from './thrown.ts';
+import { describeThrown } from '../thrown.ts';
 
 export const maxResultBytes = 1024 * 1024;
 const errorCode = 'invalid_result';

@@ -1,7 +1,7 @@
 /** The route of a dataset, which a successful import has made. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { withinAnswerTime } from '../../api/http/deadline.ts';
+import { withinAnswerTime } from '../../api/http/answer-time.ts';
 import { Fields, queryOf } from '../../api/http/forms.ts';
 import { requireRepresentation } from '../../api/http/negotiation.ts';
 import { idFrom } from '../../api/http/params.ts';

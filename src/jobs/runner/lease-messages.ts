@@ -86,13 +86,13 @@ export type ToLeaseThread =
 
 /**
  * What the lease thread tells its main thread. `listening`: orders that the supervisor had sent before the
- * thread began have been passed on. `trouble`, `contact`: the last renewal of the lease failed, or succeeded.
+ * thread began have been passed on. `trouble`, `answer`: the last renewal of the lease failed, or succeeded.
  */
 export type FromLeaseThread =
   | SupervisorMessage
   | { readonly kind: 'listening' }
   | { readonly kind: 'trouble' }
-  | { readonly kind: 'contact' };
+  | { readonly kind: 'answer' };
 
 export interface LeaseThreadData {
   readonly databaseUrl: string;

@@ -9,7 +9,7 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { keepAlive, SessionClient } from '../../database/session.ts';
+import { keepAlive, PgClient } from '../../database/pg-client.ts';
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 import { renewalSeconds, renewLeaseSql } from '../../tasks/workers/lease.ts';
 import {
@@ -73,7 +73,7 @@ function loopAgeMs(): number {
 }
 
 async function holdLease(): Promise<never> {
-  let client: SessionClient | undefined;
+  let client: PgClient | undefined;
   for (;;) {
     const startedMs = monotonicMs();
     try {
@@ -84,7 +84,7 @@ async function holdLease(): Promise<never> {
         values: [workerId, leaseSeconds, loopAgeMs()],
       });
       if (rowCount === 0) endGivenUp();
-      tellMain({ kind: 'contact' });
+      tellMain({ kind: 'answer' });
       await sleep(Math.max(0, renewMs - (monotonicMs() - startedMs)));
     } catch {
       // Connect again after any error. Whether the runner still has its lease, the next renewal tells.
@@ -96,8 +96,8 @@ async function holdLease(): Promise<never> {
   }
 }
 
-async function connect(): Promise<SessionClient> {
-  const client = new SessionClient({
+async function connect(): Promise<PgClient> {
+  const client = new PgClient({
     connectionString: databaseUrl,
     application_name: 'headway lease',
     connectionTimeoutMillis: answerMs,
@@ -115,7 +115,7 @@ async function connect(): Promise<SessionClient> {
   }
 }
 
-function discard(client: SessionClient | undefined): void {
+function discard(client: PgClient | undefined): void {
   client?.end().catch(() => undefined);
 }
 

@@ -8,9 +8,9 @@ import { createLog } from '../../logging/log.ts';
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 import { TaskQueue } from '../../tasks/queue/queue.ts';
 import { registerWorker } from '../../tasks/workers/workers.ts';
+import { DatabaseTrouble } from '../attempt/database-trouble.ts';
 import { persist } from '../attempt/persist.ts';
 import { loadRegistry, retentionDaysByType } from '../registry.ts';
-import { DatabaseContact } from './contact.ts';
 import type { FromLeaseThread, LeaseThreadData, SupervisorMessage, ToLeaseThread } from './lease-messages.ts';
 import { Runner } from './runner.ts';
 
@@ -46,7 +46,7 @@ async function main(settings: RunnerSettings): Promise<void> {
   process.on('unhandledRejection', (error) =>
     log.error({ err: error }, 'a job left a rejected promise behind'),
   );
-  const contact = new DatabaseContact(log);
+  const databaseTrouble = new DatabaseTrouble(log);
   // Start the lease thread first: it ends this process when the parent is gone, even while the database is
   // away.
   const thread = startLeaseThread({
@@ -60,8 +60,8 @@ async function main(settings: RunnerSettings): Promise<void> {
   // Listen before anything that takes time: an order without a listener is lost, and a runner that was told
   // to stop would begin to work.
   thread.on('message', (message: FromLeaseThread) => {
-    if (message.kind === 'trouble') contact.noteTrouble();
-    else if (message.kind === 'contact') contact.noteContact();
+    if (message.kind === 'trouble') databaseTrouble.noteNow();
+    else if (message.kind === 'answer') databaseTrouble.noteAnswer();
     else if (message.kind === 'listening') listening.resolve();
     else obey(message);
   });
@@ -70,7 +70,7 @@ async function main(settings: RunnerSettings): Promise<void> {
   const waitingOut = retryingThroughOutages(log);
   const [registry, queue] = await Promise.all([
     loadRegistry(settings.jobFolders),
-    waitingOut(() => TaskQueue.open(db, (error) => contact.note(error))),
+    waitingOut(() => TaskQueue.open(db, (error) => databaseTrouble.note(error))),
     listening.promise,
   ]);
   const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
@@ -86,7 +86,7 @@ async function main(settings: RunnerSettings): Promise<void> {
     kind,
     slots,
     leaseSeconds,
-    contact,
+    databaseTrouble,
     log,
     onChange: ({ attempts, ...status }) =>
       tellThread({

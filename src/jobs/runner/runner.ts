@@ -6,22 +6,22 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { isPassingError } from '../../database/errors.ts';
+import { isPassingError } from '../../database/error-kinds.ts';
 import { Listener } from '../../database/listener.ts';
 import { channels } from '../../database/names.ts';
 import { seldom } from '../../logging/seldom.ts';
 import { Loop } from '../../scheduling/loop.ts';
 import type { AttemptRef } from '../../tasks/life/end.ts';
-import { emptyReport } from '../../tasks/progress/report.ts';
+import { emptyReport } from '../../tasks/model/progress-report.ts';
 import { ProgressWriter } from '../../tasks/progress/writer.ts';
 import { type Claim, type ClaimedAttempt, claimTasks } from '../../tasks/queue/claim.ts';
 import { typeOfQueue } from '../../tasks/queue/names.ts';
 import { maxClaims } from '../../tasks/queue/queue.ts';
 import type { Store } from '../../tasks/store.ts';
 import { Attempt } from '../attempt/attempt.ts';
+import type { DatabaseTrouble } from '../attempt/database-trouble.ts';
 import { EndWriter } from '../attempt/end-writer.ts';
 import type { JobRegistry } from '../registry.ts';
-import type { DatabaseContact } from './contact.ts';
 import type { RunnerState } from './lease-messages.ts';
 import { queuesFor, type RunnerKind } from './queues.ts';
 import { SlotPlan } from './slot-plan.ts';
@@ -34,7 +34,7 @@ export interface RunnerOptions {
   readonly kind: RunnerKind;
   readonly slots: number;
   readonly leaseSeconds: number;
-  readonly contact: DatabaseContact;
+  readonly databaseTrouble: DatabaseTrouble;
   readonly log: Logger;
   onChange(status: RunnerStatus): void;
 }
@@ -78,18 +78,18 @@ export class Runner {
   private state: 'running' | 'draining' | 'stopping' = 'running';
 
   constructor(options: RunnerOptions) {
-    const { store, registry, workerId, kind, slots, contact, log } = options;
+    const { store, registry, workerId, kind, slots, databaseTrouble, log } = options;
     this.options = options;
     this.queues = queuesFor(kind, registry);
     this.plan = new SlotPlan(slots, (queue) => registry.get(typeOfQueue(queue))?.concurrency ?? slots);
-    const onError = (error: unknown) => contact.note(error);
+    const onError = (error: unknown) => databaseTrouble.note(error);
     this.writer = new ProgressWriter({
       store,
       workerId,
       onUnknown: (rows) => this.handBackUnknown(rows),
       onError,
     });
-    this.ends = new EndWriter({ store, contact, log });
+    this.ends = new EndWriter({ store, databaseTrouble, log });
     this.sayClaimFailed = seldom((queue, error) => log.error({ err: error, queue }, 'claim failed'));
     this.listener = new Listener({
       url: store.db.url,
@@ -184,11 +184,11 @@ export class Runner {
   }
 
   private async claim(queue: string, limit: number): Promise<Claim> {
-    const { store, workerId, contact } = this.options;
+    const { store, workerId, databaseTrouble } = this.options;
     try {
       return await this.unknownClaims.during(() => claimTasks(store, workerId, queue, limit));
     } catch (error) {
-      contact.note(error);
+      databaseTrouble.note(error);
       if (!isPassingError(error)) this.sayClaimFailed(queue, error);
       // The claim may have committed all the same: the next flush of progress finds its rows.
       this.writer.askSoon();
@@ -200,14 +200,14 @@ export class Runner {
   }
 
   private begin(claimed: ClaimedAttempt): Attempt {
-    const { store, registry, contact, leaseSeconds, log } = this.options;
+    const { store, registry, databaseTrouble, leaseSeconds, log } = this.options;
     const definition = registry.get(claimed.type);
     if (!definition) throw new Error(`No job is registered for the type "${claimed.type}"`);
     const attempt = new Attempt({
       claimed,
       definition,
       store,
-      contact,
+      databaseTrouble,
       log,
       writer: this.writer,
       ends: this.ends,

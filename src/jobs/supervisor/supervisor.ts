@@ -1,8 +1,8 @@
 /** The part of the parent that starts, watches and replaces runners. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { Counts } from '../../logging/counts.ts';
 import { seldom } from '../../logging/seldom.ts';
-import { Counts } from '../../metrics/counts.ts';
 import { Loop } from '../../scheduling/loop.ts';
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 import { newId } from '../../tasks/model/ids.ts';

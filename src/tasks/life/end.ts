@@ -6,7 +6,7 @@
 
 import type { Connection } from '../../database/database.ts';
 import { tables } from '../../database/names.ts';
-import type { ProgressReport } from '../progress/report.ts';
+import type { ProgressReport } from '../model/progress-report.ts';
 import type { Store } from '../store.ts';
 import { endTime, expiryParameter, expirySql } from './expiry.ts';
 import { fence, lockOwned } from './fence.ts';

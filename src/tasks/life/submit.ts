@@ -6,9 +6,9 @@ import { completeFile, type TaskUpload } from '../files/files.ts';
 
 import { newId } from '../model/ids.ts';
 import { jsonCopy } from '../model/json.ts';
+import { isFinishedSql } from '../model/state-machine.ts';
 import { cleanseAndCut, cleanseText } from '../model/text.ts';
 import type { Store } from '../store.ts';
-import { isFinishedSql } from '../upkeep/deletion.ts';
 import { isSameRequest } from './same-request.ts';
 
 export interface SubmitRequest {

@@ -69,3 +69,9 @@ export function mayMove(from: TaskStatus, to: TaskStatus): boolean {
     (transition) => transition.from.includes(from) && transition.to.includes(to),
   );
 }
+
+/**
+ * SQL that is true while a row of `task_state` is finished, in the words of the partial index on
+ * `expires_at`.
+ */
+export const isFinishedSql = `status IN (${terminalStatuses.map((status) => `'${status}'`).join(', ')})`;

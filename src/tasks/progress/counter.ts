@@ -2,9 +2,10 @@
  * What one attempt reports, in memory. A job may call `progress()` for every row: a call costs
  * nanoseconds, never waits and never throws. The writer takes what has changed twice a second.
  */
+
+import type { ProgressReport } from '../model/progress-report.ts';
 import { cleanseAndCut } from '../model/text.ts';
 import { RateEstimator } from './rate.ts';
-import type { ProgressReport } from './report.ts';
 
 export const maxMessageLength = 500;
 export const maxUnitLength = 40;

@@ -4,8 +4,8 @@
 import { channels, tables } from '../../database/names.ts';
 import type { AttemptRef } from '../life/end.ts';
 import { fence, lockOwned } from '../life/fence.ts';
+import type { ProgressReport } from '../model/progress-report.ts';
 import type { Store } from '../store.ts';
-import type { ProgressReport } from './report.ts';
 
 export interface FlushItem extends AttemptRef {
   /** Absent where nothing has changed; the answer then still says whether the attempt is owned. */

@@ -4,7 +4,7 @@
  */
 
 import { tables } from '../../database/names.ts';
-import { inTurn } from '../repair-turn.ts';
+import { withRepairLock } from '../repair-lock.ts';
 import type { Store } from '../store.ts';
 import { liveEntriesSql } from './boss.ts';
 import { queueSql } from './names.ts';
@@ -47,7 +47,7 @@ export function findMismatches(
   leaseSeconds: number,
   except: readonly string[] = [],
 ): Promise<Mismatch[]> {
-  return inTurn(store, async (connection) => {
+  return withRepairLock(store, async (connection) => {
     const { rows } = await connection.query<Mismatch>({
       name: 'mismatches',
       text: mismatchesSql,

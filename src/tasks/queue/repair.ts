@@ -1,5 +1,5 @@
 /** Makes the queue agree with the tasks again, a batch at a time and each queue by itself. */
-import { isConnectionError } from '../../database/errors.ts';
+import { isConnectionError } from '../../database/error-kinds.ts';
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 import type { Store } from '../store.ts';
 import { findMismatches, mismatchBatch } from './mismatches.ts';

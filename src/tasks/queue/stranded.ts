@@ -5,7 +5,7 @@
  */
 
 import { tables } from '../../database/names.ts';
-import { inTurn } from '../repair-turn.ts';
+import { withRepairLock } from '../repair-lock.ts';
 import type { Store } from '../store.ts';
 import { bossTables } from './boss.ts';
 import type { Mismatch } from './mismatches.ts';
@@ -59,7 +59,7 @@ interface RequeuedRow extends Omit<Entry, 'startAfter'> {
  */
 export async function requeue(store: Store, queue: string, tasks: readonly Mismatch[]): Promise<string[]> {
   await store.queue.ensureQueues([typeOfQueue(queue)]);
-  return inTurn(store, async (connection) => {
+  return withRepairLock(store, async (connection) => {
     const { rows } = await connection.query<RequeuedRow>({
       name: 'requeue',
       text: requeueSql,

@@ -5,7 +5,7 @@
  */
 
 import { tables } from '../../database/names.ts';
-import { inTurn } from '../repair-turn.ts';
+import { withRepairLock } from '../repair-lock.ts';
 import type { Store } from '../store.ts';
 import { bossTables, entryTaskSql } from './boss.ts';
 import type { Mismatch } from './mismatches.ts';
@@ -45,7 +45,7 @@ const tellSql = `
  * @returns the ids of the settled entries
  */
 export function settleStray(store: Store, queue: string, entries: readonly Mismatch[]): Promise<string[]> {
-  return inTurn(store, async (connection) => {
+  return withRepairLock(store, async (connection) => {
     const { rows } = await connection.query<{ id: string; taskId: string | null }>({
       name: 'lock-stray',
       text: lockStraySql,

@@ -1,6 +1,6 @@
 /** Deletes the rows of workers that were lost over a day ago and whose tasks have all been moved on. */
 import { tables } from '../../database/names.ts';
-import { inTurn } from '../repair-turn.ts';
+import { withRepairLock } from '../repair-lock.ts';
 import type { Store } from '../store.ts';
 
 const keepDays = 1;
@@ -21,7 +21,7 @@ const forgetSql = `
 
 /** @returns the ids of up to 1,000 workers whose rows were deleted */
 export function forgetWorkers(store: Store): Promise<string[]> {
-  return inTurn(store, async (connection) => {
+  return withRepairLock(store, async (connection) => {
     const { rows } = await connection.query<{ id: string }>({ name: 'forget-workers', text: forgetSql });
     return rows.map((worker) => worker.id);
   });

@@ -1,6 +1,6 @@
 /** Workers whose lease has lapsed: nobody has heard from them. */
 import { tables } from '../../database/names.ts';
-import { inTurn } from '../repair-turn.ts';
+import { withRepairLock } from '../repair-lock.ts';
 import type { Store } from '../store.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { Store } from '../store.ts';
  * @returns the ids of the workers that were marked
  */
 export function reapLapsed(store: Store, databaseTime: Date): Promise<string[]> {
-  return inTurn(store, async (connection) => {
+  return withRepairLock(store, async (connection) => {
     // The workers are locked first; a second statement then also counts what was claimed just before. A
     // worker whose claim is under way is left to the next turn.
     const lapsed = await connection.query<{ id: string }>({

@@ -5,7 +5,7 @@
 import type { Connection } from '../../database/database.ts';
 import { tables } from '../../database/names.ts';
 import { newId } from '../model/ids.ts';
-import { inTurn } from '../repair-turn.ts';
+import { withRepairLock } from '../repair-lock.ts';
 import type { Store } from '../store.ts';
 
 // Reads by the partial index on the worker of running rows. A worker without a row claims nothing more, so
@@ -32,7 +32,7 @@ const findNamelessSql = `
  * @returns the workers' ids
  */
 export function markMissing(store: Store): Promise<string[]> {
-  return inTurn(store, async (connection) => {
+  return withRepairLock(store, async (connection) => {
     await nameWorker(connection);
     const { rows } = await connection.query<{ id: string }>({
       name: 'mark-missing',

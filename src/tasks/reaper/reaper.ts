@@ -4,10 +4,10 @@
  * it may.
  */
 import type { Logger } from 'pino';
-import { isConnectionError, isPassingError } from '../../database/errors.ts';
-import { OutageLog } from '../../logging/outage-log.ts';
+import { isConnectionError, isPassingError } from '../../database/error-kinds.ts';
+import { OutageLog } from '../../database/outage-log.ts';
+import { Counts } from '../../logging/counts.ts';
 import { seldom } from '../../logging/seldom.ts';
-import { Counts } from '../../metrics/counts.ts';
 import { Loop } from '../../scheduling/loop.ts';
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 import { repairEntries } from '../queue/repair.ts';
@@ -76,7 +76,7 @@ export class Reaper {
       await this.takeFromTheDead(databaseTime);
       if (monotonicMs() >= this.nextRepairMs) await this.repairQueue();
     }
-    this.outage.contact();
+    this.outage.answered();
   }
 
   /** @param databaseTime the time that the database told in its last answer */

@@ -7,7 +7,8 @@ import { tables } from '../../database/names.ts';
 import { Loop } from '../../scheduling/loop.ts';
 import type { TaskRow } from '../model/row.ts';
 import { Freshness } from './freshness.ts';
-import type { Snapshot, Snapshots, Watcher } from './snapshots.ts';
+import type { Snapshot, Watcher } from './snapshot.ts';
+import type { Snapshots } from './snapshots.ts';
 
 /** Of a larger group, only its newest tasks are followed. */
 export const maxMembers = 1_000;

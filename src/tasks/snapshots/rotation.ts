@@ -3,7 +3,7 @@
  * retries or deletes it. Beyond ten thousand finished tasks each tick reads only a part of them, so that they
  * hold up no news of unfinished tasks.
  */
-import type { Entry } from './entry.ts';
+import type { FollowedTask } from './followed-task.ts';
 
 /** PostgreSQL reads so many in 30 ms (measured). */
 const finishedPerTick = 10_000;
@@ -22,8 +22,8 @@ export class Rotation {
     this.finished = 0;
   }
 
-  /** Whether an entry is read in this tick. It counts finished entries, so call it once for each entry. */
-  has({ isFinished, number }: Pick<Entry<unknown>, 'isFinished' | 'number'>): boolean {
+  /** Whether a task is read in this tick. It counts finished tasks, so call it once for each task. */
+  has({ isFinished, number }: Pick<FollowedTask<unknown>, 'isFinished' | 'number'>): boolean {
     if (!isFinished) return true;
     this.finished += 1;
     return number % this.turnLength === this.tick;

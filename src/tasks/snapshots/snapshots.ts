@@ -3,40 +3,17 @@
  * news, in one statement that returns only what has changed. Between ticks memory answers.
  */
 import type pg from 'pg';
-import { Counts } from '../../metrics/counts.ts';
+import { Counts } from '../../logging/counts.ts';
 import { Slice } from '../../scheduling/slice.ts';
 import type { TaskRow } from '../model/row.ts';
 import { isTerminal } from '../model/state-machine.ts';
-import { type Entry, newEntry } from './entry.ts';
 import { FirstReads, type ReadOptions, TooManyReadsError } from './first-reads.ts';
+import { type FollowedTask, newFollowedTask } from './followed-task.ts';
 import { Freshness } from './freshness.ts';
 import { Rotation } from './rotation.ts';
 import { readChanges, readRows } from './rows.ts';
+import type { Known, Remembered, Snapshot, Watcher } from './snapshot.ts';
 import { Ticker } from './ticker.ts';
-
-/** One version of a task as it is sent. */
-export interface Snapshot<Answer> {
-  readonly id: string;
-  readonly version: number;
-  readonly answer: Answer;
-}
-
-/** Which version of a task somebody knows. */
-export type Known = Pick<Snapshot<unknown>, 'id' | 'version'>;
-
-/** What was known when the database last answered. */
-export interface Remembered<Answer> {
-  readonly snapshot: Snapshot<Answer>;
-  /** How long ago that was, rounded down. */
-  readonly ageSeconds: number;
-}
-
-/** Follows a task, and is told in the tick that finds a change. */
-export interface Watcher<Answer> {
-  changed(snapshot: Snapshot<Answer>): void;
-  /** The task was deleted; nothing more will come. */
-  gone(id: string): void;
-}
 
 export interface SnapshotsOptions<Answer> {
   readonly pool: pg.Pool;
@@ -63,7 +40,7 @@ export class Snapshots<Answer> {
   readonly reads = new Counts<'refresh' | 'first'>();
   private readonly options: SnapshotsOptions<Answer>;
   /** The refresh set. Other tasks are read anew: another process may have changed or deleted them. */
-  private readonly set = new Map<string, Entry<Answer>>();
+  private readonly set = new Map<string, FollowedTask<Answer>>();
   /** Versions of tasks that left the set during a first read of them, which may find an older version. */
   private readonly left = new Map<string, number>();
   private readonly firstReads: FirstReads;
@@ -109,9 +86,9 @@ export class Snapshots<Answer> {
    * @param atLeast the newest version that the client has seen, from whichever process
    */
   current(id: string, atLeast = 0): Snapshot<Answer> | undefined {
-    const entry = this.set.get(id);
-    if (entry === undefined || entry.version < atLeast) return undefined;
-    return this.isFresh ? entry.snapshot : undefined;
+    const task = this.set.get(id);
+    if (task === undefined || task.version < atLeast) return undefined;
+    return this.isFresh ? task.snapshot : undefined;
   }
 
   /**
@@ -155,23 +132,23 @@ export class Snapshots<Answer> {
 
   /** Notes that the task is polled: it stays in the set for `keepMs`, and at least 5 s. */
   keep(known: Known, keepMs: number): void {
-    const entry = this.entryOf(known);
+    const task = this.followedOf(known);
     const untilMs = performance.now() + Math.max(keepMs, leastKeepMs);
-    if (untilMs > entry.pollsUntilMs) entry.pollsUntilMs = untilMs;
+    if (untilMs > task.pollsUntilMs) task.pollsUntilMs = untilMs;
   }
 
   /** Follows a task from a version on, until the returned function is called. */
   watch(known: Known, watcher: Watcher<Answer>): () => void {
-    const entry = this.entryOf(known);
-    entry.watchers ??= new Set();
-    entry.watchers.add(watcher);
+    const task = this.followedOf(known);
+    task.watchers ??= new Set();
+    task.watchers.add(watcher);
     // The task changed between the caller's read and now.
-    if (entry.snapshot && entry.version !== known.version) watcher.changed(entry.snapshot);
+    if (task.snapshot && task.version !== known.version) watcher.changed(task.snapshot);
     // Others saw a newer version, whose snapshot was evicted: let the next tick read it and tell everyone.
-    else if (entry.toldVersion > known.version) entry.toldVersion = known.version;
+    else if (task.toldVersion > known.version) task.toldVersion = known.version;
     return () => {
-      entry.watchers?.delete(watcher);
-      if (entry.watchers?.size === 0) entry.watchers = undefined;
+      task.watchers?.delete(watcher);
+      if (task.watchers?.size === 0) task.watchers = undefined;
     };
   }
 
@@ -182,12 +159,12 @@ export class Snapshots<Answer> {
 
   /** As `put`, where only the version that was written is known. */
   raise(id: string, version: number): void {
-    const entry = this.set.get(id) ?? this.addEntry(id);
-    if (entry.version >= version) return;
-    entry.version = version;
-    entry.isFinished = false;
+    const task = this.set.get(id) ?? this.follow(id);
+    if (task.version >= version) return;
+    task.version = version;
+    task.isFinished = false;
     // The next tick, or a poll before it, reads the row.
-    this.dropSnapshot(entry);
+    this.dropSnapshot(task);
   }
 
   /** Called when a process has written progress of this task: reads it at once if it is in the set. */
@@ -200,14 +177,14 @@ export class Snapshots<Answer> {
     const ids: string[] = [];
     const versions: number[] = [];
     this.rotation.begin();
-    for (const entry of this.set.values()) {
+    for (const task of this.set.values()) {
       // While refreshes fail, nothing is removed, because it could not be read again.
-      if (entry.watchers === undefined && entry.pollsUntilMs <= startedMs && !this.freshness.hasFailed) {
-        this.remove(entry);
-      } else if (this.rotation.has(entry)) {
-        entry.versionAtRefresh = entry.version;
-        ids.push(entry.id);
-        versions.push(entry.toldVersion);
+      if (task.watchers === undefined && task.pollsUntilMs <= startedMs && !this.freshness.hasFailed) {
+        this.remove(task);
+      } else if (this.rotation.has(task)) {
+        task.versionAtRefresh = task.version;
+        ids.push(task.id);
+        versions.push(task.toldVersion);
       }
     }
     if (ids.length > 0) {
@@ -229,31 +206,31 @@ export class Snapshots<Answer> {
 
   /** A version below one known before the read means that the database was restored: its row counts. */
   private acceptRefreshed(row: TaskRow): void {
-    const entry = this.set.get(row.id);
-    if (entry && row.version < entry.version && entry.version === entry.versionAtRefresh) this.replace(row);
+    const task = this.set.get(row.id);
+    if (task && row.version < task.version && task.version === task.versionAtRefresh) this.replace(row);
     else this.accept(row);
   }
 
   /** Takes over a row unless it is out of date. Returns the newest snapshot; undefined if there is none. */
   private accept(row: TaskRow): Snapshot<Answer> | undefined {
-    const entry = this.set.get(row.id);
-    if (entry === undefined && row.version < (this.left.get(row.id) ?? 0)) return undefined;
-    if (entry !== undefined && row.version < entry.version) return entry.snapshot;
-    if (entry?.snapshot && row.version === entry.version) return entry.snapshot;
+    const task = this.set.get(row.id);
+    if (task === undefined && row.version < (this.left.get(row.id) ?? 0)) return undefined;
+    if (task !== undefined && row.version < task.version) return task.snapshot;
+    if (task?.snapshot && row.version === task.version) return task.snapshot;
     return this.replace(row);
   }
 
   private replace(row: TaskRow): Snapshot<Answer> {
-    const entry = this.set.get(row.id) ?? this.addEntry(row.id);
-    const isNews = row.version !== entry.toldVersion;
-    this.dropSnapshot(entry);
+    const task = this.set.get(row.id) ?? this.follow(row.id);
+    const isNews = row.version !== task.toldVersion;
+    this.dropSnapshot(task);
     const snapshot = this.snapshotOf(row);
-    entry.version = row.version;
-    entry.toldVersion = row.version;
-    entry.isFinished = isTerminal(row.status);
-    entry.snapshot = snapshot;
+    task.version = row.version;
+    task.toldVersion = row.version;
+    task.isFinished = isTerminal(row.status);
+    task.snapshot = snapshot;
     this.bytes += this.options.bytesOf(snapshot.answer);
-    if (isNews && entry.watchers) for (const watcher of [...entry.watchers]) watcher.changed(snapshot);
+    if (isNews && task.watchers) for (const watcher of [...task.watchers]) watcher.changed(snapshot);
     if (this.bytes > (this.options.maxBytes ?? defaultMaxBytes)) this.evict();
     return snapshot;
   }
@@ -263,47 +240,47 @@ export class Snapshots<Answer> {
   }
 
   private dropGone(id: string): void {
-    const entry = this.set.get(id);
-    if (!entry) return;
-    this.remove(entry);
-    for (const watcher of [...(entry.watchers ?? [])]) watcher.gone(id);
+    const task = this.set.get(id);
+    if (!task) return;
+    this.remove(task);
+    for (const watcher of [...(task.watchers ?? [])]) watcher.gone(id);
   }
 
-  /** The entry of a task in the set. An evicted task comes back without its snapshot. */
-  private entryOf({ id, version }: Known): Entry<Answer> {
+  /** The task as the set has it. An evicted task comes back without its snapshot. */
+  private followedOf({ id, version }: Known): FollowedTask<Answer> {
     const known = this.set.get(id);
     if (known) return known;
-    const entry = this.addEntry(id);
-    entry.version = version;
-    entry.toldVersion = version;
-    return entry;
+    const task = this.follow(id);
+    task.version = version;
+    task.toldVersion = version;
+    return task;
   }
 
-  private addEntry(id: string): Entry<Answer> {
-    const entry: Entry<Answer> = newEntry(id, performance.now() + leastKeepMs);
-    this.set.set(id, entry);
-    return entry;
+  private follow(id: string): FollowedTask<Answer> {
+    const task: FollowedTask<Answer> = newFollowedTask(id, performance.now() + leastKeepMs);
+    this.set.set(id, task);
+    return task;
   }
 
-  private remove(entry: Entry<Answer>): void {
-    this.dropSnapshot(entry);
-    this.set.delete(entry.id);
-    if (this.firstReads.isReading(entry.id)) this.left.set(entry.id, entry.version);
+  private remove(task: FollowedTask<Answer>): void {
+    this.dropSnapshot(task);
+    this.set.delete(task.id);
+    if (this.firstReads.isReading(task.id)) this.left.set(task.id, task.version);
   }
 
-  private dropSnapshot(entry: Entry<Answer>): void {
-    if (entry.snapshot) this.bytes -= this.options.bytesOf(entry.snapshot.answer);
-    entry.snapshot = undefined;
+  private dropSnapshot(task: FollowedTask<Answer>): void {
+    if (task.snapshot) this.bytes -= this.options.bytesOf(task.snapshot.answer);
+    task.snapshot = undefined;
   }
 
   /** Drops answers down to three quarters of the limit. A watched task stays, and is read when asked for. */
   private evict(): void {
     const goal = 0.75 * (this.options.maxBytes ?? defaultMaxBytes);
     const byAge = [...this.set.values()].sort((a, b) => a.pollsUntilMs - b.pollsUntilMs);
-    for (const entry of byAge) {
+    for (const task of byAge) {
       if (this.bytes <= goal) return;
-      if (entry.watchers === undefined) this.remove(entry);
-      else this.dropSnapshot(entry);
+      if (task.watchers === undefined) this.remove(task);
+      else this.dropSnapshot(task);
     }
   }
 }

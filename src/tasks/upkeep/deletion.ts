@@ -1,12 +1,6 @@
 /** Deleting finished tasks with all that belongs to them: written once, for retention and for prune. */
 import { tables } from '../../database/names.ts';
-import { terminalStatuses } from '../model/state-machine.ts';
-
-/**
- * SQL that is true while a row of `task_state` is finished, in the words of the partial index on
- * `expires_at`.
- */
-export const isFinishedSql = `status IN (${terminalStatuses.map((status) => `'${status}'`).join(', ')})`;
+import { isFinishedSql } from '../model/state-machine.ts';
 
 /**
  * A statement that deletes tasks with their history, and leaves their files to the sweep: a file may be a

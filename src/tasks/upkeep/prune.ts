@@ -5,10 +5,10 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type pg from 'pg';
-import type { Duration } from '../../commands/duration.ts';
 import { tables } from '../../database/names.ts';
 import type { terminalStatuses } from '../model/state-machine.ts';
 import { deleteSql } from './deletion.ts';
+import type { Duration } from './duration.ts';
 
 export type FinishedStatus = (typeof terminalStatuses)[number];
 

@@ -3,19 +3,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { advisoryLocks, tables } from '../../database/names.ts';
-import { deleteSql, isFinishedSql } from './deletion.ts';
+import { isFinishedSql } from '../model/state-machine.ts';
+import { deleteSql } from './deletion.ts';
 
 const batchRows = 500;
 
-// Reads by the partial index on expires_at, oldest first. The turn is held for this one statement: a process
+// Reads by the partial index on expires_at, oldest first. The lock is held for this one statement: a process
 // that comes meanwhile deletes nothing, and the server ends the connection of a process that freezes in it,
-// and with it the turn.
+// and with it the lock.
 const deleteExpiredSql = deleteSql(
-  `turn AS MATERIALIZED (
+  `lock AS MATERIALIZED (
      SELECT pg_try_advisory_xact_lock(${advisoryLocks.retention.join(', ')}) AS mine
    ), doomed AS MATERIALIZED (
      SELECT id FROM ${tables.taskState}
-     WHERE ${isFinishedSql} AND expires_at < now() AND (SELECT mine FROM turn)
+     WHERE ${isFinishedSql} AND expires_at < now() AND (SELECT mine FROM lock)
      ORDER BY expires_at
      LIMIT ${batchRows}
      FOR UPDATE SKIP LOCKED
@@ -25,7 +26,7 @@ const deleteExpiredSql = deleteSql(
 
 /**
  * Deletes in batches that each commit alone, with as much rest between them as work, until nothing expired is
- * left, another process has the turn, or `signal` aborts.
+ * left, another process holds the lock, or `signal` aborts.
  * @returns how many tasks were deleted
  */
 export async function deleteExpired(pool: pg.Pool, signal?: AbortSignal): Promise<number> {

@@ -1,9 +1,9 @@
 /** What a parent tidies up once a minute: expired tasks, files that nobody owns, and what jobs have left behind. */
 import type { Logger } from 'pino';
 import type { Database } from '../../database/database.ts';
-import { isPassingError } from '../../database/errors.ts';
+import { isPassingError } from '../../database/error-kinds.ts';
+import { Counts } from '../../logging/counts.ts';
 import { seldom } from '../../logging/seldom.ts';
-import { Counts } from '../../metrics/counts.ts';
 import { Loop } from '../../scheduling/loop.ts';
 import { sweepFiles } from './file-sweep.ts';
 import { deleteExpired } from './retention.ts';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ProgressReport } from '../../../src/tasks/model/progress-report.ts';
 import {
   maxLogLineLength,
   maxLogLines,
@@ -8,7 +9,6 @@ import {
   ProgressCounter,
 } from '../../../src/tasks/progress/counter.ts';
 import { flushProgress } from '../../../src/tasks/progress/flush.ts';
-import type { ProgressReport } from '../../../src/tasks/progress/report.ts';
 import { runMany, useStore } from '../../support/tasks.ts';
 
 const hostile = {

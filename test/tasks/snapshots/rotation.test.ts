@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { newEntry } from '../../../src/tasks/snapshots/entry.ts';
+import { newFollowedTask } from '../../../src/tasks/snapshots/followed-task.ts';
 import { Rotation } from '../../../src/tasks/snapshots/rotation.ts';
 
 /** How often each entry is read in so many ticks, and how many are read in one tick at most. */
@@ -19,7 +19,7 @@ function readIn(ticks: number, entries: readonly { isFinished: boolean; number: 
 }
 
 function entries(count: number, isFinished: boolean) {
-  return Array.from({ length: count }, () => ({ ...newEntry<unknown>('', 0), isFinished }));
+  return Array.from({ length: count }, () => ({ ...newFollowedTask<unknown>('', 0), isFinished }));
 }
 
 describe('what a tick reads', () => {

@@ -7,13 +7,13 @@ import { type ResultLink, type TaskView, viewTask } from '../../../tasks/model/v
 import { type ListedRow, listTasks, type TaskFilter } from '../../../tasks/queries/list.ts';
 import type { Access } from '../../access/access.ts';
 import type { ApiContext } from '../../context.ts';
-import { withinAnswerTime } from '../../http/deadline.ts';
+import { withinAnswerTime } from '../../http/answer-time.ts';
 import { Fields, queryOf } from '../../http/forms.ts';
+import { label } from '../../http/label.ts';
 import { requireRepresentation } from '../../http/negotiation.ts';
 import { invalidInput } from '../../http/problems.ts';
 import { sendPage } from '../../http/replies.ts';
 import { renderListPage } from '../../pages/index.ts';
-import { label } from '../../submitting/submission.ts';
 import { readMany } from '../polls/many.ts';
 import { briefView } from '../task-answer.ts';
 import { Cursors } from './cursor.ts';

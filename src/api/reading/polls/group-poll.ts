@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { TaskStatus } from '../../../tasks/model/state-machine.ts';
 import { type Group, maxMembers } from '../../../tasks/snapshots/groups.ts';
 import type { ApiContext } from '../../context.ts';
-import { withinAnswerTime } from '../../http/deadline.ts';
+import { withinAnswerTime } from '../../http/answer-time.ts';
 import { requireRepresentation } from '../../http/negotiation.ts';
 import { groupFrom } from '../../http/params.ts';
 import { sendPage } from '../../http/replies.ts';
@@ -38,7 +38,7 @@ export function groupRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function pollableGroup(reading: Reading, group: Group<TaskAnswer>): Pollable {
-  const { groups, surroundings } = reading;
+  const { groups, pageDetails } = reading;
   return {
     state(): State {
       const contents = contentsOf(group);
@@ -51,7 +51,7 @@ function pollableGroup(reading: Reading, group: Group<TaskAnswer>): Pollable {
         etag: contents.etag,
         isFinished: contents.isFinished,
         get retryAfterSeconds() {
-          return soonestNews(contents.tasks, surroundings.places) ?? idleRetryAfterSeconds;
+          return soonestNews(contents.tasks, pageDetails.places) ?? idleRetryAfterSeconds;
         },
       };
     },

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 
 import type { ApiContext } from '../../context.ts';
-import { askerOf, withinAnswerTime } from '../../http/deadline.ts';
+import { askerOf, withinAnswerTime } from '../../http/answer-time.ts';
 import { requireJson } from '../../http/negotiation.ts';
 import { invalidInput } from '../../http/problems.ts';
 import { briefOf, cacheControl, type TaskSnapshot } from '../task-answer.ts';
@@ -54,7 +54,7 @@ function pollableTasks(
   found: TaskSnapshot[],
 ): Pollable {
   const latest = new Map(found.map((snapshot) => [snapshot.id, briefOf(snapshot)]));
-  const { snapshots, surroundings } = reading;
+  const { snapshots, pageDetails } = reading;
   return {
     state() {
       const tasks = ids.flatMap((id) => latest.get(id) ?? []);
@@ -74,7 +74,7 @@ function pollableTasks(
         },
         isFinished: areFinished(tasks),
         get retryAfterSeconds() {
-          return soonestNews(tasks, surroundings.places);
+          return soonestNews(tasks, pageDetails.places);
         },
       };
     },

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { ApiContext } from '../../context.ts';
-import { askerOf, withinAnswerTime } from '../../http/deadline.ts';
+import { askerOf, withinAnswerTime } from '../../http/answer-time.ts';
 import { representationFor, requireRepresentation } from '../../http/negotiation.ts';
 import { idFrom } from '../../http/params.ts';
 import { unknownTask } from '../../http/problems.ts';
@@ -16,7 +16,7 @@ import { sendRemembered } from './remembered.ts';
 import { seenBy, taskAfterIn } from './seen.ts';
 
 export function pollRoutes(app: FastifyInstance, context: ApiContext): void {
-  const pages = new TaskPages(context.reading.surroundings, context.extensions);
+  const pages = new TaskPages(context.reading.pageDetails, context.extensions);
   app.get('/tasks/:id', { config: { isPublic: true, isPolled: true } }, (request, reply) => {
     const snapshot = inMemory(context, request);
     if (snapshot === undefined) return findAndSend(context, pages, request, reply);
@@ -47,7 +47,7 @@ function sendAtOnce(
   const nowMs = performance.now();
   let headers = answer.poll;
   if (headers === undefined || headers.untilMs < nowMs) {
-    headers = pollHeaders(answer, nowMs, reading.surroundings.places, config.publicCacheSeconds);
+    headers = pollHeaders(answer, nowMs, reading.pageDetails.places, config.publicCacheSeconds);
     answer.poll = headers;
     // Once for all polls of a second: it stays in memory for longer than that.
     reading.snapshots.keep(snapshot, 2000 * (headers.retryAfterSeconds ?? 0));
@@ -93,7 +93,7 @@ function pollableTask({ config, reading }: ApiContext, found: TaskSnapshot): Pol
         etag: answer.etag,
         isFinished: answer.isFinished,
         get retryAfterSeconds() {
-          return whenToAskAgain(answer, reading.surroundings.places);
+          return whenToAskAgain(answer, reading.pageDetails.places);
         },
       };
     },

@@ -1,6 +1,6 @@
 /** Answers polls while the database is away, with what memory knows, marked with its age. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Remembered } from '../../../tasks/snapshots/snapshots.ts';
+import type { Remembered } from '../../../tasks/snapshots/snapshot.ts';
 import { retryAfterTroubleSeconds } from '../../http/problems.ts';
 import type { Reading } from '../reading.ts';
 import { foundHead, headOf, type TaskAnswer } from '../task-answer.ts';

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Group } from '../../../tasks/snapshots/groups.ts';
 import type { ApiContext } from '../../context.ts';
-import { withinAnswerTime } from '../../http/deadline.ts';
+import { withinAnswerTime } from '../../http/answer-time.ts';
 import { groupFrom } from '../../http/params.ts';
 import type { Reading } from '../reading.ts';
 import type { TaskAnswer, TaskSnapshot } from '../task-answer.ts';

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
 import type { ApiContext } from '../../context.ts';
-import { askerOf, withinAnswerTime } from '../../http/deadline.ts';
+import { askerOf, withinAnswerTime } from '../../http/answer-time.ts';
 import { idFrom } from '../../http/params.ts';
 import { unknownTask } from '../../http/problems.ts';
 import { write } from '../polls/pollable.ts';

@@ -1,5 +1,5 @@
 /** Makes the names of the columns from the header row. */
-import { CsvFormatError } from './errors.ts';
+import { CsvFormatError } from './format-error.ts';
 
 /**
  * More columns than in any table that people read. The limit matters, as each checkpoint contains all the

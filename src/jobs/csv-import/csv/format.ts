@@ -2,7 +2,7 @@
 import { columnNames } from './columns.ts';
 import { detectDelimiter } from './delimiter.ts';
 import { type CsvEncoding, detectEncoding } from './encoding.ts';
-import { CsvFormatError } from './errors.ts';
+import { CsvFormatError } from './format-error.ts';
 import { binaryFormatOf, textFormatOf } from './other-formats.ts';
 import type { CsvPosition } from './position.ts';
 import { readRecords } from './records.ts';

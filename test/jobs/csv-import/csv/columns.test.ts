@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { columnNames } from '../../../../src/jobs/csv-import/csv/columns.ts';
-import { CsvFormatError } from '../../../../src/jobs/csv-import/csv/errors.ts';
+import { CsvFormatError } from '../../../../src/jobs/csv-import/csv/format-error.ts';
 
 describe('columnNames', () => {
   it('trims names, stray byte order marks included', () => {

@@ -4,8 +4,8 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { CsvEncoding } from '../../../../src/jobs/csv-import/csv/encoding.ts';
-import { CsvFormatError } from '../../../../src/jobs/csv-import/csv/errors.ts';
 import { type CsvFormat, detectCsvFormat } from '../../../../src/jobs/csv-import/csv/format.ts';
+import { CsvFormatError } from '../../../../src/jobs/csv-import/csv/format-error.ts';
 import type { CsvPosition } from '../../../../src/jobs/csv-import/csv/position.ts';
 import type { OpenSource } from '../../../../src/jobs/csv-import/csv/source.ts';
 import { encode, fileOf, type Reading, readAll, rowsOf, windows1252Chars } from './support.ts';

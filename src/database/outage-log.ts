@@ -4,10 +4,10 @@
  * themselves.
  */
 import type { Logger } from 'pino';
-import { codeOf, messageOf } from '../database/error-text.ts';
-import { isPassingError } from '../database/errors.ts';
+import { seldom } from '../logging/seldom.ts';
 import { monotonicMs } from '../scheduling/monotonic.ts';
-import { seldom } from './seldom.ts';
+import { isPassingError } from './error-kinds.ts';
+import { codeOf, messageOf } from './error-text.ts';
 
 /**
  * Also limits the log when the connection flaps, and for 10 s after recovery, when statements sent before it
@@ -39,7 +39,7 @@ export class OutageLog {
   }
 
   /** Notes that the database did what it was asked for. */
-  contact(): void {
+  answered(): void {
     if (this.sinceMs === undefined) return;
     if (this.isTold) {
       const nowMs = monotonicMs();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DurationError, parseDuration } from '../../src/commands/duration.ts';
+import { DurationError, parseDuration } from '../../src/tasks/upkeep/duration.ts';
 
 const day = 86_400;
 

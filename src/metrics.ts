@@ -3,16 +3,16 @@
  * somebody asks for metrics: the code for polls and progress knows nothing of metrics.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Reading } from '../api/reading/reading.ts';
-import { runnerKinds } from '../jobs/runner/queues.ts';
-import { runnerEnds } from '../jobs/supervisor/exit.ts';
-import type { Supervisor } from '../jobs/supervisor/supervisor.ts';
-import { type Census, countUnfinished } from '../tasks/queries/census.ts';
-import type { Reaper } from '../tasks/reaper/reaper.ts';
-import { repairKinds } from '../tasks/reaper/repairs.ts';
-import type { Store } from '../tasks/store.ts';
-import type { Sweeper } from '../tasks/upkeep/sweeper.ts';
-import type { Counts } from './counts.ts';
+import type { Reading } from './api/reading/reading.ts';
+import { runnerKinds } from './jobs/runner/queues.ts';
+import { runnerEnds } from './jobs/supervisor/exit.ts';
+import type { Supervisor } from './jobs/supervisor/supervisor.ts';
+import type { Counts } from './logging/counts.ts';
+import { type Census, countUnfinished } from './tasks/queries/census.ts';
+import type { Reaper } from './tasks/reaper/reaper.ts';
+import { repairKinds } from './tasks/reaper/repairs.ts';
+import type { Store } from './tasks/store.ts';
+import type { Sweeper } from './tasks/upkeep/sweeper.ts';
 
 export interface MetricSources {
   readonly store: Store;

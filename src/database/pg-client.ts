@@ -25,7 +25,7 @@ const conventions: Settings = {
   default_transaction_isolation: 'read committed',
 };
 
-export interface SessionConfig extends pg.ClientConfig {
+export interface PgClientConfig extends pg.ClientConfig {
   /**
    * Settings in addition to those that every session has; a setting of the same name replaces the default.
    */
@@ -40,10 +40,10 @@ type Connected = (error: Error | null, client: pg.Client) => void;
  * settings in the startup packet (`unsupported startup parameter: options`), or are configured to ignore them
  * silently.
  */
-export class SessionClient extends pg.Client {
+export class PgClient extends pg.Client {
   private readonly settingsSql: string;
 
-  constructor(config: SessionConfig = {}) {
+  constructor(config: PgClientConfig = {}) {
     super(config);
     const settings = { ...limits, ...conventions, ...config.settings };
     const calls = Object.entries(settings).map(

@@ -1,14 +1,14 @@
 /** The one place where errors become answers. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { seldom } from '../../logging/seldom.ts';
-import { WrongKey } from '../access/access.ts';
-import { askForKey, type WayOn } from '../access/session.ts';
-import type { WrongKeys } from '../access/wrong-keys.ts';
-import { discardBody } from './body.ts';
-import { prefersHtml } from './negotiation.ts';
-import { problemFrom, TooBusy } from './problems.ts';
-import { sendProblem } from './replies.ts';
+import { seldom } from '../logging/seldom.ts';
+import { WrongKey } from './access/access.ts';
+import { askForKey, type WayOn } from './access/sign-in.ts';
+import type { WrongKeys } from './access/wrong-keys.ts';
+import { discardBody } from './http/body.ts';
+import { prefersHtml } from './http/negotiation.ts';
+import { problemFrom, TooBusy } from './http/problems.ts';
+import { sendProblem } from './http/replies.ts';
 
 /** A refusal for too much load is sent late, so that a client that asks again at once asks once a second. */
 const busyMs = 1_000;

@@ -14,7 +14,7 @@ const maxFormBytes = 16 * 1024;
 
 const signIn = z.strictObject({ key: z.string().max(1000), next: z.string().max(4000).optional() });
 
-export function sessionRoutes(app: FastifyInstance, access: Access, wrongKeys: WrongKeys): void {
+export function signInRoutes(app: FastifyInstance, access: Access, wrongKeys: WrongKeys): void {
   takeForms(app, { maxBytes: maxFormBytes });
   app.get('/session', { config: { isPublic: true } }, (_request, reply) =>
     askForKey(reply, { next: '/', isUndone: false }),

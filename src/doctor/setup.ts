@@ -8,7 +8,7 @@ import { isInstalledSql } from '../tasks/queue/boss.ts';
 import type { Finding } from './finding.ts';
 
 /** Finds what keeps the database from being used. If there is a finding, nothing else can be examined. */
-export async function examineReadiness(connection: Connection): Promise<Finding[]> {
+export async function examineSetup(connection: Connection): Promise<Finding[]> {
   return (await examineMigrations(connection)) ?? (await examineQueue(connection)) ?? [];
 }
 

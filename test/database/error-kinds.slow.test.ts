@@ -1,7 +1,7 @@
 /** How errors are classified that only a server of the test's own may be made to report. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/database/database.ts';
-import { describeTrouble, isConnectionError, isPassingError } from '../../src/database/errors.ts';
+import { describeTrouble, isConnectionError, isPassingError } from '../../src/database/error-kinds.ts';
 import { killServer, makeDataDir, startHere } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
 import { errorsOf, refusals } from '../support/refusals.ts';

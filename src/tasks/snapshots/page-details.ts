@@ -21,7 +21,7 @@ const heardAgeMs = 1_000;
 const maxHistories = 40;
 const maxWorkers = 1_000;
 
-export class Surroundings {
+export class PageDetails {
   readonly places: QueuePlaces;
   private readonly store: Store;
   private readonly histories = new Memo<HistoryEntry[]>({

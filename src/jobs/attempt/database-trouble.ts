@@ -3,11 +3,11 @@
  * such trouble is not the job's fault.
  */
 import type { Logger } from 'pino';
-import { isConnectionError, isPoolExhausted } from '../../database/errors.ts';
-import { OutageLog } from '../../logging/outage-log.ts';
+import { isConnectionError, isPoolExhausted } from '../../database/error-kinds.ts';
+import { OutageLog } from '../../database/outage-log.ts';
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 
-export class DatabaseContact {
+export class DatabaseTrouble {
   private readonly outage: OutageLog | undefined;
   private lastTroubleMs = Number.NEGATIVE_INFINITY;
 
@@ -19,20 +19,20 @@ export class DatabaseContact {
   /** Notes the error if it is a connection error. */
   note(error: unknown): void {
     if (!isConnectionError(error) || isPoolExhausted(error)) return;
-    this.noteTrouble();
+    this.noteNow();
     this.outage?.trouble(error);
   }
 
-  noteTrouble(): void {
+  noteNow(): void {
     this.lastTroubleMs = monotonicMs();
   }
 
   /** Notes that the database answered: the runner's lease was renewed. */
-  noteContact(): void {
-    this.outage?.contact();
+  noteAnswer(): void {
+    this.outage?.answered();
   }
 
-  hadTroubleWithin(ms: number): boolean {
+  wasWithin(ms: number): boolean {
     return monotonicMs() - this.lastTroubleMs <= ms;
   }
 }

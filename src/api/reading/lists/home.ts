@@ -1,12 +1,12 @@
 /** The start page for people; under the same URL, links for programs. */
 import type { FastifyInstance } from 'fastify';
-import { viewTask } from '../../tasks/model/view.ts';
-import { listTasks } from '../../tasks/queries/list.ts';
-import type { ApiContext } from '../context.ts';
-import { withinAnswerTime } from '../http/deadline.ts';
-import { requireRepresentation } from '../http/negotiation.ts';
-import { sendPage } from '../http/replies.ts';
-import { renderHome } from './index.ts';
+import { viewTask } from '../../../tasks/model/view.ts';
+import { listTasks } from '../../../tasks/queries/list.ts';
+import type { ApiContext } from '../../context.ts';
+import { withinAnswerTime } from '../../http/answer-time.ts';
+import { requireRepresentation } from '../../http/negotiation.ts';
+import { sendPage } from '../../http/replies.ts';
+import { renderHome } from '../../pages/index.ts';
 
 const recentTasks = 20;
 

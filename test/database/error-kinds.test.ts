@@ -7,8 +7,8 @@ import {
   isConnectionError,
   isPassingError,
   isStatementLimit,
-} from '../../src/database/errors.ts';
-import type { Settings } from '../../src/database/session.ts';
+} from '../../src/database/error-kinds.ts';
+import type { Settings } from '../../src/database/pg-client.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { startRefusingPostgres } from '../support/fake-postgres.ts';

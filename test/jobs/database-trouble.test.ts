@@ -2,9 +2,9 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isPassingError } from '../../src/database/errors.ts';
+import { isPassingError } from '../../src/database/error-kinds.ts';
 import { PrismaClient } from '../../src/generated/prisma/client.ts';
-import { DatabaseContact } from '../../src/jobs/runner/contact.ts';
+import { DatabaseTrouble } from '../../src/jobs/attempt/database-trouble.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const hourMs = 3_600_000;
@@ -14,7 +14,7 @@ describe('contact with the database', () => {
   let pool: pg.Pool;
   let prisma: PrismaClient;
   let said: string[];
-  let contact: DatabaseContact;
+  let databaseTrouble: DatabaseTrouble;
 
   beforeEach(async () => {
     database = await createTestDatabase();
@@ -23,7 +23,7 @@ describe('contact with the database', () => {
     prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
     said = [];
     const say = (_ids: unknown, text: string) => said.push(text);
-    contact = new DatabaseContact({ info: say, warn: say } as never);
+    databaseTrouble = new DatabaseTrouble({ info: say, warn: say } as never);
   });
 
   afterEach(async () => {
@@ -43,9 +43,9 @@ describe('contact with the database', () => {
     ]);
 
     client.release();
-    for (const error of errors) contact.note(error);
+    for (const error of errors) databaseTrouble.note(error);
     expect(errors.map(isPassingError)).toEqual([true, true]);
-    expect(contact.hadTroubleWithin(hourMs)).toBe(false);
+    expect(databaseTrouble.wasWithin(hourMs)).toBe(false);
     expect(said).toEqual([]);
   });
 
@@ -58,14 +58,14 @@ describe('contact with the database', () => {
       .catch((cause: unknown) => cause);
 
     client.release(true);
-    contact.note(error);
-    expect(contact.hadTroubleWithin(hourMs)).toBe(true);
+    databaseTrouble.note(error);
+    expect(databaseTrouble.wasWithin(hourMs)).toBe(true);
     expect(said).toEqual(['PostgreSQL is away: work that needs it waits']);
   });
 
   it('is lost when a lease is not renewed', () => {
-    contact.noteTrouble();
+    databaseTrouble.noteNow();
 
-    expect(contact.hadTroubleWithin(hourMs)).toBe(true);
+    expect(databaseTrouble.wasWithin(hourMs)).toBe(true);
   });
 });

@@ -1,6 +1,6 @@
 /** Turns anything that a job may throw into a code and a message for people; never a stack. */
-import { tellingError } from '../../database/error-text.ts';
-import { cleanseAndCut } from '../../tasks/model/text.ts';
+import { tellingError } from '../database/error-text.ts';
+import { cleanseAndCut } from '../tasks/model/text.ts';
 
 export interface ShownError {
   readonly code: string;

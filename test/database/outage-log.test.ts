@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { OutageLog, queueTrouble } from '../../src/logging/outage-log.ts';
+import { OutageLog, queueTrouble } from '../../src/database/outage-log.ts';
 
 describe('the log of an outage', () => {
   let nowMs: number;
@@ -28,10 +28,10 @@ describe('the log of an outage', () => {
   }
 
   it('has a line at its beginning, one every 10 s, and one at its end', () => {
-    outage.contact();
+    outage.answered();
     troubleFor(25_000);
-    outage.contact();
-    outage.contact();
+    outage.answered();
+    outage.answered();
 
     const reason = { code: 'ECONNREFUSED', reason: 'connect ECONNREFUSED' };
     expect(lines).toEqual([
@@ -44,10 +44,10 @@ describe('the log of an outage', () => {
 
   it('tells of no second outage when statements sent before its end time out after it', () => {
     troubleFor(12_000);
-    outage.contact();
+    outage.answered();
     nowMs += 1_000;
     troubleFor(100);
-    outage.contact();
+    outage.answered();
 
     expect(lines.map(({ msg }) => msg)).toEqual([
       'PostgreSQL is away: work that needs it waits',
@@ -58,9 +58,9 @@ describe('the log of an outage', () => {
 
   it('tells of an outage that begins right after another', () => {
     troubleFor(500);
-    outage.contact();
+    outage.answered();
     troubleFor(11_000);
-    outage.contact();
+    outage.answered();
 
     expect(lines.map(({ msg, awaySeconds }) => [msg, awaySeconds])).toEqual([
       ['PostgreSQL is away: work that needs it waits', undefined],
@@ -73,7 +73,7 @@ describe('the log of an outage', () => {
   it('stays short when the connection flaps', () => {
     for (let second = 0; second < 20; second += 1) {
       troubleFor(500);
-      outage.contact();
+      outage.answered();
       nowMs += 500;
     }
 

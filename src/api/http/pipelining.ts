@@ -22,7 +22,7 @@ interface Waiting {
   readonly response: ServerResponse;
 }
 
-export class Turns {
+export class Pipelining {
   private readonly handle: RequestListener;
   private readonly connections = new Map<Socket, Connection>();
   /** Until then no connection may send thousands of requests at once. */

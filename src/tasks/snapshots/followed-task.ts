@@ -1,9 +1,9 @@
 /** What is known of a task in the refresh set. */
-import type { Snapshot, Watcher } from './snapshots.ts';
+import type { Snapshot, Watcher } from './snapshot.ts';
 
-export interface Entry<Answer> {
+export interface FollowedTask<Answer> {
   readonly id: string;
-  /** Counts entries as they are made. It decides in which tick a finished task is read: see `Rotation`. */
+  /** Counts the tasks as they come into the set. It decides in which tick a finished task is read: see `Rotation`. */
   readonly number: number;
   /** Whether the newest version known is that of a finished task. */
   isFinished: boolean;
@@ -19,14 +19,14 @@ export interface Entry<Answer> {
   watchers: Set<Watcher<Answer>> | undefined;
 }
 
-let entries = 0;
+let followed = 0;
 
-/** An entry for a task of which nothing is known yet. */
-export function newEntry<Answer>(id: string, pollsUntilMs: number): Entry<Answer> {
-  entries += 1;
+/** A task that has just come into the refresh set: nothing is known of it yet. */
+export function newFollowedTask<Answer>(id: string, pollsUntilMs: number): FollowedTask<Answer> {
+  followed += 1;
   return {
     id,
-    number: entries,
+    number: followed,
     isFinished: false,
     version: 0,
     toldVersion: 0,
