@@ -1,6 +1,7 @@
 /** `npm run bench` runs all benchmarks, `npm run bench -- queue` one of them. */
 import * as blocked from './blocked.ts';
 import * as floods from './floods.ts';
+import * as imports from './imports.ts';
 import * as lists from './lists.ts';
 import * as pages from './pages.ts';
 import * as progress from './progress.ts';
@@ -16,6 +17,7 @@ import * as watchers from './watchers.ts';
 const benchmarks = {
   progress,
   start,
+  imports,
   queue,
   submits,
   reads,

@@ -74,6 +74,19 @@ test('a complete body is submitted although the client has gone', async () => {
   await api.store.db.pool.query('TRUNCATE task_state, file, file_chunk');
 });
 
+// What a crash of PostgreSQL does to a chunk whose commit was not on the disk yet.
+test('a file of which the database has lost a chunk meanwhile is not submitted', async () => {
+  const socket = await beginUpload('Content-Type: text/csv\r\nContent-Length: 1200000', half);
+  await api.store.db.pool.query('DELETE FROM file_chunk');
+  const answer = new Promise<string>((resolve) => socket.once('data', (data) => resolve(data.toString())));
+
+  socket.write(half);
+
+  expect(await answer).toMatch(/^HTTP\/1\.1 503 .*\r\nretry-after: /is);
+  socket.destroy();
+  await eventually(nothingIsLeft);
+});
+
 test('a stop cuts uploads off, and deletes them before it ends', async () => {
   await using stopped = await startApi();
   const socket = connect(stopped.port, '127.0.0.1');

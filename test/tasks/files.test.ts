@@ -187,7 +187,7 @@ describe('an upload', () => {
     const completed = inTransaction(store.db.pool, (connection) =>
       completeFile(connection, finished, newId()),
     );
-    await expect(completed).rejects.toThrow('is gone');
+    await expect(completed).rejects.toThrow('is no longer whole');
   });
 });
 

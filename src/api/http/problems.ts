@@ -3,6 +3,7 @@ import type { FastifyError } from 'fastify';
 import type { z } from 'zod';
 
 import { describeTrouble, isPassingError } from '../../database/error-kinds.ts';
+import { LostUploadError } from '../../tasks/files/files.ts';
 import { KeyConflictError } from '../../tasks/life/submit.ts';
 import { TooManySubmitsError } from '../../tasks/life/submit-queue.ts';
 import { cleanseAndCut } from '../../tasks/model/text.ts';
@@ -169,6 +170,9 @@ export function problemFrom(error: unknown): HttpProblem {
     return new TooBusy('Too many tasks are asked for that were not asked for lately.', error);
   }
   if (error instanceof TooManySubmitsError) return new TooBusy('Too many tasks are submitted.', error);
+  if (error instanceof LostUploadError) {
+    return unavailable(`The database has lost a part of the file, as it was restarted. ${tryAgain}`, error);
+  }
   if (error instanceof AbandonedReadError) {
     return new HttpProblem('request-timeout', 'The client has left.', { cause: error });
   }

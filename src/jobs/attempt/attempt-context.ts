@@ -272,14 +272,25 @@ export class AttemptContext implements TaskContext {
     };
   }
 
-  /** Reads a file chunk by chunk. After an outage of the database, it goes on at the same offset. */
+  /**
+   * Reads a file chunk by chunk, and one chunk ahead of the job. After an outage of the database, it goes on
+   * at the same offset.
+   */
   private async *readPatiently(id: string, fromByte: number): AsyncGenerator<Buffer> {
+    const begin = (offset: number) => {
+      const chunk = this.patiently(() => readChunk(this.options.store.db, id, offset));
+      // Nobody waits for the chunk when the job reads no further.
+      chunk.catch(() => undefined);
+      return chunk;
+    };
     let offset = fromByte;
+    let next = begin(offset);
     for (;;) {
-      const chunk = await this.patiently(() => readChunk(this.options.store.db, id, offset));
+      const chunk = await next;
       if (!chunk) return;
-      yield chunk;
       offset += chunk.length;
+      next = begin(offset);
+      yield chunk;
       this.signal.throwIfAborted();
     }
   }

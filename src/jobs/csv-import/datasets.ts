@@ -59,24 +59,20 @@ export async function beginImport(tx: Prisma.TransactionClient, importId: string
 }
 
 /**
- * Writes rows of an import, numbered from `firstNumber`. One statement writes the batch, with all rows in one
- * JSON text, which is twice as fast as one parameter per row.
+ * Writes rows of an import, numbered from `firstNumber`. One statement writes the batch from a text with a
+ * line for each row, which is nearly as fast as COPY, and faster than one JSON array or one parameter per row.
+ * The text is sent as bytes, because Prisma would turn a string into JSON and back.
+ * @param batch.lines JSON objects, made by `RowLines`
  */
 export async function insertRows(
   tx: Prisma.TransactionClient,
-  batch: {
-    importId: string;
-    firstNumber: number;
-    columns: readonly string[];
-    rows: readonly (readonly string[])[];
-  },
+  batch: { importId: string; firstNumber: number; lines: Buffer },
 ): Promise<void> {
-  const { importId, firstNumber, columns, rows } = batch;
-  const objects = rows.map((values) => Object.fromEntries(columns.map((column, i) => [column, values[i]])));
+  const { importId, firstNumber, lines } = batch;
   await tx.$executeRaw`
     INSERT INTO ${tables.datasetRow} (import_id, number, data)
-    SELECT ${importId}::uuid, ${firstNumber}::int + place - 1, data
-    FROM jsonb_array_elements(${JSON.stringify(objects)}::text::jsonb) WITH ORDINALITY AS row (data, place)`;
+    SELECT ${importId}::uuid, ${firstNumber}::int + place - 1, line::jsonb
+    FROM string_to_table(convert_from(${lines}::bytea, 'UTF8'), E'\n') WITH ORDINALITY AS row (line, place)`;
 }
 
 /** The id of the dataset of this name, or a new id. */

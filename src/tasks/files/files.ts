@@ -1,7 +1,7 @@
 /**
  * Stores files in PostgreSQL, in chunks, so that no process needs the disk of another. Each chunk of an
- * upload commits by itself, so that no transaction is open while the upload waits for its client. A file can
- * be read only when it is complete.
+ * upload commits by itself, so that no transaction is open while the upload waits for its client, and is
+ * written while the next one is received. A file can be read only when it is complete.
  */
 
 import { createHash, type Hash } from 'node:crypto';
@@ -35,6 +35,11 @@ export interface StoredFile {
   readonly size: number;
 }
 
+/** Thrown when the database no longer has all of an upload: its submit did not happen. */
+export class LostUploadError extends Error {
+  override name = 'LostUploadError';
+}
+
 /** A file that is being received. Nobody can read it before its submit has committed. */
 export class Upload {
   readonly id: string;
@@ -44,6 +49,7 @@ export class Upload {
   private pendingBytes = 0;
   private chunks = 0;
   private size = 0;
+  private writing: Promise<void> = Promise.resolve();
 
   private constructor(db: Database, id: string) {
     this.db = db;
@@ -58,7 +64,7 @@ export class Upload {
     return new Upload(store.db, id);
   }
 
-  /** Adds bytes, and resolves when less than a chunk is still unwritten in memory. */
+  /** Adds bytes, and resolves when at most one chunk is being written, and less than another one waits. */
   async write(bytes: Buffer): Promise<void> {
     this.hash.update(bytes);
     this.size += bytes.length;
@@ -68,7 +74,7 @@ export class Upload {
     const whole = Buffer.concat(this.pending);
     let from = 0;
     for (; whole.length - from >= chunkBytes; from += chunkBytes) {
-      await this.writeChunk(whole.subarray(from, from + chunkBytes));
+      await this.beginChunk(whole.subarray(from, from + chunkBytes));
     }
     this.pending = [Buffer.from(whole.subarray(from))];
     this.pendingBytes = whole.length - from;
@@ -76,22 +82,36 @@ export class Upload {
 
   /** Writes the last chunk. The file is complete when its submit commits. */
   async finish(): Promise<FinishedUpload> {
-    if (this.pendingBytes > 0) await this.writeChunk(Buffer.concat(this.pending));
+    if (this.pendingBytes > 0) await this.beginChunk(Buffer.concat(this.pending));
     this.pending = [];
+    await this.writing;
     return { id: this.id, sha256: this.hash.digest('hex'), size: this.size };
   }
 
   /** Deletes what was written, unless a submit has completed the file. */
   async abort(): Promise<void> {
+    await this.writing.catch(() => undefined);
     await deleteIncomplete(this.db, this.id);
+  }
+
+  /** Begins to write a chunk when the one before is written. */
+  private async beginChunk(data: Buffer): Promise<void> {
+    await this.writing;
+    this.writing = this.writeChunk(data);
+    // Whoever adds the next chunk or finishes the upload sees the error.
+    this.writing.catch(() => undefined);
   }
 
   private async writeChunk(data: Buffer): Promise<void> {
     // One statement is one transaction. It also touches the file, so that the sweep does not delete an upload
-    // that is still being sent.
+    // that is still being sent. The statement does not wait for the disk: nobody relies on a chunk before the
+    // submit has committed, and the COMMIT of the submit writes all chunks to the disk, too. A chunk that a crash
+    // of PostgreSQL has lost by then is missed by `completeFile`.
     await this.db.pool.query({
       name: 'write-chunk',
-      text: `WITH touched AS (UPDATE ${tables.file} SET touched_at = now() WHERE id = $1 AND completed_at IS NULL RETURNING id)
+      text: `WITH touched AS (UPDATE ${tables.file} SET touched_at = now()
+                              WHERE id = $1 AND completed_at IS NULL AND set_config('synchronous_commit', 'off', TRUE) = 'off'
+                              RETURNING id)
              INSERT INTO ${tables.fileChunk} (file_id, number, data) SELECT id, $2, $3 FROM touched`,
       values: [this.id, this.chunks, data],
     });
@@ -99,7 +119,10 @@ export class Upload {
   }
 }
 
-/** Marks an upload complete and gives it to its task, in the submit's transaction. */
+/**
+ * Marks an upload complete and gives it to its task, in the submit's transaction.
+ * @throws {LostUploadError} when a chunk is missing, or the upload was deleted
+ */
 export async function completeFile(
   connection: Connection,
   upload: FinishedUpload,
@@ -108,10 +131,11 @@ export async function completeFile(
   const { rowCount } = await connection.query({
     name: 'complete-file',
     text: `UPDATE ${tables.file} SET task_id = $2, size = $3, sha256 = $4, touched_at = now(), completed_at = now()
-           WHERE id = $1 AND completed_at IS NULL`,
-    values: [upload.id, taskId, upload.size, upload.sha256],
+           WHERE id = $1 AND completed_at IS NULL
+             AND (SELECT count(*) FROM ${tables.fileChunk} WHERE file_id = $1) = $5`,
+    values: [upload.id, taskId, upload.size, upload.sha256, Math.ceil(upload.size / chunkBytes)],
   });
-  if (rowCount !== 1) throw new Error(`The upload ${upload.id} is gone`);
+  if (rowCount !== 1) throw new LostUploadError(`The upload ${upload.id} is no longer whole`);
 }
 
 /** Deletes an incomplete upload in one statement: nothing would ever delete chunks whose file row is gone. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { beginImport, insertRows, publish } from '../../../src/jobs/csv-import/datasets.ts';
+import { RowLines } from '../../../src/jobs/csv-import/row-lines.ts';
 import { sweepReplacedImports } from '../../../src/jobs/csv-import/sweep.ts';
 import { cancelTask } from '../../../src/tasks/life/cancel.ts';
 import { succeedAlone } from '../../../src/tasks/life/end.ts';
@@ -14,8 +15,9 @@ const store = useStore();
 async function importRows(importId: string, count: number): Promise<void> {
   await store.db.prisma.$transaction(async (tx) => {
     await beginImport(tx, importId);
-    const rows = Array.from({ length: count }, (_, index) => [String(index)]);
-    await insertRows(tx, { importId, firstNumber: 1, columns: ['a'], rows });
+    const lines = new RowLines(['a']);
+    for (let row = 0; row < count; row += 1) lines.add([String(row)]);
+    await insertRows(tx, { importId, firstNumber: 1, lines: lines.take() });
   });
 }
 

@@ -1,6 +1,7 @@
 /** GET /datasets/:id */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { beginImport, insertRows, publish } from '../../../src/jobs/csv-import/datasets.ts';
+import { RowLines } from '../../../src/jobs/csv-import/row-lines.ts';
 import { newId } from '../../../src/tasks/model/ids.ts';
 import { problemOf, startApi, type TestApi } from '../../support/api.ts';
 
@@ -11,9 +12,11 @@ beforeAll(async () => {
   const [id, importId] = [newId(), newId()];
   const columns = ['name', '__proto__', 'city'];
   const rows = Array.from({ length: 1200 }, (_, index) => [`row ${index + 1}`, 'p', '<b>']);
+  const lines = new RowLines(columns);
+  for (const row of rows) lines.add(row);
   await api.store.db.prisma.$transaction(async (tx) => {
     await beginImport(tx, importId);
-    await insertRows(tx, { importId, firstNumber: 1, columns, rows });
+    await insertRows(tx, { importId, firstNumber: 1, lines: lines.take() });
     await publish(tx, { id, name: 'people', columns, rowCount: rows.length, importId });
   });
   url = `${api.url}/datasets/${id}`;

@@ -22,6 +22,7 @@ export function homeRoutes(app: FastifyInstance, context: ApiContext): void {
         types: registry.types,
         links: {
           submit: '/tasks',
+          submitBatch: '/tasks/batch',
           submitFile: '/tasks/{type}',
           task: '/tasks/{id}',
           list: '/tasks{?status,type,group,limit,cursor}',

@@ -4,8 +4,10 @@ import type { CsvEncoding } from './encoding.ts';
 import { afterLineBreak, countLineBreaks, hasLineBreak } from './line-breaks.ts';
 import { lastMismatchedField } from './quotes.ts';
 import type { CsvRecord } from './record.ts';
-import { type ParsedRecord, startParser, textOf } from './record-parser.ts';
+import { type ParsedRecord, type RecordParser, startParser } from './record-parser.ts';
 import { mayBeSpaced, readSpacedQuotes } from './spaced-quotes.ts';
+import { type StrictRecord, strictReader } from './strict-records.ts';
+import { textOf } from './text.ts';
 import type { SourceWindow } from './window.ts';
 
 /**
@@ -15,11 +17,18 @@ import type { SourceWindow } from './window.ts';
 const maxRecordBytes = 1024 * 1024;
 
 /**
- * How many bytes to parse first after a record was given up; each further piece is twice as long. Bytes that
- * were parsed beyond a record that is given up are parsed again, so in a file full of such records small
- * pieces are faster: 30 µs per record, but 125 µs when the first piece is 1 KB.
+ * How many bytes to read first after a record that is not strict, by csv-parse and then strictly; each further
+ * piece is twice as long. Bytes beyond the records of interest are read again, so in a file full of such
+ * records small pieces are faster: 30 µs for a record that is given up, but 125 µs when the first piece is 1
+ * KB.
  */
-const firstBytesAfterGivingUp = 64;
+const firstBytes = 64;
+
+/** A longer record is left to csv-parse, because the strict reader begins again when a record is not whole. */
+const maxStrictBytes = 16 * 1024;
+
+/** After how many records of csv-parse at most the strict reader is tried again. */
+const maxLenientRecords = 1024;
 
 /** Fed after the last byte: the first break ends the last record, and the others make csv-parse return it. */
 const finalLineBreaks = Buffer.from('\n'.repeat(8));
@@ -48,7 +57,8 @@ interface GivenUp {
 }
 
 /**
- * Starts reading at the beginning of a window, where a record starts, on line `line`.
+ * Starts reading at the beginning of a window, where a record starts, on line `line`. Strict records are read
+ * without csv-parse; a record that is not strict, and perhaps some after it, with csv-parse.
  *
  * A record that cannot be read (over 1 MB, or with a quote that is not closed) is given up as soon as this is
  * certain. Reading goes on after the first line break in its last field, which is the field with the quote.
@@ -64,36 +74,76 @@ export function startRecordReader(options: {
 }): RecordReader {
   const { window, encoding, delimiter } = options;
   const toText = textOf(encoding);
-  let parser = startParser(encoding, delimiter, 0);
+  const readStrict = strictReader(encoding, delimiter);
+  /** Undefined while records are read strictly. */
+  let parser: RecordParser | undefined;
   let atMost = Number.POSITIVE_INFINITY;
+  let strictAtMost = maxStrictBytes;
+  /** The next record was not whole in the bytes that were read, and may continue in the next segment. */
+  let isAcross = false;
+  const turns = new Turns();
   /** Where the next record starts. */
   let start = 0;
   let line = options.line;
   let givenUp: GivenUp | undefined;
 
   function* read(isWhole: boolean): Generator<CsvRecord[]> {
-    while (givenUp !== undefined || parser.cursor() < window.end()) {
+    while (givenUp !== undefined || (parser?.cursor() ?? start) < window.end()) {
       if (givenUp !== undefined) {
         const record = endOf(givenUp, isWhole);
         yield record === undefined ? [] : [record];
         if (record === undefined) return;
+      } else if (parser === undefined) {
+        if (isAcross && !isWhole && window.end() < start + strictAtMost) return;
+        const bytes = isAcross
+          ? window.slice(start, Math.min(window.end(), start + strictAtMost))
+          : window.read(start, strictAtMost);
+        const isAtEnd = start + bytes.length === window.end();
+        const { records, isRefused } = readStrict(bytes);
+        if (records.length > 0) yield acceptedStrict(records);
+        if (
+          isRefused ||
+          (records.length === 0 && (bytes.length === maxStrictBytes || (isWhole && isAtEnd)))
+        ) {
+          startLenient();
+        } else {
+          isAcross = records.length === 0;
+          strictAtMost = Math.min(maxStrictBytes, 2 * (isAcross ? bytes.length : strictAtMost));
+        }
       } else if (parser.cursor() === start + maxRecordBytes) {
-        giveUp(parser.fieldStart(), tooLong());
+        giveUp(parser.fieldStart(), tooLong(parser));
       } else {
         const room = start + maxRecordBytes - parser.cursor();
         const bytes = window.read(parser.cursor(), Math.min(room, atMost));
         atMost *= 2;
-        yield accepted(parser.feed(bytes));
+        const records = accepted(parser.feed(bytes));
+        turns.lenient += records.length;
+        if (turns.isStrictNext) parser = undefined;
+        yield records;
       }
     }
+  }
+
+  /** Reads on with csv-parse, from the start of a record. */
+  function startLenient(): RecordParser {
+    const lenient = startParser(encoding, delimiter, start);
+    parser = lenient;
+    atMost = firstBytes;
+    turns.beginLenient();
+    // The next strict records are looked for in few bytes, too.
+    strictAtMost = firstBytes;
+    isAcross = false;
+    return lenient;
   }
 
   function* readToEnd(): Generator<CsvRecord[]> {
     while (start < window.end()) {
       yield* read(true);
       if (start === window.end()) return;
-      const records = accepted(parser.feed(finalLineBreaks));
-      if (givenUp === undefined && start < window.end()) giveUp(parser.fieldStart(), notClosed);
+      // What is left could not be read strictly.
+      const lenient = parser ?? startLenient();
+      const records = accepted(lenient.feed(finalLineBreaks));
+      if (givenUp === undefined && start < window.end()) giveUp(lenient.fieldStart(), notClosed);
       yield records;
     }
   }
@@ -112,21 +162,30 @@ export function startRecordReader(options: {
         giveUp(start + mismatched, notClosed);
         break;
       }
-      const nextLine = line + 1 + spanning.reduce((sum, value) => sum + countLineBreaks(value), 0);
       const cleansed = values.map((value) => cleanseText(toText(value)));
-      const unspaced = spanning.length === 0 && values.some(mayBeSpaced) ? unspacedRecord(end) : undefined;
-      records.push({
-        line,
-        nextLine,
-        end,
-        values: cleansed,
-        unspaced,
-        isEmptyLine: isEmptyLine(cleansed, end),
-      });
-      start = end;
-      line = nextLine;
+      records.push(next(cleansed, end, spanning, values.some(mayBeSpaced)));
     }
     return records;
+  }
+
+  function acceptedStrict(strict: readonly StrictRecord[]): CsvRecord[] {
+    const base = start;
+    turns.strict += strict.length;
+    return strict.map(({ values, end, hasQuotes }) =>
+      hasQuotes
+        ? next(values, base + end, values.filter(hasLineBreak), values.some(mayBeSpaced))
+        : next(values, base + end, [], false),
+    );
+  }
+
+  /** The record that begins at `start`; what follows begins at its end. */
+  function next(values: string[], end: number, spanning: readonly string[], isSpaced: boolean): CsvRecord {
+    const nextLine = line + 1 + spanning.reduce((sum, value) => sum + countLineBreaks(value), 0);
+    const unspaced = spanning.length === 0 && isSpaced ? unspacedRecord(end) : undefined;
+    const record = { line, nextLine, end, values, unspaced, isEmptyLine: isEmptyLine(values, end) };
+    start = end;
+    line = nextLine;
+    return record;
   }
 
   /** The record that begins at `start`. */
@@ -147,9 +206,9 @@ export function startRecordReader(options: {
     givenUp = { reason, nextLine: line + breaksBefore + 1, searchFrom: fieldStart };
   }
 
-  function tooLong(): string {
+  function tooLong(lenient: RecordParser): string {
     // Two bytes, because `fieldStart` may be the offset of the delimiter before the field.
-    const field = window.slice(parser.fieldStart(), parser.fieldStart() + 2);
+    const field = window.slice(lenient.fieldStart(), lenient.fieldStart() + 2);
     return field.includes('"') ? `${notClosed} within 1 MB` : longerThanLimit;
   }
 
@@ -165,8 +224,7 @@ export function startRecordReader(options: {
     if (found !== undefined) ended.end = record.searchFrom + found;
     start = ended.end;
     line = ended.nextLine;
-    parser = startParser(encoding, delimiter, start);
-    atMost = firstBytesAfterGivingUp;
+    parser = undefined;
     givenUp = undefined;
     return ended;
   }
@@ -176,4 +234,26 @@ export function startRecordReader(options: {
     readToEnd,
     neededFrom: () => givenUp?.searchFrom ?? start,
   };
+}
+
+/**
+ * Decides when csv-parse, which reads records that are not strict, has read enough of them. To start it takes
+ * as long as it takes to read ten records. So each time that strict records were fewer than those before, it
+ * keeps its turn for twice as many.
+ */
+class Turns {
+  strict = 0;
+  lenient = 0;
+  private lenientAtLeast = 1;
+
+  beginLenient(): void {
+    const isSoon = this.strict < 8 * this.lenientAtLeast;
+    this.lenientAtLeast = isSoon ? Math.min(maxLenientRecords, 2 * this.lenientAtLeast) : 1;
+    this.strict = 0;
+    this.lenient = 0;
+  }
+
+  get isStrictNext(): boolean {
+    return this.lenient >= this.lenientAtLeast;
+  }
 }
