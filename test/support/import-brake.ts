@@ -1,8 +1,8 @@
-/** Stops the CSV imports of a database in the middle, until the test has looked at them. */
+/**
+ * Stops the CSV imports of a database in the middle, until the test has looked at them. An import writes 4,000 rows
+ * at a time, so a file must have more batches than the brake lets through.
+ */
 import pg from 'pg';
-
-/** How many rows an import writes at a time. */
-export const batchRows = 500;
 
 export interface ImportBrake extends AsyncDisposable {
   /** Allows this many more batches; the next one waits. */

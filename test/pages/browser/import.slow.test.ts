@@ -9,7 +9,7 @@ import { brakeImports, type ImportBrake } from '../../support/import-brake.ts';
 import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
 
 const taskUrl = /\/tasks\/[\w-]+$/;
-const rows = 12_000;
+const rows = 96_000;
 
 describe.skipIf(!hasBrowser)('an import in a browser', () => {
   let database: TestDatabase;
@@ -58,7 +58,7 @@ describe.skipIf(!hasBrowser)('an import in a browser', () => {
     expect(await page.locator('[data-live=status]').textContent()).toBe('Finished');
     await page.locator('[data-live=percent]').getByText('100 %').waitFor();
     expect(await page.locator('.facts dd').allTextContents()).toEqual([
-      '12,000 rows',
+      '96,000 rows',
       '0 lines',
       '4',
       'utf-8',
@@ -69,7 +69,7 @@ describe.skipIf(!hasBrowser)('an import in a browser', () => {
     await page.getByRole('link', { name: 'Open the dataset' }).click();
 
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('people');
-    expect(await page.locator('.lead').textContent()).toContain('12,000 rows in 4 columns');
+    expect(await page.locator('.lead').textContent()).toContain('96,000 rows in 4 columns');
     expect(await page.getByRole('row').nth(1).getByRole('cell').allTextContents()).toEqual([
       '1',
       'Person 1',
@@ -133,6 +133,6 @@ describe.skipIf(!hasBrowser)('an import in a browser', () => {
     // Nothing makes the browser load it again.
     expect(await page.locator('meta[http-equiv=refresh]').count()).toBe(0);
     await page.getByRole('link', { name: 'Open the dataset' }).click();
-    await page.getByText('12,000 rows in 4 columns').waitFor();
+    await page.getByText('96,000 rows in 4 columns').waitFor();
   });
 });

@@ -8,7 +8,7 @@ import { eventually } from '../../support/eventually.ts';
 import { brakeImports } from '../../support/import-brake.ts';
 import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
 
-const rows = 12_000;
+const rows = 96_000;
 const goesOn = 'the task goes on from where it was saved';
 const connectionLost = /^Connection lost, trying again… This page shows the state of \d\d:\d\d:\d\d\.$/;
 
@@ -86,7 +86,7 @@ describe.skipIf(!hasBrowser)("a task's page that stays open", () => {
       'Started',
       'Submitted',
     ]);
-    expect(await page.locator('.facts dd').first().textContent()).toBe('12,000 rows');
+    expect(await page.locator('.facts dd').first().textContent()).toBe('96,000 rows');
     expect(await rowsIn(dataDir.path)).toEqual(eachOnce);
   });
 

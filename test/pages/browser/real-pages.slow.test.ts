@@ -36,7 +36,7 @@ describe.skipIf(!hasBrowser)('the real pages', () => {
 
   test('of a running task, also after its worker was lost', async () => {
     await using _brake = await brakeImports(database.url, 8);
-    await send(csvFile(12_000));
+    await send(csvFile(96_000));
     await page.locator('[data-live=status]', { hasText: 'Running' }).waitFor();
 
     const running = await faultsOf(page);

@@ -50,7 +50,7 @@ describe.skipIf(!hasBrowser)('a service with API keys', () => {
     test('imports and cancels for people who signed in; others see a task if they have its URL', async (context) => {
       await using brake = await brakeImports(database.url, 8);
       await signIn(key);
-      await page.getByLabel('CSV file', { exact: true }).setInputFiles(csvFile(12_000));
+      await page.getByLabel('CSV file', { exact: true }).setInputFiles(csvFile(96_000));
       await page.getByRole('button', { name: 'Import', exact: true }).click();
       await page.locator('[data-live=status]', { hasText: 'Running' }).waitFor();
       const privateWindow = await openPage(context, { javaScriptEnabled });
@@ -88,7 +88,7 @@ describe.skipIf(!hasBrowser)('a service with API keys', () => {
     const task = await fetch(`${headway.url}/tasks/csv-import?dataset=kept`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'text/csv' },
-      body: csvFile(12_000).buffer.toString(),
+      body: csvFile(96_000).buffer.toString(),
     });
     const page = await openPage(context);
     await page.goto(`${headway.url}${task.headers.get('location')}`);
