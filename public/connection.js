@@ -1,5 +1,6 @@
 /**
- * One line that says when the page is out of date: since when, and why.
+ * The line on a page that is out of date. It says from which time the shown state is, and why no newer state
+ * is shown.
  *
  * @import { Answer } from './poll.js'
  */
@@ -26,7 +27,7 @@ export function createConnectionLine(line) {
 
   return {
     /**
-     * Says what an answer tells of the connection. For `gone` the caller uses `ended`, or changes the list.
+     * Says what an answer tells about the connection. For `gone` it says nothing: the caller calls `ended`.
      * @param {Answer<unknown>} answer
      */
     take(answer) {
@@ -62,9 +63,9 @@ export function createConnectionLine(line) {
   }
 
   /**
-   * The answers before may have come from the service's memory, before it noticed that the database was away:
-   * so the first age sets the time back. After that only a later time counts, so that the line does not
-   * change with each answer.
+   * Earlier answers may have come from the service's memory before the service noticed that the database was
+   * away, so the first age sets the time back. After that, only a later time counts: the line must not change
+   * with each answer.
    * @param {number} stoodAtMs
    */
   function remembered(stoodAtMs) {

@@ -1,8 +1,8 @@
 /**
- * How news arrives: the page asks a URL again and again, and the service holds each question until it has
- * news. The page asks plainly at first, after anything that went wrong, and where questions cannot be held;
- * it is then as fresh as plain polls make it. Whatever the answers are, there is a shortest time between
- * questions.
+ * Brings news to the page: it asks a URL again and again, and the service holds each question until it has
+ * news. The page asks questions that are answered at once (plain polls) at first, after a failure, and where
+ * the service or a proxy holds none; news is then as old as the time between two polls. Whatever the answers
+ * are, the starts of two questions are at least `spacingMs` apart.
  *
  * @import { Question, Reply } from './ask.js'
  */
@@ -12,7 +12,7 @@ import { inSlot } from './wait-slots.js';
 import { pause, watchForWake } from './wake.js';
 
 /**
- * `lost` and `unavailable` are no end: the next answer comes by itself.
+ * What `poll` yields. After `lost` and `unavailable` it goes on: the next answer comes by itself.
  * @template State
  * @typedef {Exclude<Reply<State>, { kind: 'crowded' | 'interrupted' }>} Answer
  */
@@ -21,12 +21,13 @@ import { pause, watchForWake } from './wake.js';
  * @template State
  * @typedef {object} PollOptions
  * @property {(body: any) => body is State} isState
- * @property {(state: State) => boolean} isFinished a finished state is asked for seldom, and not held
- * @property {number} spacingMs the shortest time from one question to the next
+ * @property {(state: State) => boolean} isFinished after a finished state, questions are rare and not held
+ * @property {number} spacingMs the shortest time from the start of one question to the start of the next
  */
 
 /**
- * Yields each answer that tells anything; ends when the thing is gone, or when the session has ended.
+ * Yields each answer that says something about the state or the connection. Ends when what the URL names is
+ * gone, or when the session has ended.
  * @template State
  * @param {string} url
  * @param {PollOptions<State>} options
@@ -57,8 +58,8 @@ export async function* poll(url, { isState, isFinished, spacingMs }) {
     if (reply.kind === 'gone' || reply.kind === 'signed-out') return;
 
     if (await pause(restMs)) pace.doubt();
-    const leastMs = askedAtMs + spacingMs - performance.now();
-    if (leastMs > 0) await new Promise((resolve) => setTimeout(resolve, leastMs));
+    const spacingLeftMs = askedAtMs + spacingMs - performance.now();
+    if (spacingLeftMs > 0) await new Promise((resolve) => setTimeout(resolve, spacingLeftMs));
   }
 }
 
@@ -85,7 +86,7 @@ async function askOnce(question, mayHold) {
 }
 
 /**
- * Asks a question to be held. Ends it when the page is hidden, or when its connection may be dead.
+ * Asks a question that the service holds. Ends it when the page is hidden, or when its connection may be dead.
  * @template State
  * @param {Question<State>} question
  */

@@ -1,6 +1,6 @@
 /**
- * Follows the reports of a running task, to notice when it stands still. `patienceMs` decides how long it may
- * report nothing.
+ * Follows the reports of a running task, to notice when the task stands still. `patienceMs` decides how long
+ * a task may report nothing.
  *
  * @import { Task } from './task-words.js'
  */
@@ -13,8 +13,9 @@ import { movesOn } from './task-words.js';
  */
 export function createReports(onStill, silentMs) {
   let reportedAtMs = performance.now() - silentMs;
-  let untilMs = Number.POSITIVE_INFINITY;
-  /** @type {number | undefined} */
+  /** From when on the next report counts as missing. */
+  let missingFromMs = Number.POSITIVE_INFINITY;
+  /** @type {number | undefined} the usual time between two reports that move the task on */
   let usualMs;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
@@ -22,7 +23,7 @@ export function createReports(onStill, silentMs) {
   return {
     /** Whether the task has reported nothing for too long. */
     get areMissing() {
-      return performance.now() >= untilMs;
+      return performance.now() >= missingFromMs;
     },
 
     /**
@@ -34,13 +35,13 @@ export function createReports(onStill, silentMs) {
         reportedAtMs = performance.now();
         if (movesOn(before, task)) learn(Date.parse(task.updatedAt) - Date.parse(before.updatedAt));
       }
-      untilMs = reportedAtMs + patienceMs(task, usualMs);
+      missingFromMs = reportedAtMs + patienceMs(task, usualMs);
       clearTimeout(timer);
-      if (task.status === 'running') timer = setTimeout(onStill, untilMs - performance.now());
+      if (task.status === 'running') timer = setTimeout(onStill, missingFromMs - performance.now());
     },
   };
 
-  /** @param {number} ms between two reports, by the database's clock, whenever the page asked */
+  /** @param {number} ms between two reports by the database's clock, so the times of polls do not matter */
   function learn(ms) {
     usualMs = usualMs === undefined ? ms : usualMs + 0.3 * (ms - usualMs);
   }

@@ -1,7 +1,7 @@
 /**
  * Prisma's migration engine as WASM: the engine of `prisma migrate`, without its download. Only for the
  * developer's scripts (`migrate:new`, `migrate:check`); the service itself migrates with plain SQL
- * (src/database/migrate.ts).
+ * (src/database/migrations/migrate.ts).
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';

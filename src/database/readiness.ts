@@ -1,4 +1,4 @@
-/** Whether the database is ready for work. It is asked at most once a second, and by one check at a time. */
+/** Whether the database is ready for work. One check runs at a time, and at most one starts in a second. */
 import { limited } from './client.ts';
 import type { Database } from './database.ts';
 import { pendingMigrations } from './migrations/migrations.ts';
@@ -35,7 +35,7 @@ export class Readiness {
       this.isPending = false;
     });
     this.asking = withinLimit(examined);
-    // Nobody may wait for the answer any more: a rejection must not count as unhandled.
+    // Perhaps nobody waits for this answer any more; even then, a rejection must not count as unhandled.
     this.asking.catch(() => undefined);
     return this.asking;
   }
@@ -43,10 +43,10 @@ export class Readiness {
   private async examine(): Promise<Obstacle> {
     const { pool } = this.db;
     // When the limit has passed, a connection that hangs is dropped, so the next check uses another one.
-    const ask = (text: string) => pool.query(limited(text, limitMs));
-    const pending = await pendingMigrations({ query: ask });
+    const query = (text: string) => pool.query(limited(text, limitMs));
+    const pending = await pendingMigrations({ query });
     if (pending.length > 0) return `The database lacks migrations (npm run migrate): ${pending.join(', ')}.`;
-    const { rows } = await ask(`SELECT current_setting('transaction_read_only') AS "isReadOnly"`);
+    const { rows } = await query(`SELECT current_setting('transaction_read_only') AS "isReadOnly"`);
     return rows[0]?.isReadOnly === 'on' ? 'The database is read-only.' : undefined;
   }
 }

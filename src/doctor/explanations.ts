@@ -17,7 +17,7 @@ export const explanations: Readonly<Record<string, Explanation>> = {
   'a queued task has no queue entry that a runner can take': {
     check: 'queued-without-entry',
     meaning:
-      'These tasks wait, but no runner will ever take them, because their queue entry is of no use. A runner that died took the entry before the task began, or the entry was deleted, cancelled, expired or changed by hand: it names another task, or is held back for longer than the task waits.',
+      'These tasks wait, but no runner will ever take them, because their queue entry is of no use. A runner that died took the entry before the task began, or the entry was deleted, cancelled, expired or changed by hand, so that it now names another task or is held back longer than its task.',
     repair: `${byReaper} The reaper gives each task a new entry; the tasks lose no try.`,
     otherwise: startOne,
   },

@@ -2,10 +2,12 @@
 import type { z } from 'zod';
 import { pathText } from '../tasks/model/json.ts';
 
-const toldIssues = 5;
+const maxIssues = 5;
 
 /** Describes the first five issues. Paths begin with `root`. */
 export function describeIssues({ issues }: z.ZodError, root: string): string {
-  const told = issues.slice(0, toldIssues).map(({ path, message }) => `${pathText(root, path)}: ${message}`);
-  return [...told, ...(issues.length > toldIssues ? ['…'] : [])].join('; ');
+  const descriptions = issues
+    .slice(0, maxIssues)
+    .map(({ path, message }) => `${pathText(root, path)}: ${message}`);
+  return [...descriptions, ...(issues.length > maxIssues ? ['…'] : [])].join('; ');
 }

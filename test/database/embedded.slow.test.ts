@@ -11,7 +11,7 @@ import {
   startHere,
 } from '../support/embedded.ts';
 
-test('a fresh data folder gets a server with the database app; a stop ends the server, and the data outlive a restart', async () => {
+test('a fresh data folder gets a server with the database "app"; a stop ends the server, and the data outlive a restart', async () => {
   await using dir = await makeDataDir();
 
   const first = await startHere(dir.path);

@@ -34,7 +34,7 @@ describe('contact with the database', () => {
 
   it('is not lost when all connections of a pool are in use', async () => {
     const client = await pool.connect();
-    // Set only now, because on a busy machine the connection itself may take longer.
+    // Set after the pool has connected, which may take longer than 50 ms on a busy machine.
     Object.assign(pool.options, { connectionTimeoutMillis: 50 });
 
     const errors = await Promise.all([

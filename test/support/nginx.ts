@@ -13,7 +13,7 @@ import { findProgram } from './programs.ts';
 
 const nginxPath = findProgram('nginx', 'nginx-light');
 
-/** `describe.skipIf(!hasNginx)` */
+/** For `describe.skipIf(!hasNginx)`. */
 export const hasNginx = nginxPath !== undefined;
 
 export class Nginx implements AsyncDisposable {

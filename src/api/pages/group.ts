@@ -13,7 +13,7 @@ export interface GroupPageView {
   readonly all: string | undefined;
 }
 
-/** How often a browser without JavaScript asks again. */
+/** After this time a browser without JavaScript loads the page again. */
 const refreshSeconds = 5;
 
 export function renderGroupPage({ group, tasks, all }: GroupPageView): string {

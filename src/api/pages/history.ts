@@ -5,7 +5,7 @@ import type { HistoryEntry } from '../../tasks/queries/read.ts';
 import type { Blame } from '../../tasks/workers/workers.ts';
 import { time } from './elements.ts';
 
-/** Entries older than this many are folded away. */
+/** The page shows this many of the newest entries; the older ones are folded away. */
 const shownEntries = 25;
 
 export interface HistoryOptions {
@@ -13,7 +13,7 @@ export interface HistoryOptions {
   readonly hasCheckpoint: boolean;
 }
 
-/** What the next attempt does, as words about the task. */
+/** How the next attempt begins, in words that follow "the task". */
 export function wayOn({ hasCheckpoint }: HistoryOptions): string {
   return hasCheckpoint ? 'goes on from where it was saved' : 'starts again from the beginning';
 }
@@ -42,7 +42,7 @@ function entryItem(entry: HistoryEntry, next: HistoryEntry | undefined, options:
   return html`<li data-kind="${entry.kind}">!${time(entry.at)} <span class="what">!${sentence(entry, detail, next, options)}!${code}</span></li>`;
 }
 
-/** HTML. */
+/** Returns HTML. */
 function sentence(
   entry: HistoryEntry,
   detail: Detail,
@@ -60,7 +60,7 @@ function sentence(
     case 'handed_back':
       return html`Handed back to the queue${because(message)}; the task ${wayOn(asOf(detail, options))}`;
     case 'worker_lost':
-      return html`${message ?? 'The worker died'}${putDownTo(detail)}!${isEndOf(entry, next) ? '' : goesOn(detail, options)}`;
+      return html`${message ?? 'The worker died'}${blameSentence(detail)}!${isEndOf(entry, next) ? '' : goesOn(detail, options)}`;
     case 'cancel_requested':
       return 'Cancelling was requested';
     case 'cancelled':
@@ -80,12 +80,15 @@ function sentence(
   }
 }
 
-/** Whether the loss ended the task, as it had no try left, or was to be cancelled. */
+/** Whether the loss ended the task, because the task had no try left or was asked to cancel. */
 function isEndOf(entry: HistoryEntry, next: HistoryEntry | undefined): boolean {
   return next?.attempt === entry.attempt && (next.kind === 'failed' || next.kind === 'cancelled');
 }
 
-/** Whether there was a checkpoint when the attempt ended. Events of earlier versions of Headway do not say so. */
+/**
+ * Whether there was a checkpoint when the attempt ended. An event that an earlier version of Headway wrote
+ * does not say it; for such an event, the present checkpoint decides.
+ */
 function asOf({ hasCheckpoint }: Detail, options: HistoryOptions): HistoryOptions {
   return hasCheckpoint === undefined ? options : { hasCheckpoint };
 }
@@ -106,12 +109,12 @@ const blameWords: Readonly<Record<Blame, string>> = {
 
 const blames = Object.keys(blameWords) as Blame[];
 
-/** As a second sentence; empty if an earlier version of Headway wrote the event. */
-function putDownTo({ blame }: Detail): string {
+/** Why the worker was lost, as a second sentence; empty if an earlier version of Headway wrote the event. */
+function blameSentence({ blame }: Detail): string {
   return blame === undefined ? '' : `. ${blameWords[blame]}`;
 }
 
-/** Why a worker was lost, from the detail of the event, as a sentence of its own. */
+/** Why a worker was lost, as a sentence of its own, made from the detail of the event. */
 export function lossWords(detail: unknown): string {
   const { blame } = readDetail(detail);
   return blame === undefined ? '' : `${blameWords[blame]}.`;
@@ -126,7 +129,7 @@ function nextTry({ nextAttemptAt }: Detail): string {
   return nextAttemptAt === undefined ? '' : html`. Next try: !${time(new Date(nextAttemptAt))}`;
 }
 
-/** HTML. The message is isolated (`<bdi>`), as it may run in another direction than our words. */
+/** Returns HTML. `<bdi>` isolates the message, as its text may run in another direction than our words. */
 function reasonOf(message: string | undefined): string {
   return message === undefined ? '' : html`: <bdi>${message}</bdi>`;
 }

@@ -1,6 +1,6 @@
 /**
- * A task's page. The bar and the `data-live` texts move by script from the task's JSON; what depends on
- * more than that lies in sections, which the script replaces by those of a newer rendering.
+ * A task's page, whatever its state. A script updates the bar and the `data-live` texts from the task's JSON.
+ * What depends on more than the JSON lies in sections: the script replaces them by those of a newer page.
  */
 import { html } from 'ghtml';
 import { isFinished, patienceMs, withoutMeasures } from '../../../public/progress.js';
@@ -11,25 +11,25 @@ import { bar, time } from './elements.ts';
 import { renderHistory } from './history.ts';
 import { renderDocument } from './layout.ts';
 import { renderNotices } from './notices.ts';
-import { type RenderResult, renderOutcome } from './result.ts';
+import { type RenderResult, renderOutcome } from './outcome.ts';
 
 export interface TaskPageView {
   task: TaskView;
   history: HistoryEntry[];
-  /** Another attempt goes on from what was saved; without it, it begins at the beginning. */
+  /** Whether another attempt would go on from saved progress; otherwise it starts from the beginning. */
   hasCheckpoint: boolean;
-  /** 1 for the next to start; null where it is not queued or not known. */
+  /** The place in the queue, 1 for the next to start; null if the task is not queued or its place unknown. */
   place: number | null;
-  /** The last signs of life of the worker that runs it. */
+  /** The last signs of life of the worker that runs the task. */
   worker: SignsOfLife | null;
   resultLink: string | undefined;
-  /** Where the job shows its results in a way of its own. */
+  /** The job's own way to show its result, if it has one. */
   renderResult?: RenderResult | undefined;
   /** For tests; the present by default. */
   now?: Date;
 }
 
-/** How often a browser without JavaScript asks again. */
+/** After this time a browser without JavaScript loads the page again. */
 const refreshSeconds = 2;
 
 export function renderTaskPage(view: TaskPageView): string {

@@ -22,8 +22,9 @@ export function leastConnections(runners: number): number {
 }
 
 /**
- * The least number of sessions of a pooler, which lets clients wait that are too many: where runners run, one more
- * runner than they must have its sessions, as some tasks run alone, and a spare takes over from a blocked runner.
+ * The least number of sessions that a pooler must have. A pooler with too few sessions refuses nobody, but
+ * lets clients wait. A process with runners needs sessions for one runner more: a task that runs alone gets a
+ * runner of its own, and a spare takes over from a blocked runner.
  */
 export function leastSessions(runners: number): number {
   return leastConnections(runners === 0 ? 0 : runners + 1);

@@ -87,7 +87,7 @@ async function holdLease(): Promise<never> {
       tellMain({ kind: 'answer' });
       await sleep(Math.max(0, renewMs - (monotonicMs() - startedMs)));
     } catch {
-      // Connect again after any error. Whether the runner still has its lease, the next renewal tells.
+      // Connect again after any error. The next renewal tells whether the runner still has its lease.
       tellMain({ kind: 'trouble' });
       discard(client);
       client = undefined;
@@ -122,7 +122,7 @@ function discard(client: PgClient | undefined): void {
 parent.on('error', endProcess);
 parent.on('close', endProcess);
 readMessages(parent, supervisorMessage, tellMain);
-// Say so after the pipe has been read, later in the same turn of the event loop.
+// Says that it listens only after it has read the pipe, later in the same turn of the event loop.
 setImmediate(() => tellMain({ kind: 'listening' }));
 main?.on('message', (message: ToLeaseThread) => {
   if (message.kind === 'attempts') {

@@ -188,10 +188,7 @@ export class Supervisor {
     log[level]({ worker: child.workerId, how, tasks: moved }, 'runner ended');
   }
 
-  /**
-   * Delays the next start. A runner killed by SIGKILL adds no delay: the kill says nothing about the next
-   * start.
-   */
+  /** Delays the next start, unless SIGKILL ended the runner, which says nothing about the next start. */
   private delayRestart(child: RunnerChild, { signal }: RunnerExit, how: string): void {
     const livedMs = child.isReady ? (signal === 'SIGKILL' ? Number.POSITIVE_INFINITY : child.ageMs) : 0;
     const delayMs = this.restarts[child.kind].died(livedMs, () => this.fillUp(new Set()));

@@ -1,17 +1,16 @@
 /**
- * The groups that somebody polls or watches: their members in memory, and the tasks that join them. A group's
- * tasks are snapshots like all others; only the membership is read here, once a second for all groups.
+ * The groups that somebody polls or watches, and the tasks that join them. A group's tasks are snapshots like
+ * all others; only the membership is read here, once a second for all groups.
  */
 import type pg from 'pg';
 import { tables } from '../../database/names.ts';
 import { Loop } from '../../scheduling/loop.ts';
 import type { TaskRow } from '../model/row.ts';
 import { Freshness } from './freshness.ts';
-import type { Snapshot, Watcher } from './snapshot.ts';
-import type { Snapshots } from './snapshots.ts';
+import { Group, type GroupOptions, leastKeepMs, maxMembers } from './group.ts';
+import type { Watcher } from './snapshot.ts';
 
-/** Of a larger group, only its newest tasks are followed. */
-export const maxMembers = 1_000;
+export { Group, maxMembers } from './group.ts';
 
 const joinMs = 1_000;
 /** How far back a look for new members goes, as rows become visible only when they are committed. */
@@ -19,116 +18,11 @@ const overlapSeconds = 10;
 /** How often all members are looked up again: a commit may wait longer, for a replica or for disk space. */
 const defaultLookAgainMs = 30_000;
 const everSeconds = 1e9;
-/** Beyond so many tasks (half a gigabyte), polled groups are dropped before their time. */
+/** When polled groups have more tasks than this (half a gigabyte), groups are dropped before their time. */
 const defaultMaxFollowed = 100_000;
-/** A group that is polled stays in memory for at least this long. */
-const leastKeepMs = 5_000;
 
-interface Member<Answer> {
-  snapshot: Snapshot<Answer>;
-  readonly createdMs: number;
-  unwatch: () => void;
-}
-
-/** A group in memory. */
-export class Group<Answer> implements Watcher<Answer> {
-  readonly name: string;
-  /** Rises with every change of a member, and with every change of the membership. */
-  generation = 0;
-  /** The sum of its members' versions: a later state has a higher sum, unless tasks were deleted. */
-  versions = 0;
-  /** Until when polls keep the group in memory, by `performance.now()`, as all times here. */
-  keepUntilMs = performance.now() + leastKeepMs;
-  /** When all of its members were last looked up. */
-  lookedMs = Number.NEGATIVE_INFINITY;
-  readonly watchers = new Set<Watcher<Answer>>();
-  private readonly snapshots: Snapshots<Answer>;
-  private readonly brief: Brief<Answer>;
-  private readonly members = new Map<string, Member<Answer>>();
-
-  constructor(name: string, { snapshots, brief }: Pick<GroupsOptions<Answer>, 'snapshots' | 'brief'>) {
-    this.name = name;
-    this.snapshots = snapshots;
-    this.brief = brief;
-  }
-
-  get size(): number {
-    return this.members.size;
-  }
-
-  /** Newest first. */
-  get tasks(): Snapshot<Answer>[] {
-    return [...this.members.values()].sort(newestFirst).map((member) => member.snapshot);
-  }
-
-  has(id: string): boolean {
-    return this.members.has(id);
-  }
-
-  join(snapshot: Snapshot<Answer>, createdMs: number): void {
-    if (this.members.has(snapshot.id)) return;
-    const member: Member<Answer> = { snapshot: this.brief(snapshot), createdMs, unwatch: noop };
-    // The task becomes a member before it is watched, because `watch` may tell of a newer version at once.
-    this.members.set(snapshot.id, member);
-    this.versions += snapshot.version;
-    member.unwatch = this.snapshots.watch(snapshot, this);
-    this.tell(member.snapshot);
-    if (this.members.size > maxMembers) this.dropOldest();
-  }
-
-  changed(snapshot: Snapshot<Answer>): void {
-    const member = this.members.get(snapshot.id);
-    if (!member) return;
-    this.versions += snapshot.version - member.snapshot.version;
-    member.snapshot = this.brief(snapshot);
-    this.tell(member.snapshot);
-  }
-
-  gone(id: string): void {
-    if (!this.remove(id)) return;
-    for (const watcher of [...this.watchers]) watcher.gone(id);
-  }
-
-  release(): void {
-    for (const id of [...this.members.keys()]) this.remove(id);
-  }
-
-  private tell(snapshot: Snapshot<Answer>): void {
-    this.generation += 1;
-    for (const watcher of [...this.watchers]) watcher.changed(snapshot);
-  }
-
-  /** Watchers are not told: the task is still in the group, beyond its newest `maxMembers` tasks. */
-  private dropOldest(): void {
-    const [first, ...others] = this.members.values();
-    if (!first) return;
-    const oldest = others.reduce((a, b) => (newestFirst(a, b) < 0 ? b : a), first);
-    this.remove(oldest.snapshot.id);
-  }
-
-  private remove(id: string): boolean {
-    const member = this.members.get(id);
-    if (!member) return false;
-    member.unwatch();
-    this.members.delete(id);
-    this.versions -= member.snapshot.version;
-    this.generation += 1;
-    return true;
-  }
-}
-
-/** The order of the database, also for tasks that were created at the same moment. */
-function newestFirst<Answer>(a: Member<Answer>, b: Member<Answer>): number {
-  return b.createdMs - a.createdMs || (a.snapshot.id < b.snapshot.id ? 1 : -1);
-}
-
-/** Makes a snapshot without its large parts, for those who keep many snapshots. */
-export type Brief<Answer> = (snapshot: Snapshot<Answer>) => Snapshot<Answer>;
-
-export interface GroupsOptions<Answer> {
+export interface GroupsOptions<Answer> extends GroupOptions<Answer> {
   readonly pool: pg.Pool;
-  readonly snapshots: Snapshots<Answer>;
-  readonly brief: Brief<Answer>;
   /** After how long all members of a group are looked up again; default 30,000. */
   readonly lookAgainMs?: number;
   /** How many tasks of polled groups are kept; default 100,000. */
@@ -167,7 +61,8 @@ export class Groups<Answer> {
   }
 
   /**
-   * The group from memory, with a membership no older than a second; read now where memory does not suffice.
+   * The group from memory, with a membership no older than a second. If memory is stale, or older than what
+   * the client has seen, the group is read now.
    * @param atLeast the sum of versions that the client has seen, from whichever process
    */
   find(name: string, atLeast = 0): Promise<Group<Answer>> {
@@ -187,7 +82,7 @@ export class Groups<Answer> {
     if (group) join(group);
     // The load under way may have begun before the submit.
     const loading = this.loading.get(row.group);
-    if (loading) this.track(row.group, loading.then(join)).catch(noop);
+    if (loading) this.track(row.group, loading.then(join)).catch(() => undefined);
   }
 
   /** Notes that the group was polled and will be polled again. */
@@ -245,7 +140,7 @@ export class Groups<Answer> {
     }
   }
 
-  /** Drops unwatched groups whose time is over; where there are too many tasks, also those that end next. */
+  /** Drops unwatched groups whose time is over; with too many tasks, also groups whose time ends next. */
   private letGo(nowMs: number): void {
     const { maxFollowed = defaultMaxFollowed } = this.options;
     const polled = [...this.groups.values()].filter(({ watchers }) => watchers.size === 0);
@@ -258,7 +153,7 @@ export class Groups<Answer> {
     }
   }
 
-  /** Adds new members. All are asked for at once, so that one statement reads them. */
+  /** Adds new members. Asks for all their tasks at once, so that one statement reads them. */
   private async letJoin(members: readonly MemberRow[]): Promise<void> {
     const { snapshots, onError } = this.options;
     const isNew = ({ group, id }: MemberRow) => this.groups.get(group)?.has(id) === false;
@@ -271,8 +166,6 @@ export class Groups<Answer> {
     );
   }
 }
-
-function noop(): void {}
 
 interface MemberRow {
   readonly id: string;
@@ -288,7 +181,7 @@ async function readMembers(
 ): Promise<MemberRow[]> {
   const { rows } = await pool.query<MemberRow>({
     name: 'group-members',
-    // By the index on (group_label, created_at, id), which has all columns asked for; one range a group.
+    // Reads one range for each group of the index on (group_label, created_at, id), which has all columns.
     text: `SELECT task.id, followed.name AS "group", task.created_at AS "createdAt"
            FROM unnest($1::text[]) AS followed (name)
            CROSS JOIN LATERAL (

@@ -79,9 +79,9 @@ describe('lines that are rejected', () => {
     ['no more than half by default', twoOfThree, undefined, 'failed'],
     ['a share', twoOfThree, '70%', 'succeeded'],
     ['no more than the share', oneOfThree, '33%', 'failed'],
-    ['a number', oneOfThree, '1', 'succeeded'],
-    ['a number as such', twoOfThree, 1, 'failed'],
-    ['none', oneOfThree, 0, 'failed'],
+    ['a number that is given as text', oneOfThree, '1', 'succeeded'],
+    ['no more than the number', twoOfThree, 1, 'failed'],
+    ['none, for the number 0', oneOfThree, 0, 'failed'],
   ])('may be %s', async (_, content, maxRejected, status) => {
     const task = await importFile(content, `limits ${maxRejected} ${content.length}`, { maxRejected });
 

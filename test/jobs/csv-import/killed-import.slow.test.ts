@@ -37,7 +37,7 @@ it('succeeds with each row once, and never shows a lower percentage than before'
   });
   const { id } = (await submitted.json()) as { id: string };
   const percentages: number[] = [];
-  const attemptThatSaves = (attempt: number) =>
+  const attemptHasSaved = (attempt: number) =>
     eventually(async () => {
       const task = await store.db.prisma.taskState.findUniqueOrThrow({ where: { id } });
       percentages.push(task.percentDone);
@@ -45,15 +45,15 @@ it('succeeds with each row once, and never shows a lower percentage than before'
     });
 
   for (const attempt of [1, 2]) {
-    await attemptThatSaves(attempt);
+    await attemptHasSaved(attempt);
     process.kill(headway.runnerPid, 'SIGKILL');
   }
-  await attemptThatSaves(3);
+  await attemptHasSaved(3);
   headway.signal('SIGKILL');
   process.kill(headway.runnerPid, 'SIGKILL');
   await headway.exited;
   headway = await start();
-  await attemptThatSaves(4);
+  await attemptHasSaved(4);
   const task = await pollUntil(headway.url, id, isFinished);
 
   expect(task).toMatchObject({ status: 'succeeded', attempt: 4, failures: 0, result: { imported: rows } });

@@ -27,7 +27,7 @@ describe('a file that is no table', () => {
     ['a tar archive', tar(), 'tar'],
     ['Parquet', binary('50415231'), 'parquet'],
     ['an SQLite database', binary('53514c69746520666f726d6174203300'), 'an SQLite database'],
-  ])('is refused by what it seems to be: %s', async (_, content, words) => {
+  ])('is refused with a message that names its format: %s', async (_, content, words) => {
     await expect(detectCsvFormat(fileOf(content))).rejects.toMatchObject({
       name: 'CsvFormatError',
       code: 'csv_other_format',
