@@ -10,8 +10,6 @@ import { Freshness } from './freshness.ts';
 import { Group, type GroupOptions, leastKeepMs, maxMembers } from './group.ts';
 import type { Watcher } from './snapshot.ts';
 
-export { Group, maxMembers } from './group.ts';
-
 const joinMs = 1_000;
 /** How far back a look for new members goes, as rows become visible only when they are committed. */
 const overlapSeconds = 10;

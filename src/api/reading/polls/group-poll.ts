@@ -1,7 +1,7 @@
 /** GET /groups/:group: all tasks of a group, as JSON or as a page. */
 import type { FastifyInstance } from 'fastify';
 import type { TaskStatus } from '../../../tasks/model/state-machine.ts';
-import { type Group, maxMembers } from '../../../tasks/snapshots/groups.ts';
+import { type Group, maxMembers } from '../../../tasks/snapshots/group.ts';
 import type { ApiContext } from '../../context.ts';
 import { withinAnswerTime } from '../../http/answer-time.ts';
 import { requireRepresentation } from '../../http/negotiation.ts';

@@ -1,6 +1,6 @@
 /** GET /groups/:group/events: the states of all tasks of a group, those that join later included. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Group } from '../../../tasks/snapshots/groups.ts';
+import type { Group } from '../../../tasks/snapshots/group.ts';
 import type { ApiContext } from '../../context.ts';
 import { withinAnswerTime } from '../../http/answer-time.ts';
 import { groupFrom } from '../../http/params.ts';
