@@ -94,6 +94,7 @@ describe('prune', () => {
     await add({ count: 20, finishedDaysAgo: 50 });
     const upload = await Upload.begin(store, { name: 'a', contentType: 'text/csv' });
     await upload.write(randomBytes(chunkBytes));
+    await upload.finish();
     await store.db.pool.query('UPDATE file SET task_id = $1, completed_at = now(), size = $2', [
       oldest,
       chunkBytes,

@@ -28,6 +28,7 @@ const ids = async () =>
 async function addFile(taskId: string, chunks: number): Promise<string> {
   const upload = await Upload.begin(store, { name: 'a', contentType: 'text/csv' });
   for (let chunk = 0; chunk < chunks; chunk += 1) await upload.write(randomBytes(chunkBytes));
+  await upload.finish();
   await store.db.pool.query('UPDATE file SET task_id = $2, completed_at = now() WHERE id = $1', [
     upload.id,
     taskId,

@@ -165,7 +165,7 @@ describe('one that PostgreSQL refuses', () => {
 
     const [gone, ...others] = many(4, (index) => (index === 0 ? { upload } : {}));
 
-    await expect(gone).rejects.toThrow('is gone');
+    await expect(gone).rejects.toThrow('is no longer whole');
     await Promise.all(others);
     expect(await liveEntries(store)).toHaveLength(3);
   });

@@ -315,7 +315,7 @@ describe('a submit with an upload', () => {
     const upload = await begin('a');
     await store.db.prisma.file.deleteMany();
 
-    await expect(submitTask(store, request({ upload }))).rejects.toThrow('is gone');
+    await expect(submitTask(store, request({ upload }))).rejects.toThrow('is no longer whole');
 
     expect(await taskCount()).toBe(0);
     expect(await liveEntries(store)).toEqual([]);
@@ -325,7 +325,7 @@ describe('a submit with an upload', () => {
     const upload = await begin('a');
     const { task } = await submitTask(store, request({ upload }));
 
-    await expect(submitTask(store, request({ upload }))).rejects.toThrow('is gone');
+    await expect(submitTask(store, request({ upload }))).rejects.toThrow('is no longer whole');
 
     expect(await store.db.prisma.file.findUnique({ where: { id: upload.id } })).toMatchObject({
       taskId: task.id,
