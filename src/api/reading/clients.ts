@@ -1,4 +1,4 @@
-/** Tells clients apart: a client has one key, however many connections it has. */
+/** Tells clients apart by a key: all connections of a client have the same key. */
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIPv6 } from 'node:net';
 
@@ -20,7 +20,7 @@ export function clientsBehind(trustedProxies: readonly string[]): ClientOf {
   return ({ socket, headers }) => {
     let client = plain(socket.remoteAddress ?? '');
     const hops = headers['x-forwarded-for']?.toString().split(',') ?? [];
-    // Each proxy appends the address of its own client: the last address that is no trusted proxy is the client.
+    // Each proxy appends the address of its own client. So the last address that is no trusted proxy is the client's.
     while (hops.length > 0 && isTrusted(client)) client = plain(hops.pop()?.trim() ?? '');
     return isIPv6(client) ? networkOf(client) : client;
   };
