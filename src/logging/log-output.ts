@@ -1,7 +1,7 @@
 /**
- * Writes log lines to standard output, which may stop taking them (a pager, a pipe whose reader stands still, a
- * terminal that was stopped with Ctrl-S, a full disk). The process goes on meanwhile: it keeps up to 1 MB of lines
- * until the output takes them again, and counts the lines for which there is no room.
+ * Writes log lines to standard output, which may stop taking them (a pager, a pipe whose reader stands still,
+ * a terminal that was stopped with Ctrl-S, a full disk). The process goes on meanwhile: it keeps up to 1 MB
+ * of lines until the output takes them again, and counts the lines for which there is no room.
  */
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
@@ -49,7 +49,10 @@ export class LogOutput implements DestinationStream {
     return this.waiting.length === 0;
   }
 
-  /** Writes as much as the output takes within 300 ms. For the end of the process, and for a line that may be the last. */
+  /**
+   * Writes as much as the output takes within 300 ms. For the end of the process, and for a line that may be
+   * the last.
+   */
   flushSync(): void {
     const untilMs = performance.now() + lastMs;
     const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -103,9 +106,10 @@ export function standardOutput(): LogOutput {
 }
 
 /**
- * Opens a pipe or a terminal once more, so that it does not block for this process. All processes that share a
- * descriptor share whether it blocks, and Node makes it block for the processes that it starts. If it cannot be
- * opened again, as with a socket or a pipe of another user, a reader that does not read keeps this process waiting.
+ * Opens a pipe or a terminal once more, so that it does not block for this process. All processes that share
+ * a descriptor share whether it blocks, and Node makes it block for the processes that it starts. If it
+ * cannot be opened again, as with a socket or a pipe of another user, a reader that does not read keeps this
+ * process waiting.
  */
 function openStandardOutput(): number {
   try {

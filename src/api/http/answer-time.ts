@@ -14,7 +14,10 @@ export function withinAnswerTime<T>(work: Promise<T>, limitMs = answerTimeMs): P
   );
 }
 
-/** The value of `work`. Throws the error that `refusal` makes if `work` takes too long; the work itself goes on. */
+/**
+ * The value of `work`. Throws the error that `refusal` makes if `work` takes too long; the work itself goes
+ * on.
+ */
 export async function within<T>(work: Promise<T>, limitMs: number, refusal: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
@@ -30,8 +33,8 @@ export async function within<T>(work: Promise<T>, limitMs: number, refusal: () =
 }
 
 /**
- * The client of a request, for work that is done for this client alone. The work may be dropped when `hasLeft`: the
- * client has closed its connection, or already has an answer, such as the 503 after 5 s.
+ * The client of a request, for work that is done for this client alone. The work may be dropped when
+ * `hasLeft`: the client has closed its connection, or already has an answer, such as the 503 after 5 s.
  */
 export function askerOf({ raw }: FastifyReply): { readonly hasLeft: boolean } {
   return {

@@ -1,8 +1,9 @@
 /**
- * Limits pipelining: requests that a client sends without waiting for earlier answers (RFC 9112, 9.3.2). The service
- * works on one request of a connection at a time, and on the next one when the client has taken the answer.
- * Connections take turns, and clients that do not pipeline are served in between. The number of waiting requests is
- * bounded: from a connection with too many of them, nothing more is read until they have had their turn.
+ * Limits pipelining: requests that a client sends without waiting for earlier answers (RFC 9112, 9.3.2). The
+ * service works on one request of a connection at a time, and on the next one when the client has taken the
+ * answer. Connections take turns, and clients that do not pipeline are served in between. The number of
+ * waiting requests is bounded: from a connection with too many of them, nothing more is read until they have
+ * had their turn.
  */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -10,16 +11,19 @@ import { Slice } from '../../scheduling/slice.ts';
 import { Connection } from './connection.ts';
 
 /**
- * When more requests than this wait on one connection, nothing more is read from it. The piece of 4 kB that is being
- * parsed at this moment may add some more.
+ * When more requests than this wait on one connection, nothing more is read from it. The piece of 4 kB that
+ * is being parsed at this moment may add some more.
  */
 const maxWaitingOfOne = 32;
 /**
- * The most requests that wait on all connections together, about 20 MB. When there are more, a connection that
- * exceeds its own limit is cut.
+ * The most requests that wait on all connections together, about 20 MB. When there are more, a connection
+ * that exceeds its own limit is cut.
  */
 const maxWaiting = 10_000;
-/** How long all connections are parsed in pieces after one of them sent too much: such a client is seldom alone. */
+/**
+ * How long all connections are parsed in pieces after one of them sent too much: such a client is seldom
+ * alone.
+ */
 const carefulMs = 60_000;
 /** How long the requests whose turn has come may keep other work waiting. */
 const sliceMs = 5;
@@ -32,7 +36,10 @@ interface Waiting {
 export class Pipelining {
   private readonly handle: RequestListener;
   private readonly connections = new Map<Socket, Connection>();
-  /** Until this time, new connections are parsed in pieces, so that none can send thousands of requests at once. */
+  /**
+   * Until this time, new connections are parsed in pieces, so that none can send thousands of requests at
+   * once.
+   */
   private troubledUntilMs = Number.NEGATIVE_INFINITY;
   /** Connections that were stopped, and whose requests have all had their turn: they are to be read again. */
   private readonly empty: Connection[] = [];
@@ -84,8 +91,8 @@ export class Pipelining {
   }
 
   /**
-   * From now on, parses all connections in pieces. This comes too late for the connection that sent too much: its
-   * bytes are parsed already. Other connections may have sent as much, and are not parsed yet.
+   * From now on, parses all connections in pieces. This comes too late for the connection that sent too much:
+   * its bytes are parsed already. Other connections may have sent as much, and are not parsed yet.
    */
   private beCareful(): void {
     const nowMs = performance.now();

@@ -1,19 +1,29 @@
-/** The clients that wait for news: limits how many there are, and releases all of them when the process stops. */
+/**
+ * The clients that wait for news: limits how many there are, and releases all of them when the process stops.
+ */
 import type { IncomingMessage } from 'node:http';
 
 import { HttpProblem } from '../http/problems.ts';
 
 import type { ClientOf } from './clients.ts';
 
-/** Why the wait of a client has ended. `left`: the client has left. `stopping`: the process is about to stop. */
+/**
+ * Why the wait of a client has ended. `left`: the client has left. `stopping`: the process is about to stop.
+ */
 export type WaitEnd = 'news' | 'time' | 'left' | 'stopping';
 
 const retryAfterSeconds = 5;
-/** While the process stops, a new client is held for this long: clients that ask again at once ask once a second. */
+/**
+ * While the process stops, a new client is held for this long: clients that ask again at once ask once a
+ * second.
+ */
 const lastWaitMs = 1_000;
 
 export class Watchers {
-  /** A stream without news sends a comment this often, because proxies and load balancers close silent connections. */
+  /**
+   * A stream without news sends a comment this often, because proxies and load balancers close silent
+   * connections.
+   */
   readonly beatMs: number;
   private readonly max: number;
   private readonly clientOf: ClientOf;
@@ -34,9 +44,10 @@ export class Watchers {
   }
 
   /**
-   * Gives a client one more place if it takes fewer places than are free. So the first client that takes all it can
-   * gets half of all places, the second a quarter, and so on.
-   * @param release called when the process stops; where the process is already stopping, called after a second
+   * Gives a client one more place if it takes fewer places than are free. So the first client that takes all
+   * it can gets half of all places, the second a quarter, and so on.
+   * @param release called when the process stops; where the process is already stopping, called after a
+   *   second
    * @returns a function to call when the client has its answer or has left
    * @throws {HttpProblem} 503 when too many clients wait, or this client has too many places
    */

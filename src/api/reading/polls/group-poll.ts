@@ -79,7 +79,9 @@ interface Contents {
 
 const latestContents = new WeakMap<Group<TaskAnswer>, Contents>();
 
-/** Makes the contents once per generation for all clients, as this takes milliseconds for a thousand tasks. */
+/**
+ * Makes the contents once per generation for all clients, as this takes milliseconds for a thousand tasks.
+ */
 function contentsOf(group: Group<TaskAnswer>): Contents {
   const known = latestContents.get(group);
   if (known?.generation === group.generation) return known;

@@ -26,8 +26,8 @@ export function pollRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 /**
- * The snapshot that answers a plain poll of JSON from memory at once, as it does for nearly every request. Undefined
- * for other requests, and where memory is not new enough.
+ * The snapshot that answers a plain poll of JSON from memory at once, as it does for nearly every request.
+ * Undefined for other requests, and where memory is not new enough.
  */
 function inMemory({ reading }: ApiContext, request: FastifyRequest): TaskSnapshot | undefined {
   const { prefer, accept, 'if-none-match': ifNoneMatch } = request.headers;
@@ -52,7 +52,8 @@ function sendAtOnce(
   if (headers === undefined || headers.untilMs < nowMs) {
     headers = pollHeaders(answer, nowMs, reading.pageDetails.places, config.publicCacheSeconds);
     answer.poll = headers;
-    // Called once for all polls that get these headers, as the task stays in memory for longer than they last.
+    // Called once for all polls that get these headers, as the task stays in memory for longer than they
+    // last.
     reading.snapshots.keep(snapshot, 2000 * (headers.retryAfterSeconds ?? 0));
   }
   if (matchesEtag(request.headers['if-none-match'], answer.etag)) write(reply, 304, headers.notModified);

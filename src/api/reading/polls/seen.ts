@@ -1,7 +1,8 @@
 /**
- * Reads which versions a client already has, from its tags (If-None-Match) or from `?after=`, because tags may be
- * lost on the way. Whether a poll waits depends only on the versions in the tags, so a tag that a proxy has altered
- * or that another build has made counts, too. Whether the answer is a 304 depends on the whole tag.
+ * Reads which versions a client already has, from its tags (If-None-Match) or from `?after=`, because tags
+ * may be lost on the way. Whether a poll waits depends only on the versions in the tags, so a tag that a
+ * proxy has altered or that another build has made counts, too. Whether the answer is a 304 depends on the
+ * whole tag.
  */
 import { z } from 'zod';
 import { invalidInput } from '../../http/problems.ts';
@@ -12,7 +13,10 @@ export interface Seen {
   readonly isNothing: boolean;
   /** Whether the client has this version. */
   has(version: string): boolean;
-  /** The newest version that the client has, from any process; for many tasks, the sum of versions; 0 for none. */
+  /**
+   * The newest version that the client has, from any process; for many tasks, the sum of versions; 0 for
+   * none.
+   */
   readonly atLeast: number;
 }
 
