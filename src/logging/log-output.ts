@@ -49,10 +49,7 @@ export class LogOutput implements DestinationStream {
     return this.waiting.length === 0;
   }
 
-  /**
-   * Writes as much as the output takes within 300 ms. For the end of the process, and for a line that may be
-   * the last.
-   */
+  /** Writes what is taken within 300 ms: at the end of the process, and for a line that may be the last. */
   flushSync(): void {
     const untilMs = performance.now() + lastMs;
     const pause = new Int32Array(new SharedArrayBuffer(4));

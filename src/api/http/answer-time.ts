@@ -14,10 +14,7 @@ export function withinAnswerTime<T>(work: Promise<T>, limitMs = answerTimeMs): P
   );
 }
 
-/**
- * The value of `work`. Throws the error that `refusal` makes if `work` takes too long; the work itself goes
- * on.
- */
+/** The value of `work`, unless it takes too long: then throws what `refusal` returns. The work goes on. */
 export async function within<T>(work: Promise<T>, limitMs: number, refusal: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {

@@ -2,8 +2,7 @@
  * Controls how many bytes of a connection reach Node's HTTP parser. By itself, Node parses all that it has
  * read from a connection at once: up to 64 kB, which may be thousands of requests. After `parseInPieces`, the
  * bytes go through this class: the parser gets 4 kB at a time, and nothing while too many requests wait for
- * their turn. This costs a tenth of the time of a short answer, so it is done only while some client sends
- * too much.
+ * their turn. This costs a tenth of the time of a short answer, so it is done only in times of trouble.
  */
 import type { Socket } from 'node:net';
 
@@ -38,8 +37,7 @@ export class Connection {
     // Node has already removed its listener: the connection is closing.
     if (!parse) return;
     this.parse = parse;
-    // Until now, the parser took the bytes from the socket directly. Another listener makes Node emit them
-    // instead.
+    // Until now, the parser read the socket directly. Another listener makes Node emit the bytes instead.
     socket.on('data', (bytes: Buffer) => this.take(bytes));
     socket.off('data', parse);
     // Node resumes the socket whenever it has parsed a request.

@@ -50,8 +50,7 @@ export class Drain {
     const { server } = this;
     if (!server) return;
     const isClosed = new Promise<void>((resolve) => server.close(() => resolve()));
-    // Browsers open connections in advance. Node counts a connection without any request as busy, and keeps
-    // it.
+    // Browsers open connections in advance. Node counts a connection without a request as busy, and keeps it.
     this.cut((connection) => connection.bytesRead === 0);
     const cutAll = () => this.cut(() => true);
     const timers = [

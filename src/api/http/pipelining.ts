@@ -20,10 +20,7 @@ const maxWaitingOfOne = 32;
  * that exceeds its own limit is cut.
  */
 const maxWaiting = 10_000;
-/**
- * How long all connections are parsed in pieces after one of them sent too much: such a client is seldom
- * alone.
- */
+/** How long all connections are parsed in pieces after one sent too much: it is seldom the only one. */
 const carefulMs = 60_000;
 /** How long the requests whose turn has come may keep other work waiting. */
 const sliceMs = 5;
@@ -36,10 +33,7 @@ interface Waiting {
 export class Pipelining {
   private readonly handle: RequestListener;
   private readonly connections = new Map<Socket, Connection>();
-  /**
-   * Until this time, new connections are parsed in pieces, so that none can send thousands of requests at
-   * once.
-   */
+  /** Until this time, new connections are parsed in pieces: none can send thousands of requests at once. */
   private troubledUntilMs = Number.NEGATIVE_INFINITY;
   /** Connections that were stopped, and whose requests have all had their turn: they are to be read again. */
   private readonly empty: Connection[] = [];

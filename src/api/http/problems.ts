@@ -158,8 +158,7 @@ export function problemFrom(error: unknown): HttpProblem {
   const { code, statusCode } = error as Partial<FastifyError>;
   const known = code === undefined ? undefined : frameworkProblems[code];
   if (known) return new HttpProblem(...known, { cause: error });
-  // Comes before the check for database errors: a client that hangs up in mid-body is a connection error,
-  // too.
+  // Comes before the check for database errors, because a client that hangs up in mid-body looks like one.
   const isCutOff = code === 'ECONNRESET' && error instanceof Error && error.message === 'aborted';
   if (isCutOff || code === 'ERR_STREAM_PREMATURE_CLOSE') {
     return new HttpProblem('invalid-request', 'The connection ended in the middle of the body.', {

@@ -17,10 +17,7 @@ export function createHttpServer(handle: RequestListener): Server {
   return server;
 }
 
-/**
- * `localhost` may have two addresses. Fastify listens only on the first one; this makes the server listen on
- * both.
- */
+/** `localhost` may have two addresses. Fastify listens on the first; this makes the server listen on both. */
 export function listenOnAllOf(app: FastifyInstance, host: string): void {
   if (host !== 'localhost') return;
   app.addHook('onListen', async () => {
@@ -28,10 +25,7 @@ export function listenOnAllOf(app: FastifyInstance, host: string): void {
   });
 }
 
-/**
- * If the address is not available, as an IPv6 address on many machines, the server keeps to its first
- * address.
- */
+/** If the address is not available, as IPv6 on many machines, the server keeps to its first address. */
 async function listenAlso(server: Server, host: string): Promise<void> {
   const first = server.address();
   if (typeof first !== 'object' || first === null || first.address === host) return;

@@ -20,8 +20,7 @@ export function clientsBehind(trustedProxies: readonly string[]): ClientOf {
   return ({ socket, headers }) => {
     let client = plain(socket.remoteAddress ?? '');
     const hops = headers['x-forwarded-for']?.toString().split(',') ?? [];
-    // Each proxy appends the address of its own client. So the last address that is no trusted proxy is the
-    // client's.
+    // Each proxy appends the address of its own client: the last address that is no trusted proxy is the client.
     while (hops.length > 0 && isTrusted(client)) client = plain(hops.pop()?.trim() ?? '');
     return isIPv6(client) ? networkOf(client) : client;
   };

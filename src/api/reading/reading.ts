@@ -28,10 +28,7 @@ export interface ReadingOptions {
   readonly log: Pick<Logger, 'debug'>;
 }
 
-/**
- * One for the tick, one for first reads, one for groups. Submits use another pool, so reads never wait for
- * submits.
- */
+/** For the tick, first reads and groups, one each. Submits use another pool, so reads never wait for them. */
 const connections = 3;
 /** After this time no client waits for the answer any more. */
 const statementTimeoutMs = 5_000;
@@ -43,10 +40,7 @@ export class Reading {
   readonly pageDetails: PageDetails;
   readonly watchers: Watchers;
   private readonly pool: pg.Pool;
-  /**
-   * Makes a refresh start before its tick. If LISTEN is impossible, as behind some poolers, ticks alone bring
-   * news.
-   */
+  /** Makes a refresh start early. Where LISTEN is impossible, as behind some poolers, ticks suffice. */
   private readonly listener: Listener;
 
   constructor(options: ReadingOptions) {

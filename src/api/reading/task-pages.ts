@@ -1,6 +1,4 @@
-/**
- * Renders the pages of tasks: each version at most once a second for all clients, and two pages at a time.
- */
+/** Renders task pages: each version at most once a second for all clients, and two pages at a time. */
 import { Memo } from '../../tasks/snapshots/memo.ts';
 import type { PageDetails } from '../../tasks/snapshots/page-details.ts';
 import type { ApiExtensions } from '../extension.ts';

@@ -1,29 +1,19 @@
-/**
- * The clients that wait for news: limits how many there are, and releases all of them when the process stops.
- */
+/** The clients that wait for news: limits their number, and releases all when the process stops. */
 import type { IncomingMessage } from 'node:http';
 
 import { HttpProblem } from '../http/problems.ts';
 
 import type { ClientOf } from './clients.ts';
 
-/**
- * Why the wait of a client has ended. `left`: the client has left. `stopping`: the process is about to stop.
- */
+/** Why a wait has ended. `left`: the client has left. `stopping`: the process is about to stop. */
 export type WaitEnd = 'news' | 'time' | 'left' | 'stopping';
 
 const retryAfterSeconds = 5;
-/**
- * While the process stops, a new client is held for this long: clients that ask again at once ask once a
- * second.
- */
+/** How long a new client is held while the process stops, so that it does not ask again at once. */
 const lastWaitMs = 1_000;
 
 export class Watchers {
-  /**
-   * A stream without news sends a comment this often, because proxies and load balancers close silent
-   * connections.
-   */
+  /** A stream without news sends a comment this often: proxies and load balancers close silent ones. */
   readonly beatMs: number;
   private readonly max: number;
   private readonly clientOf: ClientOf;

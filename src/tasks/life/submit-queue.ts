@@ -20,10 +20,7 @@ import {
 import { submitBatch } from './submit-batch.ts';
 import type { CleanRequest } from './write-submits.ts';
 
-/**
- * The most submits that share a statement, and the most characters of their inputs. A longer input goes
- * alone.
- */
+/** The most submits, and characters of input, in a shared statement. A longer input goes alone. */
 const maxTogether = 100;
 const maxTogetherLength = 1024 * 1024;
 /** The most submits that wait, and the most characters of their inputs as JSON. */
@@ -33,10 +30,7 @@ const maxWaitingLength = 64 * 1024 * 1024;
 const maxWaitMs = 5_000;
 /** How long a shared statement waits for a key that somebody else has locked: its other submits wait, too. */
 const sharedLockLimitMs = 200;
-/**
- * A statement that takes longer is late: its connection may hang, so the next statement no longer waits for
- * it.
- */
+/** After this time, the next statement does not wait for the current one, whose connection may hang. */
 const lateMs = 500;
 /** The most shared statements under way at a time. All but one of them are late. */
 const maxShared = 2;

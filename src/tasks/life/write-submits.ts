@@ -1,6 +1,4 @@
-/**
- * The statements that write submits. Each writes many tasks, with their first events and their queue entries.
- */
+/** The statements that write submits: many tasks each, with their first events and queue entries. */
 import type { Connection } from '../../database/database.ts';
 import { tables } from '../../database/names.ts';
 import { completeFile } from '../files/files.ts';
@@ -70,8 +68,7 @@ export async function writeSubmits(
         if (upload) await completeFile(connection, upload, id);
         written.set(request, { isCreated: true, task, replaced: replaced.get(id) });
       } else {
-        // The error rolls everything back: an old task must not give up its key to a task that is not
-        // created.
+        // The error rolls back: an old task must not give up its key to a task that is not created.
         if (replaced.has(id))
           throw new Error('A finished task gave up its key, but somebody else took the key first');
         taken.push(request);
@@ -89,8 +86,7 @@ export async function writeSubmits(
 
 const withId = (request: CleanRequest): NewTask => ({ ...request, id: newId() });
 
-// Of several new tasks with the same key, the first one takes the key. Rows are locked in the order of type
-// and key.
+// Of several new tasks with the same key, the first one gets it. Rows are locked in order of type and key.
 const giveUpKeysSql = `
   WITH asked AS (
     SELECT DISTINCT ON (type, key) type, key, id

@@ -1,7 +1,7 @@
 /**
- * Reads tasks that memory cannot answer for. A read starts at once, unless a statement is in flight: then all
- * ids that are asked for meanwhile share the next statement. It begins after they were asked for, so nobody
- * gets an answer that is older than the question.
+ * Reads tasks that memory cannot answer for. A read starts at once, unless a statement is in flight or began
+ * a moment ago: then all ids that are asked for meanwhile share the next statement. This begins after they
+ * were asked for, so nobody gets an answer that is older than the question.
  */
 import { Slice } from '../../scheduling/slice.ts';
 import type { TaskRow } from '../model/row.ts';
@@ -9,10 +9,7 @@ import type { RowsRead } from './rows.ts';
 
 export type ReadRows = (ids: readonly string[]) => Promise<RowsRead>;
 
-/**
- * The least time between the starts of two statements: any number of ids costs at most 91 statements a
- * second.
- */
+/** The least time between two statements: any number of ids costs at most 91 statements a second. */
 const spacingMs = 11;
 const batchSize = 1_000;
 /**

@@ -1,7 +1,4 @@
-/**
- * A process that attacks until it is ended. It is a process of its own so as not to slow down the
- * measurement.
- */
+/** A process that attacks until it is ended. It runs apart so as not to slow down the measurement. */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { type Attack, type AttackName, attacks } from './attacks.ts';

@@ -1,7 +1,4 @@
-/**
- * A process that polls a task twenty times a second, also while answers are late, and measures how long they
- * take.
- */
+/** A process that polls a task twenty times a second, also while answers are late, and times them. */
 import { Agent, request } from 'node:http';
 
 const [url = ''] = process.argv.slice(2);

@@ -79,9 +79,7 @@ interface Contents {
 
 const latestContents = new WeakMap<Group<TaskAnswer>, Contents>();
 
-/**
- * Makes the contents once per generation for all clients, as this takes milliseconds for a thousand tasks.
- */
+/** Made once per generation for all clients, because a thousand tasks take milliseconds. */
 function contentsOf(group: Group<TaskAnswer>): Contents {
   const known = latestContents.get(group);
   if (known?.generation === group.generation) return known;

@@ -34,8 +34,7 @@ export async function readMany(
   const { snapshots } = context.reading;
   const { ids, after } = asked.data;
   const seen = seenBy(request.headers['if-none-match'], after);
-  // The tasks that are not in memory share a statement; tasks that are asked for alone go before those of a
-  // list.
+  // Tasks that are not in memory share a statement. Tasks that are asked for alone are read before them.
   const options = { isOneOfMany: ids.length > 1, asker: askerOf(reply) };
   const all = async (find: (id: string) => Promise<TaskSnapshot | undefined>) => {
     if (ids.some((id) => !snapshots.current(id))) snapshots.checkRoomForMany();
@@ -48,10 +47,7 @@ export async function readMany(
   await answerPoll(context.reading, request, reply, pollableTasks(context, ids, tasks), seen);
 }
 
-/**
- * Sends the tasks in the order of `ids`. Ids of tasks that do not exist, or no longer, are listed in
- * `unknown`.
- */
+/** The tasks in the order of `ids`. Ids without a task, or whose task is deleted, are in `unknown`. */
 function pollableTasks(
   { config, reading }: ApiContext,
   ids: readonly string[],

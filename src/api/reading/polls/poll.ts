@@ -52,8 +52,7 @@ function sendAtOnce(
   if (headers === undefined || headers.untilMs < nowMs) {
     headers = pollHeaders(answer, nowMs, reading.pageDetails.places, config.publicCacheSeconds);
     answer.poll = headers;
-    // Called once for all polls that get these headers, as the task stays in memory for longer than they
-    // last.
+    // Called once for all polls that get these headers: the task stays in memory longer than they last.
     reading.snapshots.keep(snapshot, 2000 * (headers.retryAfterSeconds ?? 0));
   }
   if (matchesEtag(request.headers['if-none-match'], answer.etag)) write(reply, 304, headers.notModified);

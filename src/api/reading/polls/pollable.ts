@@ -9,10 +9,7 @@ import { hold } from './hold.ts';
 import { waitSeconds } from './prefer.ts';
 import type { Seen } from './seen.ts';
 
-/**
- * What an answer says at one moment. Fields that take time to make may be getters: few answers need all
- * fields.
- */
+/** What an answer says at one moment. Slow fields may be getters: few answers need all fields. */
 export interface State {
   readonly json: Buffer;
   /** The same JSON in a form that is sent faster, if there is one. */
@@ -39,10 +36,7 @@ export interface Pollable {
   readonly cacheControl: string;
 }
 
-/**
- * How often, and how far apart, to check whether memory is fresh again. If it is not within 2 s, no refresh
- * works.
- */
+/** How often, and how far apart, to check if memory is fresh again. If not within 2 s, it stays old. */
 const maxLooks = 8;
 const lookSeconds = 0.2;
 
@@ -76,8 +70,7 @@ export async function answerPoll(
         pollable.watch(onceATurn(() => hasNewsOrIsGone(hasNews) && onNews())),
       );
     let end = await wait(seconds);
-    // After a pause of this process, memory is old although the database is well. Waits for the refresh that
-    // is due.
+    // After a pause of this process, memory is old although the database is well: waits for a refresh.
     for (let looks = 0; end === 'time' && !pollable.isFresh && looks < maxLooks; looks += 1)
       end = await wait(lookSeconds);
     if (end === 'left') {
@@ -95,9 +88,7 @@ export async function answerPoll(
   sendState(reply, state, ifNoneMatch, headers);
 }
 
-/**
- * One refresh may change many tasks of an answer. Calls `look` once, when all changes of the turn are known.
- */
+/** One refresh may change many tasks. Calls `look` once, when all changes of the turn are known. */
 function onceATurn(look: () => void): () => void {
   let isDue = false;
   return () => {

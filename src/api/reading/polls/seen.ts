@@ -13,10 +13,7 @@ export interface Seen {
   readonly isNothing: boolean;
   /** Whether the client has this version. */
   has(version: string): boolean;
-  /**
-   * The newest version that the client has, from any process; for many tasks, the sum of versions; 0 for
-   * none.
-   */
+  /** The newest version that the client has, from any process (for many tasks, the sum); 0 for none. */
   readonly atLeast: number;
 }
 

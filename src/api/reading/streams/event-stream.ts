@@ -50,8 +50,7 @@ export class EventStream {
     reply.hijack();
     this.response.writeHead(200, [...streamHeaders]);
     this.response.on('close', () => this.ended());
-    // Serves others between two pieces. Where the kernel takes each piece at once, they would have no turn
-    // otherwise.
+    // Gives others a turn between two pieces. If the kernel takes each piece at once, they would get none.
     this.response.on('drain', () => setImmediate(() => this.flush()));
     // An error is followed by `close`, which ends the stream.
     this.response.on('error', () => undefined);
@@ -62,8 +61,7 @@ export class EventStream {
   /**
    * Begins to watch the tasks that the stream tells of.
    * @param watch called at once; returns a function that stops watching, which is called once, when the
-   *   stream ends for whatever reason. If `watch` throws, the stream is cut; its client reconnects and starts
-   *   anew
+   *   stream ends for whatever reason. If `watch` throws, the stream is cut, so that the client reconnects
    */
   follow(watch: () => () => void): void {
     try {
@@ -77,8 +75,7 @@ export class EventStream {
 
   /**
    * Sends an event, or keeps it until the client reads again.
-   * @param about names the thing that the event is about: a newer event about it replaces one that still
-   *   waits
+   * @param about what the event is about: a newer event about the same thing replaces one that waits
    */
   send(about: string, event: Buffer): void {
     if (this.isClosing) return;
@@ -123,10 +120,7 @@ export class EventStream {
     if (takesMore && this.isClosing) this.response.end();
   }
 
-  /**
-   * Takes the oldest events, up to one piece: a thousand small events take ten times as long when written
-   * singly.
-   */
+  /** Takes the oldest events, up to one piece: a thousand small writes would take ten times as long. */
   private takeEvents(): Buffer {
     const events: Buffer[] = [];
     let bytes = 0;

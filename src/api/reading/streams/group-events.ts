@@ -17,10 +17,7 @@ export function groupEventRoutes(app: FastifyInstance, { reading }: ApiContext):
   });
 }
 
-/**
- * Sends the full state first, oldest task first, and then each change. It has no end, as tasks may always
- * join.
- */
+/** Sends the full state, oldest task first, then each change. A group has no end: tasks may always join. */
 function streamGroup(reading: Reading, reply: FastifyReply, group: Group<TaskAnswer>): void {
   const stream = new EventStream(reading.watchers, reply);
   const tell = (snapshot: TaskSnapshot) => stream.send(snapshot.id, taskEvent(snapshot));
