@@ -76,7 +76,7 @@ export class LogOutput implements DestinationStream {
         const taken = writeSync(this.options.fd, line);
         this.bytes -= taken;
         if (taken < line.length) {
-          // The rest of the line comes first.
+          // The next attempt begins with the rest of this line.
           this.waiting[done] = line.subarray(taken);
           break;
         }

@@ -48,7 +48,7 @@ export interface OwnProblemKind {
 }
 
 export interface FieldError {
-  /** Names joined by dots, such as `input.recipient`. */
+  /** The names of the fields that lead to the value, joined by dots, such as `input.recipient`. */
   path: string;
   message: string;
   /** The URL of the task that has the key, where a request is about many tasks. */
@@ -109,7 +109,7 @@ export function unknownTask(): HttpProblem {
 /** When a client should try again while the database is away, or while too much waits. */
 export const retryAfterTroubleSeconds = 5;
 
-/** The database could not be asked in time; whether a write happened is not known. */
+/** Refuses a request because the database did not answer in time. It may have written what was asked. */
 export function unavailable(detail: string, cause?: unknown): HttpProblem {
   return new HttpProblem('unavailable', detail, {
     headers: { 'retry-after': String(retryAfterTroubleSeconds) },

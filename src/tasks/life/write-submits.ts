@@ -33,7 +33,7 @@ interface NewTask extends CleanRequest {
 /**
  * Creates the tasks of requests that need no transaction (see `needsTransaction`), in one statement. It
  * creates no task for a request whose key is taken, and no task at all if it throws.
- * @param connection the pool
+ * @param connection the pool, as the statement needs no transaction
  * @param lockLimitMs how long to wait for a key that somebody else is about to take or to give up (default:
  *   as long as for any lock)
  * @returns the tasks in the order of the requests; undefined where the key is taken

@@ -32,13 +32,13 @@ export function seenBy(ifNoneMatch: string | undefined, after: string | undefine
 const taskExpected = "must be a task's version: a whole number, 0 for none";
 const collectionExpected = 'must be the version of an answer to this URL, or 0 for none';
 
-/** `?after=` of a task. */
+/** The schema of `?after=` for a task. */
 export const afterTask = z
   .string(taskExpected)
   .regex(/^(?:0|[1-9]\d{0,9})$/, taskExpected)
   .optional();
 
-/** `?after=` of many tasks. */
+/** The schema of `?after=` for many tasks. */
 export const afterCollection = z
   .string(collectionExpected)
   .regex(/^(?:0|(?:0|[1-9]\d{0,14})\.[\w-]{12})$/, collectionExpected)
