@@ -235,7 +235,10 @@ export class SubmitQueue {
     }
   }
 
-  /** Submits by itself, where the submit holds nobody up and may wait for locks as long as any statement. */
+  /**
+   * Writes a submit apart from the shared statements. There, no other submit waits for it, so it may wait for a
+   * lock as long as any statement.
+   */
   private setAlone(waiting: Waiting): void {
     this.setApart(waiting, () => submitAlone(this.store, waiting.request));
   }
