@@ -1,7 +1,7 @@
 /** A runner beside clients that submit without a pause. */
 import { expect, it, onTestFinished } from 'vitest';
 import { SubmitQueue } from '../../src/tasks/life/submit-queue.ts';
-import { TestService } from '../support/service.ts';
+import { submitRequest, TestService } from '../support/service.ts';
 import { useStore } from '../support/tasks.ts';
 
 const store = useStore();
@@ -11,8 +11,7 @@ it('the first task of a flood is done while the flood goes on', async () => {
   onTestFinished(() => service.stop());
   const submits = new SubmitQueue(store);
   let isDone = false;
-  const submit = (title: string) =>
-    submits.submit({ type: 'noop', input: null, oldDigest: () => 'd', title, maxAttempts: 3 });
+  const submit = (title: string) => submits.submit(submitRequest({ title }));
 
   const { task: first } = await submit('first');
   const client = async () => {

@@ -96,21 +96,26 @@ export class TestService {
   }
 }
 
+/** A submit of a no-op task, as the API would make it, with what the test wants to be different. */
+export function submitRequest(options: Partial<SubmitRequest> = {}): SubmitRequest {
+  const { input = null } = options;
+  return {
+    type: 'noop',
+    input,
+    oldDigest: () => digestInput(input),
+    title: 'A task',
+    maxAttempts: 3,
+    ...options,
+  };
+}
+
 export async function submit(
   store: Store,
   type: string,
   input: unknown,
   options: Partial<SubmitRequest> = {},
 ) {
-  const request = {
-    type,
-    input,
-    oldDigest: () => digestInput(input),
-    title: type,
-    maxAttempts: 3,
-    ...options,
-  };
-  const { task } = await submitTask(store, request);
+  const { task } = await submitTask(store, submitRequest({ type, input, title: type, ...options }));
   return store.db.prisma.taskState.findUniqueOrThrow({ where: { id: task.id } });
 }
 

@@ -11,7 +11,15 @@ import type { Store } from '../../src/tasks/store.ts';
 import { contextOf, leaveEffect } from '../support/attempt-context.ts';
 import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
-import { createEffectTable, effectsOf, jobFolders, openStore, submit, waitFor } from '../support/service.ts';
+import {
+  createEffectTable,
+  effectsOf,
+  jobFolders,
+  openStore,
+  submit,
+  submitRequest,
+  waitFor,
+} from '../support/service.ts';
 import {
   emptyReport,
   kindsOf,
@@ -177,14 +185,7 @@ describe('a lost answer', () => {
   });
 
   it('to a submit: a repeated submit with the same key finds the task', async () => {
-    const request = {
-      type: 'noop',
-      input: null,
-      oldDigest: () => 'd',
-      title: 'A task',
-      maxAttempts: 3,
-      key: 'k',
-    };
+    const request = submitRequest({ key: 'k' });
     const lost = proxy.loseAnswer({ statement: 'insert-tasks' });
 
     await expect(submitTask(shaky, request)).rejects.toThrow(/terminated/);

@@ -7,7 +7,7 @@ import { submitBatch } from '../../src/tasks/life/submit-batch.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
-import { openStore } from '../support/service.ts';
+import { openStore, submitRequest } from '../support/service.ts';
 import {
   clear,
   emptyReport,
@@ -23,17 +23,13 @@ import {
 
 const store = useStore();
 
-function request(options: Partial<SubmitRequest> = {}): SubmitRequest {
-  return { type: 'noop', input: null, oldDigest: () => 'd', title: 'A task', maxAttempts: 3, ...options };
-}
-
 const batch = (requests: readonly SubmitRequest[], where: Store = store) =>
   submitBatch(where, requests.map(cleanRequest));
 
 /** Finished tasks that have these keys, and nothing else. */
 async function prepare(keys: readonly string[]): Promise<void> {
   await clear(store);
-  for (const key of keys) await submitTask(store, request({ key, title: `old ${key}` }));
+  for (const key of keys) await submitTask(store, submitRequest({ key, title: `old ${key}` }));
   const attempts = await takeAll(store, await startWorker(store));
   const ends = attempts.map(({ taskId }) => ({ taskId, attempt: 1, result: 'null', report: emptyReport }));
   await succeedAlone(store, ends);
@@ -52,7 +48,9 @@ async function world(): Promise<unknown> {
 
 describe('a batch', () => {
   it('of a thousand is one transaction', async () => {
-    const told = await batch(Array.from({ length: 1_000 }, (_, index) => request({ title: `${index}` })));
+    const told = await batch(
+      Array.from({ length: 1_000 }, (_, index) => submitRequest({ title: `${index}` })),
+    );
 
     expect(told.map(({ outcome, task }) => `${outcome} ${task.title}`)).toEqual(
       told.map((_, index) => `created ${index}`),
@@ -65,7 +63,7 @@ describe('a batch', () => {
   it('of which PostgreSQL refuses one is refused whole', async () => {
     await using _refusal = await refuseRows(store, 'task_event', 'TRUE');
 
-    await expect(batch([request(), request()])).rejects.toThrow('refused by the test');
+    await expect(batch([submitRequest(), submitRequest()])).rejects.toThrow('refused by the test');
 
     expect(await store.db.prisma.taskState.count()).toBe(0);
     expect(await liveEntries(store)).toEqual([]);
@@ -73,13 +71,13 @@ describe('a batch', () => {
 
   it('with a conflict writes nothing, and names the task that has the key', async () => {
     await prepare(['finished']);
-    const { task } = await submitTask(store, request({ key: 'k' }));
+    const { task } = await submitTask(store, submitRequest({ key: 'k' }));
     const before = await world();
 
     const conflict = batch([
-      request({ title: 'new' }),
-      request({ key: 'finished', onConflict: 'replaceFinished' }),
-      request({ key: 'k', input: { n: 2 } }),
+      submitRequest({ title: 'new' }),
+      submitRequest({ key: 'finished', onConflict: 'replaceFinished' }),
+      submitRequest({ key: 'k', input: { n: 2 } }),
     ]);
 
     await expect(conflict).rejects.toMatchObject({ conflicts: [{ index: 2, owner: { taskId: task.id } }] });
@@ -87,7 +85,11 @@ describe('a batch', () => {
   });
 
   it('with two inputs for a key names the place of the other one', async () => {
-    const conflict = batch([request({ key: 'k' }), request(), request({ key: 'k', input: { n: 2 } })]);
+    const conflict = batch([
+      submitRequest({ key: 'k' }),
+      submitRequest(),
+      submitRequest({ key: 'k', input: { n: 2 } }),
+    ]);
 
     await expect(conflict).rejects.toMatchObject({ conflicts: [{ index: 2, owner: { index: 0 } }] });
     expect(await store.db.prisma.taskState.count()).toBe(0);
@@ -96,7 +98,7 @@ describe('a batch', () => {
   it('creates a queue again that somebody has deleted', async () => {
     await store.db.pool.query(`DELETE FROM pgboss.queue WHERE name = 'noop'`);
 
-    await batch([request(), request()]);
+    await batch([submitRequest(), submitRequest()]);
 
     expect(await liveEntries(store)).toHaveLength(2);
   });
@@ -109,7 +111,7 @@ describe('batches of two processes with the same keys in opposite orders', () =>
     for (let round = 0; round < 5; round += 1) {
       const keys = Array.from({ length: 100 }, (_, index) => `${index}`);
       await prepare(keys.filter((_, index) => index % 3 === round % 3));
-      const requests = keys.map((key) => request({ key, onConflict: 'replaceFinished' }));
+      const requests = keys.map((key) => submitRequest({ key, onConflict: 'replaceFinished' }));
 
       const [one, two] = await Promise.all([batch(requests), batch(requests.toReversed(), others)]);
 
@@ -134,7 +136,10 @@ describe('a batch that waits for another transaction, which waits for it', () =>
     );
     const insert = proxy.delay({ statement: 'insert-tasks' });
 
-    const requests = [request({ key: 'a' }), request({ key: 'b', onConflict: 'replaceFinished' })];
+    const requests = [
+      submitRequest({ key: 'a' }),
+      submitRequest({ key: 'b', onConflict: 'replaceFinished' }),
+    ];
     const told = batch(requests, hasty);
     // The batch has the row with the key b, and will want the key a.
     const { deliver } = await insert;
@@ -169,7 +174,7 @@ describe('whatever is in a batch', () => {
       fc.asyncProperty(anyBatch, async ({ finished, replacing, requests }) => {
         const asked = requests.map((each, index) => {
           const onConflict = replacing.some((key) => key === each.key) ? 'replaceFinished' : 'existing';
-          return request({ ...each, title: `${index}`, onConflict } as Partial<SubmitRequest>);
+          return submitRequest({ ...each, title: `${index}`, onConflict } as Partial<SubmitRequest>);
         });
         await prepare(finished);
         const before = await world();

@@ -8,7 +8,7 @@ import type { Store } from '../../src/tasks/store.ts';
 import { stopClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
-import { openStore } from '../support/service.ts';
+import { openStore, submitRequest } from '../support/service.ts';
 import {
   clear,
   emptyReport,
@@ -32,12 +32,8 @@ beforeEach(() => {
   submits = new SubmitQueue(store);
 });
 
-function request(options: Partial<SubmitRequest> = {}): SubmitRequest {
-  return { type: 'noop', input: null, oldDigest: () => 'd', title: 'A task', maxAttempts: 3, ...options };
-}
-
 const many = (count: number, options: (index: number) => Partial<SubmitRequest> = () => ({})) =>
-  Array.from({ length: count }, (_, index) => submits.submit(request(options(index))));
+  Array.from({ length: count }, (_, index) => submits.submit(submitRequest(options(index))));
 
 /** How many transactions have written the tasks that there are. */
 async function transactions(): Promise<number> {
@@ -88,7 +84,7 @@ describe('submits that arrive together', () => {
     const { slow, proxy } = await slowStore();
     submits = new SubmitQueue(slow);
     const first = proxy.delay({ statement: 'insert-tasks' });
-    const one = submits.submit(request());
+    const one = submits.submit(submitRequest());
     const held = await first;
     const others = many(20);
     await held.deliver();
@@ -192,7 +188,7 @@ describe('a lost answer', () => {
   });
 
   it('to the lookup of keys: tasks that were created with it stay created, and are told', async () => {
-    await submitTask(store, request({ key: '0' }));
+    await submitTask(store, submitRequest({ key: '0' }));
     const { slow, proxy } = await slowStore();
     submits = new SubmitQueue(slow);
     const lost = proxy.loseAnswer({ statement: 'key-owners' });
@@ -210,7 +206,7 @@ describe('while PostgreSQL stands still', () => {
     const { slow, proxy } = await slowStore();
     submits = new SubmitQueue(slow);
     const held = proxy.delay({ statement: 'insert-tasks' });
-    const begun = submits.submit(request());
+    const begun = submits.submit(submitRequest());
     const { deliver } = await held;
     const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() - 5_001);
     const waiting = Promise.allSettled(many(3));
@@ -230,7 +226,7 @@ describe('while PostgreSQL stands still', () => {
     const { slow, proxy } = await slowStore();
     submits = new SubmitQueue(slow);
     const held = proxy.delay({ statement: 'insert-tasks' });
-    const begun = submits.submit(request());
+    const begun = submits.submit(submitRequest());
     const { deliver } = await held;
 
     await Promise.all(many(3));
@@ -244,11 +240,11 @@ describe('while PostgreSQL stands still', () => {
     const { slow, proxy } = await slowStore();
     submits = new SubmitQueue(slow);
     const held = proxy.delay({ statement: 'insert-tasks' });
-    const begun = submits.submit(request());
+    const begun = submits.submit(submitRequest());
     const { deliver } = await held;
     const waiting = many(5_000);
 
-    await expect(submits.submit(request())).rejects.toThrow('More tasks are submitted');
+    await expect(submits.submit(submitRequest())).rejects.toThrow('More tasks are submitted');
 
     await deliver();
     await Promise.all([begun, ...waiting]);
@@ -263,7 +259,7 @@ describe('two processes that write the same keys in opposite orders', () => {
 
     for (let round = 0; round < 20; round += 1) {
       const requests = Array.from({ length: 100 }, (_, index) =>
-        cleanRequest(request({ key: `${round} ${index}` })),
+        cleanRequest(submitRequest({ key: `${round} ${index}` })),
       );
       const [one, two] = await Promise.all([
         createTogether(store, requests),
@@ -284,7 +280,7 @@ describe('whatever is submitted together', () => {
 
   async function prepare(keys: readonly string[]): Promise<void> {
     await clear(store);
-    for (const key of keys) await submitTask(store, request({ key, title: 'old' }));
+    for (const key of keys) await submitTask(store, submitRequest({ key, title: 'old' }));
     const attempts = await takeAll(store, await startWorker(store));
     const ends = attempts.map(({ taskId }) => ({ taskId, attempt: 1, result: 'null', report: emptyReport }));
     await succeedAlone(store, ends);
@@ -293,7 +289,7 @@ describe('whatever is submitted together', () => {
   it('is answered as if each had come alone, one after the other', async () => {
     await fc.assert(
       fc.asyncProperty(finished, fc.array(anyRequest, { maxLength: 12 }), async (keys, requests) => {
-        const asked = requests.map((each, index) => request({ ...each, title: `${index}` }));
+        const asked = requests.map((each, index) => submitRequest({ ...each, title: `${index}` }));
         await prepare(keys);
         const alone: string[] = [];
         for (const each of asked) alone.push(await outcomeOf(submitTask(store, each)));

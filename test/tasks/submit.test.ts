@@ -1,12 +1,10 @@
-/** `submitTask`: one call, so the cases of keys, replacements and uploads stay together. */
+/** `submitTask`: one call, so the cases of keys and replacements stay together. */
 import { describe, expect, it } from 'vitest';
-import { findFile, readChunk, Upload } from '../../src/tasks/files/files.ts';
-import { digestInput } from '../../src/tasks/life/digest.ts';
 import { succeedAlone } from '../../src/tasks/life/end.ts';
 import { KeyConflictError, type SubmitRequest, submitTask } from '../../src/tasks/life/submit.ts';
 import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
-import { openStore } from '../support/service.ts';
+import { openStore, submitRequest } from '../support/service.ts';
 import {
   emptyReport,
   kindsOf,
@@ -24,22 +22,10 @@ import {
 
 const store = useStore();
 
-function request(options: Partial<SubmitRequest> = {}): SubmitRequest {
-  const input = options.input ?? { n: 1 };
-  return {
-    type: 'noop',
-    input,
-    oldDigest: () => digestInput(input),
-    title: 'A task',
-    maxAttempts: 3,
-    ...options,
-  };
-}
-
 const taskCount = () => store.db.prisma.taskState.count();
 
 async function finishedTask(options: Partial<SubmitRequest>) {
-  const { task } = await submitTask(store, request(options));
+  const { task } = await submitTask(store, submitRequest(options));
   await takeAll(store, await startWorker(store));
   await succeedAlone(store, [{ taskId: task.id, attempt: 1, result: 'null', report: emptyReport }]);
   return rowOf(store, task.id);
@@ -49,7 +35,7 @@ describe('a submit', () => {
   it('creates a queued task and the entry that it names', async () => {
     const { outcome, task: told } = await submitTask(
       store,
-      request({ group: 'alice', title: 'Import people' }),
+      submitRequest({ group: 'alice', title: 'Import people' }),
     );
 
     expect(outcome).toBe('created');
@@ -79,24 +65,24 @@ describe('a submit', () => {
     async (table) => {
       const refusal = await refuseRows(store, table);
 
-      await expect(submitTask(store, request({ key: 'k' }))).rejects.toThrow('refused by the test');
+      await expect(submitTask(store, submitRequest({ key: 'k' }))).rejects.toThrow('refused by the test');
 
       await refusal[Symbol.asyncDispose]();
       expect(await taskCount()).toBe(0);
       expect(await store.db.prisma.taskEvent.count()).toBe(0);
       expect(await liveEntries(store)).toEqual([]);
-      expect((await submitTask(store, request({ key: 'k' }))).outcome).toBe('created');
+      expect((await submitTask(store, submitRequest({ key: 'k' }))).outcome).toBe('created');
     },
   );
 
   it('that the queue refuses is refused whole', async () => {
-    await expect(submitTask(store, request({ type: 'no such "name"' }))).rejects.toThrow();
+    await expect(submitTask(store, submitRequest({ type: 'no such "name"' }))).rejects.toThrow();
 
     expect(await taskCount()).toBe(0);
   });
 
   it('without a key is a new task each time', async () => {
-    const [one, two] = [await submitTask(store, request()), await submitTask(store, request())];
+    const [one, two] = [await submitTask(store, submitRequest()), await submitTask(store, submitRequest())];
 
     expect(two.outcome).toBe('created');
     expect(two.task.id).not.toBe(one.task.id);
@@ -105,7 +91,7 @@ describe('a submit', () => {
   it('stores text and input that PostgreSQL refuses, cleansed', async () => {
     const { task } = await submitTask(
       store,
-      request({
+      submitRequest({
         input: { 'k\0': 'a\0b\ud800' },
         title: `${'x'.repeat(300)}`,
         key: 'key\0\udfff',
@@ -120,9 +106,9 @@ describe('a submit', () => {
   });
 
   it('with such a key is the same task again', async () => {
-    const first = await submitTask(store, request({ key: 'key\0\udfff' }));
+    const first = await submitTask(store, submitRequest({ key: 'key\0\udfff' }));
 
-    const second = await submitTask(store, request({ key: 'key\0\udfff' }));
+    const second = await submitTask(store, submitRequest({ key: 'key\0\udfff' }));
 
     expect(second).toMatchObject({ outcome: 'existing', task: { id: first.task.id } });
   });
@@ -130,33 +116,33 @@ describe('a submit', () => {
 
 describe('a submit with a key', () => {
   it('finds the task that was submitted with it', async () => {
-    const first = await submitTask(store, request({ key: 'k' }));
+    const first = await submitTask(store, submitRequest({ key: 'k' }));
 
-    const second = await submitTask(store, request({ key: 'k', title: 'Another title' }));
+    const second = await submitTask(store, submitRequest({ key: 'k', title: 'Another title' }));
 
     expect(second).toEqual({ outcome: 'existing', task: first.task });
     expect(await liveEntries(store)).toHaveLength(1);
   });
 
   it('is another task under another type', async () => {
-    await submitTask(store, request({ key: 'k' }));
+    await submitTask(store, submitRequest({ key: 'k' }));
 
-    expect((await submitTask(store, request({ key: 'k', type: 'waits' }))).outcome).toBe('created');
+    expect((await submitTask(store, submitRequest({ key: 'k', type: 'waits' }))).outcome).toBe('created');
   });
 
   it('finds a finished task too', async () => {
     const finished = await finishedTask({ key: 'k' });
 
-    const { outcome, task } = await submitTask(store, request({ key: 'k' }));
+    const { outcome, task } = await submitTask(store, submitRequest({ key: 'k' }));
 
     expect(outcome).toBe('existing');
     expect(finished).toMatchObject(task);
   });
 
   it('but other input is a conflict, and names the task', async () => {
-    const { task } = await submitTask(store, request({ key: 'k', input: { n: 1 } }));
+    const { task } = await submitTask(store, submitRequest({ key: 'k', input: { n: 1 } }));
 
-    const conflict = submitTask(store, request({ key: 'k', input: { n: 2 } }));
+    const conflict = submitTask(store, submitRequest({ key: 'k', input: { n: 2 } }));
 
     await expect(conflict).rejects.toThrow(KeyConflictError);
     await expect(conflict).rejects.toMatchObject({ existingId: task.id });
@@ -165,7 +151,9 @@ describe('a submit with a key', () => {
   });
 
   it('50 times at once is one task with one entry, and all are told its id', async () => {
-    const all = await Promise.all(Array.from({ length: 50 }, () => submitTask(store, request({ key: 'k' }))));
+    const all = await Promise.all(
+      Array.from({ length: 50 }, () => submitTask(store, submitRequest({ key: 'k' }))),
+    );
 
     expect(new Set(all.map(({ task }) => task.id)).size).toBe(1);
     expect(all.filter(({ outcome }) => outcome === 'created')).toHaveLength(1);
@@ -180,7 +168,7 @@ describe('a submit with a key', () => {
     const slow = await openStore(proxy.url, { settings: patient });
     const lookup = proxy.delay({ statement: 'key-owners' });
 
-    const submitted = submitTask(slow, request({ key: 'k' }));
+    const submitted = submitTask(slow, submitRequest({ key: 'k' }));
     const held = await lookup;
     await store.db.prisma.taskState.deleteMany();
     await held.deliver();
@@ -195,7 +183,7 @@ describe('a submit with a key', () => {
 
 describe('a submit that replaces finished tasks', () => {
   const replacing = (options: Partial<SubmitRequest> = {}) =>
-    request({ key: 'k', onConflict: 'replaceFinished', ...options });
+    submitRequest({ key: 'k', onConflict: 'replaceFinished', ...options });
 
   it('takes the key from a finished task, which says by whom it was replaced', async () => {
     const old = await finishedTask({ key: 'k' });
@@ -262,74 +250,6 @@ describe('a submit that replaces finished tasks', () => {
 
     // The other gave no new task the key: this one takes it.
     expect((await submitted).outcome).toBe('created');
-  });
-});
-
-describe('a submit with an upload', () => {
-  const begin = async (bytes: string) => {
-    const upload = await Upload.begin(store, { name: 'people.csv', contentType: 'text/csv' });
-    await upload.write(Buffer.from(bytes));
-    return { ...(await upload.finish()), field: 'file' };
-  };
-
-  it('makes the file complete, and the task’s own', async () => {
-    const upload = await begin('a,b\n1,2\n');
-    expect(await findFile(store.db, upload.id)).toBeNull();
-
-    const { task } = await submitTask(store, request({ upload }));
-
-    expect(await findFile(store.db, upload.id)).toEqual({
-      id: upload.id,
-      name: 'people.csv',
-      contentType: 'text/csv',
-      size: 8,
-    });
-    expect(await store.db.prisma.file.findUnique({ where: { id: upload.id } })).toMatchObject({
-      taskId: task.id,
-      sha256: upload.sha256,
-    });
-    expect((await readChunk(store.db, upload.id, 0))?.toString()).toBe('a,b\n1,2\n');
-  });
-
-  it('leaves it incomplete where the submit breaks', async () => {
-    const upload = await begin('a');
-    await using _refusal = await refuseRows(store, 'pgboss.job');
-
-    await expect(submitTask(store, request({ upload }))).rejects.toThrow('refused by the test');
-
-    expect(await findFile(store.db, upload.id)).toBeNull();
-  });
-
-  it('leaves it incomplete where the key’s task answers', async () => {
-    const first = await begin('a');
-    await submitTask(store, request({ key: 'k', input: { file: first.id }, upload: first }));
-    const upload = await begin('a');
-
-    const { outcome } = await submitTask(store, request({ key: 'k', input: { file: upload.id }, upload }));
-
-    expect(outcome).toBe('existing');
-    expect(await findFile(store.db, upload.id)).toBeNull();
-  });
-
-  it('is refused whole where the upload was swept away', async () => {
-    const upload = await begin('a');
-    await store.db.prisma.file.deleteMany();
-
-    await expect(submitTask(store, request({ upload }))).rejects.toThrow('is no longer whole');
-
-    expect(await taskCount()).toBe(0);
-    expect(await liveEntries(store)).toEqual([]);
-  });
-
-  it('is refused whole where the upload is another task’s already', async () => {
-    const upload = await begin('a');
-    const { task } = await submitTask(store, request({ upload }));
-
-    await expect(submitTask(store, request({ upload }))).rejects.toThrow('is no longer whole');
-
-    expect(await store.db.prisma.file.findUnique({ where: { id: upload.id } })).toMatchObject({
-      taskId: task.id,
-    });
   });
 });
 
