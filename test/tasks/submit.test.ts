@@ -35,7 +35,7 @@ describe('a submit', () => {
   it('creates a queued task and the entry that it names', async () => {
     const { outcome, task: told } = await submitTask(
       store,
-      submitRequest({ group: 'alice', title: 'Import people' }),
+      submitRequest({ input: { n: 1 }, group: 'alice', title: 'Import people' }),
     );
 
     expect(outcome).toBe('created');
