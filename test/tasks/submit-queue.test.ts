@@ -53,6 +53,16 @@ async function slowStore(): Promise<{ slow: Store; proxy: FlakyProxy }> {
   return { slow, proxy };
 }
 
+/** A submit whose statement is under way until it is delivered; `submits` are on the same connections. */
+async function holdSubmit() {
+  const { slow, proxy } = await slowStore();
+  submits = new SubmitQueue(slow);
+  const held = proxy.delay({ statement: 'insert-tasks' });
+  const begun = submits.submit(submitRequest());
+  const { deliver } = await held;
+  return { begun, deliver };
+}
+
 /** What each submit came to, in words that do not depend on ids. */
 async function outcomeOf(submitted: Promise<{ outcome: string; task: { title: string } }>): Promise<string> {
   return submitted.then(
@@ -81,15 +91,11 @@ describe('submits that arrive together', () => {
   });
 
   it('wait for the statement under way, and then share the next one', async () => {
-    const { slow, proxy } = await slowStore();
-    submits = new SubmitQueue(slow);
-    const first = proxy.delay({ statement: 'insert-tasks' });
-    const one = submits.submit(submitRequest());
-    const held = await first;
+    const { begun, deliver } = await holdSubmit();
     const others = many(20);
-    await held.deliver();
+    await deliver();
 
-    await Promise.all([one, ...others]);
+    await Promise.all([begun, ...others]);
 
     expect(await transactions()).toBe(2);
   });
@@ -203,11 +209,7 @@ describe('a lost answer', () => {
 
 describe('while PostgreSQL stands still', () => {
   it('what has waited for 5 s is refused, and is not written afterwards', async () => {
-    const { slow, proxy } = await slowStore();
-    submits = new SubmitQueue(slow);
-    const held = proxy.delay({ statement: 'insert-tasks' });
-    const begun = submits.submit(submitRequest());
-    const { deliver } = await held;
+    const { begun, deliver } = await holdSubmit();
     const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() - 5_001);
     const waiting = Promise.allSettled(many(3));
     clock.mockRestore();
@@ -223,11 +225,7 @@ describe('while PostgreSQL stands still', () => {
   });
 
   it('on one connection, later submits go on by another', async () => {
-    const { slow, proxy } = await slowStore();
-    submits = new SubmitQueue(slow);
-    const held = proxy.delay({ statement: 'insert-tasks' });
-    const begun = submits.submit(submitRequest());
-    const { deliver } = await held;
+    const { begun, deliver } = await holdSubmit();
 
     await Promise.all(many(3));
 
@@ -237,11 +235,7 @@ describe('while PostgreSQL stands still', () => {
   });
 
   it('what is more than may wait is refused at once', async () => {
-    const { slow, proxy } = await slowStore();
-    submits = new SubmitQueue(slow);
-    const held = proxy.delay({ statement: 'insert-tasks' });
-    const begun = submits.submit(submitRequest());
-    const { deliver } = await held;
+    const { begun, deliver } = await holdSubmit();
     const waiting = many(5_000);
 
     await expect(submits.submit(submitRequest())).rejects.toThrow('More tasks are submitted');

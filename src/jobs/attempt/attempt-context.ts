@@ -14,6 +14,7 @@ import { encodeJson } from '../json.ts';
 import type { JobFile, TaskContext, TrackOptions, Transaction, TransactionWork } from '../task-context.ts';
 import type { DatabaseTrouble } from './database-trouble.ts';
 import { type Persistence, persist } from './persist.ts';
+import { readAhead } from './read-ahead.ts';
 
 /**
  * The context whose checkpoint or finish is running the current `work`. A checkpoint or finish called there
@@ -272,24 +273,10 @@ export class AttemptContext implements TaskContext {
     };
   }
 
-  /**
-   * Reads a file chunk by chunk, and one chunk ahead of the job. After an outage of the database, it goes on
-   * at the same offset.
-   */
+  /** Reads a file chunk by chunk. After an outage of the database, it goes on at the same offset. */
   private async *readPatiently(id: string, fromByte: number): AsyncGenerator<Buffer> {
-    const begin = (offset: number) => {
-      const chunk = this.patiently(() => readChunk(this.options.store.db, id, offset));
-      // Nobody waits for the chunk when the job reads no further.
-      chunk.catch(() => undefined);
-      return chunk;
-    };
-    let offset = fromByte;
-    let next = begin(offset);
-    for (;;) {
-      const chunk = await next;
-      if (!chunk) return;
-      offset += chunk.length;
-      next = begin(offset);
+    const read = (offset: number) => this.patiently(() => readChunk(this.options.store.db, id, offset));
+    for await (const chunk of readAhead(read, fromByte)) {
       yield chunk;
       this.signal.throwIfAborted();
     }
