@@ -24,6 +24,7 @@ import { monotonicMs } from './scheduling/monotonic.ts';
 import type { StopOptions } from './shutdown.ts';
 import { TaskQueue } from './tasks/queue/queue.ts';
 import { Reaper } from './tasks/reaper/reaper.ts';
+import { TallyKeeper } from './tasks/tally/keeper.ts';
 import { Sweeper } from './tasks/upkeep/sweeper.ts';
 
 export class Service {
@@ -51,10 +52,11 @@ export class Service {
     calledOff: AbortSignal = new AbortController().signal,
   ): Promise<Service> {
     const service = await Service.open(config, log, calledOff);
-    const { supervisor, reaper, sweeper } = service.parts;
+    const { supervisor, reaper, sweeper, tallyKeeper } = service.parts;
     // These start before the runners: dead workers must be given up also while runners cannot start.
     reaper.start();
     sweeper.start();
+    tallyKeeper.start();
     try {
       await orAborted(supervisor.start(), calledOff);
     } catch (error) {
@@ -106,6 +108,7 @@ export class Service {
       });
       const reaper = new Reaper({ store, leaseSeconds, log });
       const sweeper = new Sweeper({ db, log, sweeps: extensions.flatMap(({ sweep }) => sweep ?? []) });
+      const tallyKeeper = new TallyKeeper({ db, log });
       const work = { supervisor, reaper, sweeper };
       const { app, reading } = await buildServer({ config, store, registry, extensions, log, drain }, work);
       started.push(async () => {
@@ -122,6 +125,7 @@ export class Service {
         supervisor,
         reaper,
         sweeper,
+        tallyKeeper,
         drain,
       });
     } catch (error) {
@@ -148,7 +152,7 @@ export class Service {
   }
 
   private async stopParts({ graceSeconds, drainSeconds }: StopOptions): Promise<void> {
-    const { postgres, db, queue, reading, app, supervisor, reaper, sweeper, drain } = this.parts;
+    const { postgres, db, queue, reading, app, supervisor, reaper, sweeper, tallyKeeper, drain } = this.parts;
     const { signal } = this.hurry;
     const untilMs = monotonicMs() + 1000 * graceSeconds;
     drain.begin();
@@ -160,7 +164,7 @@ export class Service {
     // Answers the watchers that have come since the first release.
     reading?.release();
     await drain.finish({ untilMs, signal });
-    await Promise.all([reaper.stop(), sweeper.stop(), app.close()]);
+    await Promise.all([reaper.stop(), sweeper.stop(), tallyKeeper.stop(), app.close()]);
     await reading?.stop();
     await queue.close();
     await db.close();
@@ -178,6 +182,7 @@ interface Parts {
   readonly supervisor: Supervisor;
   readonly reaper: Reaper;
   readonly sweeper: Sweeper;
+  readonly tallyKeeper: TallyKeeper;
   readonly drain: Drain;
 }
 

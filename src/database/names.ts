@@ -16,6 +16,9 @@ export const tables = {
   worker: tableName('worker'),
   file: tableName('file'),
   fileChunk: tableName('file_chunk'),
+  taskTally: tableName('task_tally'),
+  taskMinute: tableName('task_minute'),
+  taskUsual: tableName('task_usual'),
 } as const;
 
 /** The enum of `task_state.status`. */
@@ -35,6 +38,8 @@ export const advisoryLocks = {
   repair: [1_212_503, 1],
   /** Only one process at a time deletes tasks that have expired. */
   retention: [1_212_503, 2],
+  /** Only one process at a time folds the tally. */
+  tally: [1_212_503, 3],
   /**
    * Only one process at a time migrates. Prisma uses the same key, so that its migrations and ours exclude
    * each other.

@@ -33,6 +33,23 @@ export type Worker = Prisma.WorkerModel
  */
 export type TaskEvent = Prisma.TaskEventModel
 /**
+ * Model TaskTally
+ * What one statement has begun or ended: one row for each type and outcome. Rows are only added, so that
+ * nobody waits; every few seconds they are folded into `task_minute` and deleted.
+ */
+export type TaskTally = Prisma.TaskTallyModel
+/**
+ * Model TaskMinute
+ * How many attempts began and ended in one span of time, and how long they waited or ran. The older a span is,
+ * the longer: a minute becomes a part of ten minutes, of an hour and of a day.
+ */
+export type TaskMinute = Prisma.TaskMinuteModel
+/**
+ * Model TaskUsual
+ * How long the tasks of a type usually take. The fold of the tally keeps it up to date; each claim copies it.
+ */
+export type TaskUsual = Prisma.TaskUsualModel
+/**
  * Model File
  * A file that was uploaded for a task. Its bytes are stored in chunks.
  */

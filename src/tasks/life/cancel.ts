@@ -5,6 +5,7 @@ import { tables } from '../../database/names.ts';
 import type { TaskState } from '../../generated/prisma/client.ts';
 import { isTerminal } from '../model/state-machine.ts';
 import type { Store } from '../store.ts';
+import { tallySql } from '../tally/append.ts';
 import { endTime, expiryParameter, expirySql } from './expiry.ts';
 
 export interface Cancelled {
@@ -31,7 +32,7 @@ export async function cancelTask(store: Store, id: string): Promise<Cancelled | 
       // The row is locked first, so that the decision is about its newest version.
       text: `
         WITH task AS MATERIALIZED (
-          SELECT id, status, entry_id FROM ${tables.taskState}
+          SELECT id, status, entry_id, coalesce(next_attempt_at, updated_at) AS due_at FROM ${tables.taskState}
           WHERE id = $1 AND status IN ('queued', 'running') AND cancel_requested_at IS NULL
           FOR NO KEY UPDATE
         ), changed AS (
@@ -47,11 +48,14 @@ export async function cancelTask(store: Store, id: string): Promise<Cancelled | 
               version = version + 1, updated_at = ${endTime}
           FROM task
           WHERE task_state.id = task.id
-          RETURNING task_state.id, task_state.status, type, losses, attempt, task.entry_id
+          RETURNING task_state.id, task_state.status, type, losses, attempt, task.entry_id, task.due_at
         ), told AS (
           INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, at)
           SELECT id, attempt, CASE WHEN status = 'cancelled' THEN 'cancelled' ELSE 'cancel_requested' END, ${endTime}
           FROM changed
+        ), withdrawn AS (
+          SELECT * FROM changed WHERE status = 'cancelled'
+        ), tallied AS (${tallySql('withdrawn', { outcome: "'withdrawn'", since: 'due_at' })}
         )
         SELECT status, type, losses, entry_id AS "entryId" FROM changed`,
       values: [id, expiryParameter(store)],

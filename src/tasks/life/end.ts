@@ -8,6 +8,7 @@ import type { Connection } from '../../database/database.ts';
 import { tables } from '../../database/names.ts';
 import type { ProgressReport } from '../model/progress-report.ts';
 import type { Store } from '../store.ts';
+import { tallySql } from '../tally/append.ts';
 import { endTime, expiryParameter, expirySql } from './expiry.ts';
 import { fence, lockOwned } from './fence.ts';
 import { type LeftAttempt, leaveRunning, leaveSql, lockedColumns } from './leave.ts';
@@ -62,7 +63,7 @@ const succeedSql = (wait = '') => `
         expires_at = ${expirySql('$8', 'task.type')}, version = version + 1, updated_at = ${endTime}
     FROM locked
     WHERE task.id = locked.id
-    RETURNING task.id, task.attempt, task.cancel_requested_at
+    RETURNING task.id, task.attempt, task.cancel_requested_at, task.type, task.started_at, task.checkpoint_no
   ), told AS (
     INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail, at)
     SELECT id, attempt, kind, detail, ${endTime} FROM (
@@ -76,6 +77,9 @@ const succeedSql = (wait = '') => `
       FROM moved
     ) AS event
     ORDER BY place NULLS LAST
+  ), tallied AS (
+    -- A later attempt may have gone on from the checkpoint of an earlier one.
+    ${tallySql('moved', { outcome: "'succeeded'", since: 'started_at', isWhole: 'attempt = 1 OR checkpoint_no = 0' })}
   )
   SELECT id AS "taskId", attempt FROM moved`;
 

@@ -7,6 +7,7 @@ import type { Connection } from '../../database/database.ts';
 import { tables, taskStatusType } from '../../database/names.ts';
 import { hasCheckpointSql } from '../model/row.ts';
 import type { Store } from '../store.ts';
+import { tallySql } from '../tally/append.ts';
 import { endTime, expiryParameter, expirySql } from './expiry.ts';
 
 /**
@@ -59,7 +60,7 @@ export function leaveSql(source: string, leaving: string): string {
       FROM fate
       WHERE task.id = fate.id
       RETURNING task.id, task.type, task.losses, task.status, task.attempt, task.entry_id, task.next_attempt_at,
-                task.failures, task.max_attempts, fate.kind, fate.code, fate.message, fate.blame,
+                task.failures, task.max_attempts, task.started_at, fate.kind, fate.code, fate.message, fate.blame,
                 ${hasCheckpointSql('task')} AS has_checkpoint
     ), told AS (
       INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail, at)
@@ -75,6 +76,8 @@ export function leaveSql(source: string, leaving: string): string {
         SELECT *, kind FROM moved WHERE kind = 'worker_lost' AND status <> 'queued'
       ) AS event
       ORDER BY id, event_kind DESC
+    ), tallied AS (
+      ${tallySql('moved', { outcome: "CASE WHEN status = 'queued' THEN kind ELSE status::text END", since: 'started_at' })}
     )
     SELECT id AS "taskId", type, losses, status, attempt, entry_id AS "entryId", next_attempt_at AS "nextAttemptAt" FROM moved`;
 }

@@ -4,6 +4,7 @@ import { tables } from '../../database/names.ts';
 import { hasCheckpointSql } from '../model/row.ts';
 import { transitions } from '../model/state-machine.ts';
 import type { Store } from '../store.ts';
+import { tallySql } from '../tally/append.ts';
 import { bossTables, entryTaskSql, waitsInQueueSql } from './boss.ts';
 import { queueSql } from './names.ts';
 
@@ -47,7 +48,7 @@ const claimSql = `
     SELECT entry.*
     FROM me
     CROSS JOIN LATERAL (
-      SELECT id, ${entryTaskSql('job')} AS task_id FROM ${bossTables.job} AS job
+      SELECT id, start_after, ${entryTaskSql('job')} AS task_id FROM ${bossTables.job} AS job
       -- The condition on me makes the worker's lock come first, whatever the plan.
       WHERE me.id IS NOT NULL AND name = $2 AND ${waitsInQueueSql} AND start_after <= now()
       ORDER BY priority DESC, created_on
@@ -55,13 +56,15 @@ const claimSql = `
       FOR UPDATE SKIP LOCKED
     ) AS entry
   ), wanted AS MATERIALIZED (
-    SELECT task.id, entry.id AS entry_id
+    SELECT task.id, entry.id AS entry_id, entry.start_after AS due_at,
+           usual.p50_seconds, usual.p90_seconds, usual.runs
     FROM (SELECT * FROM due ORDER BY task_id) AS entry
     CROSS JOIN LATERAL (
-      SELECT id FROM ${tables.taskState} AS task
+      SELECT id, type FROM ${tables.taskState} AS task
       WHERE task.id = entry.task_id AND ${waitsSql('entry.id')}
       FOR NO KEY UPDATE SKIP LOCKED
     ) AS task
+    LEFT JOIN ${tables.taskUsual} AS usual ON usual.type = task.type
   ), settled AS (
     -- The entries of the claimed tasks, and the entries that no task waits for.
     DELETE FROM ${bossTables.job} AS job
@@ -79,12 +82,14 @@ const claimSql = `
         -- percentage once they pass it.
         percent_done = CASE WHEN ${hasCheckpointSql('task')} THEN percent_done ELSE 0 END,
         done = NULL, total = NULL, unit = NULL, rate_per_second = NULL, message = NULL,
+        usual_p50_seconds = wanted.p50_seconds, usual_p90_seconds = wanted.p90_seconds, usual_runs = wanted.runs,
         version = version + 1, updated_at = now()
     FROM wanted
     WHERE task.id = wanted.id
-    RETURNING task.*
+    RETURNING task.*, wanted.due_at
   ), started AS (
     INSERT INTO ${tables.taskEvent} (task_id, attempt, kind) SELECT id, attempt, 'started' FROM claimed
+  ), tallied AS (${tallySql('claimed', { outcome: "'started'", since: 'due_at' })}
   )
   SELECT seen.entries, seen.settled, claimed.id AS "taskId", type, attempt, failures,
          max_attempts AS "maxAttempts", input, checkpoint, checkpoint_no AS "checkpointNo",

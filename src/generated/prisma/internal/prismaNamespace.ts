@@ -400,6 +400,9 @@ export const ModelName = {
   TaskState: 'TaskState',
   Worker: 'Worker',
   TaskEvent: 'TaskEvent',
+  TaskTally: 'TaskTally',
+  TaskMinute: 'TaskMinute',
+  TaskUsual: 'TaskUsual',
   File: 'File',
   FileChunk: 'FileChunk',
   Dataset: 'Dataset',
@@ -420,7 +423,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "taskState" | "worker" | "taskEvent" | "file" | "fileChunk" | "dataset" | "datasetImport" | "datasetRow"
+    modelProps: "taskState" | "worker" | "taskEvent" | "taskTally" | "taskMinute" | "taskUsual" | "file" | "fileChunk" | "dataset" | "datasetImport" | "datasetRow"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -643,6 +646,228 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.TaskEventCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.TaskEventCountAggregateOutputType> | number
+        }
+      }
+    }
+    TaskTally: {
+      payload: Prisma.$TaskTallyPayload<ExtArgs>
+      fields: Prisma.TaskTallyFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.TaskTallyFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskTallyPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.TaskTallyFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskTallyPayload>
+        }
+        findFirst: {
+          args: Prisma.TaskTallyFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskTallyPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.TaskTallyFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskTallyPayload>
+        }
+        findMany: {
+          args: Prisma.TaskTallyFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskTallyPayload>[]
+        }
+        create: {
+          args: Prisma.TaskTallyCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskTallyPayload>
+        }
+        createMany: {
+          args: Prisma.TaskTallyCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.TaskTallyCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskTallyPayload>[]
+        }
+        delete: {
+          args: Prisma.TaskTallyDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskTallyPayload>
+        }
+        update: {
+          args: Prisma.TaskTallyUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskTallyPayload>
+        }
+        deleteMany: {
+          args: Prisma.TaskTallyDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.TaskTallyUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.TaskTallyUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskTallyPayload>[]
+        }
+        upsert: {
+          args: Prisma.TaskTallyUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskTallyPayload>
+        }
+        aggregate: {
+          args: Prisma.TaskTallyAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateTaskTally>
+        }
+        groupBy: {
+          args: Prisma.TaskTallyGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.TaskTallyGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.TaskTallyCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.TaskTallyCountAggregateOutputType> | number
+        }
+      }
+    }
+    TaskMinute: {
+      payload: Prisma.$TaskMinutePayload<ExtArgs>
+      fields: Prisma.TaskMinuteFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.TaskMinuteFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskMinutePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.TaskMinuteFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskMinutePayload>
+        }
+        findFirst: {
+          args: Prisma.TaskMinuteFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskMinutePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.TaskMinuteFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskMinutePayload>
+        }
+        findMany: {
+          args: Prisma.TaskMinuteFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskMinutePayload>[]
+        }
+        create: {
+          args: Prisma.TaskMinuteCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskMinutePayload>
+        }
+        createMany: {
+          args: Prisma.TaskMinuteCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.TaskMinuteCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskMinutePayload>[]
+        }
+        delete: {
+          args: Prisma.TaskMinuteDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskMinutePayload>
+        }
+        update: {
+          args: Prisma.TaskMinuteUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskMinutePayload>
+        }
+        deleteMany: {
+          args: Prisma.TaskMinuteDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.TaskMinuteUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.TaskMinuteUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskMinutePayload>[]
+        }
+        upsert: {
+          args: Prisma.TaskMinuteUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskMinutePayload>
+        }
+        aggregate: {
+          args: Prisma.TaskMinuteAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateTaskMinute>
+        }
+        groupBy: {
+          args: Prisma.TaskMinuteGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.TaskMinuteGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.TaskMinuteCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.TaskMinuteCountAggregateOutputType> | number
+        }
+      }
+    }
+    TaskUsual: {
+      payload: Prisma.$TaskUsualPayload<ExtArgs>
+      fields: Prisma.TaskUsualFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.TaskUsualFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskUsualPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.TaskUsualFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskUsualPayload>
+        }
+        findFirst: {
+          args: Prisma.TaskUsualFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskUsualPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.TaskUsualFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskUsualPayload>
+        }
+        findMany: {
+          args: Prisma.TaskUsualFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskUsualPayload>[]
+        }
+        create: {
+          args: Prisma.TaskUsualCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskUsualPayload>
+        }
+        createMany: {
+          args: Prisma.TaskUsualCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.TaskUsualCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskUsualPayload>[]
+        }
+        delete: {
+          args: Prisma.TaskUsualDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskUsualPayload>
+        }
+        update: {
+          args: Prisma.TaskUsualUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskUsualPayload>
+        }
+        deleteMany: {
+          args: Prisma.TaskUsualDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.TaskUsualUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.TaskUsualUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskUsualPayload>[]
+        }
+        upsert: {
+          args: Prisma.TaskUsualUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$TaskUsualPayload>
+        }
+        aggregate: {
+          args: Prisma.TaskUsualAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateTaskUsual>
+        }
+        groupBy: {
+          args: Prisma.TaskUsualGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.TaskUsualGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.TaskUsualCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.TaskUsualCountAggregateOutputType> | number
         }
       }
     }
@@ -1070,6 +1295,9 @@ export const TaskStateScalarFieldEnum = {
   unit: 'unit',
   ratePerSecond: 'ratePerSecond',
   message: 'message',
+  usualP50Seconds: 'usualP50Seconds',
+  usualP90Seconds: 'usualP90Seconds',
+  usualRuns: 'usualRuns',
   attempt: 'attempt',
   failures: 'failures',
   losses: 'losses',
@@ -1126,6 +1354,43 @@ export const TaskEventScalarFieldEnum = {
 } as const
 
 export type TaskEventScalarFieldEnum = (typeof TaskEventScalarFieldEnum)[keyof typeof TaskEventScalarFieldEnum]
+
+
+export const TaskTallyScalarFieldEnum = {
+  id: 'id',
+  at: 'at',
+  type: 'type',
+  outcome: 'outcome',
+  isWhole: 'isWhole',
+  durationsMs: 'durationsMs'
+} as const
+
+export type TaskTallyScalarFieldEnum = (typeof TaskTallyScalarFieldEnum)[keyof typeof TaskTallyScalarFieldEnum]
+
+
+export const TaskMinuteScalarFieldEnum = {
+  minutes: 'minutes',
+  start: 'start',
+  type: 'type',
+  outcome: 'outcome',
+  count: 'count',
+  totalMs: 'totalMs',
+  buckets: 'buckets',
+  counts: 'counts'
+} as const
+
+export type TaskMinuteScalarFieldEnum = (typeof TaskMinuteScalarFieldEnum)[keyof typeof TaskMinuteScalarFieldEnum]
+
+
+export const TaskUsualScalarFieldEnum = {
+  type: 'type',
+  recentMs: 'recentMs',
+  runs: 'runs',
+  p50Seconds: 'p50Seconds',
+  p90Seconds: 'p90Seconds'
+} as const
+
+export type TaskUsualScalarFieldEnum = (typeof TaskUsualScalarFieldEnum)[keyof typeof TaskUsualScalarFieldEnum]
 
 
 export const FileScalarFieldEnum = {
@@ -1508,6 +1773,9 @@ export type GlobalOmitConfig = {
   taskState?: Prisma.TaskStateOmit
   worker?: Prisma.WorkerOmit
   taskEvent?: Prisma.TaskEventOmit
+  taskTally?: Prisma.TaskTallyOmit
+  taskMinute?: Prisma.TaskMinuteOmit
+  taskUsual?: Prisma.TaskUsualOmit
   file?: Prisma.FileOmit
   fileChunk?: Prisma.FileChunkOmit
   dataset?: Prisma.DatasetOmit

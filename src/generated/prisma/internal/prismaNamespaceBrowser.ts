@@ -54,6 +54,9 @@ export const ModelName = {
   TaskState: 'TaskState',
   Worker: 'Worker',
   TaskEvent: 'TaskEvent',
+  TaskTally: 'TaskTally',
+  TaskMinute: 'TaskMinute',
+  TaskUsual: 'TaskUsual',
   File: 'File',
   FileChunk: 'FileChunk',
   Dataset: 'Dataset',
@@ -92,6 +95,9 @@ export const TaskStateScalarFieldEnum = {
   unit: 'unit',
   ratePerSecond: 'ratePerSecond',
   message: 'message',
+  usualP50Seconds: 'usualP50Seconds',
+  usualP90Seconds: 'usualP90Seconds',
+  usualRuns: 'usualRuns',
   attempt: 'attempt',
   failures: 'failures',
   losses: 'losses',
@@ -148,6 +154,43 @@ export const TaskEventScalarFieldEnum = {
 } as const
 
 export type TaskEventScalarFieldEnum = (typeof TaskEventScalarFieldEnum)[keyof typeof TaskEventScalarFieldEnum]
+
+
+export const TaskTallyScalarFieldEnum = {
+  id: 'id',
+  at: 'at',
+  type: 'type',
+  outcome: 'outcome',
+  isWhole: 'isWhole',
+  durationsMs: 'durationsMs'
+} as const
+
+export type TaskTallyScalarFieldEnum = (typeof TaskTallyScalarFieldEnum)[keyof typeof TaskTallyScalarFieldEnum]
+
+
+export const TaskMinuteScalarFieldEnum = {
+  minutes: 'minutes',
+  start: 'start',
+  type: 'type',
+  outcome: 'outcome',
+  count: 'count',
+  totalMs: 'totalMs',
+  buckets: 'buckets',
+  counts: 'counts'
+} as const
+
+export type TaskMinuteScalarFieldEnum = (typeof TaskMinuteScalarFieldEnum)[keyof typeof TaskMinuteScalarFieldEnum]
+
+
+export const TaskUsualScalarFieldEnum = {
+  type: 'type',
+  recentMs: 'recentMs',
+  runs: 'runs',
+  p50Seconds: 'p50Seconds',
+  p90Seconds: 'p90Seconds'
+} as const
+
+export type TaskUsualScalarFieldEnum = (typeof TaskUsualScalarFieldEnum)[keyof typeof TaskUsualScalarFieldEnum]
 
 
 export const FileScalarFieldEnum = {

@@ -31,6 +31,9 @@ export type TaskStateAvgAggregateOutputType = {
   done: number | null
   total: number | null
   ratePerSecond: number | null
+  usualP50Seconds: number | null
+  usualP90Seconds: number | null
+  usualRuns: number | null
   attempt: number | null
   failures: number | null
   losses: number | null
@@ -46,6 +49,9 @@ export type TaskStateSumAggregateOutputType = {
   done: number | null
   total: number | null
   ratePerSecond: number | null
+  usualP50Seconds: number | null
+  usualP90Seconds: number | null
+  usualRuns: number | null
   attempt: number | null
   failures: number | null
   losses: number | null
@@ -70,6 +76,9 @@ export type TaskStateMinAggregateOutputType = {
   unit: string | null
   ratePerSecond: number | null
   message: string | null
+  usualP50Seconds: number | null
+  usualP90Seconds: number | null
+  usualRuns: number | null
   attempt: number | null
   failures: number | null
   losses: number | null
@@ -107,6 +116,9 @@ export type TaskStateMaxAggregateOutputType = {
   unit: string | null
   ratePerSecond: number | null
   message: string | null
+  usualP50Seconds: number | null
+  usualP90Seconds: number | null
+  usualRuns: number | null
   attempt: number | null
   failures: number | null
   losses: number | null
@@ -145,6 +157,9 @@ export type TaskStateCountAggregateOutputType = {
   unit: number
   ratePerSecond: number
   message: number
+  usualP50Seconds: number
+  usualP90Seconds: number
+  usualRuns: number
   attempt: number
   failures: number
   losses: number
@@ -178,6 +193,9 @@ export type TaskStateAvgAggregateInputType = {
   done?: true
   total?: true
   ratePerSecond?: true
+  usualP50Seconds?: true
+  usualP90Seconds?: true
+  usualRuns?: true
   attempt?: true
   failures?: true
   losses?: true
@@ -193,6 +211,9 @@ export type TaskStateSumAggregateInputType = {
   done?: true
   total?: true
   ratePerSecond?: true
+  usualP50Seconds?: true
+  usualP90Seconds?: true
+  usualRuns?: true
   attempt?: true
   failures?: true
   losses?: true
@@ -217,6 +238,9 @@ export type TaskStateMinAggregateInputType = {
   unit?: true
   ratePerSecond?: true
   message?: true
+  usualP50Seconds?: true
+  usualP90Seconds?: true
+  usualRuns?: true
   attempt?: true
   failures?: true
   losses?: true
@@ -254,6 +278,9 @@ export type TaskStateMaxAggregateInputType = {
   unit?: true
   ratePerSecond?: true
   message?: true
+  usualP50Seconds?: true
+  usualP90Seconds?: true
+  usualRuns?: true
   attempt?: true
   failures?: true
   losses?: true
@@ -292,6 +319,9 @@ export type TaskStateCountAggregateInputType = {
   unit?: true
   ratePerSecond?: true
   message?: true
+  usualP50Seconds?: true
+  usualP90Seconds?: true
+  usualRuns?: true
   attempt?: true
   failures?: true
   losses?: true
@@ -420,6 +450,9 @@ export type TaskStateGroupByOutputType = {
   unit: string | null
   ratePerSecond: number | null
   message: string | null
+  usualP50Seconds: number | null
+  usualP90Seconds: number | null
+  usualRuns: number | null
   attempt: number
   failures: number
   losses: number
@@ -484,6 +517,9 @@ export type TaskStateWhereInput = {
   unit?: Prisma.StringNullableFilter<"TaskState"> | string | null
   ratePerSecond?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   message?: Prisma.StringNullableFilter<"TaskState"> | string | null
+  usualP50Seconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
+  usualP90Seconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
+  usualRuns?: Prisma.IntNullableFilter<"TaskState"> | number | null
   attempt?: Prisma.IntFilter<"TaskState"> | number
   failures?: Prisma.IntFilter<"TaskState"> | number
   losses?: Prisma.IntFilter<"TaskState"> | number
@@ -525,6 +561,9 @@ export type TaskStateOrderByWithRelationInput = {
   unit?: Prisma.SortOrderInput | Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrderInput | Prisma.SortOrder
   message?: Prisma.SortOrderInput | Prisma.SortOrder
+  usualP50Seconds?: Prisma.SortOrderInput | Prisma.SortOrder
+  usualP90Seconds?: Prisma.SortOrderInput | Prisma.SortOrder
+  usualRuns?: Prisma.SortOrderInput | Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
   losses?: Prisma.SortOrder
@@ -570,6 +609,9 @@ export type TaskStateWhereUniqueInput = Prisma.AtLeast<{
   unit?: Prisma.StringNullableFilter<"TaskState"> | string | null
   ratePerSecond?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   message?: Prisma.StringNullableFilter<"TaskState"> | string | null
+  usualP50Seconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
+  usualP90Seconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
+  usualRuns?: Prisma.IntNullableFilter<"TaskState"> | number | null
   attempt?: Prisma.IntFilter<"TaskState"> | number
   failures?: Prisma.IntFilter<"TaskState"> | number
   losses?: Prisma.IntFilter<"TaskState"> | number
@@ -611,6 +653,9 @@ export type TaskStateOrderByWithAggregationInput = {
   unit?: Prisma.SortOrderInput | Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrderInput | Prisma.SortOrder
   message?: Prisma.SortOrderInput | Prisma.SortOrder
+  usualP50Seconds?: Prisma.SortOrderInput | Prisma.SortOrder
+  usualP90Seconds?: Prisma.SortOrderInput | Prisma.SortOrder
+  usualRuns?: Prisma.SortOrderInput | Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
   losses?: Prisma.SortOrder
@@ -660,6 +705,9 @@ export type TaskStateScalarWhereWithAggregatesInput = {
   unit?: Prisma.StringNullableWithAggregatesFilter<"TaskState"> | string | null
   ratePerSecond?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
   message?: Prisma.StringNullableWithAggregatesFilter<"TaskState"> | string | null
+  usualP50Seconds?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
+  usualP90Seconds?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
+  usualRuns?: Prisma.IntNullableWithAggregatesFilter<"TaskState"> | number | null
   attempt?: Prisma.IntWithAggregatesFilter<"TaskState"> | number
   failures?: Prisma.IntWithAggregatesFilter<"TaskState"> | number
   losses?: Prisma.IntWithAggregatesFilter<"TaskState"> | number
@@ -701,6 +749,9 @@ export type TaskStateCreateInput = {
   unit?: string | null
   ratePerSecond?: number | null
   message?: string | null
+  usualP50Seconds?: number | null
+  usualP90Seconds?: number | null
+  usualRuns?: number | null
   attempt?: number
   failures?: number
   losses?: number
@@ -742,6 +793,9 @@ export type TaskStateUncheckedCreateInput = {
   unit?: string | null
   ratePerSecond?: number | null
   message?: string | null
+  usualP50Seconds?: number | null
+  usualP90Seconds?: number | null
+  usualRuns?: number | null
   attempt?: number
   failures?: number
   losses?: number
@@ -783,6 +837,9 @@ export type TaskStateUpdateInput = {
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  usualP50Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  usualP90Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  usualRuns?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   attempt?: Prisma.IntFieldUpdateOperationsInput | number
   failures?: Prisma.IntFieldUpdateOperationsInput | number
   losses?: Prisma.IntFieldUpdateOperationsInput | number
@@ -824,6 +881,9 @@ export type TaskStateUncheckedUpdateInput = {
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  usualP50Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  usualP90Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  usualRuns?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   attempt?: Prisma.IntFieldUpdateOperationsInput | number
   failures?: Prisma.IntFieldUpdateOperationsInput | number
   losses?: Prisma.IntFieldUpdateOperationsInput | number
@@ -865,6 +925,9 @@ export type TaskStateCreateManyInput = {
   unit?: string | null
   ratePerSecond?: number | null
   message?: string | null
+  usualP50Seconds?: number | null
+  usualP90Seconds?: number | null
+  usualRuns?: number | null
   attempt?: number
   failures?: number
   losses?: number
@@ -906,6 +969,9 @@ export type TaskStateUpdateManyMutationInput = {
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  usualP50Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  usualP90Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  usualRuns?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   attempt?: Prisma.IntFieldUpdateOperationsInput | number
   failures?: Prisma.IntFieldUpdateOperationsInput | number
   losses?: Prisma.IntFieldUpdateOperationsInput | number
@@ -947,6 +1013,9 @@ export type TaskStateUncheckedUpdateManyInput = {
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  usualP50Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  usualP90Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  usualRuns?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   attempt?: Prisma.IntFieldUpdateOperationsInput | number
   failures?: Prisma.IntFieldUpdateOperationsInput | number
   losses?: Prisma.IntFieldUpdateOperationsInput | number
@@ -993,6 +1062,9 @@ export type TaskStateCountOrderByAggregateInput = {
   unit?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
   message?: Prisma.SortOrder
+  usualP50Seconds?: Prisma.SortOrder
+  usualP90Seconds?: Prisma.SortOrder
+  usualRuns?: Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
   losses?: Prisma.SortOrder
@@ -1024,6 +1096,9 @@ export type TaskStateAvgOrderByAggregateInput = {
   done?: Prisma.SortOrder
   total?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  usualP50Seconds?: Prisma.SortOrder
+  usualP90Seconds?: Prisma.SortOrder
+  usualRuns?: Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
   losses?: Prisma.SortOrder
@@ -1048,6 +1123,9 @@ export type TaskStateMaxOrderByAggregateInput = {
   unit?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
   message?: Prisma.SortOrder
+  usualP50Seconds?: Prisma.SortOrder
+  usualP90Seconds?: Prisma.SortOrder
+  usualRuns?: Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
   losses?: Prisma.SortOrder
@@ -1085,6 +1163,9 @@ export type TaskStateMinOrderByAggregateInput = {
   unit?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
   message?: Prisma.SortOrder
+  usualP50Seconds?: Prisma.SortOrder
+  usualP90Seconds?: Prisma.SortOrder
+  usualRuns?: Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
   losses?: Prisma.SortOrder
@@ -1113,6 +1194,9 @@ export type TaskStateSumOrderByAggregateInput = {
   done?: Prisma.SortOrder
   total?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  usualP50Seconds?: Prisma.SortOrder
+  usualP90Seconds?: Prisma.SortOrder
+  usualRuns?: Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
   losses?: Prisma.SortOrder
@@ -1151,6 +1235,14 @@ export type NullableFloatFieldUpdateOperationsInput = {
   divide?: number
 }
 
+export type NullableIntFieldUpdateOperationsInput = {
+  set?: number | null
+  increment?: number
+  decrement?: number
+  multiply?: number
+  divide?: number
+}
+
 export type IntFieldUpdateOperationsInput = {
   set?: number
   increment?: number
@@ -1161,14 +1253,6 @@ export type IntFieldUpdateOperationsInput = {
 
 export type NullableDateTimeFieldUpdateOperationsInput = {
   set?: Date | string | null
-}
-
-export type NullableIntFieldUpdateOperationsInput = {
-  set?: number | null
-  increment?: number
-  decrement?: number
-  multiply?: number
-  divide?: number
 }
 
 export type NullableBigIntFieldUpdateOperationsInput = {
@@ -1204,6 +1288,9 @@ export type TaskStateSelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   unit?: boolean
   ratePerSecond?: boolean
   message?: boolean
+  usualP50Seconds?: boolean
+  usualP90Seconds?: boolean
+  usualRuns?: boolean
   attempt?: boolean
   failures?: boolean
   losses?: boolean
@@ -1245,6 +1332,9 @@ export type TaskStateSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   unit?: boolean
   ratePerSecond?: boolean
   message?: boolean
+  usualP50Seconds?: boolean
+  usualP90Seconds?: boolean
+  usualRuns?: boolean
   attempt?: boolean
   failures?: boolean
   losses?: boolean
@@ -1286,6 +1376,9 @@ export type TaskStateSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   unit?: boolean
   ratePerSecond?: boolean
   message?: boolean
+  usualP50Seconds?: boolean
+  usualP90Seconds?: boolean
+  usualRuns?: boolean
   attempt?: boolean
   failures?: boolean
   losses?: boolean
@@ -1327,6 +1420,9 @@ export type TaskStateSelectScalar = {
   unit?: boolean
   ratePerSecond?: boolean
   message?: boolean
+  usualP50Seconds?: boolean
+  usualP90Seconds?: boolean
+  usualRuns?: boolean
   attempt?: boolean
   failures?: boolean
   losses?: boolean
@@ -1353,7 +1449,7 @@ export type TaskStateSelectScalar = {
   expiresAt?: boolean
 }
 
-export type TaskStateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "type" | "key" | "group" | "title" | "status" | "input" | "inputDigest" | "percentDone" | "done" | "total" | "unit" | "ratePerSecond" | "message" | "attempt" | "failures" | "losses" | "maxAttempts" | "nextAttemptAt" | "entryId" | "workerId" | "checkpoint" | "checkpointNo" | "checkpointAttempt" | "result" | "error" | "cancelRequestedAt" | "replacedBy" | "leaseExpiresAt" | "reportTokenHash" | "sequence" | "revivable" | "version" | "createdAt" | "startedAt" | "updatedAt" | "finishedAt" | "expiresAt", ExtArgs["result"]["taskState"]>
+export type TaskStateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "type" | "key" | "group" | "title" | "status" | "input" | "inputDigest" | "percentDone" | "done" | "total" | "unit" | "ratePerSecond" | "message" | "usualP50Seconds" | "usualP90Seconds" | "usualRuns" | "attempt" | "failures" | "losses" | "maxAttempts" | "nextAttemptAt" | "entryId" | "workerId" | "checkpoint" | "checkpointNo" | "checkpointAttempt" | "result" | "error" | "cancelRequestedAt" | "replacedBy" | "leaseExpiresAt" | "reportTokenHash" | "sequence" | "revivable" | "version" | "createdAt" | "startedAt" | "updatedAt" | "finishedAt" | "expiresAt", ExtArgs["result"]["taskState"]>
 
 export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "TaskState"
@@ -1390,6 +1486,13 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
     unit: string | null
     ratePerSecond: number | null
     message: string | null
+    /**
+     * How long runs of this type usually took when the attempt began: half of them at most `usualP50Seconds`,
+     * nine of ten at most `usualP90Seconds`, of the latest `usualRuns`. NULL while fewer than 5 runs are known.
+     */
+    usualP50Seconds: number | null
+    usualP90Seconds: number | null
+    usualRuns: number | null
     /**
      * The number of the latest execution, from 1. It never falls, so it is the fencing token.
      */
@@ -1895,6 +1998,9 @@ export interface TaskStateFieldRefs {
   readonly unit: Prisma.FieldRef<"TaskState", 'String'>
   readonly ratePerSecond: Prisma.FieldRef<"TaskState", 'Float'>
   readonly message: Prisma.FieldRef<"TaskState", 'String'>
+  readonly usualP50Seconds: Prisma.FieldRef<"TaskState", 'Float'>
+  readonly usualP90Seconds: Prisma.FieldRef<"TaskState", 'Float'>
+  readonly usualRuns: Prisma.FieldRef<"TaskState", 'Int'>
   readonly attempt: Prisma.FieldRef<"TaskState", 'Int'>
   readonly failures: Prisma.FieldRef<"TaskState", 'Int'>
   readonly losses: Prisma.FieldRef<"TaskState", 'Int'>
