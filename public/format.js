@@ -120,6 +120,37 @@ function twoUnits(seconds, large, largeName, small, smallName) {
 }
 
 /**
+ * "2 to 4 minutes", "about 2 minutes", "40 seconds to 3 minutes", "less than a second": a range that is only roughly
+ * known, in words.
+ * @param {number} low seconds
+ * @param {number} high seconds
+ */
+export function formatRange(low, high) {
+  if (high < 1) return 'less than a second';
+  const to = roughly(high);
+  if (low < 1) return `up to ${to.words}`;
+  const from = roughly(low);
+  if (from.words === to.words) return `about ${to.words}`;
+  return `${from.unit === to.unit ? from.amount : from.words} to ${to.words}`;
+}
+
+/** The units of rough durations, and from how many seconds on a duration is told in it. */
+const roughUnits = /** @type {const} */ ([
+  ['second', 1, 0],
+  ['minute', 60, 90],
+  ['hour', 3600, 90 * 60],
+  ['day', 86_400, 36 * 3600],
+]);
+
+/** @param {number} seconds */
+function roughly(seconds) {
+  const [unit, size] = roughUnits.findLast(([, , from]) => seconds >= from) ?? roughUnits[0];
+  const exact = seconds / size;
+  const amount = formatNumber(exact < 20 ? Math.round(exact) : 5 * Math.round(exact / 5));
+  return { unit, amount, words: `${amount} ${unit}${amount === '1' ? '' : 's'}` };
+}
+
+/**
  * "23 Nov 2026, 14:05:09 UTC", for the server, which does not know the time zone of its reader.
  * @param {Date} at
  */

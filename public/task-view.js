@@ -10,6 +10,7 @@ import { localiseTimes } from './local-times.js';
 import { createMotion } from './motion.js';
 import { isFinished, withoutMeasures } from './progress.js';
 import { createReports } from './reports.js';
+import { createServiceClock } from './service-clock.js';
 import { describeTask, endsIn, isOlder, movesOn, stateKey } from './task-words.js';
 
 /** A twentieth of a percent of the widest bar is a third of a pixel. */
@@ -23,6 +24,7 @@ export function createTaskView(root) {
   const announcer = find(root, '[data-announcer]', HTMLElement);
   const motion = createMotion(showPosition, { stepPercent });
   const reports = createReports(() => showAgain(), Number(root.dataset.silentMs));
+  const clock = createServiceClock(Number(root.dataset.nowMs));
   /** The sections as the server sent them, before their times became local. */
   const sections = new Map([...sectionsOf(root)].map((section) => [section.id, section.innerHTML]));
   /** @type {Task | undefined} */
@@ -44,6 +46,7 @@ export function createTaskView(root) {
       const before = shown;
       shown = task;
       reports.take(before, task);
+      clock.when(Date.parse(task.overdueAt ?? ''), showAgain);
       root.dataset.status = task.status;
       textsAtMs = 0;
       const next = { percent: task.percentDone, done: task.done };
@@ -116,7 +119,7 @@ export function createTaskView(root) {
     position = next;
     const { percent, done } = next;
     const task = reports.areMissing ? withoutMeasures(shown) : shown;
-    const words = describeTask({ ...task, percentDone: percent, done });
+    const words = describeTask({ ...task, percentDone: percent, done }, clock.nowMs);
     setBar(bar, words.bar);
     const isThere = percent === shown.percentDone && done === shown.done;
     const nowMs = performance.now();

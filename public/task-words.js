@@ -4,7 +4,7 @@
  *
  * @import { Progress } from './progress.js'
  */
-import { formatAmount, formatDuration, formatRate, formatShare } from './format.js';
+import { formatAmount, formatDuration, formatRange, formatRate, formatShare } from './format.js';
 
 import { amountOf, barPercent, hasKnownShare, isFinished, wholePercent } from './progress.js';
 
@@ -19,6 +19,8 @@ import { amountOf, barPercent, hasKnownShare, isFinished, wholePercent } from '.
  * @property {string} title
  * @property {string | null} unit
  * @property {string | null} message
+ * @property {{ p50: number, p90: number } | null} usualSeconds
+ * @property {string | null} overdueAt
  * @property {number} attempt
  * @property {number} failures
  * @property {number} maxAttempts
@@ -43,9 +45,10 @@ import { amountOf, barPercent, hasKnownShare, isFinished, wholePercent } from '.
 
 /**
  * @param {Task} task
+ * @param {number} nowMs the service's time: the clocks of browsers are wrong
  * @returns {TaskWords}
  */
-export function describeTask(task) {
+export function describeTask(task, nowMs = Date.now()) {
   const status = statusWords(task);
   const percent = percentWords(task);
   return {
@@ -55,7 +58,7 @@ export function describeTask(task) {
       status,
       try: tryWords(task),
       percent: percent === '' ? 'Working…' : percent,
-      time: timeWords(task),
+      time: timeWords(task, nowMs),
       done: doneWords(task),
       rate: rateWords(task),
       message: task.status === 'running' ? (task.message ?? '') : '',
@@ -160,9 +163,13 @@ function tryWords(task) {
   return `try ${Math.min(number, task.maxAttempts)} of ${task.maxAttempts}`;
 }
 
-/** @param {Task} task */
-function timeWords(task) {
-  if (task.status === 'running' && task.etaSeconds !== null) {
+/**
+ * @param {Task} task
+ * @param {number} nowMs
+ */
+function timeWords(task, nowMs) {
+  if (task.status === 'running') {
+    if (task.etaSeconds === null) return usualWords(task, nowMs);
     return `${formatDuration(Math.max(1, task.etaSeconds))} left`;
   }
   if (task.status !== 'succeeded' || task.startedAt === null || task.finishedAt === null) return '';
@@ -170,6 +177,19 @@ function timeWords(task) {
   // An earlier attempt may have done most of the work.
   const what = task.attempt > 1 ? 'last attempt took' : 'took';
   return `${what} ${seconds < 1 ? 'less than a second' : formatDuration(seconds)}`;
+}
+
+/**
+ * "usually 2 to 4 minutes", for work of which nobody knows yet, or ever, how far it is: so says a percentage of 0. An
+ * attempt that goes on from a checkpoint has less to do than usual, and a percentage from the start.
+ * @param {Task} task
+ * @param {number} nowMs
+ */
+function usualWords({ usualSeconds, overdueAt, percentDone }, nowMs) {
+  // A service of an earlier version says nothing of the usual time.
+  if (!usualSeconds || !overdueAt) return '';
+  if (nowMs > Date.parse(overdueAt)) return 'longer than nine of ten runs';
+  return percentDone === 0 ? `usually ${formatRange(usualSeconds.p50, usualSeconds.p90)}` : '';
 }
 
 /** @param {Task} task */

@@ -5,6 +5,7 @@ import {
   formatDuration,
   formatLocal,
   formatNumber,
+  formatRange,
   formatRate,
   formatShare,
   formatUtc,
@@ -87,5 +88,24 @@ describe('times', () => {
 
     expect(formatLocal(new Date(2026, 10, 23, 14, 5, 9), now)).toBe('14:05:09');
     expect(formatLocal(new Date(2026, 10, 22, 14, 5, 9), now)).toBe('22 Nov 2026, 14:05:09');
+  });
+});
+
+describe('ranges that are roughly known', () => {
+  test.each([
+    [0.01, 0.2, 'less than a second'],
+    [0.2, 2.6, 'up to 3 seconds'],
+    [1.2, 1.4, 'about 1 second'],
+    [12, 19, '12 to 19 seconds'],
+    [21, 38, '20 to 40 seconds'],
+    [50, 200, '50 seconds to 3 minutes'],
+    [118, 250, '2 to 4 minutes'],
+    [3000, 3100, 'about 50 minutes'],
+    [3000, 8000, '50 minutes to 2 hours'],
+    [7000, 90_000, '2 to 25 hours'],
+    [90_000, 200_000, '25 hours to 2 days'],
+    [1e9, 1e300, '11,575 to 1.2e+295 days'],
+  ])('%d to %d seconds read: %s', (low, high, words) => {
+    expect(formatRange(low, high)).toBe(words);
   });
 });

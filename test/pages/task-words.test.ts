@@ -91,6 +91,45 @@ describe('what is said of a task', () => {
   });
 });
 
+describe('how long the work usually takes', () => {
+  const usual = { usualSeconds: { p50: 118, p90: 250, n: 40 }, overdueAt: '2026-03-01T12:04:11.000Z' };
+  const beforeItMs = Date.parse(usual.overdueAt);
+  const timeOf = (changes: Parameters<typeof running>[0], nowMs = beforeItMs) =>
+    describeTask(running({ ratePerSecond: null, etaSeconds: null, ...usual, ...changes }), nowMs).texts.time;
+  const unmoved = { percentDone: 0, done: null, total: null };
+
+  test('is said before the first progress, and of work without a total', () => {
+    expect(timeOf(unmoved)).toBe('usually 2 to 4 minutes');
+    expect(timeOf({ ...unmoved, total: 50_000 })).toBe('usually 2 to 4 minutes');
+    expect(timeOf({ ...unmoved, done: 12_300 })).toBe('usually 2 to 4 minutes');
+  });
+
+  test('gives way to the time left, and is not said of work of which a part is done', () => {
+    expect(timeOf({ etaSeconds: 4.6 })).toBe('5 s left');
+    expect(timeOf({ percentDone: 24.6 })).toBe('');
+    expect(timeOf({ ...unmoved, percentDone: 40 })).toBe('');
+  });
+
+  test('is exceeded past the time that nine of ten runs take', () => {
+    expect(timeOf(unmoved, beforeItMs + 1)).toBe('longer than nine of ten runs');
+    expect(timeOf({ percentDone: 24.6 }, beforeItMs + 1)).toBe('longer than nine of ten runs');
+    expect(timeOf({ etaSeconds: 4.6 }, beforeItMs + 1)).toBe('5 s left');
+  });
+
+  test('is not said where it is unknown, or the task does not run', () => {
+    expect(timeOf({ ...unmoved, usualSeconds: null, overdueAt: null }, beforeItMs + 1)).toBe('');
+    expect(describeTask(queued({ ...usual, attempt: 1 }), beforeItMs + 1).texts.time).toBe('');
+    expect(describeTask(failed(usual), beforeItMs + 1).texts.time).toBe('');
+    expect(describeTask(succeeded(usual), beforeItMs + 1).texts.time).toBe('took 1 min 12 s');
+  });
+
+  test('is unknown to a service of an earlier version, whose JSON lacks it', () => {
+    const { usualSeconds, overdueAt, ...task } = running({ ...unmoved, etaSeconds: null });
+
+    expect(describeTask(task as ReturnType<typeof running>).texts.time).toBe('');
+  });
+});
+
 describe('which of two states is older', () => {
   test('within an attempt the lower percentage', () => {
     expect(isOlder(running({ percentDone: 10 }), running({ percentDone: 20 }))).toBe(true);

@@ -35,6 +35,28 @@ describe('the task page', () => {
     ]);
   });
 
+  test('says how long the work usually takes, and once it has taken longer than that', () => {
+    const timeOf = (changes: Partial<TaskView>) =>
+      renderTaskPage(
+        pageOf(
+          running({
+            percentDone: 0,
+            done: null,
+            total: null,
+            ratePerSecond: null,
+            etaSeconds: null,
+            ...changes,
+          }),
+        ),
+      ).match(/(?<=data-live="time">)[^<]*/)?.[0];
+    const usualSeconds = { p50: 118, p90: 250, n: 40 };
+
+    expect(timeOf({ usualSeconds, overdueAt: '2026-03-01T12:04:11.000Z' })).toBe('usually 2 to 4 minutes');
+    expect(timeOf({ usualSeconds, overdueAt: '2026-03-01T12:00:29.000Z' })).toBe(
+      'longer than nine of ten runs',
+    );
+  });
+
   test('says that another try would not help only where an error says why', () => {
     const error = { code: 'no_header', message: 'The file has no header.' };
 

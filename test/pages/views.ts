@@ -22,6 +22,8 @@ const queuedTask: TaskView = {
   ratePerSecond: null,
   etaSeconds: null,
   message: null,
+  usualSeconds: null,
+  overdueAt: null,
   attempt: 0,
   failures: 0,
   maxAttempts: 3,

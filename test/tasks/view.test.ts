@@ -69,6 +69,8 @@ describe('the view of a task', () => {
       ratePerSecond: 20,
       etaSeconds: 7.5,
       message: 'Reading',
+      usualSeconds: { p50: 60, p90: 90.5, n: 12 },
+      overdueAt: '2026-01-02T03:05:36.178Z',
       attempt: 2,
       failures: 1,
       maxAttempts: 3,
@@ -180,5 +182,30 @@ describe('the time left', () => {
         expect(etaSeconds === null || (Number.isFinite(etaSeconds) && etaSeconds >= 0)).toBe(true);
       }),
     );
+  });
+});
+
+describe('how long it usually takes', () => {
+  it('is unknown where the claim found too few runs', () => {
+    const unknown = view({ usualP50Seconds: null, usualP90Seconds: null, usualRuns: null });
+
+    expect([unknown.usualSeconds, unknown.overdueAt]).toEqual([null, null]);
+  });
+
+  it.each([
+    ['running', '2026-01-02T03:05:36.178Z'],
+    ['succeeded', '2026-01-02T03:05:36.178Z'],
+    ['failed', '2026-01-02T03:05:36.178Z'],
+    ['queued', null],
+  ] as const)(
+    'says of a task that is %s when its attempt took longer than nine of ten: %s',
+    (status, overdueAt) => {
+      expect(view({ status }).overdueAt).toBe(overdueAt);
+    },
+  );
+
+  it('bears times that no date can hold', () => {
+    expect(view({ usualP90Seconds: 1e300 }).overdueAt).toBeNull();
+    expect(view({ startedAt: null }).overdueAt).toBeNull();
   });
 });

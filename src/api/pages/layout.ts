@@ -15,7 +15,12 @@ export interface Page {
   /** Seconds after which any browser loads the page again: for pages that no script keeps up to date. */
   readonly reloadSeconds?: number;
   /** Attributes of the main element for its script. */
-  readonly state?: { readonly status: string; readonly key: string; readonly silentMs: number };
+  readonly state?: {
+    readonly status: string;
+    readonly key: string;
+    readonly silentMs: number;
+    readonly nowMs: number;
+  };
 }
 
 export function renderDocument(page: Page): string {
@@ -46,8 +51,8 @@ export function renderDocument(page: Page): string {
 `;
 }
 
-function mainElement({ status, key, silentMs }: NonNullable<Page['state']>): string {
-  return html`<main id="main" data-status="${status}" data-state="${key}" data-silent-ms="${silentMs}">`;
+function mainElement({ status, key, silentMs, nowMs }: NonNullable<Page['state']>): string {
+  return html`<main id="main" data-status="${status}" data-state="${key}" data-silent-ms="${silentMs}" data-now-ms="${nowMs}">`;
 }
 
 function reload(seconds: number): string {

@@ -35,7 +35,7 @@ const refreshSeconds = 2;
 export function renderTaskPage(view: TaskPageView): string {
   const { task, history, hasCheckpoint, now = new Date() } = view;
   const silentMs = Math.max(0, now.getTime() - Date.parse(task.updatedAt));
-  const words = describeTask(silentMs < patienceMs(task) ? task : withoutMeasures(task));
+  const words = describeTask(silentMs < patienceMs(task) ? task : withoutMeasures(task), now.getTime());
   const main = html`
 <div class="card">
 <h1 dir="auto">${task.title}</h1>
@@ -56,7 +56,7 @@ export function renderTaskPage(view: TaskPageView): string {
     title: words.documentTitle,
     main,
     script: 'task.js',
-    state: { status: task.status, key: stateKey(task), silentMs },
+    state: { status: task.status, key: stateKey(task), silentMs, nowMs: now.getTime() },
     ...(isFinished(task) ? {} : { refreshSeconds }),
   });
 }

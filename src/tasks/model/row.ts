@@ -19,6 +19,9 @@ export type TaskRow = Pick<
   | 'unit'
   | 'ratePerSecond'
   | 'message'
+  | 'usualP50Seconds'
+  | 'usualP90Seconds'
+  | 'usualRuns'
   | 'attempt'
   | 'failures'
   | 'losses'
@@ -52,6 +55,9 @@ const columns: Readonly<Record<keyof TaskRow, string>> = {
   unit: 'unit',
   ratePerSecond: 'rate_per_second',
   message: 'message',
+  usualP50Seconds: 'usual_p50_seconds',
+  usualP90Seconds: 'usual_p90_seconds',
+  usualRuns: 'usual_runs',
   attempt: 'attempt',
   failures: 'failures',
   losses: 'losses',

@@ -27,6 +27,13 @@ export interface TaskView {
    */
   etaSeconds: number | null;
   message: string | null;
+  /**
+   * How long runs of this type usually took when the attempt began: half of the latest `n` at most `p50`, nine of
+   * ten at most `p90`. Null while fewer than 5 are known.
+   */
+  usualSeconds: { p50: number; p90: number; n: number } | null;
+  /** When the attempt has taken longer than nine of ten: `startedAt` + `p90`. Null while the task is queued. */
+  overdueAt: string | null;
   /** Executions so far; people are shown "try failures + 1 of maxAttempts". */
   attempt: number;
   failures: number;
@@ -82,6 +89,8 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
     ratePerSecond: row.ratePerSecond === null ? null : Number(row.ratePerSecond.toPrecision(6)),
     etaSeconds: secondsLeft(row),
     message: row.message,
+    usualSeconds: usualSeconds(row),
+    overdueAt: overdueAt(row),
     attempt: row.attempt,
     failures: row.failures,
     maxAttempts: row.maxAttempts,
@@ -103,6 +112,16 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
       ...(result === undefined ? {} : { result }),
     },
   };
+}
+
+function usualSeconds(row: TaskRow): TaskView['usualSeconds'] {
+  const { usualP50Seconds: p50, usualP90Seconds: p90, usualRuns: n } = row;
+  return p50 === null || p90 === null || n === null ? null : { p50, p90, n };
+}
+
+function overdueAt({ status, startedAt, usualP90Seconds }: TaskRow): string | null {
+  if (status === 'queued' || startedAt === null || usualP90Seconds === null) return null;
+  return time(new Date(startedAt.getTime() + 1000 * usualP90Seconds));
 }
 
 /** Null also for `infinity`, which people set to keep a task for ever: it cannot be represented as a Date. */
