@@ -38,12 +38,29 @@ export async function audit(world: World, clients: Clients, tally: Tally): Promi
   );
   for (const { kind, count } of events) tally.count(`events ${kind}`, count);
   tally.count('submits without an acknowledgement', clients.refused);
+  await auditCounts(world, tally);
   await eventually(async () => (await violations(world)).length === 0, {
     intervalMs: 500,
   }).catch(() => undefined);
   for (const { violation, subject } of await violations(world)) tally.problem(`${violation}: ${subject}`);
   for (const parent of world.parents) for (const surprise of parent.surprises) tally.problem(surprise);
   return tasks;
+}
+
+/** What was counted as begun and as ended must be what the histories show, once nothing runs any more. */
+async function auditCounts(world: World, tally: Tally): Promise<void> {
+  const [counts] = await world.query<{ attempts: number; begun: number; ended: number }>(
+    `SELECT (SELECT count(*)::int FROM task_event WHERE kind = 'started') AS attempts,
+            coalesce(sum(count) FILTER (WHERE outcome = 'started'), 0)::int AS begun,
+            coalesce(sum(count) FILTER (WHERE outcome NOT IN ('started', 'withdrawn')), 0)::int AS ended
+     FROM (SELECT outcome, cardinality(durations_ms) AS count FROM task_tally
+           UNION ALL
+           SELECT outcome, count FROM task_minute) AS part`,
+  );
+  const { attempts = 0, begun, ended } = counts ?? {};
+  tally.count('attempts', attempts);
+  if (begun !== attempts || ended !== attempts)
+    tally.problem(`of ${attempts} attempts ${begun} were counted as begun and ${ended} as ended`);
 }
 
 async function drain(world: World, tally: Tally): Promise<void> {
