@@ -130,7 +130,7 @@ export function formatRange(low, high) {
   const to = roughly(high);
   if (low < 1) return `up to ${to.words}`;
   const from = roughly(low);
-  if (from.words === to.words) return `about ${to.words}`;
+  if (from.words === to.words) return to.amount === '1' ? `about a ${to.unit}` : `about ${to.words}`;
   return `${from.unit === to.unit ? from.amount : from.words} to ${to.words}`;
 }
 

@@ -95,7 +95,7 @@ describe('ranges that are roughly known', () => {
   test.each([
     [0.01, 0.2, 'less than a second'],
     [0.2, 2.6, 'up to 3 seconds'],
-    [1.2, 1.4, 'about 1 second'],
+    [1.2, 1.4, 'about a second'],
     [12, 19, '12 to 19 seconds'],
     [21, 38, '20 to 40 seconds'],
     [50, 200, '50 seconds to 3 minutes'],

@@ -50,7 +50,7 @@ export function minutePartsSql(attempts: string): string {
 const lengths = [
   { minutes: 1, hours: 2 },
   { minutes: 10, hours: 2 * 24 },
-  { minutes: 60, hours: 15 * 24 },
+  { minutes: 60, hours: 14 * 24 },
   { minutes: 24 * 60, hours: 366 * 24 },
 ] as const;
 const batchRows = 1_000;

@@ -26,7 +26,7 @@ async function spans(): Promise<Record<number, number>> {
 }
 
 describe('minutes', () => {
-  it('become spans of ten minutes after two hours, hours after two days, and days after fifteen', async () => {
+  it('become spans of ten minutes after two hours, hours after two days, and days after two weeks', async () => {
     await addMinutes(4, 0);
     await addMinutes(17, 16);
 

@@ -1,17 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fewestRuns, keptRuns, usualOf } from '../../../src/tasks/tally/usual.ts';
-
-/** Numbers from 0 to 1 that are the same in each run (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { randomFrom, shareUnderP90 } from '../../support/steady-load.ts';
 
 const random = randomFrom(14);
 const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
@@ -58,6 +48,23 @@ describe.each(Object.entries(kinds))('work whose run time is %s', (_kind, draw) 
 
     expect(Math.abs(under / trials - 0.5)).toBeLessThan(0.05);
   });
+});
+
+describe('ten slots that are busy for nine tenths of the time with work of three types', () => {
+  const types = {
+    quick: () => 2_000 * Math.exp(0.5 * normal()),
+    uneven: () => 20_000 * Math.exp(normal()),
+    'of two kinds': () => (random() < 0.7 ? about(5_000, 0.05) : about(60_000, 0.1)),
+  };
+  const shares = shareUnderP90(types, { random, slots: 10, load: 0.9, runs: 5_000 });
+
+  it.each(Object.keys(types))(
+    'see 85 to 95 runs of 100 of the type %s under p90, from the first on',
+    (type) => {
+      expect(shares.get(type)).toBeGreaterThan(0.85);
+      expect(shares.get(type)).toBeLessThan(0.95);
+    },
+  );
 });
 
 describe('the usual time', () => {
