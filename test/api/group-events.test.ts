@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startApi, type TestApi } from '../support/api.ts';
 import { EventReader } from '../support/event-reader.ts';
 import { eventually } from '../support/eventually.ts';
+import { openConnection } from '../support/locks.ts';
 import { bump, insertTask, insertTasks, newTask, remove, succeed } from '../support/polls.ts';
-import { openRaw } from '../support/tasks.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -56,7 +56,7 @@ describe('the stream of a group', () => {
 
   test('tells of a task that joined in a transaction that commits five seconds later', async () => {
     const group = newGroup();
-    await using client = await openRaw(api.store);
+    await using client = await openConnection(api.store);
     await using stream = await EventReader.open(eventsOf(group));
     await client.query('BEGIN');
     const id = await insertTask(client, group);
