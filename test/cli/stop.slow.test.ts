@@ -8,12 +8,12 @@ import { eventually } from '../support/eventually.ts';
 import {
   HeadwayProcess,
   isAlive,
-  isFinished,
   pollUntil,
   postTask,
   startHeadway,
   type TaskBody,
 } from '../support/process.ts';
+import { isFinished } from '../support/task-states.ts';
 
 const names = 60;
 const isUnderWay = ({ status, done }: TaskBody) => status === 'running' && (done ?? 0) > 2;

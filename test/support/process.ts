@@ -114,10 +114,6 @@ export interface TaskBody {
   readonly links: { self: string };
 }
 
-export function isFinished({ finishedAt }: Pick<TaskBody, 'finishedAt'>): boolean {
-  return finishedAt !== null;
-}
-
 export async function postTask(url: string, type: string, input: unknown): Promise<TaskBody> {
   const response = await fetch(`${url}/tasks`, {
     method: 'POST',
