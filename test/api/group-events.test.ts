@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startApi, type TestApi } from '../support/api.ts';
 import { EventReader } from '../support/event-reader.ts';
 import { eventually } from '../support/eventually.ts';
+import { groupUrl } from '../support/group-polls.ts';
 import { openConnection } from '../support/locks.ts';
 import { bump, insertTask, insertTasks, newTask, remove, succeed } from '../support/polls.ts';
 
@@ -17,7 +18,7 @@ afterAll(() => api.close());
 
 let groups = 0;
 const newGroup = () => `group ${++groups}`;
-const eventsOf = (group: string) => `${api.url}/groups/${encodeURIComponent(group)}/events`;
+const eventsOf = (group: string) => `${groupUrl(api, group)}/events`;
 const join = (group: string) => newTask(api, { group });
 
 describe('the stream of a group', () => {

@@ -4,8 +4,8 @@ import { clusterProcesses } from '../../src/database/embedded/processes.ts';
 import { within } from '../support/calibration.ts';
 import { clusterOf, copyDataDir, killServer, serverPid, signalServer } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
-import { pollUntil, startHeadway, type TaskBody } from '../support/process.ts';
-import { isFinished, isUnderWay } from '../support/task-states.ts';
+import { pollUntil, startHeadway } from '../support/process.ts';
+import { isFinished, isUnderWay, type TaskBody } from '../support/task-states.ts';
 
 const rows = 60_000;
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { hasDebian15, makeDataDir, startDebian15 } from '../support/embedded.ts';
-import { pollUntil, runHeadway, startHeadway, type TaskBody } from '../support/process.ts';
-import { isFinished } from '../support/task-states.ts';
+import { pollUntil, runHeadway, startHeadway } from '../support/process.ts';
+import { isFinished, type TaskBody } from '../support/task-states.ts';
 
 it.skipIf(!hasDebian15)(
   'a file is imported, all is well, and the task is pruned on PostgreSQL 15 (needs its Debian package)',

@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { projectDir } from '../../src/config.ts';
-import { HeadwayProcess, pollUntil, type TaskBody } from '../support/process.ts';
-import { isFinished } from '../support/task-states.ts';
+import { HeadwayProcess, pollUntil } from '../support/process.ts';
+import { isFinished, type TaskBody } from '../support/task-states.ts';
 
 const left = new Set(['node_modules', '.headway', '.git', 'coverage']);
 
