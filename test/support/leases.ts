@@ -1,4 +1,4 @@
-/** The leases of workers: how they end, are renewed and are lost, and the time by which the reaper judges them. */
+/** The leases of workers: how they end and are renewed, and the time by which the reaper judges them. */
 import type { Store } from '../../src/tasks/store.ts';
 import { renewLeaseSql } from '../../src/tasks/workers/lease.ts';
 

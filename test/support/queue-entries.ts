@@ -1,4 +1,4 @@
-/** The entries of pg-boss's queues: what waits there, and what people do to entries and queues with other tools. */
+/** The entries of pg-boss's queues: those that wait, and what people do to entries with other tools. */
 import type { Store } from '../../src/tasks/store.ts';
 
 export interface LiveEntry {

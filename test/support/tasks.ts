@@ -109,7 +109,10 @@ type RunningTasks<Count extends number, Found extends RunningTask[] = []> = numb
     ? Found
     : RunningTasks<Count, [...Found, RunningTask]>;
 
-/** Tasks of the type `noop` that run together on one worker, in the order of their ids; nothing else may be queued. */
+/**
+ * Tasks of the type `noop` that run together on one worker, in the order of their ids; nothing else may be
+ * queued.
+ */
 export async function runTasks<Count extends number>(
   store: Store,
   count: Count,
