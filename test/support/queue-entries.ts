@@ -44,14 +44,14 @@ export async function fetchByHand(store: Store, queue = 'noop'): Promise<void> {
   if (rowCount !== 1) throw new Error(`Nothing waits in ${queue}`);
 }
 
-/** Sets back the time at which entries were fetched. */
+/** Sets back the time at which all entries were fetched. */
 export async function ageFetches(store: Store, seconds: number): Promise<void> {
   await store.db.pool.query('UPDATE pgboss.job SET started_on = now() - make_interval(secs => $1)', [
     seconds,
   ]);
 }
 
-/** Sets back the time at which entries were created. All of them are due now. */
+/** Sets back the time at which all entries were created, and makes them due now. */
 export async function ageEntries(store: Store, seconds: number): Promise<void> {
   await store.db.pool.query(
     'UPDATE pgboss.job SET created_on = now() - make_interval(secs => $1), start_after = now()',

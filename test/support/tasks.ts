@@ -84,16 +84,16 @@ export async function takeAll(store: Store, workerId: string, queue = 'noop'): P
   return (await claimTasks(store, workerId, queue, 200)).attempts;
 }
 
+/** Claims all tasks that are due in a queue, by a worker that starts for it. */
+export async function takeByNewWorker(store: Store, queue = 'noop'): Promise<ClaimedAttempt[]> {
+  return takeAll(store, await startWorker(store), queue);
+}
+
 export interface RunningTask {
   readonly workerId: string;
   readonly taskId: string;
   readonly attempt: number;
   readonly claimed: ClaimedAttempt;
-}
-
-/** Claims all tasks that are due in a queue, by a worker that starts for it. */
-export async function takeByNewWorker(store: Store, queue = 'noop'): Promise<ClaimedAttempt[]> {
-  return takeAll(store, await startWorker(store), queue);
 }
 
 /** A task of the type `noop` that runs alone on a worker of its own; nothing else may be queued. */
@@ -102,7 +102,7 @@ export async function runTask(store: Store, options: Partial<SubmitRequest> = {}
   return task;
 }
 
-/** As many running tasks as `Count` says: one at least, where the compiler does not know the number. */
+/** As many running tasks as `Count` says; at least one, if the compiler does not know the number. */
 type RunningTasks<Count extends number, Found extends RunningTask[] = []> = number extends Count
   ? [RunningTask, ...RunningTask[]]
   : Found['length'] extends Count
@@ -161,7 +161,7 @@ export async function changeTask(
   await store.db.prisma.taskState.update({ where: { id: taskId }, data });
 }
 
-/** Sets back the time at which tasks were last changed. */
+/** Sets back the time at which all tasks were last changed. */
 export async function ageTasks(store: Store, seconds: number): Promise<void> {
   await store.db.pool.query('UPDATE task_state SET updated_at = now() - make_interval(secs => $1)', [
     seconds,
