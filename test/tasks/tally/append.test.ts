@@ -5,14 +5,16 @@ import { fail, succeedAlone, succeedWithin } from '../../../src/tasks/life/end.t
 import { retryTask } from '../../../src/tasks/life/retry.ts';
 import { claimTasks } from '../../../src/tasks/queue/claim.ts';
 import { giveUp } from '../../../src/tasks/workers/workers.ts';
-import { failure, handBack, setCounters, success } from '../../support/ends.ts';
+import { failure, handBack, success } from '../../support/ends.ts';
+import { openTransaction } from '../../support/locks.ts';
 import { submit } from '../../support/service.ts';
 import {
-  openRaw,
-  type RunningTask,
+  ageTasks,
+  changeTask,
   rowOf,
   runTask,
   runTasks,
+  saveCheckpoint,
   startWorker,
   takeAll,
   useStore,
@@ -73,16 +75,8 @@ describe('a claim', () => {
 describe('an end', () => {
   it('tells what became of each attempt, one row for each outcome', async () => {
     const tasks = await runTasks(store, 7, { maxAttempts: 2 });
-    const [done, alsoDone, retried, exhausted, cancelled, permanent, handedBack] = tasks as [
-      RunningTask,
-      RunningTask,
-      RunningTask,
-      RunningTask,
-      RunningTask,
-      RunningTask,
-      RunningTask,
-    ];
-    await setCounters(store, exhausted.taskId, { failures: 1, losses: 0 });
+    const [done, alsoDone, retried, exhausted, cancelled, permanent, handedBack] = tasks;
+    await changeTask(store, exhausted.taskId, { failures: 1 });
     await cancelTask(store, cancelled.taskId);
 
     await succeedAlone(store, [success(done), success(alsoDone)]);
@@ -120,10 +114,8 @@ describe('an end', () => {
   });
 
   it('of lost attempts tells whether their tasks were queued again', async () => {
-    const [lost, exhausted] = (await runTasks(store, 2, { maxAttempts: 3 })) as [RunningTask, RunningTask];
-    await store.db.pool.query(`UPDATE task_state SET losses = 20, failures = 2 WHERE id = $1`, [
-      exhausted.taskId,
-    ]);
+    const [lost, exhausted] = await runTasks(store, 2, { maxAttempts: 3 });
+    await changeTask(store, exhausted.taskId, { failures: 2, losses: 20 });
 
     await giveUp(store, lost.workerId, 'exited', 'killed by SIGKILL');
 
@@ -147,11 +139,10 @@ describe('an end', () => {
   });
 
   it('in a transaction of its job is told if that commits', async () => {
-    const [kept, undone] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
-    await using job = await openRaw(store);
+    const [kept, undone] = await runTasks(store, 2);
+    await using job = await openTransaction(store);
     const run = async (text: string, values: unknown[]) => (await job.query(text, values)).rows;
 
-    await job.query('BEGIN');
     await succeedWithin(store, success(kept), run);
     await job.query('COMMIT');
     await job.query('BEGIN');
@@ -167,21 +158,18 @@ describe('a success', () => {
 
   it('of the first attempt is the whole work, also with checkpoints', async () => {
     const task = await runTask(store);
-    await store.db.pool.query(`UPDATE task_state SET checkpoint = '1', checkpoint_no = 3`);
+    await saveCheckpoint(store, task, 1);
 
     await succeedAlone(store, [success(task)]);
 
     expect(await isWhole()).toBe(true);
   });
 
-  it.each([
-    [0, true],
-    [3, false],
-  ])(
-    'of a later attempt is the whole work where none had written a checkpoint: %d, %s',
-    async (no, whole) => {
+  it.each([true, false])(
+    'of a later attempt is the whole work where none had written a checkpoint: %s',
+    async (whole) => {
       const first = await runTask(store);
-      await store.db.pool.query('UPDATE task_state SET checkpoint_no = $1', [no]);
+      if (!whole) await saveCheckpoint(store, first, 1);
       await fail(store, [failure(first)]);
       await takeAll(store, first.workerId);
 
@@ -195,7 +183,7 @@ describe('a success', () => {
 describe('a cancel', () => {
   it('of a queued task is told as such, with its wait', async () => {
     const { id } = await submit(store, 'noop', null);
-    await store.db.pool.query(`UPDATE task_state SET updated_at = now() - interval '1 minute'`);
+    await ageTasks(store, 60);
 
     await cancelTask(store, id);
     await cancelTask(store, id);

@@ -6,23 +6,17 @@ import { type AttemptRef, fail, succeedAlone, succeedWithin } from '../../../src
 import { foldTally } from '../../../src/tasks/tally/fold.ts';
 import { TallyKeeper } from '../../../src/tasks/tally/keeper.ts';
 import { readSince } from '../../../src/tasks/tally/minutes.ts';
-import { jobError } from '../../support/ends.ts';
+import { failure, success } from '../../support/ends.ts';
 import { eventually } from '../../support/eventually.ts';
+import { openConnection, openTransaction } from '../../support/locks.ts';
 import { addRunning, addTallied, counted, unfolded } from '../../support/tally.ts';
-import { emptyReport, lockWaiters, openRaw, patient, useStore } from '../../support/tasks.ts';
+import { patient, useStore } from '../../support/tasks.ts';
 
 const store = useStore();
 const tenTypes = Array.from({ length: 10 }, (_, number) => `type-${number}`);
 
-const end = ({ taskId, attempt }: AttemptRef) => ({ taskId, attempt, result: '1', report: emptyReport });
-const givenUp = ({ taskId, attempt }: AttemptRef) => ({
-  taskId,
-  attempt,
-  outcome: 'permanent' as const,
-  error: jobError,
-  delaySeconds: 0,
-  report: emptyReport,
-});
+const end = (attempt: AttemptRef) => success(attempt);
+const giveUp = (attempt: AttemptRef) => failure(attempt, { outcome: 'permanent' });
 
 /** A pool with a connection for each of ten runners. */
 function openPool(url: string) {
@@ -52,7 +46,7 @@ describe('ten runners that end attempts of ten types at once', () => {
           const ended =
             runner % 2 === 0
               ? await succeedAlone(ownStore, batch.map(end))
-              : await fail(ownStore, batch.map(givenUp));
+              : await fail(ownStore, batch.map(giveUp));
           expect(ended).toHaveLength(10);
         }
       }),
@@ -69,8 +63,7 @@ describe('ten runners that end attempts of ten types at once', () => {
   it('wait for none that hangs between its write and its COMMIT, and neither does the fold', async () => {
     const frozen = await addRunning(store, tenTypes, 1);
     const others = await addRunning(store, tenTypes, 1);
-    await using runner = await openRaw(store);
-    await runner.query('BEGIN');
+    await using runner = await openTransaction(store);
     for (const attempt of frozen) {
       await succeedWithin(
         store,
@@ -81,7 +74,6 @@ describe('ten runners that end attempts of ten types at once', () => {
 
     expect(await succeedAlone(store, others.map(end))).toHaveLength(10);
     expect(await foldTally(store.db.pool)).toBe(10);
-    expect(await lockWaiters(store)).toBe(0);
     expect(Object.values(await counted(store))).toEqual(tenTypes.map(() => 1));
     await runner.query('COMMIT');
 
@@ -93,7 +85,7 @@ describe('ten runners that end attempts of ten types at once', () => {
 describe('a fold', () => {
   it('that is killed in the middle has changed nothing, and the next one counts all', async () => {
     await addTallied(store, 'noop', [[1, 2, 3], [4]]);
-    await using gate = await openRaw(store);
+    await using gate = await openConnection(store);
     await gate.query('SELECT pg_advisory_lock(1)');
     await gate.query(`
       CREATE OR REPLACE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS
@@ -120,8 +112,7 @@ describe('a fold', () => {
 
   it('is done by one process at a time', async () => {
     await addTallied(store, 'noop', [[1]]);
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     await other.query('SELECT pg_advisory_xact_lock(1212503, 3)');
 
     expect(await foldTally(store.db.pool)).toBe(0);

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { foldTally } from '../../../src/tasks/tally/fold.ts';
 import { coarsen, readSince } from '../../../src/tasks/tally/minutes.ts';
+import { openTransaction } from '../../support/locks.ts';
 import { addTallied, counted } from '../../support/tally.ts';
-import { openRaw, useStore } from '../../support/tasks.ts';
+import { useStore } from '../../support/tasks.ts';
 
 const store = useStore();
 const sql = (text: string, values: unknown[] = []) => store.db.pool.query(text, values);
@@ -75,8 +76,7 @@ describe('minutes', () => {
 
   it('are left alone while another process folds', async () => {
     await addMinutes(17, 16);
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     await other.query('SELECT pg_advisory_xact_lock(1212503, 3)');
 
     await coarsen(store.db.pool);
