@@ -6,7 +6,7 @@ import { transitions } from '../model/state-machine.ts';
 import type { Store } from '../store.ts';
 import { tallySql } from '../tally/append.ts';
 import { bossTables, entryTaskSql, waitsInQueueSql } from './boss.ts';
-import { queueSql } from './names.ts';
+import { queueSql, typeOfQueue } from './names.ts';
 
 /** An attempt as its runner knows it. */
 export interface ClaimedAttempt {
@@ -56,15 +56,13 @@ const claimSql = `
       FOR UPDATE SKIP LOCKED
     ) AS entry
   ), wanted AS MATERIALIZED (
-    SELECT task.id, entry.id AS entry_id, entry.start_after AS due_at,
-           usual.p50_seconds, usual.p90_seconds, usual.runs
+    SELECT task.id, entry.id AS entry_id, entry.start_after AS due_at
     FROM (SELECT * FROM due ORDER BY task_id) AS entry
     CROSS JOIN LATERAL (
-      SELECT id, type FROM ${tables.taskState} AS task
+      SELECT id FROM ${tables.taskState} AS task
       WHERE task.id = entry.task_id AND ${waitsSql('entry.id')}
       FOR NO KEY UPDATE SKIP LOCKED
     ) AS task
-    LEFT JOIN ${tables.taskUsual} AS usual ON usual.type = task.type
   ), settled AS (
     -- The entries of the claimed tasks, and the entries that no task waits for.
     DELETE FROM ${bossTables.job} AS job
@@ -74,6 +72,10 @@ const claimSql = `
            OR NOT EXISTS (SELECT FROM ${tables.taskState} AS task
                           WHERE task.id = due.task_id AND ${waitsSql('due.id')}))
     RETURNING job.id
+  ), usual AS MATERIALIZED (
+    -- All tasks that wait in one queue are of one type. The row is without values where the type has none.
+    SELECT max(p50_seconds) AS p50_seconds, max(p90_seconds) AS p90_seconds, max(runs) AS runs
+    FROM ${tables.taskUsual} WHERE type = $4
   ), claimed AS (
     UPDATE ${tables.taskState} AS task
     SET status = '${transitions.claim.to[0]}', attempt = attempt + 1, worker_id = $1, entry_id = NULL,
@@ -82,9 +84,9 @@ const claimSql = `
         -- percentage once they pass it.
         percent_done = CASE WHEN ${hasCheckpointSql('task')} THEN percent_done ELSE 0 END,
         done = NULL, total = NULL, unit = NULL, rate_per_second = NULL, message = NULL,
-        usual_p50_seconds = wanted.p50_seconds, usual_p90_seconds = wanted.p90_seconds, usual_runs = wanted.runs,
+        usual_p50_seconds = usual.p50_seconds, usual_p90_seconds = usual.p90_seconds, usual_runs = usual.runs,
         version = version + 1, updated_at = now()
-    FROM wanted
+    FROM wanted CROSS JOIN usual
     WHERE task.id = wanted.id
     RETURNING task.*, wanted.due_at
   ), started AS (
@@ -115,7 +117,7 @@ export async function claimTasks(
   const { rows } = await store.queue.claimPool.query<ClaimRow>({
     name: 'claim',
     text: claimSql,
-    values: [workerId, queue, limit],
+    values: [workerId, queue, limit, typeOfQueue(queue)],
   });
   const { entries = 0, settled = 0 } = rows[0] ?? {};
   const attempts = rows

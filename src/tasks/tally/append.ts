@@ -35,7 +35,7 @@ export function tallySql(source: string, { outcome, since, isWhole = 'FALSE' }: 
   return `
     INSERT INTO ${tables.taskTally} (at, type, outcome, is_whole, durations_ms)
     SELECT statement_timestamp(), type, ${outcome}, ${isWhole},
-           array_agg(greatest(0, 1000 * extract(epoch FROM statement_timestamp() - ${since}))::real)
+           array_agg(greatest(0, 1000 * date_part('epoch', statement_timestamp() - ${since}))::real)
     FROM ${source}
     GROUP BY 2, 3, 4`;
 }
