@@ -11,12 +11,13 @@ describe.skipIf(!hasBrowser)("a task's page", () => {
     await page.goto(server.taskUrl);
     await text('rate').getByText('8,200 rows a second').waitFor();
 
+    const newer = '2026-03-01T12:00:40.000Z';
     await pass(11_000, 1000);
     await page.locator('[data-live=rate]:empty').waitFor({ state: 'attached' });
     expect(await text('time').textContent()).toBe('');
-    server.show(pageOf(running({ percentDone: 30, updatedAt: '2026-03-01T12:00:40.000Z' })));
+    server.show(pageOf(running({ percentDone: 30, updatedAt: newer, progressedAt: newer })));
 
     await passUntilSeen(text('rate').getByText('8,200 rows a second'));
-    await passUntilSeen(text('time').getByText('5 s left'));
+    await passUntilSeen(text('time').getByText('a few seconds left'));
   });
 });
