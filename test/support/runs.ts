@@ -11,8 +11,8 @@ import { ProgressCounter } from '../../src/tasks/progress/counter.ts';
 /** How the work goes on: stretches of time with the units that are done in each, evenly. */
 export interface Run {
   readonly stretches: readonly { readonly ms: number; readonly units: number }[];
-  /** The job reports whenever it has done so many units more. */
-  readonly unitsPerCall: number;
+  /** The job reports whenever it has done so many units more, or at these times, in milliseconds. */
+  readonly calls: number | readonly number[];
   /** Whether the job reports 0 of its total before it begins. */
   readonly announces: boolean;
   /** From where on the attempt goes on: units that earlier attempts did. */
@@ -38,29 +38,58 @@ export function lengthMs({ stretches }: Run): number {
 
 /** All that readers get to know of the run, with times from its start. */
 export function replay(run: Run): Known[] {
-  const { unitsPerCall, announces, resumedAt = 0 } = run;
-  const units = run.stretches.reduce((sum, stretch) => sum + stretch.units, 0);
-  const calls = Math.max(1, Math.round(units / unitsPerCall));
-  const total = resumedAt + units;
-  const clock = clockOf(run);
+  const { announces, resumedAt = 0 } = run;
+  const calls = callsOf(run);
+  const total = resumedAt + calls.units;
   const counter = new ProgressCounter(resumedAt > 0 ? undefined : startMs);
   const known: Known[] = [];
   let lastWriteMs = Number.NEGATIVE_INFINITY;
   let call = announces || resumedAt > 0 ? 0 : 1;
   for (;;) {
-    const dueMs = call === 0 ? 0 : clock.timeOf(Math.min(units, call * unitsPerCall));
+    const dueMs = call === 0 ? 0 : calls.timeOf(call);
     const atMs = Math.ceil(Math.max(dueMs, lastWriteMs + writeMs) / lookMs) * lookMs;
-    call = Math.max(call, Math.floor(clock.unitsAt(atMs) / unitsPerCall + 1e-9));
-    if (call >= calls) return known;
-    counter.progress(resumedAt + call * unitsPerCall, total);
+    call = Math.max(call, calls.lastUntil(atMs));
+    const done = call === 0 ? 0 : calls.doneAt(call);
+    if (call >= calls.count || done >= calls.units) return known;
+    counter.progress(resumedAt + done, total);
+    call += 1;
+    if (!counter.isDirty) continue;
     const view = viewTask(rowWith(counter.take(startMs + atMs)), () => undefined);
     known.push({ atMs, etaSeconds: view.etaSeconds, words: describeTask(view).texts.time });
     lastWriteMs = atMs;
-    call += 1;
   }
 }
 
-function clockOf({ stretches }: Run) {
+/** The job's calls, counted from 1. */
+function callsOf({ stretches, calls }: Run) {
+  const units = stretches.reduce((sum, stretch) => sum + stretch.units, 0);
+  const clock = clockOf(stretches);
+  if (typeof calls === 'number') {
+    return {
+      units,
+      count: Math.max(1, Math.round(units / calls)),
+      timeOf: (call: number) => clock.timeOf(Math.min(units, call * calls)),
+      lastUntil: (ms: number) => Math.floor(clock.unitsAt(ms) / calls + 1e-9),
+      doneAt: (call: number) => call * calls,
+    };
+  }
+  const endMs = stretches.reduce((sum, { ms }) => sum + ms, 0);
+  const timeOf = (call: number) => calls[call - 1] ?? endMs;
+  return {
+    units,
+    count: calls.length + 1,
+    timeOf,
+    lastUntil: (ms: number) => countUntil(calls, ms),
+    doneAt: (call: number) => Math.floor(clock.unitsAt(timeOf(call)) + 1e-9),
+  };
+}
+
+function countUntil(times: readonly number[], ms: number): number {
+  const index = times.findIndex((time) => time > ms);
+  return index === -1 ? times.length : index;
+}
+
+function clockOf(stretches: Run['stretches']) {
   const marks = [{ ms: 0, units: 0 }];
   for (const { ms, units } of stretches) {
     const last = marks.at(-1) ?? { ms: 0, units: 0 };

@@ -29,6 +29,9 @@ const unclearRatio = 8;
 /** In a new phase, so many stretches must be known, unless they are this share of what it has to do. */
 const newPhaseStretches = 3;
 const newPhaseShare = 0.1;
+/** A slower phase must last so long; after one that turned out to be a pause, so long, or twice as long as that one. */
+const leastPhaseMs = 2_000;
+const leastPhaseAfterPauseMs = 60_000;
 /** Time before the first progress is preparation if what follows is so much faster, by so many doublings in sum. */
 const preparationRatio = 3;
 const preparationDoublings = 4;
@@ -38,6 +41,9 @@ export class Pace {
   /** Whether the first stretch begins with the attempt, so that it contains preparations, if there are any. */
   private mayHavePrepared: boolean;
   private phases = 1;
+  /** The faster phase that was left out last, and the rate from which on it has come back. */
+  private leftOut: { readonly marks: readonly Mark[]; readonly backAt: number } | undefined;
+  private leastPhaseMs = leastPhaseMs;
 
   /** @param startedAtMs when the work began from 0; undefined where it goes on from what was done before */
   constructor(startedAtMs: number | undefined) {
@@ -45,7 +51,7 @@ export class Pace {
     if (startedAtMs !== undefined) this.marks.push({ atMs: startedAtMs, done: 0 });
   }
 
-  /** Rises when the work has entered a slower phase. */
+  /** Changes when the work has entered a slower phase, and when that turned out to be a pause. */
   get phase(): number {
     return this.phases;
   }
@@ -56,6 +62,7 @@ export class Pace {
     if (last && (done <= last.done || atMs <= last.atMs)) return false;
     this.marks.push({ atMs, done });
     this.leaveOutPreparation();
+    this.takeBackFasterPhase();
     this.leaveOutFasterPhase();
     this.leaveOutMarks();
     return last !== undefined;
@@ -104,10 +111,26 @@ export class Pace {
   }
 
   private leaveOutFasterPhase(): void {
-    const start = startOfSlowerPhase(this.marks);
-    if (start === undefined) return;
-    this.marks = this.marks.slice(start);
+    const index = startOfSlowerPhase(this.marks, this.leastPhaseMs);
+    if (index === undefined) return;
+    const [first, start, last] = [this.marks[0], this.marks[index], this.marks.at(-1)] as [Mark, Mark, Mark];
+    const backAt = Math.sqrt(rateBetween(first, start) * rateBetween(start, last));
+    this.leftOut = { marks: this.marks.slice(0, index), backAt };
+    this.marks = this.marks.slice(index);
     this.mayHavePrepared = false;
+    this.phases += 1;
+  }
+
+  /** Where the work goes on as fast as before, twice in a row, the slower phase was a pause. */
+  private takeBackFasterPhase(): void {
+    const { leftOut } = this;
+    const stretches = stretchesOf(this.marks.slice(-3));
+    if (!leftOut || stretches.length < 2) return;
+    if (stretches.some(([from, to]) => rateBetween(from, to) < leftOut.backAt)) return;
+    const pauseMs = (this.marks.at(-3) as Mark).atMs - (this.marks[0] as Mark).atMs;
+    this.leastPhaseMs = Math.max(leastPhaseAfterPauseMs, 2 * pauseMs);
+    this.marks = [...leftOut.marks, ...this.marks];
+    this.leftOut = undefined;
     this.phases += 1;
   }
 

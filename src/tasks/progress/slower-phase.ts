@@ -17,9 +17,8 @@ const neededDoublings = 3;
 /** A stretch proves no more than this, as it may contain a pause. So a phase has two stretches at least. */
 const longestProof = 1.5;
 const fewestStretches = 2;
-/** How long the phase must have lasted: a share of the time before it, within these limits. */
+/** How long the phase must have lasted: this share of the time before it, but no longer than `longestMs`. */
 const neededTimeShare = 0.2;
-const shortestMs = 2_000;
 const longestMs = 120_000;
 /** A stretch that is so much faster than the rest of the phase belongs to both phases. */
 const mixedRatio = 1.3;
@@ -27,9 +26,10 @@ const mostMixed = 2;
 
 /**
  * Where the slower phase begins in which the work is now; undefined where it is in none.
+ * @param leastMs how long the phase must have lasted at least
  * @returns the index of a mark
  */
-export function startOfSlowerPhase(marks: readonly Mark[]): number | undefined {
+export function startOfSlowerPhase(marks: readonly Mark[], leastMs: number): number | undefined {
   const [first] = marks;
   const last = marks.at(-1);
   const lastBut = marks.at(-2);
@@ -38,6 +38,7 @@ export function startOfSlowerPhase(marks: readonly Mark[]): number | undefined {
   if (rateBetween(lastBut, last) > slowerShare * rateBetween(first, last)) return undefined;
   const rates = stretchesOf(marks).map(([from, to]) => rateBetween(from, to));
   for (let index = 1; index <= rates.length - fewestStretches; index += 1) {
+    if (last.atMs - (marks[index] as Mark).atMs < leastMs) return undefined;
     if (isSlowerFrom(index, marks, rates)) return withoutMixed(index, marks, rates);
   }
   return undefined;
@@ -46,7 +47,7 @@ export function startOfSlowerPhase(marks: readonly Mark[]): number | undefined {
 function isSlowerFrom(index: number, marks: readonly Mark[], rates: readonly number[]): boolean {
   const [first, start, last] = [marks[0], marks[index], marks.at(-1)] as [Mark, Mark, Mark];
   const neededMs = neededTimeShare * (start.atMs - first.atMs);
-  if (last.atMs - start.atMs < Math.min(longestMs, Math.max(shortestMs, neededMs))) return false;
+  if (last.atMs - start.atMs < Math.min(longestMs, neededMs)) return false;
   const before = rateBetween(first, start);
   const since = rates.slice(index);
   if (since.some((rate) => rate > slowerShare * before)) return false;
