@@ -165,7 +165,7 @@ export interface Judgement {
 
 export function judge(run: Run, known: readonly Known[], fromMs = lengthMs(run) / 10): Judgement {
   const endMs = lengthMs(run);
-  const looks = 2000;
+  const looks = 500;
   let right = 0;
   let rightCounted = 0;
   let index = -1;

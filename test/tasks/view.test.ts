@@ -148,6 +148,15 @@ describe('the figures', () => {
   });
 });
 
+describe('the time of progress', () => {
+  it('is unknown where a runner of an earlier version has begun the attempt', () => {
+    const before = new Date(at.getTime() - 1);
+
+    expect(view({ progressedAt: before }).progressedAt).toBeNull();
+    expect(view({ progressedAt: null }).progressedAt).toBeNull();
+  });
+});
+
 describe('the time left', () => {
   it.each([
     ['queued', 50, 200, 20, null],

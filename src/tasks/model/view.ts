@@ -94,7 +94,7 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
     nextAttemptAt: time(row.nextAttemptAt),
     createdAt: row.createdAt.toISOString(),
     startedAt: time(row.startedAt),
-    progressedAt: time(row.progressedAt),
+    progressedAt: progressTime(row),
     updatedAt: row.updatedAt.toISOString(),
     finishedAt: time(row.finishedAt),
     expiresAt: time(row.expiresAt),
@@ -110,6 +110,14 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
       ...(result === undefined ? {} : { result }),
     },
   };
+}
+
+/**
+ * A runner of an earlier version, which may go on during an upgrade, does not write the time of progress. What
+ * an attempt before has left there says nothing of this one.
+ */
+function progressTime({ progressedAt, startedAt }: TaskRow): string | null {
+  return progressedAt !== null && startedAt !== null && progressedAt < startedAt ? null : time(progressedAt);
 }
 
 /** Null also for `infinity`, which people set to keep a task for ever: it cannot be represented as a Date. */

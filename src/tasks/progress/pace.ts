@@ -1,10 +1,10 @@
 /**
  * How fast the rest of an attempt's work will probably go, from what was done by when.
  *
- * It is the mean over time, in which a stretch counts less the older it is, as tqdm and indicatif have it. Their
- * mean forgets after seconds. This one remembers three minutes at least, so that it holds still where the work
- * stops and goes, and forgets at once what was done before the work became slower (`slower-phase.ts`), which a
- * mean does too slowly at any length: after a burst, or where most was already there.
+ * It is a mean over time in which a stretch counts less the older it is, as in indicatif, whose mean forgets
+ * within seconds. This one remembers three minutes at least, so that it holds still where the work stops and
+ * goes. What was done before the work became slower (`slower-phase.ts`) it forgets at once, as any mean would do
+ * that too slowly after a burst, or where most was already there.
  */
 import { type Mark, rateBetween, stretchesOf } from './marks.ts';
 import { startOfSlowerPhase } from './slower-phase.ts';
@@ -21,9 +21,9 @@ const tellingShare = 0.025;
 const tellingMs = 60_000;
 /** … but not within the first second, … */
 const shortestMs = 1_000;
-/** … and in the first ten seconds only if no stretch is so many times as fast as another. */
+/** … and in the first ten seconds only if neither half of the time was so many times as fast as the other. */
 const unevenMs = 10_000;
-const evenRatio = 4;
+const evenRatio = 3;
 /** One stretch that is so many times slower than all before is a pause or the end of a burst: the next one tells. */
 const unclearRatio = 8;
 /** In a new phase, so many stretches must be known, unless they are this share of what it has to do. */
@@ -82,11 +82,13 @@ export class Pace {
   }
 
   private isClear(measuredMs: number): boolean {
-    const rates = stretchesOf(this.marks).map(([from, to]) => rateBetween(from, to));
-    if (rates.length === 1) return true;
-    const before = rateBetween(this.marks[0] as Mark, this.marks.at(-2) as Mark);
-    if ((rates.at(-1) as number) < before / unclearRatio) return false;
-    return measuredMs >= unevenMs || Math.max(...rates) <= evenRatio * Math.min(...rates);
+    if (this.marks.length === 2) return true;
+    const [first, lastBut, last] = [this.marks[0], ...this.marks.slice(-2)] as [Mark, Mark, Mark];
+    if (rateBetween(lastBut, last) < rateBetween(first, lastBut) / unclearRatio) return false;
+    if (measuredMs >= unevenMs) return true;
+    const middle = this.marks.find(({ atMs }) => atMs >= (first.atMs + last.atMs) / 2) as Mark;
+    const ratio = middle === last ? 1 : rateBetween(first, middle) / rateBetween(middle, last);
+    return ratio <= evenRatio && ratio >= 1 / evenRatio;
   }
 
   private mean(nowMs: number): number {
