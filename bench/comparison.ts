@@ -3,7 +3,7 @@ import { median } from './quantile.ts';
 import { print } from './support.ts';
 
 /** How many rounds what is compared gets: with 15, the interval below leaves out the three outermost on each side. */
-export const rounds = 3;
+export const rounds = 15;
 
 /** A line of the table. */
 export interface Comparison {
