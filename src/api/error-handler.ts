@@ -10,7 +10,7 @@ import { prefersHtml } from './http/negotiation.ts';
 import { problemFrom, TooBusy } from './http/problems.ts';
 import { sendProblem } from './http/replies.ts';
 
-/** A refusal for too much load is sent late, so that a client that asks again at once asks once a second. */
+/** A refusal because of load is sent this late: clients that ask again at once ask once a second. */
 const busyMs = 1_000;
 
 export type ErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
@@ -50,7 +50,7 @@ export function answerError(log: Logger, wrongKeys: WrongKeys): ErrorHandler {
   };
 }
 
-/** After signing in, a form is not sent again by itself: people get the page with its button. */
+/** Where people go after signing in: to the page with the button, as a form is not sent again by itself. */
 function whereNext({ method, url }: FastifyRequest): WayOn {
   if (method === 'GET') return { next: url, isUndone: false };
   return { next: /^(\/tasks\/[0-9a-f-]{36})\/(?:cancel|retry)$/i.exec(url)?.[1] ?? '/', isUndone: true };

@@ -1,27 +1,27 @@
 /**
- * Where log lines go: standard output, which may stop taking them (a pager, a pipe whose reader stands still, a
- * terminal that was stopped with Ctrl-S, a full disk). Nothing waits for it: a bounded number of lines is kept until
- * it takes them again, and those that there is no room for are counted.
+ * Writes log lines to standard output, which may stop taking them (a pager, a pipe whose reader stands still,
+ * a terminal that was stopped with Ctrl-S, a full disk). The process goes on meanwhile: it keeps up to 1 MB
+ * of lines until the output takes them again, and counts the lines for which there is no room.
  */
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { DestinationStream } from 'pino';
 
 const defaultMaxBytes = 1_000_000;
-/** While nothing is taken, it is tried so often. */
+/** While the output takes nothing, writing is tried again this often. */
 const retryMs = 50;
-/** At the end of the process, a reader that is slow gets so long. */
+/** How long a process that ends waits for a slow reader. */
 const lastMs = 300;
 
 export interface LogOutputOptions {
-  /** One that does not block: where it takes nothing, writing fails with EAGAIN. */
+  /** A descriptor that does not block: while the output takes nothing, writing fails with EAGAIN. */
   readonly fd: number;
-  /** Of lines that wait; default 1,000,000. */
+  /** The most bytes of lines that wait; default 1,000,000. */
   readonly maxBytes?: number;
 }
 
 export class LogOutput implements DestinationStream {
-  /** Called when all that has waited was taken. */
+  /** Called with the number of lines that were left out, when all waiting lines have been written. */
   onLeftOut: (lines: number) => void = () => undefined;
   private readonly options: LogOutputOptions;
   private waiting: Buffer[] = [];
@@ -44,12 +44,12 @@ export class LogOutput implements DestinationStream {
     if (!this.retry) this.flush();
   }
 
-  /** Whether all lines were taken. */
+  /** Whether all lines have been written. */
   get isEmpty(): boolean {
     return this.waiting.length === 0;
   }
 
-  /** As much as is taken within a moment: for the end of the process, and for what may be the last line. */
+  /** Writes what is taken within 300 ms: at the end of the process, and for a line that may be the last. */
   flushSync(): void {
     const untilMs = performance.now() + lastMs;
     const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -68,7 +68,7 @@ export class LogOutput implements DestinationStream {
     if (leftOut > 0) this.onLeftOut(leftOut);
   }
 
-  /** Whether nothing waits any more. */
+  /** Writes what the output takes. Returns whether no line waits any more. */
   private writeAll(): boolean {
     let done = 0;
     try {
@@ -76,14 +76,14 @@ export class LogOutput implements DestinationStream {
         const taken = writeSync(this.options.fd, line);
         this.bytes -= taken;
         if (taken < line.length) {
-          // The rest of the line comes first.
+          // The next attempt begins with the rest of this line.
           this.waiting[done] = line.subarray(taken);
           break;
         }
         done += 1;
       }
     } catch {
-      // What nobody takes now, for whatever reason, is no reason to end in mid-work.
+      // Output that takes nothing now, for whatever reason, must not end the process in mid-work.
     }
     this.waiting = this.waiting.slice(done);
     return this.waiting.length === 0;
@@ -92,7 +92,7 @@ export class LogOutput implements DestinationStream {
 
 let ofProcess: LogOutput | undefined;
 
-/** The one of this process, on standard output. */
+/** The log output of this process, on standard output. */
 export function standardOutput(): LogOutput {
   if (!ofProcess) {
     const output = new LogOutput({ fd: openStandardOutput() });
@@ -103,9 +103,10 @@ export function standardOutput(): LogOutput {
 }
 
 /**
- * A pipe or a terminal is opened once more, as whether it blocks is common to all who have it: Node makes it block
- * for the processes that it starts. Where that cannot be, as for a socket or a pipe of another user, whoever does
- * not read keeps us waiting.
+ * Opens a pipe or a terminal once more, so that it does not block for this process. All processes that share
+ * a descriptor share whether it blocks, and Node makes it block for the processes that it starts. If it
+ * cannot be opened again, as with a socket or a pipe of another user, a reader that does not read keeps this
+ * process waiting.
  */
 function openStandardOutput(): number {
   try {

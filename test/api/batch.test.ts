@@ -189,7 +189,7 @@ describe('a batch with keys that others have', () => {
 
     expect(response.status).toBe(409);
     expect((await problemOf(response)).errors).toEqual([
-      { path: 'tasks[1].key', message: 'is also that of tasks[0], which has other input' },
+      { path: 'tasks[1].key', message: 'is also the key of tasks[0], which has other input' },
     ]);
     expect(await stored()).toBe(0);
   });

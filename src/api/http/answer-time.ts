@@ -14,13 +14,13 @@ export function withinAnswerTime<T>(work: Promise<T>, limitMs = answerTimeMs): P
   );
 }
 
-/** The value of `work`, or what `refusal` says where that takes too long. The work itself goes on. */
+/** The value of `work`, unless it takes too long: then throws what `refusal` returns. The work goes on. */
 export async function within<T>(work: Promise<T>, limitMs: number, refusal: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(refusal()), limitMs);
   });
-  // The loser of the race may fail unheard.
+  // When the time is up, nobody handles a later failure of `work`.
   work.catch(() => undefined);
   try {
     return await Promise.race([work, tooLate]);
@@ -29,7 +29,10 @@ export async function within<T>(work: Promise<T>, limitMs: number, refusal: () =
   }
 }
 
-/** The client of a request, for what is done for it alone: whoever has left, or has been told that it is too late, wants no more. */
+/**
+ * The client of a request, for work that is done for this client alone. The work may be dropped when
+ * `hasLeft`: the client has closed its connection, or already has an answer, such as the 503 after 5 s.
+ */
 export function askerOf({ raw }: FastifyReply): { readonly hasLeft: boolean } {
   return {
     get hasLeft() {

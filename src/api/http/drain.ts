@@ -35,7 +35,7 @@ export class Drain {
   begin(): void {
     if (this.hasBegun) return;
     this.hasBegun = true;
-    // Added only now, so that polls before the stop do not pay for it.
+    // This listener is added only now, so that polls before the stop do not pay for it.
     this.server?.prependListener('request', (_request, response) => makeLast(response));
     for (const connection of this.connections) closeAfterAnswer(connection);
   }
@@ -50,7 +50,7 @@ export class Drain {
     const { server } = this;
     if (!server) return;
     const isClosed = new Promise<void>((resolve) => server.close(() => resolve()));
-    // Browsers open connections in advance. Node takes one that has never sent a request for busy.
+    // Browsers open connections in advance. Node counts a connection without a request as busy, and keeps it.
     this.cut((connection) => connection.bytesRead === 0);
     const cutAll = () => this.cut(() => true);
     const timers = [

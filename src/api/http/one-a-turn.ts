@@ -1,6 +1,7 @@
 /**
- * For work of a millisecond or more that many clients may ask for at once, such as rendering a page or sending a
- * large answer: each turn of the event loop does one piece, so that short answers are sent in between.
+ * Runs one piece of work per turn of the event loop, so that short answers are sent in between. It is for
+ * work of a millisecond or more that many clients may ask for at once, such as rendering a page or sending a
+ * large answer.
  */
 const waiting: (() => void)[] = [];
 

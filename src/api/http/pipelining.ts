@@ -1,20 +1,28 @@
 /**
- * Requests that a client sends without waiting for the answers to those before (pipelining, RFC 9112, 9.3.2). One
- * of a connection is worked on at a time, the next when its client has taken the answer; connections take turns,
- * and others are served in between; and what waits is bounded: past a few requests a connection is read no further.
+ * Limits pipelining: requests that a client sends without waiting for earlier answers (RFC 9112, 9.3.2). The
+ * service works on one request of a connection at a time, and on the next one when the client has taken the
+ * answer. Connections take turns, and clients that do not pipeline are served in between. The number of
+ * waiting requests is bounded: from a connection with too many of them, nothing more is read until they have
+ * had their turn.
  */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Slice } from '../../scheduling/slice.ts';
 import { Connection } from './connection.ts';
 
-/** So many requests of one connection may wait before it is read no further; of what it has sent by then, 4 kB may wait too. */
+/**
+ * When more requests than this wait on one connection, nothing more is read from it. The piece of 4 kB that
+ * is being parsed at this moment may add some more.
+ */
 const maxWaitingOfOne = 32;
-/** So many of all connections, which take about 20 MB; past this, connections that are read no further are cut. */
+/**
+ * The most requests that wait on all connections together, about 20 MB. When there are more, a connection
+ * that exceeds its own limit is cut.
+ */
 const maxWaiting = 10_000;
-/** Whoever sends too much at once is seldom alone: for so long, all are looked at closely. */
+/** How long all connections are parsed in pieces after one sent too much: it is seldom the only one. */
 const carefulMs = 60_000;
-/** Those whose turn has come may keep others waiting for so long. */
+/** How long the requests whose turn has come may keep other work waiting. */
 const sliceMs = 5;
 
 interface Waiting {
@@ -25,11 +33,11 @@ interface Waiting {
 export class Pipelining {
   private readonly handle: RequestListener;
   private readonly connections = new Map<Socket, Connection>();
-  /** Until then no connection may send thousands of requests at once. */
+  /** Until this time, new connections are parsed in pieces: none can send thousands of requests at once. */
   private troubledUntilMs = Number.NEGATIVE_INFINITY;
-  /** Those of which all requests had their turn, to be read again. */
+  /** Connections that were stopped, and whose requests have all had their turn: they are to be read again. */
   private readonly empty: Connection[] = [];
-  /** Those whose turn has come. */
+  /** Requests whose turn has come. */
   private ready: Waiting[] = [];
   private waiting = 0;
   private isDue = false;
@@ -53,7 +61,7 @@ export class Pipelining {
   }
 
   private take(request: IncomingMessage, response: ServerResponse): void {
-    // Nearly all of them: nothing that was asked before on its connection is unanswered.
+    // Nearly always the response has its socket: all earlier requests on the connection are answered.
     if (response.socket !== null) this.handle(request, response);
     else this.wait(request, response);
   }
@@ -68,7 +76,7 @@ export class Pipelining {
       connection.readNoFurther();
       if (this.waiting > maxWaiting) connection.socket.destroy();
     }
-    // Node assigns the connection when the answer before has been taken.
+    // Node gives the response its socket when the client has taken the answer before it.
     response.once('socket', () => {
       this.leave(connection, 1);
       this.ready.push({ request, response });
@@ -76,7 +84,10 @@ export class Pipelining {
     });
   }
 
-  /** The first connection that sends too much at once has sent it; others, that may have as well, are not parsed yet. */
+  /**
+   * From now on, parses all connections in pieces. This comes too late for the connection that sent too much:
+   * its bytes are parsed already. Other connections may have sent as much, and are not parsed yet.
+   */
   private beCareful(): void {
     const nowMs = performance.now();
     if (nowMs > this.troubledUntilMs) {
@@ -101,14 +112,14 @@ export class Pipelining {
 
   private turn(): void {
     this.isDue = false;
-    // One at a time: what it has sent meanwhile is parsed at once.
+    // Reads from one connection a turn, because what its client has sent meanwhile is parsed at once.
     this.empty.shift()?.readOn();
     const slice = new Slice(sliceMs);
     let done = 0;
     for (const { request, response } of this.ready) {
       if (slice.isOver) break;
       done += 1;
-      // Otherwise nobody waits for the answer any more.
+      // If the socket is destroyed, nobody waits for the answer any more.
       if (!request.socket.destroyed) this.handle(request, response);
     }
     this.ready = this.ready.slice(done);

@@ -14,28 +14,28 @@ const kinds = {
   'invalid-request': [400, 'The request is not valid'],
   'invalid-input': [400, 'The input is not valid'],
   'sign-in-required': [401, 'An API key is needed'],
-  'not-local': [403, 'Only this machine is served'],
-  'admin-only': [403, 'This is for operators'],
+  'not-local': [403, 'Only requests from this machine are served'],
+  'admin-only': [403, 'Only operators may do this'],
   'cross-site': [403, 'The request comes from another site'],
   'not-found': [404, 'There is nothing here'],
   'unknown-task': [404, 'There is no such task'],
   'unknown-type': [404, 'There is no such job'],
   'method-not-allowed': [405, 'This method is not allowed here'],
-  'not-acceptable': [406, 'Only JSON and HTML can be had'],
+  'not-acceptable': [406, 'Only JSON and HTML are available'],
   'request-timeout': [408, 'The request took too long to arrive'],
   'key-conflict': [409, 'The key belongs to another request'],
   'already-finished': [409, 'The task is finished'],
   'cannot-retry': [409, 'The task cannot be retried'],
   'too-large': [413, 'The request is too large'],
   'url-too-long': [414, 'The URL is too long'],
-  'unsupported-media-type': [415, 'The body is of a type that is not taken here'],
-  'expectation-failed': [417, 'This expectation cannot be met'],
+  'unsupported-media-type': [415, 'This type of body is not accepted here'],
+  'expectation-failed': [417, 'What the Expect header asks for is not supported'],
   'too-many-wrong-keys': [429, 'Too many wrong keys'],
   'headers-too-large': [431, 'The headers are too large'],
   'too-many-watchers': [503, 'Too many clients are waiting'],
   'job-fault': [500, 'The job has a fault'],
   'internal-error': [500, 'Something went wrong in the service'],
-  'too-busy': [503, 'Too much is asked for at this moment'],
+  'too-busy': [503, 'The service is too busy at the moment'],
   unavailable: [503, 'The service is not available right now'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 
@@ -49,10 +49,10 @@ export interface OwnProblemKind {
 }
 
 export interface FieldError {
-  /** Names joined by dots, such as `input.recipient`. */
+  /** The names of the fields that lead to the value, joined by dots, such as `input.recipient`. */
   path: string;
   message: string;
-  /** The URL of the task that stands in the way, where a request is about many tasks. */
+  /** The URL of the task that has the key, where a request is about many tasks. */
   existingTask?: string;
 }
 
@@ -68,7 +68,7 @@ export interface Problem {
   status: number;
   detail: string;
   errors?: FieldError[];
-  /** The URL of the task that stands in the way. */
+  /** The URL of the task because of which the request is refused. */
   existingTask?: string;
 }
 
@@ -84,7 +84,7 @@ export class HttpProblem extends Error {
   override name = 'HttpProblem';
   readonly body: Problem;
   readonly headers: Readonly<Record<string, string>>;
-  /** What the form that was sent calls its fields. */
+  /** The labels of the fields in the form that was sent. */
   fieldLabels: Readonly<Record<string, string>> | undefined;
 
   constructor(kind: ProblemKind | OwnProblemKind, detail: string, options: ProblemOptions = {}) {
@@ -107,10 +107,10 @@ export function unknownTask(): HttpProblem {
   return new HttpProblem('unknown-task', 'No task has this id; a finished task is deleted after a while.');
 }
 
-/** When to come back while the database is away. */
+/** When a client should try again while the database is away, or while too much waits. */
 export const retryAfterTroubleSeconds = 5;
 
-/** The database could not be asked in time; whether a write happened is not known. */
+/** Refuses a request because the database did not answer in time. It may have written what was asked. */
 export function unavailable(detail: string, cause?: unknown): HttpProblem {
   return new HttpProblem('unavailable', detail, {
     headers: { 'retry-after': String(retryAfterTroubleSeconds) },
@@ -118,7 +118,7 @@ export function unavailable(detail: string, cause?: unknown): HttpProblem {
   });
 }
 
-/** More is asked for than can wait. */
+/** Refuses a request because too many others wait already. */
 export class TooBusy extends HttpProblem {
   constructor(detail: string, cause?: unknown) {
     super('too-busy', `${detail} Try again in a few seconds.`, {
@@ -128,10 +128,10 @@ export class TooBusy extends HttpProblem {
   }
 }
 
-/** Said of whatever the database did not do. */
+/** The advice in each answer that fails because the database did not answer or refused. */
 export const tryAgain = 'Try again in a few seconds; a submit with a key may be repeated safely.';
 
-/** What Fastify itself refuses, by its code. */
+/** The problems for requests that Fastify itself refuses, by Fastify's error code. */
 const frameworkProblems: Readonly<Record<string, readonly [ProblemKind, string]>> = {
   FST_ERR_BAD_URL: ['invalid-request', 'The URL is not well-formed: its percent-encoding cannot be read.'],
   FST_ERR_MAX_PARAM_LENGTH: ['url-too-long', 'A part of the URL is longer than any id.'],
@@ -146,7 +146,7 @@ const frameworkProblems: Readonly<Record<string, readonly [ProblemKind, string]>
   ],
 };
 
-/** Whatever was thrown, as the problem that the client is told. */
+/** Turns anything that was thrown into the problem that the client is told. */
 export function problemFrom(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (error instanceof KeyConflictError) {
@@ -159,7 +159,7 @@ export function problemFrom(error: unknown): HttpProblem {
   const { code, statusCode } = error as Partial<FastifyError>;
   const known = code === undefined ? undefined : frameworkProblems[code];
   if (known) return new HttpProblem(...known, { cause: error });
-  // Before the database: a client that hangs up in its body is a broken connection too, but its own.
+  // Comes before the check for database errors, because a client that hangs up in mid-body looks like one.
   const isCutOff = code === 'ECONNRESET' && error instanceof Error && error.message === 'aborted';
   if (isCutOff || code === 'ERR_STREAM_PREMATURE_CLOSE') {
     return new HttpProblem('invalid-request', 'The connection ended in the middle of the body.', {
@@ -167,14 +167,16 @@ export function problemFrom(error: unknown): HttpProblem {
     });
   }
   if (error instanceof TooManyReadsError) {
-    return new TooBusy('Too many tasks are asked for that were not asked for lately.', error);
+    return new TooBusy('Too many requests ask for tasks that must be read from the database first.', error);
   }
-  if (error instanceof TooManySubmitsError) return new TooBusy('Too many tasks are submitted.', error);
+  if (error instanceof TooManySubmitsError) return new TooBusy('Too many submits wait to be written.', error);
   if (error instanceof LostUploadError) {
     return unavailable(`The database has lost a part of the file, as it was restarted. ${tryAgain}`, error);
   }
   if (error instanceof AbandonedReadError) {
-    return new HttpProblem('request-timeout', 'The client has left.', { cause: error });
+    return new HttpProblem('request-timeout', 'The client no longer waits for this answer.', {
+      cause: error,
+    });
   }
   if (isPassingError(error)) return unavailable(`${describeTrouble(error)} ${tryAgain}`, error);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
@@ -186,12 +188,12 @@ export function problemFrom(error: unknown): HttpProblem {
 const maxErrors = 20;
 const maxPathLength = 200;
 
-/** Refuses a value with the paths of its faults, below `prefix`. */
+/** Refuses a value, with the paths of its faults. Each path begins with `prefix`. */
 export function invalidInput(error: z.ZodError, prefix: readonly string[] = []): HttpProblem {
   return invalidFields(faultsOf(error, prefix));
 }
 
-/** One by one, as nobody is told of more than a few: a megabyte of unknown fields has 60,000. */
+/** A generator, because only the first 20 faults are used: a megabyte of unknown fields has 60,000. */
 function* faultsOf(error: z.ZodError, prefix: readonly string[]): Generator<FieldError> {
   for (const issue of error.issues) {
     const path = [...prefix, ...issue.path.map(String)];
@@ -200,7 +202,7 @@ function* faultsOf(error: z.ZodError, prefix: readonly string[]): Generator<Fiel
   }
 }
 
-/** Refuses a value for the first of these faults; the rest is not even asked for. */
+/** Refuses a value, and names at most 20 of its faults. The iterable is not read any further. */
 export function invalidFields(faults: Iterable<FieldError>): HttpProblem {
   const errors: FieldError[] = [];
   for (const fault of faults) {

@@ -9,15 +9,15 @@ import { Pipelining } from './pipelining.ts';
 export function createHttpServer(handle: RequestListener): Server {
   const server = createServer({ maxHeaderSize: 16 * 1024, headersTimeout: 30_000 });
   new Pipelining(handle).follow(server);
-  // A connection on which nothing moves for so long is closed, an upload among them, and one that is not read.
+  // Closes a connection on which no byte moves for this long: also an upload, or an answer that is not read.
   server.setTimeout(120_000);
-  // A whole upload of a gigabyte over a slow line.
+  // Long enough for an upload of a gigabyte over a slow line.
   server.requestTimeout = 3600_000;
   server.keepAliveTimeout = 72_000;
   return server;
 }
 
-/** `localhost` may have two addresses: Fastify listens on the first one, and from then on the server does on both. */
+/** `localhost` may have two addresses. Fastify listens on the first; this makes the server listen on both. */
 export function listenOnAllOf(app: FastifyInstance, host: string): void {
   if (host !== 'localhost') return;
   app.addHook('onListen', async () => {
@@ -25,7 +25,7 @@ export function listenOnAllOf(app: FastifyInstance, host: string): void {
   });
 }
 
-/** Where the address cannot be had, as one of IPv6 on many machines, the first one serves. */
+/** If the address is not available, as IPv6 on many machines, the server keeps to its first address. */
 async function listenAlso(server: Server, host: string): Promise<void> {
   const first = server.address();
   if (typeof first !== 'object' || first === null || first.address === host) return;

@@ -1,4 +1,4 @@
-/** Tells clients apart: a client has one key, however many connections it has. */
+/** Tells clients apart by a key: all connections of a client have the same key. */
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIPv6 } from 'node:net';
 
@@ -26,7 +26,7 @@ export function clientsBehind(trustedProxies: readonly string[]): ClientOf {
   };
 }
 
-/** Without a port, which some proxies add; an IPv4 address in IPv6 form (`::ffff:192.0.2.1`) as IPv4. */
+/** The address without a port, which some proxies add. `::ffff:192.0.2.1` (IPv4 as IPv6) becomes IPv4. */
 function plain(address: string): string {
   return address
     .replace(/^\[([^\]]*)\](?::\d+)?$/, '$1')

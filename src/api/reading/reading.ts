@@ -17,7 +17,7 @@ export interface ReadingOptions {
   readonly store: Store;
   readonly resultLink: ResultLink;
   readonly maxWatchers: number;
-  /** Proxies whose `X-Forwarded-For` is believed, to tell the clients that wait apart; default none. */
+  /** Proxies whose `X-Forwarded-For` tells waiting clients apart; default none. */
   readonly trustedProxies?: readonly string[];
   /** Milliseconds between the comments on a stream without news; default 15,000. */
   readonly beatMs?: number;
@@ -28,7 +28,7 @@ export interface ReadingOptions {
   readonly log: Pick<Logger, 'debug'>;
 }
 
-/** One for the tick, one for first reads, one for groups. Submits use others, so reads never wait for them. */
+/** For the tick, first reads and groups, one each. Submits use another pool, so reads never wait for them. */
 const connections = 3;
 /** After this time no client waits for the answer any more. */
 const statementTimeoutMs = 5_000;
@@ -40,7 +40,7 @@ export class Reading {
   readonly pageDetails: PageDetails;
   readonly watchers: Watchers;
   private readonly pool: pg.Pool;
-  /** Brings news before the next tick. Where nobody can listen, as behind some poolers, ticks suffice. */
+  /** Makes a refresh start early. Where LISTEN is impossible, as behind some poolers, ticks suffice. */
   private readonly listener: Listener;
 
   constructor(options: ReadingOptions) {

@@ -1,4 +1,4 @@
-/** Renders the pages of tasks: once a second for all clients that ask for a page, and few pages at a time. */
+/** Renders task pages: each version at most once a second for all clients, and two pages at a time. */
 import { Memo } from '../../tasks/snapshots/memo.ts';
 import type { PageDetails } from '../../tasks/snapshots/page-details.ts';
 import type { ApiExtensions } from '../extension.ts';
@@ -22,7 +22,7 @@ export class TaskPages {
   private readonly waiting: (() => void)[] = [];
   private inWork = 0;
 
-  /** @param extensions for the jobs that show their results in a way of their own */
+  /** @param extensions the code of jobs that render their results themselves */
   constructor(pageDetails: PageDetails, extensions: ApiExtensions) {
     this.pageDetails = pageDetails;
     this.extensions = extensions;
@@ -30,12 +30,12 @@ export class TaskPages {
 
   /**
    * The page of a version of a task.
-   * @throws {HttpProblem} 503 when too many pages are waited for
+   * @throws {HttpProblem} 503 when too many requests wait for pages
    */
   async get(snapshot: TaskSnapshot): Promise<Buffer> {
     const make = () => this.inTurn(() => this.make(snapshot));
     const page = await this.pages.get(`${snapshot.id} ${snapshot.version}`, make);
-    // Sending the page is also done one a turn.
+    // Pages are also sent one per turn of the event loop.
     await new Promise<void>((resolve) => oneATurn(resolve));
     return page;
   }
@@ -62,7 +62,7 @@ export class TaskPages {
 
   private async inTurn(work: () => Promise<Buffer>): Promise<Buffer> {
     if (this.inWork >= atOnce) {
-      if (this.waiting.length >= maxWaiting) throw new TooBusy('Too many pages are asked for.');
+      if (this.waiting.length >= maxWaiting) throw new TooBusy('Too many requests wait for pages.');
       await new Promise<void>((resolve) => this.waiting.push(resolve));
     } else this.inWork += 1;
     try {

@@ -1,23 +1,23 @@
-/** The clients that wait: how many there may be, and how all of them are let go. */
+/** The clients that wait for news: limits their number, and releases all when the process stops. */
 import type { IncomingMessage } from 'node:http';
 
 import { HttpProblem } from '../http/problems.ts';
 
 import type { ClientOf } from './clients.ts';
 
-/** What the wait of a client has ended with. `stopping`: the process is about to. */
+/** Why a wait has ended. `left`: the client has left. `stopping`: the process is about to stop. */
 export type WaitEnd = 'news' | 'time' | 'left' | 'stopping';
 
 const retryAfterSeconds = 5;
-/** While the process stops, who comes is held for so long: clients that ask again at once ask once a second. */
+/** How long a new client is held while the process stops, so that it does not ask again at once. */
 const lastWaitMs = 1_000;
 
 export class Watchers {
-  /** After so long a silent stream says that it lives: proxies and load balancers close what is silent. */
+  /** A stream without news sends a comment this often: proxies and load balancers close silent ones. */
   readonly beatMs: number;
   private readonly max: number;
   private readonly clientOf: ClientOf;
-  /** How many places each client has. */
+  /** How many places each client takes. */
   private readonly places = new Map<string, number>();
   private readonly releases = new Set<() => void>();
   private isStopping = false;
@@ -34,20 +34,21 @@ export class Watchers {
   }
 
   /**
-   * Takes a client up, which may have as many places as it leaves to others: of all that are free the first has
-   * half, the second a quarter, and so on.
-   * @param release called when the process stops, a second later where it does already
-   * @returns what to call when the client has its answer or has left
-   * @throws {HttpProblem} 503 when too many wait already, in all or of this client
+   * Gives a client one more place if it takes fewer places than are free. So the first client that takes all
+   * it can gets half of all places, the second a quarter, and so on.
+   * @param release called when the process stops; where the process is already stopping, called after a
+   *   second
+   * @returns a function to call when the client has its answer or has left
+   * @throws {HttpProblem} 503 when too many clients wait, or this client has too many places
    */
   enter(request: IncomingMessage, release: () => void): () => void {
     const client = this.clientOf(request);
     const places = this.places.get(client) ?? 0;
     const free = this.max - this.releases.size;
-    if (free <= 0) throw tooMany('Too many clients are waiting here.');
-    if (places >= free) throw tooMany('Too many are waiting here from your address.');
+    if (free <= 0) throw tooMany('Too many clients are waiting.');
+    if (places >= free) throw tooMany('Too many clients are waiting from your address.');
     this.places.set(client, places + 1);
-    // A function of its own: the same one may be given twice.
+    // A new function for each place, because a caller may pass the same `release` twice.
     const entry = () => release();
     this.releases.add(entry);
     const last = this.isStopping ? this.after(lastWaitMs, release) : undefined;
@@ -69,7 +70,7 @@ export class Watchers {
     return { cancel: () => clearTimeout(timer) };
   }
 
-  /** Lets all go, and whoever comes from now on after a second. */
+  /** Releases all clients that wait. A client that comes from now on is released after a second. */
   releaseAll(): void {
     this.isStopping = true;
     for (const release of [...this.releases]) release();

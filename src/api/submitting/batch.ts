@@ -1,4 +1,4 @@
-/** Reads a batch: many submits in one request, which is refused whole where one of them is not right. */
+/** Reads a batch: many submits in one request. If one of them is not valid, the whole batch is refused. */
 import { z } from 'zod';
 import { Slice } from '../../scheduling/slice.ts';
 import type { SubmitRequest } from '../../tasks/life/submit.ts';
@@ -21,7 +21,7 @@ const batchBody = z.strictObject({
 });
 
 /**
- * @throws {HttpProblem} 400 that names the tasks and fields that are wrong: `tasks[3].input.rows`; 500 where the
+ * @throws {HttpProblem} 400 that names the wrong tasks and fields, such as `tasks[3].input.rows`; 500 if the
  *   code of a job has a fault
  */
 export async function readBatch(context: ApiContext, json: unknown): Promise<SubmitRequest[]> {
@@ -43,7 +43,10 @@ export async function readBatch(context: ApiContext, json: unknown): Promise<Sub
   return requests;
 }
 
-/** What is wrong with one task, as faults of the batch. @throws what is not the client's fault */
+/**
+ * The faults of one task, with their paths in the batch.
+ * @throws the error if it is not the client's fault
+ */
 function faultsOf(error: unknown, index: number): FieldError[] {
   if (!(error instanceof HttpProblem) || error.body.status >= 500) throw error;
   const { errors = [{ path: 'type', message: error.body.detail }] } = error.body;
@@ -52,7 +55,10 @@ function faultsOf(error: unknown, index: number): FieldError[] {
   );
 }
 
-/** Tasks with the same key that disagree about a finished task: which of them is first would decide. */
+/**
+ * Finds tasks with the same key and different `onConflict`. They are refused, because otherwise the first of
+ * them would decide whether a finished task gives up the key.
+ */
 function unlikeFaults(requests: readonly SubmitRequest[]): FieldError[] {
   const first = new Map<string, number>();
   return requests.flatMap(({ type, key, onConflict = 'existing' }, index) => {
@@ -62,19 +68,22 @@ function unlikeFaults(requests: readonly SubmitRequest[]): FieldError[] {
     if (other === undefined) first.set(name, index);
     if (other === undefined || (requests[other]?.onConflict ?? 'existing') === onConflict) return [];
     return [
-      fieldError([pathOf(index), 'onConflict'], `differs from that of ${pathOf(other)}, with the same key`),
+      fieldError(
+        [pathOf(index), 'onConflict'],
+        `differs from onConflict of ${pathOf(other)}, which has the same key`,
+      ),
     ];
   });
 }
 
-/** The problem for keys that belong to other requests. */
+/** The problem that is answered when keys of the batch belong to tasks with other input. */
 export function batchConflict(error: BatchConflictError): HttpProblem {
   const errors = error.conflicts.slice(0, maxConflicts).map(conflictFault);
   const names = errors.slice(0, 3).map(({ path }) => path);
   const more = error.conflicts.length > names.length ? ', …' : '';
   return new HttpProblem(
     'key-conflict',
-    `Nothing was submitted: other input has the key of ${names.join(', ')}${more}.`,
+    `Nothing was submitted, because these keys belong to tasks with other input: ${names.join(', ')}${more}.`,
     { errors, cause: error },
   );
 }
@@ -84,7 +93,7 @@ const maxConflicts = 20;
 function conflictFault({ index, owner }: BatchConflict): FieldError {
   const path = [pathOf(index), 'key'];
   if ('index' in owner)
-    return fieldError(path, `is also that of ${pathOf(owner.index)}, which has other input`);
+    return fieldError(path, `is also the key of ${pathOf(owner.index)}, which has other input`);
   return {
     ...fieldError(path, 'belongs to a task with other input'),
     existingTask: taskUrl(owner.taskId),

@@ -4,7 +4,7 @@ import type { Store } from '../store.ts';
 import { answerOf, type Submitted } from './submit.ts';
 import { type CleanRequest, type Written, writeSubmits } from './write-submits.ts';
 
-/** A request of a batch whose key belongs to a task with other input. */
+/** A request of a batch, whose key belongs to a task with other input. */
 export interface BatchConflict {
   /** The place of the request in the batch. */
   readonly index: number;
@@ -26,8 +26,9 @@ export class BatchConflictError extends Error {
 const maxTries = 3;
 
 /**
- * Creates the tasks, or finds the tasks that have their keys. The answers are those of as many submits, one after
- * the other in the order of the batch, where requests with the same type and key have the same `onConflict`.
+ * Creates the tasks, or finds the tasks that have their keys. The answers are the same as if the requests
+ * were submitted one after the other, in the order of the batch. (Requests with the same type and key must
+ * have the same `onConflict`.)
  * @throws {BatchConflictError} when a task that has a key has another input
  */
 export async function submitBatch(store: Store, requests: readonly CleanRequest[]): Promise<Submitted[]> {
@@ -35,8 +36,8 @@ export async function submitBatch(store: Store, requests: readonly CleanRequest[
     try {
       return await writeBatch(store, requests);
     } catch (error) {
-      // Batches that take keys from finished tasks do so before they take free ones, so two of them may wait for
-      // each other. PostgreSQL has undone this one, and the other one goes on.
+      // A batch takes keys from finished tasks before it takes free keys, so two batches may deadlock.
+      // PostgreSQL has rolled back this batch, and the other one goes on. So this one is tried again.
       if (codeOf(error) !== '40P01' || tries === maxTries) throw error;
     }
   }

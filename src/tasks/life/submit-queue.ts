@@ -1,7 +1,8 @@
 /**
- * The submits of a process. Those that arrive while others are being written share the next statement, so that many
- * clients cost few transactions; a submit that finds nothing under way goes at once. Each gets its answer as if it
- * were alone: where a shared statement fails for a reason that may be one submit's own, each is written by itself.
+ * The submits of a process. Submits that arrive while others are being written share the next statement, so
+ * that many clients cost few transactions. A submit that arrives while nothing is being written goes at once.
+ * Each submit gets the same answer as if it were alone: if a shared statement fails, and one of its submits
+ * may be the reason, each submit is written by itself.
  */
 import pg from 'pg';
 import { isLockTrouble, isPassingError } from '../../database/error-kinds.ts';
@@ -19,24 +20,27 @@ import {
 import { submitBatch } from './submit-batch.ts';
 import type { CleanRequest } from './write-submits.ts';
 
-/** The most that one statement writes. A single input may be longer. */
+/** The most submits, and characters of input, in a shared statement. A longer input goes alone. */
 const maxTogether = 100;
 const maxTogetherLength = 1024 * 1024;
-/** The most that waits. Input is counted in characters of its JSON. */
+/** The most submits that wait, and the most characters of their inputs as JSON. */
 const maxWaiting = 5_000;
 const maxWaitingLength = 64 * 1024 * 1024;
-/** Nobody waits longer for an answer, so what has not begun by then is not begun at all. */
+/** No client waits longer than this for an answer. So a submit that has not begun by then is refused. */
 const maxWaitMs = 5_000;
-/** A shared statement does not wait longer for a key that somebody else has locked: others wait for it. */
+/** How long a shared statement waits for a key that somebody else has locked: its other submits wait, too. */
 const sharedLockLimitMs = 200;
-/** After so long, the next statement no longer waits for the one under way: its connection may hang. */
+/** After this time, the next statement does not wait for the current one, whose connection may hang. */
 const lateMs = 500;
-/** How many shared statements may be under way at a time, all but one of them late. */
+/** The most shared statements under way at a time. All but one of them are late. */
 const maxShared = 2;
-/** So many may wait for locks, or use a transaction of their own, beside the shared statement. */
+/**
+ * The most submits and batches that run apart at a time, each on a connection of its own: those that need a
+ * transaction, and those that wait for locks.
+ */
 const maxApart = 2;
 
-/** Thrown for a submit that was not begun, as too many others come first. */
+/** Thrown for a submit that was refused before it began, because too many others come first. */
 export class TooManySubmitsError extends Error {
   override name = 'TooManySubmitsError';
 
@@ -46,7 +50,7 @@ export class TooManySubmitsError extends Error {
 }
 
 interface Asked<Answer> {
-  /** By `performance.now()`. */
+  /** When the submit was asked for, by `performance.now()`. */
   readonly sinceMs: number;
   readonly answer: PromiseWithResolvers<Answer>;
 }
@@ -57,7 +61,7 @@ interface Waiting extends Asked<Submitted> {
   refuse(error: unknown): void;
 }
 
-/** A submit, or several, with a connection of their own. */
+/** A submit or a batch that is written by itself, on its own connection. */
 interface Apart {
   readonly sinceMs: number;
   run(): Promise<void>;
@@ -69,7 +73,7 @@ export class SubmitQueue {
   private shared: Waiting[] = [];
   private apart: Apart[] = [];
   private waitingLength = 0;
-  /** Whether a statement is under way that is not late. */
+  /** Whether a shared statement is under way that is not late. */
   private isWriting = false;
   private sharedCount = 0;
   private apartCount = 0;
@@ -81,8 +85,8 @@ export class SubmitQueue {
   }
 
   /**
-   * As `submitTask`.
-   * @throws {TooManySubmitsError} when it was not begun
+   * Does the same as `submitTask`, in its turn.
+   * @throws {TooManySubmitsError} when the submit was refused before it began
    */
   async submit(asked: SubmitRequest): Promise<Submitted> {
     const request = cleanRequest(asked);
@@ -96,8 +100,8 @@ export class SubmitQueue {
   }
 
   /**
-   * As `submitBatch`.
-   * @throws {TooManySubmitsError} when it was not begun
+   * Does the same as `submitBatch`, in its turn.
+   * @throws {TooManySubmitsError} when the batch was refused before it began
    */
   async submitBatch(asked: readonly SubmitRequest[]): Promise<Submitted[]> {
     const requests = asked.map(cleanRequest);
@@ -123,12 +127,12 @@ export class SubmitQueue {
     }
   }
 
-  /** Resolves when all submits of this moment have their answers. */
+  /** Resolves when all submits that have been asked for until now have their answers. */
   async drain(): Promise<void> {
     await Promise.allSettled(this.inFlight);
   }
 
-  /** After this turn of the event loop: one statement for all that arrive in the same turn. */
+  /** Begins a statement after this turn of the event loop, so that all submits of the same turn share it. */
   private writeSoon(): void {
     if (this.isWriting || this.sharedCount === maxShared || this.shared.length === 0) return;
     this.turn ??= setImmediate(() => {
@@ -181,7 +185,7 @@ export class SubmitQueue {
     }
   }
 
-  /** Each by itself, as PostgreSQL has refused them together. */
+  /** Writes each submit by itself, after PostgreSQL has refused the shared statement. */
   private async writeEach(batch: readonly Waiting[]): Promise<void> {
     for (const [index, waiting] of batch.entries()) {
       try {
@@ -193,7 +197,7 @@ export class SubmitQueue {
     }
   }
 
-  /** Throws only where nothing was written. */
+  /** Creates the tasks, and answers the submits. Throws only if nothing was written. */
   private async create(batch: readonly Waiting[]): Promise<void> {
     const requests = batch.map(({ request }) => request);
     const tasks = await createTogether(this.store, requests, sharedLockLimitMs);
@@ -206,7 +210,7 @@ export class SubmitQueue {
     if (taken.length > 0) await this.answerTaken(taken);
   }
 
-  /** Answers submits whose keys belong to tasks that there are. */
+  /** Answers submits whose keys already belong to tasks. */
   private async answerTaken(taken: readonly Waiting[]): Promise<void> {
     try {
       const owners = await findOwners(
@@ -216,7 +220,7 @@ export class SubmitQueue {
       for (const [index, waiting] of taken.entries()) {
         const owner = owners[index];
         if (owner) settle(waiting, () => answerOf({ isCreated: false, ...owner }));
-        // The task was pruned or replaced a moment ago.
+        // The task that had the key was pruned or replaced a moment ago, so the key is free again.
         else this.setAlone(waiting);
       }
     } catch (error) {
@@ -231,7 +235,7 @@ export class SubmitQueue {
     }
   }
 
-  /** Apart from the others it may wait as long as any statement. */
+  /** Submits by itself, where the submit holds nobody up and may wait for locks as long as any statement. */
   private setAlone(waiting: Waiting): void {
     this.setApart(waiting, () => submitAlone(this.store, waiting.request));
   }
@@ -259,7 +263,7 @@ export class SubmitQueue {
   }
 }
 
-/** Refuses those that nobody waits for any more. */
+/** Refuses what has waited for 5 s, as no client waits longer. Returns the rest. */
 function inTime<Each extends { sinceMs: number; refuse(error: unknown): void }>(
   waiting: readonly Each[],
 ): Each[] {

@@ -1,4 +1,4 @@
-/** The statements that write submits: many at a time, each task with its first event and its queue entry. */
+/** The statements that write submits: many tasks each, with their first events and queue entries. */
 import type { Connection } from '../../database/database.ts';
 import { tables } from '../../database/names.ts';
 import { completeFile } from '../files/files.ts';
@@ -31,12 +31,12 @@ interface NewTask extends CleanRequest {
 }
 
 /**
- * Creates the tasks of requests that need no transaction (see `needsTransaction`) by one statement: all but those
- * whose keys are taken, or none where it throws.
- * @param connection the pool
- * @param lockLimitMs how long to wait for a key that somebody else is about to take or to give up (default: as
- *   long as for any lock)
- * @returns in the order of the requests; undefined where the key is taken
+ * Creates the tasks of requests that need no transaction (see `needsTransaction`), in one statement. It
+ * creates no task for a request whose key is taken, and no task at all if it throws.
+ * @param connection the pool, as the statement needs no transaction
+ * @param lockLimitMs how long to wait for a key that somebody else is about to take or to give up (default:
+ *   as long as for any lock)
+ * @returns the tasks in the order of the requests; undefined where the key is taken
  */
 export async function createTasks(
   connection: Connection,
@@ -55,7 +55,7 @@ export async function writeSubmits(
 ): Promise<Written[]> {
   const written = new Map<CleanRequest, Written>();
   let open = requests;
-  // A task that had a key may be pruned or replaced before it is looked up: then the key is free again.
+  // The owner of a key may be pruned or replaced before it is looked up. Then the key is free, so try again.
   while (open.length > 0) {
     const tasks = open.map(withId);
     const replaced = await giveUpKeys(connection, tasks);
@@ -68,8 +68,9 @@ export async function writeSubmits(
         if (upload) await completeFile(connection, upload, id);
         written.set(request, { isCreated: true, task, replaced: replaced.get(id) });
       } else {
-        // Rolls back: an old task must not give up its key to a task that is not created.
-        if (replaced.has(id)) throw new Error('A key was given up, and then taken by somebody else');
+        // The error rolls back: an old task must not give up its key to a task that is not created.
+        if (replaced.has(id))
+          throw new Error('A finished task gave up its key, but somebody else took the key first');
         taken.push(request);
       }
     }
@@ -85,7 +86,7 @@ export async function writeSubmits(
 
 const withId = (request: CleanRequest): NewTask => ({ ...request, id: newId() });
 
-// Of several new tasks with the same key, the first one takes it. The rows are locked in the order of type and key.
+// Of several new tasks with the same key, the first one gets it. Rows are locked in order of type and key.
 const giveUpKeysSql = `
   WITH asked AS (
     SELECT DISTINCT ON (type, key) type, key, id
@@ -104,7 +105,7 @@ const giveUpKeysSql = `
   WHERE task.id = held.id
   RETURNING task.id, task.version, held.new_id AS "newId"`;
 
-/** Finished tasks give up their keys to new ones. @returns the old tasks by the ids of the new ones */
+/** Makes finished tasks give up their keys to new tasks. @returns the old tasks by the ids of the new ones */
 async function giveUpKeys(connection: Connection, tasks: readonly NewTask[]): Promise<Map<string, Replaced>> {
   const replacing = tasks.filter(
     ({ key, onConflict }) => key !== undefined && onConflict === 'replaceFinished',
@@ -122,9 +123,9 @@ async function giveUpKeys(connection: Connection, tasks: readonly NewTask[]): Pr
   return new Map(rows.map(({ newId: id, ...replaced }) => [id, replaced]));
 }
 
-// One statement, so that it needs no transaction of its own. Keys are taken in the order of type and key, here and
-// in every other process, so that two that take the same keys wait for each other in one direction only. Of
-// several tasks with the same key, the first one is created.
+// This is one statement, so that it needs no transaction of its own. Every process takes keys in the order of
+// type and key. So of two statements that take the same keys, one waits for the other, and never both (no
+// deadlock). Of several tasks with the same key, the first one is created.
 const insertSql = (asked: string) => `
   WITH asked AS MATERIALIZED (
     SELECT asked.* FROM ${asked} unnest(

@@ -1,6 +1,7 @@
 /**
- * Reads that memory cannot answer. They go at once, one statement in flight; ids that are asked for
- * meanwhile share the next one, which begins after they came: nobody gets an answer from before the question.
+ * Reads tasks that memory cannot answer for. A read starts at once, unless a statement is in flight or began
+ * a moment ago: then all ids that are asked for meanwhile share the next statement. This begins after they
+ * were asked for, so nobody gets an answer that is older than the question.
  */
 import { Slice } from '../../scheduling/slice.ts';
 import type { TaskRow } from '../model/row.ts';
@@ -8,34 +9,37 @@ import type { RowsRead } from './rows.ts';
 
 export type ReadRows = (ids: readonly string[]) => Promise<RowsRead>;
 
-/** Statements begin at least so far apart, so that any number of unknown tasks costs at most 91 a second. */
+/** The least time between two statements: any number of ids costs at most 91 statements a second. */
 const spacingMs = 11;
 const batchSize = 1_000;
-/** Of a row with a large result the answer is made in milliseconds, and a statement may bring a hundred of them. */
+/**
+ * How long the answers of one statement may keep other work waiting. An answer with a large result takes
+ * milliseconds to make, and a statement may return a hundred of them.
+ */
 const sliceMs = 10;
 
-/** So many ids may wait that are asked for alone, and as many others: a few statements. */
+/** The most single ids that wait, and the most ids of requests for many: each a few statements. */
 export const maxWaiting = 5_000;
 
-/** Who waits for a read. */
+/** Somebody who waits for a read. */
 export interface Asker {
-  /** Has been answered otherwise, or has gone. */
+  /** Whether the asker no longer waits: it has another answer, or its connection has ended. */
   readonly hasLeft: boolean;
 }
 
 export interface ReadOptions {
-  /** As of the members of a group: those that are asked for alone go first. */
+  /** Whether the request asks for many ids. Ids that are asked for alone are read before these. */
   readonly isOneOfMany?: boolean;
-  /** Without one, it is read in any case, and never refused. */
+  /** Undefined: the task is read in any case, and the read is never refused. */
   readonly asker?: Asker;
 }
 
-/** More tasks are asked for that are not in memory than are read in a moment. */
+/** Thrown when too many tasks wait to be read. */
 export class TooManyReadsError extends Error {
   override name = 'TooManyReadsError';
 }
 
-/** Nobody waits for it any more: told to nobody. */
+/** Rejects a read that was dropped because all its askers have left, so nobody sees this error. */
 export class AbandonedReadError extends Error {
   override name = 'AbandonedReadError';
 }
@@ -45,16 +49,16 @@ interface Waiting {
   readonly resolve: (row: TaskRow | undefined) => void;
   readonly reject: (error: unknown) => void;
   readonly isOneOfMany: boolean;
-  /** Undefined where somebody asks who never leaves. */
+  /** Undefined if some read of the task has no asker: then the task is read in any case. */
   readonly askers: Asker[] | undefined;
 }
 
 export class FirstReads {
   private readonly readRows: ReadRows;
   private readonly next = new Map<string, Waiting>();
-  /** Those that are asked for by the thousand have the room that the others leave. */
+  /** Ids of requests for many. A statement takes them only as far as single ids leave room. */
   private readonly nextOfMany = new Map<string, Waiting>();
-  /** What the statement in flight asks for. */
+  /** The reads that the statement in flight answers. */
   private inFlight: ReadonlyMap<string, Waiting> | undefined;
   private lastStartMs = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | undefined;
@@ -65,7 +69,7 @@ export class FirstReads {
 
   /**
    * The row as it is after this call began; undefined for an unknown id.
-   * @throws {TooManyReadsError} where too many wait already
+   * @throws {TooManyReadsError} when too many ids wait already
    */
   read(id: string, options: ReadOptions = {}): Promise<TaskRow | undefined> {
     const { isOneOfMany = false, asker } = options;
@@ -85,12 +89,12 @@ export class FirstReads {
     return waiting.promise;
   }
 
-  /** Whether one more that is asked for would be read, or is refused. */
+  /** Whether one more id would be taken, and not refused. */
   hasRoom(isOneOfMany: boolean): boolean {
     return (isOneOfMany ? this.nextOfMany : this.next).size < maxWaiting;
   }
 
-  /** Whether a statement that has begun will tell of this id. */
+  /** Whether the statement in flight reads this id. */
   isReading(id: string): boolean {
     return this.inFlight?.has(id) === true;
   }
@@ -118,12 +122,12 @@ export class FirstReads {
       const slice = new Slice(sliceMs);
       for (const row of rows) {
         batch.get(row.id)?.resolve(row);
-        // Whoever asked makes an answer of it now.
+        // Lets those who asked make an answer from the row now, as part of this slice.
         await undefined;
         if (slice.isOver) await slice.next();
       }
       for (const id of deferred) this.defer(id, batch);
-      // Those whose row came are settled already; the others are unknown.
+      // Reads whose row came are settled already. The ids of the others are unknown.
       for (const waiting of batch.values()) waiting.resolve(undefined);
     } catch (error) {
       for (const waiting of batch.values()) waiting.reject(error);
@@ -133,7 +137,7 @@ export class FirstReads {
     }
   }
 
-  /** To the next statement, with whoever has asked for the same since. */
+  /** Moves a read to a later statement, together with reads of the same id that were asked for since. */
   private defer(id: string, batch: Map<string, Waiting>): void {
     const waiting = batch.get(id);
     if (!waiting) return;
@@ -158,9 +162,9 @@ export class FirstReads {
       for (const [id, waiting] of queue) {
         if (batch.size === batchSize) return batch;
         queue.delete(id);
-        // Of those who asked none waits any more: nobody hears of this.
+        // All who asked have left, so nobody sees this error.
         if (waiting.askers?.every(({ hasLeft }) => hasLeft))
-          waiting.reject(new AbandonedReadError('Nobody waits for it'));
+          waiting.reject(new AbandonedReadError('Nobody waits for this task any more'));
         else batch.set(id, waiting);
       }
     }
@@ -170,7 +174,7 @@ export class FirstReads {
 
 function newWaiting(): Waiting {
   const waiting = Promise.withResolvers<TaskRow | undefined>();
-  // Whoever asked may have given up by the time of a failure.
+  // Those who asked may have given up before the read fails. Then nobody else handles the rejection.
   waiting.promise.catch(() => undefined);
   return { ...waiting, isOneOfMany: true, askers: [] };
 }

@@ -1,4 +1,4 @@
-/** A process that attacks until it is ended: its own work must not slow down whoever measures. */
+/** A process that attacks until it is ended. It runs apart so as not to slow down the measurement. */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { type Attack, type AttackName, attacks } from './attacks.ts';
@@ -9,7 +9,7 @@ const ids = JSON.parse(readFileSync(idsFile ?? '', 'utf8')) as string[];
 const reconnectMs = 100;
 
 for (let number = 0; number < attack.connections; number += 1) open();
-// Whoever has started it has gone.
+// The process that started this one has ended.
 process.on('disconnect', () => process.exit());
 
 function open(): void {
@@ -31,7 +31,7 @@ function open(): void {
   if (attack.reads) socket.resume();
 }
 
-/** Calls `next` when an answer with a Content-Length has come whole. */
+/** Calls `next` whenever the whole of an answer with a Content-Length has arrived. */
 function onAnswers(socket: ReturnType<typeof connect>, next: () => void): void {
   let head = '';
   let rest = 0;

@@ -1,13 +1,13 @@
-/** Ways in which clients without a key have taken the service down, as raw bytes on raw connections. */
+/** Attacks by which clients without a key have taken the service down, as raw bytes on raw connections. */
 import { randomUUID } from 'node:crypto';
 
 export interface Attack {
   readonly connections: number;
-  /** Bytes to send next; how many requests they are does not matter. */
+  /** The bytes to send next: one request or many. */
   readonly bytes: (ids: readonly string[]) => string;
-  /** Whether a connection sends without waiting for answers; else one request at a time. */
+  /** Whether a connection sends without waiting for answers. Otherwise it sends one request at a time. */
   readonly isPipelined: boolean;
-  /** Whether answers are read at all. */
+  /** Whether the attacker reads the answers. */
   readonly reads: boolean;
 }
 
@@ -17,7 +17,7 @@ const hundredIds = () => Array.from({ length: 100 }, () => randomUUID()).join(',
 const anyOf = (ids: readonly string[]) => ids[Math.floor(Math.random() * ids.length)] ?? '';
 
 export const attacks = {
-  /** What others see on this machine at this moment without any. */
+  /** No attack: measures what others see on this machine at this moment. */
   nobody: { connections: 0, bytes: () => '', isPipelined: false, reads: true },
   'first reads of ids that nobody has': {
     connections: 4,
@@ -25,7 +25,7 @@ export const attacks = {
     isPipelined: true,
     reads: true,
   },
-  'the same by one request at a time': {
+  'first reads of ids that nobody has, one request at a time': {
     connections: 200,
     bytes: () => get(`/tasks?ids=${hundredIds()}`),
     isPipelined: false,

@@ -1,4 +1,4 @@
-/** An attack on a running service, and what others and its memory have seen of it. */
+/** Attacks a running service, and measures the polls of others and the memory of the service. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,9 +13,9 @@ import type { Poll } from './prober.ts';
 export interface Flood {
   readonly attack: AttackName;
   readonly url: string;
-  /** Of the process that serves. */
+  /** The process that serves, whose memory is measured. */
   readonly pid: number;
-  /** The task that others poll meanwhile. */
+  /** The task that others poll during the attack. */
   readonly polled: string;
   /** The tasks that are attacked. */
   readonly ids: readonly string[];
@@ -28,21 +28,21 @@ export interface Seen {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly longestMs: number;
-  /** Above what it was before. */
+  /** How far the memory of the service rose above its size before the attack. */
   readonly rssGrowthMb: number;
 }
 
 const afterSeconds = 5;
 const sampleMs = 100;
 
-/** Attacks for some seconds and looks on for five more. */
+/** Attacks for `seconds`, and goes on measuring for five seconds more. */
 export async function flood({ attack, url, pid, polled, ids, seconds }: Flood): Promise<Seen> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'headway-flood-'));
   const idsFile = path.join(folder, 'ids.json');
   writeFileSync(idsFile, JSON.stringify(ids));
   const prober = startScript('prober.ts', [`${url}/tasks/${polled}`]);
   await once(prober, 'message');
-  // Others have used it before: nothing is done for the first time.
+  // Uses the service first, so that the attack does not pay for what a process does only once.
   await fetch(`${url}/tasks?ids=${ids.slice(0, 2).join(',')}`);
   await fetch(`${url}/tasks/${ids.at(-1)}`, { headers: { accept: 'text/html' } });
   await sleep(1_000);
@@ -62,7 +62,7 @@ export async function flood({ attack, url, pid, polled, ids, seconds }: Flood): 
   prober.kill('SIGKILL');
   await ended;
   rmSync(folder, { recursive: true, force: true });
-  // A poll that got no answer, or a refusal, took for ever.
+  // A poll without an answer, or with a refusal, counts as infinitely long.
   const times = polls.map(({ ms, status }) => (status === 200 ? ms : Number.POSITIVE_INFINITY));
   return {
     polls: polls.length,
@@ -85,7 +85,7 @@ async function ask(prober: ChildProcess): Promise<Poll[]> {
   return ((await once(prober, 'message')) as [Poll[]])[0];
 }
 
-/** Also of a process that does not answer. */
+/** The memory of a process, read from /proc, so that the process need not answer. */
 function rssMb(pid: number): number {
   const kb = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(kb) / 1e3;

@@ -1,18 +1,18 @@
-/** A process that polls a task twenty times a second, whatever becomes of the answers, and tells how long they took. */
+/** A process that polls a task twenty times a second, also while answers are late, and times them. */
 import { Agent, request } from 'node:http';
 
 const [url = ''] = process.argv.slice(2);
 const everyMs = 50;
-/** An answer that takes longer is none. */
+/** A poll that takes longer counts as not answered. */
 const limitMs = 30_000;
 const agent = new Agent({ keepAlive: true });
 
-/** What was asked since the last question of the parent. */
+/** The polls that have ended since the parent last asked for them. */
 let polls: Poll[] = [];
 
 export interface Poll {
   readonly ms: number;
-  /** 0 where there was none. */
+  /** The status of the answer; 0 if there was none. */
   readonly status: number;
 }
 

@@ -1,4 +1,4 @@
-/** The tasks that are attacked, and one that others poll. */
+/** Creates the tasks that attacks ask for, and one task that others poll. */
 import type pg from 'pg';
 
 import { newId } from '../../../src/tasks/model/ids.ts';
@@ -7,13 +7,13 @@ import type { AttackName } from './attacks.ts';
 
 export interface FloodTasks {
   readonly polled: string;
-  /** With results of about 15 kB. */
+  /** Tasks with results of about 15 kB. */
   readonly results: readonly string[];
-  /** Each with 200 long lines of log and a result of 10,000 fields. */
+  /** Tasks with 200 long lines of log and a result of 10,000 fields each. */
   readonly pages: readonly string[];
 }
 
-/** Those that an attack asks for. */
+/** The ids that an attack asks for. */
 export function idsFor(attack: AttackName, { results, pages }: FloodTasks): readonly string[] {
   return attack.includes('page') ? pages : results;
 }

@@ -15,7 +15,7 @@ import { areFinished, etagOf, jsonArray, soonestNews, versionOf } from './collec
 import { answerPoll, type Pollable, type State } from './pollable.ts';
 import { groupAfterIn, seenBy } from './seen.ts';
 
-/** For a group whose tasks are all finished: another task may join it at any time. */
+/** The Retry-After of a group whose tasks are all finished: another task may join the group at any time. */
 const idleRetryAfterSeconds = 10;
 
 export function groupRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -64,22 +64,22 @@ function pollableGroup(reading: Reading, group: Group<TaskAnswer>): Pollable {
   };
 }
 
-/** One generation of a group as it is sent. */
+/** What is sent for one generation of a group. */
 interface Contents {
   readonly generation: number;
   readonly tasks: readonly TaskSnapshot[];
   readonly version: string;
   readonly etag: string;
   readonly isFinished: boolean;
-  /** Made when the first client asks. */
+  /** Made when the first client asks for JSON. */
   json: Buffer | undefined;
-  /** Made when the first browser asks. */
+  /** Made when the first client asks for the page. */
   page: Buffer | undefined;
 }
 
 const latestContents = new WeakMap<Group<TaskAnswer>, Contents>();
 
-/** Made once per generation for all clients, as it takes milliseconds for a thousand tasks. */
+/** Made once per generation for all clients, because a thousand tasks take milliseconds. */
 function contentsOf(group: Group<TaskAnswer>): Contents {
   const known = latestContents.get(group);
   if (known?.generation === group.generation) return known;
@@ -123,7 +123,7 @@ function countsOf(tasks: readonly TaskSnapshot[]): StatusCounts {
 export interface GroupLinks {
   self: string;
   events: string;
-  /** The list of all tasks, where the answer may have only the newest ones. */
+  /** The list of all tasks of the group; set if this answer may have only the newest tasks. */
   all?: string;
 }
 

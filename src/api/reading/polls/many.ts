@@ -16,13 +16,13 @@ const maxIds = 100;
 
 const query = z.strictObject({
   ids: z
-    .string('one list of ids, separated by commas')
+    .string('must be one list of ids, separated by commas')
     .transform((list) => [...new Set(list.split(',').map((id) => id.trim().toLowerCase()))])
-    .pipe(z.array(z.guid('not a UUID')).max(maxIds, `at most ${maxIds} ids`)),
+    .pipe(z.array(z.guid('is not a UUID')).max(maxIds, `must have at most ${maxIds} ids`)),
   after: afterCollection,
 });
 
-/** @throws {HttpProblem} 400 for ids that are none, 406 for a client that takes no JSON */
+/** @throws {HttpProblem} 400 for ids that are not UUIDs, 406 for a client that does not accept JSON */
 export async function readMany(
   context: ApiContext,
   request: FastifyRequest,
@@ -34,7 +34,7 @@ export async function readMany(
   const { snapshots } = context.reading;
   const { ids, after } = asked.data;
   const seen = seenBy(request.headers['if-none-match'], after);
-  // First reads that are asked for together share a statement.
+  // Tasks that are not in memory share a statement. Tasks that are asked for alone are read before them.
   const options = { isOneOfMany: ids.length > 1, asker: askerOf(reply) };
   const all = async (find: (id: string) => Promise<TaskSnapshot | undefined>) => {
     if (ids.some((id) => !snapshots.current(id))) snapshots.checkRoomForMany();
@@ -42,12 +42,12 @@ export async function readMany(
     return found.filter((snapshot) => snapshot !== undefined);
   };
   let tasks = await all((id) => snapshots.find(id, 0, options));
-  // Another process has told the client of newer versions.
+  // The client has newer versions than memory, from another process: reads all tasks.
   if (seen.atLeast > sumOfVersions(tasks)) tasks = await all((id) => snapshots.read(id, options));
   await answerPoll(context.reading, request, reply, pollableTasks(context, ids, tasks), seen);
 }
 
-/** In the order of `ids`; those that there are not, or not any more, are named. */
+/** The tasks in the order of `ids`. Ids without a task, or whose task is deleted, are in `unknown`. */
 function pollableTasks(
   { config, reading }: ApiContext,
   ids: readonly string[],

@@ -1,4 +1,4 @@
-/** GET /tasks/:id: from memory wherever that knows, as JSON or as a page. */
+/** GET /tasks/:id: answers from memory where possible, as JSON or as a page. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { ApiContext } from '../../context.ts';
@@ -20,12 +20,15 @@ export function pollRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get('/tasks/:id', { config: { isPublic: true, isPolled: true } }, (request, reply) => {
     const snapshot = inMemory(context, request);
     if (snapshot === undefined) return findAndSend(context, pages, request, reply);
-    // Nothing is returned: a reply would be waited for like a promise.
+    // Returns nothing: Fastify would wait for a returned reply as it waits for a promise.
     sendAtOnce(context, request, reply, snapshot);
   });
 }
 
-/** What answers a plain poll of JSON without a question to anybody: nearly every request that there is. */
+/**
+ * The snapshot that answers a plain poll of JSON from memory at once, as it does for nearly every request.
+ * Undefined for other requests, and where memory is not new enough.
+ */
 function inMemory({ reading }: ApiContext, request: FastifyRequest): TaskSnapshot | undefined {
   const { prefer, accept, 'if-none-match': ifNoneMatch } = request.headers;
   if (prefer !== undefined || representationFor(accept) !== 'json') return undefined;
@@ -33,7 +36,7 @@ function inMemory({ reading }: ApiContext, request: FastifyRequest): TaskSnapsho
   const snapshot = reading.snapshots.current((request.params as { id: string }).id);
   if (snapshot === undefined || ifNoneMatch === undefined || ifNoneMatch === snapshot.answer.etag)
     return snapshot;
-  // Another process has told the client of a newer version.
+  // The client may have a newer version than memory, from another process: then the task must be read.
   return seenBy(ifNoneMatch, undefined).atLeast > snapshot.version ? undefined : snapshot;
 }
 
@@ -49,7 +52,7 @@ function sendAtOnce(
   if (headers === undefined || headers.untilMs < nowMs) {
     headers = pollHeaders(answer, nowMs, reading.pageDetails.places, config.publicCacheSeconds);
     answer.poll = headers;
-    // Once for all polls of a second: it stays in memory for longer than that.
+    // Called once for all polls that get these headers: the task stays in memory longer than they last.
     reading.snapshots.keep(snapshot, 2000 * (headers.retryAfterSeconds ?? 0));
   }
   if (matchesEtag(request.headers['if-none-match'], answer.etag)) write(reply, 304, headers.notModified);
@@ -78,7 +81,7 @@ async function findAndSend(
   return undefined;
 }
 
-/** A task that is followed from a snapshot on. */
+/** Follows a task, from the snapshot that was found. */
 function pollableTask({ config, reading }: ApiContext, found: TaskSnapshot): Pollable {
   let latest = found;
   let isGone = false;

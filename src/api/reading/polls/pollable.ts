@@ -1,4 +1,4 @@
-/** Answers polls, plain ones and those that wait, of whatever can be polled: a task, several, a group. */
+/** Answers polls of one task, of many tasks or of a group. A poll is plain, or waits for news. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { oneATurn } from '../../http/one-a-turn.ts';
 import { unavailable } from '../../http/problems.ts';
@@ -9,17 +9,17 @@ import { hold } from './hold.ts';
 import { waitSeconds } from './prefer.ts';
 import type { Seen } from './seen.ts';
 
-/** What is sent at one moment. Fields that take time to make may be getters: few answers need them all. */
+/** What an answer says at one moment. Slow fields may be getters: few answers need all fields. */
 export interface State {
   readonly json: Buffer;
-  /** The same JSON in a form that is sent faster, where there is one. */
+  /** The same JSON in a form that is sent faster, if there is one. */
   readonly body?: Buffer | string;
-  /** Another one for each state, and the same one for the same state in every build. */
+  /** Differs for each state, and is the same for the same state in every build. */
   readonly version: string;
   readonly etag: string;
-  /** Nothing will change unless somebody acts. */
+  /** Whether nothing will change unless somebody acts. */
   readonly isFinished: boolean;
-  /** Undefined once finished. */
+  /** Undefined if the state is finished. */
   readonly retryAfterSeconds: number | undefined;
 }
 
@@ -32,18 +32,18 @@ export interface Pollable {
   readonly isFresh: boolean;
   /** Keeps the thing in memory for this time, as the client will probably poll again within it. */
   keep(ms: number): void;
-  /** For the answers to plain polls. */
+  /** The Cache-Control header of answers to plain polls. */
   readonly cacheControl: string;
 }
 
-/** How often, and how far apart, to look whether memory is fresh again: in 2 s it is, or it will not be. */
+/** How often, and how far apart, to check if memory is fresh again. If not within 2 s, it stays old. */
 const maxLooks = 8;
 const lookSeconds = 0.2;
 
 /**
  * Answers a poll of JSON: a plain one at once. With `Prefer: wait=N`, a client that named versions is
  * answered when the state has another version; a client that named none, when the state is final; both when
- * the time is up. So an answer before that time is news, or the end.
+ * the time is up. So an answer before that time means news or the end, or that this process is stopping.
  */
 export async function answerPoll(
   reading: Reading,
@@ -70,7 +70,7 @@ export async function answerPoll(
         pollable.watch(onceATurn(() => hasNewsOrIsGone(hasNews) && onNews())),
       );
     let end = await wait(seconds);
-    // After a pause of this process, memory is old although the database is well: a refresh is due now.
+    // After a pause of this process, memory is old although the database is well: waits for a refresh.
     for (let looks = 0; end === 'time' && !pollable.isFresh && looks < maxLooks; looks += 1)
       end = await wait(lookSeconds);
     if (end === 'left') {
@@ -78,7 +78,7 @@ export async function answerPoll(
       return;
     }
     if (end !== 'news' && !pollable.isFresh) {
-      throw unavailable('The database does not answer, so that nothing is known of changes.');
+      throw unavailable('The database does not answer, so it is not known whether anything has changed.');
     }
   }
   const state = pollable.state();
@@ -88,7 +88,7 @@ export async function answerPoll(
   sendState(reply, state, ifNoneMatch, headers);
 }
 
-/** Many tasks of an answer may change in one refresh: looks once, when all changes of the turn are known. */
+/** One refresh may change many tasks. Calls `look` once, when all changes of the turn are known. */
 function onceATurn(look: () => void): () => void {
   let isDue = false;
   return () => {
@@ -101,7 +101,7 @@ function onceATurn(look: () => void): () => void {
   };
 }
 
-/** That the thing is gone is news, too: making the answer then throws the problem that says so. */
+/** If the thing is gone, that is news, too: making the answer then throws the problem that says so. */
 function hasNewsOrIsGone(hasNews: () => boolean): boolean {
   try {
     return hasNews();
@@ -126,12 +126,12 @@ function sendState(
   write(reply, 200, foundHead(json.length, head), body);
 }
 
-/** To send more takes as long as a hundred short answers. */
+/** Sending an answer larger than this takes as long as sending a hundred short ones. */
 const largeBytes = 64 * 1024;
 
 /**
  * Sends an answer without Fastify's own sending, which would take a twentieth of the time of a poll. The
- * handler must then return nothing: Fastify would wait for a returned reply, with half a dozen listeners.
+ * handler must then return nothing: Fastify would add half a dozen listeners to wait for a returned reply.
  * @param headers names and values in turn
  */
 export function write(reply: FastifyReply, status: number, headers: string[], body?: Buffer | string): void {

@@ -1,18 +1,19 @@
 /**
- * Which versions a client has already: by its tags (If-None-Match), or by `?after=`, as tags may be lost on
- * the way. Whether a poll waits depends on the versions in the tags, so that a tag serves that a
- * proxy has altered, or that another build has made. Whether the answer is a 304 depends on the whole tag.
+ * Reads which versions a client already has, from its tags (If-None-Match) or from `?after=`, because tags
+ * may be lost on the way. Whether a poll waits depends only on the versions in the tags, so a tag that a
+ * proxy has altered or that another build has made counts, too. Whether the answer is a 304 depends on the
+ * whole tag.
  */
 import { z } from 'zod';
 import { invalidInput } from '../../http/problems.ts';
 import { isAnything, versionsIn } from './etag.ts';
 
 export interface Seen {
-  /** The client has named no version that can be read. */
+  /** Whether the client has named no version that can be read. */
   readonly isNothing: boolean;
   /** Whether the client has this version. */
   has(version: string): boolean;
-  /** The newest version that the client has, from any process (of many tasks, the sum); 0 for none. */
+  /** The newest version that the client has, from any process (for many tasks, the sum); 0 for none. */
   readonly atLeast: number;
 }
 
@@ -31,13 +32,13 @@ export function seenBy(ifNoneMatch: string | undefined, after: string | undefine
 const taskExpected = "must be a task's version: a whole number, 0 for none";
 const collectionExpected = 'must be the version of an answer to this URL, or 0 for none';
 
-/** `?after=` of a task. */
+/** The schema of `?after=` for a task. */
 export const afterTask = z
   .string(taskExpected)
   .regex(/^(?:0|[1-9]\d{0,9})$/, taskExpected)
   .optional();
 
-/** `?after=` of many tasks. */
+/** The schema of `?after=` for many tasks. */
 export const afterCollection = z
   .string(collectionExpected)
   .regex(/^(?:0|(?:0|[1-9]\d{0,14})\.[\w-]{12})$/, collectionExpected)

@@ -1,4 +1,4 @@
-/** GET /groups/:group/events: the states of all tasks of a group, those that join later included. */
+/** GET /groups/:group/events: streams the states of all tasks of a group, also of tasks that join later. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Group } from '../../../tasks/snapshots/group.ts';
 import type { ApiContext } from '../../context.ts';
@@ -17,7 +17,7 @@ export function groupEventRoutes(app: FastifyInstance, { reading }: ApiContext):
   });
 }
 
-/** The full state first, oldest task first; a group has no end, as tasks may join at any time. */
+/** Sends the full state, oldest task first, then each change. A group has no end: tasks may always join. */
 function streamGroup(reading: Reading, reply: FastifyReply, group: Group<TaskAnswer>): void {
   const stream = new EventStream(reading.watchers, reply);
   const tell = (snapshot: TaskSnapshot) => stream.send(snapshot.id, taskEvent(snapshot));

@@ -1,4 +1,4 @@
-/** GET /tasks/:id/events: a task's states as they come, until its end. */
+/** GET /tasks/:id/events: streams the states of a task until it is finished. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
 import type { ApiContext } from '../../context.ts';
@@ -20,7 +20,7 @@ export function taskEventRoutes(app: FastifyInstance, { reading }: ApiContext): 
     const snapshot =
       snapshots.current(id, seen) ?? (await withinAnswerTime(snapshots.read(id, { asker: askerOf(reply) })));
     if (!snapshot) throw unknownTask();
-    // Stock clients come back after the end of a stream, unless they are told so.
+    // A stock EventSource reconnects after a stream has ended. A 204 tells it to stop.
     if (snapshot.answer.isFinished && snapshot.version === seen) {
       write(reply, 204, ['cache-control', 'no-store', 'x-content-type-options', 'nosniff']);
     } else if (request.method === 'HEAD') sendStreamHead(reply);
@@ -29,7 +29,7 @@ export function taskEventRoutes(app: FastifyInstance, { reading }: ApiContext): 
   });
 }
 
-/** The version of the last event that the client has got; 0 for none, or one that is none of ours. */
+/** The version of the last event that the client got; 0 if there is no id, or not one of ours. */
 function lastSeen(lastEventId: string | string[] | undefined): number {
   return typeof lastEventId === 'string' && /^\d{1,10}$/.test(lastEventId) ? Number(lastEventId) : 0;
 }
@@ -58,7 +58,7 @@ function streamTask(reading: Reading, reply: FastifyReply, found: TaskSnapshot, 
 
 const events = new WeakMap<TaskSnapshot, Buffer>();
 
-/** Made once for all who watch. */
+/** The event of a snapshot, made once for all streams. */
 export function taskEvent(snapshot: TaskSnapshot): Buffer {
   const known = events.get(snapshot);
   if (known) return known;

@@ -1431,11 +1431,23 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
      */
     replacedBy: string | null
     /**
-     * The lease of an external task; only external tasks have it, and nothing creates external tasks yet.
+     * The lease of an external task. Only for tasks that programs outside report, which cannot be created yet.
      */
     leaseExpiresAt: Date | null
+    /**
+     * Set exactly if the task is external: the hash of the token that its reports must carry. Only for tasks
+     * that programs outside report, which cannot be created yet.
+     */
     reportTokenHash: string | null
+    /**
+     * The highest sequence number among the reports. Only for tasks that programs outside report, which cannot
+     * be created yet.
+     */
     sequence: bigint | null
+    /**
+     * Whether a late report may set the failed task running again. Only for tasks that programs outside report,
+     * which cannot be created yet.
+     */
     revivable: boolean
     /**
      * Rises with every visible change of the task, its events and log lines included.
