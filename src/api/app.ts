@@ -21,13 +21,13 @@ import { parseJsonBody } from './http/json-body.ts';
 import { answerUnknownRoutes } from './http/not-found.ts';
 import { answerBrokenRequest, answerExpectation } from './http/replies.ts';
 import { logRequests } from './http/request-log.ts';
-import { createHttpServer, listenOnAllOf } from './http/server.ts';
+import { createHttpServer, type FirstHandler, listenOnAllOf } from './http/server.ts';
 import { healthRoutes } from './operating/health.ts';
 import { metricsRoutes } from './operating/metrics.ts';
 import { homeRoutes } from './reading/lists/home.ts';
 import { listRoutes } from './reading/lists/lists.ts';
 import { groupRoutes } from './reading/polls/group-poll.ts';
-import { type PlainPoll, plainPoll } from './reading/polls/plain-poll.ts';
+import { plainPoll } from './reading/polls/plain-poll.ts';
 import { pollRoutes } from './reading/polls/poll.ts';
 import type { Reading } from './reading/reading.ts';
 import { taskEventRoutes } from './reading/streams/task-events.ts';
@@ -136,25 +136,15 @@ interface ServerParts {
   readonly host: string;
 }
 
-/**
- * A server without routes: it answers every faulty request with a problem, and logs requests.
- * @param answersFirst answers some requests before Fastify sees them
- */
+/** A server without routes: it answers every faulty request with a problem, and logs requests. */
 function createServer(
   { log, drain, wrongKeys, host }: ServerParts,
-  answersFirst?: PlainPoll,
+  answersFirst?: FirstHandler,
 ): FastifyInstance {
   const handleError = answerError(log, wrongKeys);
   const app = Fastify({
     ...serverOptions,
-    serverFactory: (handle) =>
-      createHttpServer(
-        answersFirst
-          ? (request, response) => {
-              if (!answersFirst(request, response)) handle(request, response);
-            }
-          : handle,
-      ),
+    serverFactory: (handle) => createHttpServer(handle, answersFirst),
     // Fastify would make a child logger for each request, polls too. Routes use the context's logger.
     logger: false,
     clientErrorHandler: answerBrokenRequest,

@@ -3,20 +3,18 @@
  * its routing, its hooks and its two objects for each request take a fifth of the time of such a poll. All other
  * requests are Fastify's, also those that are refused: it then makes the same checks, and says why.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Access } from '../../access/access.ts';
 import { checkRequest } from '../../access/guard.ts';
 import type { ApiContext } from '../../context.ts';
 import { representationFor } from '../../http/negotiation.ts';
+import type { FirstHandler } from '../../http/server.ts';
 import { pollHeaders, type TaskSnapshot } from '../task-answer.ts';
 import { matchesEtag } from './etag.ts';
 import { writeAnswer } from './pollable.ts';
 import { seenBy } from './seen.ts';
 
-/** Answers the request if it is such a poll, and says whether it has done so. */
-export type PlainPoll = (request: IncomingMessage, response: ServerResponse) => boolean;
-
-export function plainPoll({ config, reading }: ApiContext, access: Access): PlainPoll {
+export function plainPoll({ config, reading }: ApiContext, access: Access): FirstHandler {
   const { snapshots, pageDetails } = reading;
 
   function headersOf(snapshot: TaskSnapshot) {
