@@ -4,7 +4,14 @@
  *
  * @import { Progress } from './progress.js'
  */
-import { formatAmount, formatDuration, formatRange, formatRate, formatShare } from './format.js';
+import {
+  formatAmount,
+  formatDuration,
+  formatRange,
+  formatRate,
+  formatShare,
+  formatTimeLeft,
+} from './format.js';
 
 import { amountOf, barPercent, hasKnownShare, isFinished, wholePercent } from './progress.js';
 
@@ -26,7 +33,6 @@ import { amountOf, barPercent, hasKnownShare, isFinished, wholePercent } from '.
  * @property {number} maxAttempts
  * @property {string | null} nextAttemptAt
  * @property {string | null} startedAt
- * @property {string} updatedAt
  * @property {string | null} finishedAt
  * @property {boolean} cancelRequested
  */
@@ -170,7 +176,7 @@ function tryWords(task) {
 function timeWords(task, nowMs) {
   if (task.status === 'running') {
     if (task.etaSeconds === null) return usualWords(task, nowMs);
-    return `${formatDuration(Math.max(1, task.etaSeconds))} left`;
+    return `${formatTimeLeft(task.etaSeconds)} left`;
   }
   if (task.status !== 'succeeded' || task.startedAt === null || task.finishedAt === null) return '';
   const seconds = (Date.parse(task.finishedAt) - Date.parse(task.startedAt)) / 1000;

@@ -18,6 +18,7 @@ export type TaskRow = Pick<
   | 'total'
   | 'unit'
   | 'ratePerSecond'
+  | 'etaSeconds'
   | 'message'
   | 'usualP50Seconds'
   | 'usualP90Seconds'
@@ -37,6 +38,7 @@ export type TaskRow = Pick<
   | 'version'
   | 'createdAt'
   | 'startedAt'
+  | 'progressedAt'
   | 'updatedAt'
   | 'finishedAt'
   | 'expiresAt'
@@ -54,6 +56,7 @@ const columns: Readonly<Record<keyof TaskRow, string>> = {
   total: 'total',
   unit: 'unit',
   ratePerSecond: 'rate_per_second',
+  etaSeconds: 'eta_seconds',
   message: 'message',
   usualP50Seconds: 'usual_p50_seconds',
   usualP90Seconds: 'usual_p90_seconds',
@@ -73,6 +76,7 @@ const columns: Readonly<Record<keyof TaskRow, string>> = {
   version: 'version',
   createdAt: 'created_at',
   startedAt: 'started_at',
+  progressedAt: 'progressed_at',
   updatedAt: 'updated_at',
   finishedAt: 'finished_at',
   expiresAt: 'expires_at',

@@ -20,6 +20,7 @@ export interface TaskView {
   done: number | null;
   total: number | null;
   unit: string | null;
+  /** As of `updatedAt`. */
   ratePerSecond: number | null;
   /**
    * As of `updatedAt`. Null while it is unknown, also after `done` has reached `total`: nobody knows what is
@@ -41,6 +42,11 @@ export interface TaskView {
   nextAttemptAt: string | null;
   createdAt: string;
   startedAt: string | null;
+  /**
+   * When `done` or `percentDone` last rose in the latest attempt, or else when that attempt started; null
+   * before the first one.
+   */
+  progressedAt: string | null;
   updatedAt: string;
   finishedAt: string | null;
   expiresAt: string | null;
@@ -97,6 +103,7 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
     nextAttemptAt: time(row.nextAttemptAt),
     createdAt: row.createdAt.toISOString(),
     startedAt: time(row.startedAt),
+    progressedAt: progressTime(row),
     updatedAt: row.updatedAt.toISOString(),
     finishedAt: time(row.finishedAt),
     expiresAt: time(row.expiresAt),
@@ -122,6 +129,14 @@ function usualSeconds(row: TaskRow): TaskView['usualSeconds'] {
 function overdueAt({ status, startedAt, usualP90Seconds }: TaskRow): string | null {
   if (status === 'queued' || startedAt === null || usualP90Seconds === null) return null;
   return time(new Date(startedAt.getTime() + 1000 * usualP90Seconds));
+}
+
+/**
+ * A runner of an earlier version, which may go on during an upgrade, does not write the time of progress. What
+ * an attempt before has left there says nothing of this one.
+ */
+function progressTime({ progressedAt, startedAt }: TaskRow): string | null {
+  return progressedAt !== null && startedAt !== null && progressedAt < startedAt ? null : time(progressedAt);
 }
 
 /** Null also for `infinity`, which people set to keep a task for ever: it cannot be represented as a Date. */

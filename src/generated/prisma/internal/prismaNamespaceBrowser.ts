@@ -94,6 +94,7 @@ export const TaskStateScalarFieldEnum = {
   total: 'total',
   unit: 'unit',
   ratePerSecond: 'ratePerSecond',
+  etaSeconds: 'etaSeconds',
   message: 'message',
   usualP50Seconds: 'usualP50Seconds',
   usualP90Seconds: 'usualP90Seconds',
@@ -119,6 +120,7 @@ export const TaskStateScalarFieldEnum = {
   version: 'version',
   createdAt: 'createdAt',
   startedAt: 'startedAt',
+  progressedAt: 'progressedAt',
   updatedAt: 'updatedAt',
   finishedAt: 'finishedAt',
   expiresAt: 'expiresAt'

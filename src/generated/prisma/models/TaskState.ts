@@ -31,6 +31,7 @@ export type TaskStateAvgAggregateOutputType = {
   done: number | null
   total: number | null
   ratePerSecond: number | null
+  etaSeconds: number | null
   usualP50Seconds: number | null
   usualP90Seconds: number | null
   usualRuns: number | null
@@ -49,6 +50,7 @@ export type TaskStateSumAggregateOutputType = {
   done: number | null
   total: number | null
   ratePerSecond: number | null
+  etaSeconds: number | null
   usualP50Seconds: number | null
   usualP90Seconds: number | null
   usualRuns: number | null
@@ -75,6 +77,7 @@ export type TaskStateMinAggregateOutputType = {
   total: number | null
   unit: string | null
   ratePerSecond: number | null
+  etaSeconds: number | null
   message: string | null
   usualP50Seconds: number | null
   usualP90Seconds: number | null
@@ -97,6 +100,7 @@ export type TaskStateMinAggregateOutputType = {
   version: number | null
   createdAt: Date | null
   startedAt: Date | null
+  progressedAt: Date | null
   updatedAt: Date | null
   finishedAt: Date | null
   expiresAt: Date | null
@@ -115,6 +119,7 @@ export type TaskStateMaxAggregateOutputType = {
   total: number | null
   unit: string | null
   ratePerSecond: number | null
+  etaSeconds: number | null
   message: string | null
   usualP50Seconds: number | null
   usualP90Seconds: number | null
@@ -137,6 +142,7 @@ export type TaskStateMaxAggregateOutputType = {
   version: number | null
   createdAt: Date | null
   startedAt: Date | null
+  progressedAt: Date | null
   updatedAt: Date | null
   finishedAt: Date | null
   expiresAt: Date | null
@@ -156,6 +162,7 @@ export type TaskStateCountAggregateOutputType = {
   total: number
   unit: number
   ratePerSecond: number
+  etaSeconds: number
   message: number
   usualP50Seconds: number
   usualP90Seconds: number
@@ -181,6 +188,7 @@ export type TaskStateCountAggregateOutputType = {
   version: number
   createdAt: number
   startedAt: number
+  progressedAt: number
   updatedAt: number
   finishedAt: number
   expiresAt: number
@@ -193,6 +201,7 @@ export type TaskStateAvgAggregateInputType = {
   done?: true
   total?: true
   ratePerSecond?: true
+  etaSeconds?: true
   usualP50Seconds?: true
   usualP90Seconds?: true
   usualRuns?: true
@@ -211,6 +220,7 @@ export type TaskStateSumAggregateInputType = {
   done?: true
   total?: true
   ratePerSecond?: true
+  etaSeconds?: true
   usualP50Seconds?: true
   usualP90Seconds?: true
   usualRuns?: true
@@ -237,6 +247,7 @@ export type TaskStateMinAggregateInputType = {
   total?: true
   unit?: true
   ratePerSecond?: true
+  etaSeconds?: true
   message?: true
   usualP50Seconds?: true
   usualP90Seconds?: true
@@ -259,6 +270,7 @@ export type TaskStateMinAggregateInputType = {
   version?: true
   createdAt?: true
   startedAt?: true
+  progressedAt?: true
   updatedAt?: true
   finishedAt?: true
   expiresAt?: true
@@ -277,6 +289,7 @@ export type TaskStateMaxAggregateInputType = {
   total?: true
   unit?: true
   ratePerSecond?: true
+  etaSeconds?: true
   message?: true
   usualP50Seconds?: true
   usualP90Seconds?: true
@@ -299,6 +312,7 @@ export type TaskStateMaxAggregateInputType = {
   version?: true
   createdAt?: true
   startedAt?: true
+  progressedAt?: true
   updatedAt?: true
   finishedAt?: true
   expiresAt?: true
@@ -318,6 +332,7 @@ export type TaskStateCountAggregateInputType = {
   total?: true
   unit?: true
   ratePerSecond?: true
+  etaSeconds?: true
   message?: true
   usualP50Seconds?: true
   usualP90Seconds?: true
@@ -343,6 +358,7 @@ export type TaskStateCountAggregateInputType = {
   version?: true
   createdAt?: true
   startedAt?: true
+  progressedAt?: true
   updatedAt?: true
   finishedAt?: true
   expiresAt?: true
@@ -449,6 +465,7 @@ export type TaskStateGroupByOutputType = {
   total: number | null
   unit: string | null
   ratePerSecond: number | null
+  etaSeconds: number | null
   message: string | null
   usualP50Seconds: number | null
   usualP90Seconds: number | null
@@ -474,6 +491,7 @@ export type TaskStateGroupByOutputType = {
   version: number
   createdAt: Date
   startedAt: Date | null
+  progressedAt: Date | null
   updatedAt: Date
   finishedAt: Date | null
   expiresAt: Date | null
@@ -516,6 +534,7 @@ export type TaskStateWhereInput = {
   total?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   unit?: Prisma.StringNullableFilter<"TaskState"> | string | null
   ratePerSecond?: Prisma.FloatNullableFilter<"TaskState"> | number | null
+  etaSeconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   message?: Prisma.StringNullableFilter<"TaskState"> | string | null
   usualP50Seconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   usualP90Seconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
@@ -541,6 +560,7 @@ export type TaskStateWhereInput = {
   version?: Prisma.IntFilter<"TaskState"> | number
   createdAt?: Prisma.DateTimeFilter<"TaskState"> | Date | string
   startedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
+  progressedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
   updatedAt?: Prisma.DateTimeFilter<"TaskState"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
   expiresAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
@@ -560,6 +580,7 @@ export type TaskStateOrderByWithRelationInput = {
   total?: Prisma.SortOrderInput | Prisma.SortOrder
   unit?: Prisma.SortOrderInput | Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrderInput | Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrderInput | Prisma.SortOrder
   message?: Prisma.SortOrderInput | Prisma.SortOrder
   usualP50Seconds?: Prisma.SortOrderInput | Prisma.SortOrder
   usualP90Seconds?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -585,6 +606,7 @@ export type TaskStateOrderByWithRelationInput = {
   version?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  progressedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   expiresAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -608,6 +630,7 @@ export type TaskStateWhereUniqueInput = Prisma.AtLeast<{
   total?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   unit?: Prisma.StringNullableFilter<"TaskState"> | string | null
   ratePerSecond?: Prisma.FloatNullableFilter<"TaskState"> | number | null
+  etaSeconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   message?: Prisma.StringNullableFilter<"TaskState"> | string | null
   usualP50Seconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   usualP90Seconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
@@ -633,6 +656,7 @@ export type TaskStateWhereUniqueInput = Prisma.AtLeast<{
   version?: Prisma.IntFilter<"TaskState"> | number
   createdAt?: Prisma.DateTimeFilter<"TaskState"> | Date | string
   startedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
+  progressedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
   updatedAt?: Prisma.DateTimeFilter<"TaskState"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
   expiresAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
@@ -652,6 +676,7 @@ export type TaskStateOrderByWithAggregationInput = {
   total?: Prisma.SortOrderInput | Prisma.SortOrder
   unit?: Prisma.SortOrderInput | Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrderInput | Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrderInput | Prisma.SortOrder
   message?: Prisma.SortOrderInput | Prisma.SortOrder
   usualP50Seconds?: Prisma.SortOrderInput | Prisma.SortOrder
   usualP90Seconds?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -677,6 +702,7 @@ export type TaskStateOrderByWithAggregationInput = {
   version?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  progressedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   expiresAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -704,6 +730,7 @@ export type TaskStateScalarWhereWithAggregatesInput = {
   total?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
   unit?: Prisma.StringNullableWithAggregatesFilter<"TaskState"> | string | null
   ratePerSecond?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
+  etaSeconds?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
   message?: Prisma.StringNullableWithAggregatesFilter<"TaskState"> | string | null
   usualP50Seconds?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
   usualP90Seconds?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
@@ -729,6 +756,7 @@ export type TaskStateScalarWhereWithAggregatesInput = {
   version?: Prisma.IntWithAggregatesFilter<"TaskState"> | number
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"TaskState"> | Date | string
   startedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"TaskState"> | Date | string | null
+  progressedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"TaskState"> | Date | string | null
   updatedAt?: Prisma.DateTimeWithAggregatesFilter<"TaskState"> | Date | string
   finishedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"TaskState"> | Date | string | null
   expiresAt?: Prisma.DateTimeNullableWithAggregatesFilter<"TaskState"> | Date | string | null
@@ -748,6 +776,7 @@ export type TaskStateCreateInput = {
   total?: number | null
   unit?: string | null
   ratePerSecond?: number | null
+  etaSeconds?: number | null
   message?: string | null
   usualP50Seconds?: number | null
   usualP90Seconds?: number | null
@@ -773,6 +802,7 @@ export type TaskStateCreateInput = {
   version?: number
   createdAt?: Date | string
   startedAt?: Date | string | null
+  progressedAt?: Date | string | null
   updatedAt?: Date | string
   finishedAt?: Date | string | null
   expiresAt?: Date | string | null
@@ -792,6 +822,7 @@ export type TaskStateUncheckedCreateInput = {
   total?: number | null
   unit?: string | null
   ratePerSecond?: number | null
+  etaSeconds?: number | null
   message?: string | null
   usualP50Seconds?: number | null
   usualP90Seconds?: number | null
@@ -817,6 +848,7 @@ export type TaskStateUncheckedCreateInput = {
   version?: number
   createdAt?: Date | string
   startedAt?: Date | string | null
+  progressedAt?: Date | string | null
   updatedAt?: Date | string
   finishedAt?: Date | string | null
   expiresAt?: Date | string | null
@@ -836,6 +868,7 @@ export type TaskStateUpdateInput = {
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  etaSeconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   usualP50Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   usualP90Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
@@ -861,6 +894,7 @@ export type TaskStateUpdateInput = {
   version?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  progressedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   expiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -880,6 +914,7 @@ export type TaskStateUncheckedUpdateInput = {
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  etaSeconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   usualP50Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   usualP90Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
@@ -905,6 +940,7 @@ export type TaskStateUncheckedUpdateInput = {
   version?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  progressedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   expiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -924,6 +960,7 @@ export type TaskStateCreateManyInput = {
   total?: number | null
   unit?: string | null
   ratePerSecond?: number | null
+  etaSeconds?: number | null
   message?: string | null
   usualP50Seconds?: number | null
   usualP90Seconds?: number | null
@@ -949,6 +986,7 @@ export type TaskStateCreateManyInput = {
   version?: number
   createdAt?: Date | string
   startedAt?: Date | string | null
+  progressedAt?: Date | string | null
   updatedAt?: Date | string
   finishedAt?: Date | string | null
   expiresAt?: Date | string | null
@@ -968,6 +1006,7 @@ export type TaskStateUpdateManyMutationInput = {
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  etaSeconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   usualP50Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   usualP90Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
@@ -993,6 +1032,7 @@ export type TaskStateUpdateManyMutationInput = {
   version?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  progressedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   expiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -1012,6 +1052,7 @@ export type TaskStateUncheckedUpdateManyInput = {
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  etaSeconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   usualP50Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   usualP90Seconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
@@ -1037,6 +1078,7 @@ export type TaskStateUncheckedUpdateManyInput = {
   version?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  progressedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   expiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -1061,6 +1103,7 @@ export type TaskStateCountOrderByAggregateInput = {
   total?: Prisma.SortOrder
   unit?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrder
   message?: Prisma.SortOrder
   usualP50Seconds?: Prisma.SortOrder
   usualP90Seconds?: Prisma.SortOrder
@@ -1086,6 +1129,7 @@ export type TaskStateCountOrderByAggregateInput = {
   version?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
+  progressedAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
   expiresAt?: Prisma.SortOrder
@@ -1096,6 +1140,7 @@ export type TaskStateAvgOrderByAggregateInput = {
   done?: Prisma.SortOrder
   total?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrder
   usualP50Seconds?: Prisma.SortOrder
   usualP90Seconds?: Prisma.SortOrder
   usualRuns?: Prisma.SortOrder
@@ -1122,6 +1167,7 @@ export type TaskStateMaxOrderByAggregateInput = {
   total?: Prisma.SortOrder
   unit?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrder
   message?: Prisma.SortOrder
   usualP50Seconds?: Prisma.SortOrder
   usualP90Seconds?: Prisma.SortOrder
@@ -1144,6 +1190,7 @@ export type TaskStateMaxOrderByAggregateInput = {
   version?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
+  progressedAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
   expiresAt?: Prisma.SortOrder
@@ -1162,6 +1209,7 @@ export type TaskStateMinOrderByAggregateInput = {
   total?: Prisma.SortOrder
   unit?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrder
   message?: Prisma.SortOrder
   usualP50Seconds?: Prisma.SortOrder
   usualP90Seconds?: Prisma.SortOrder
@@ -1184,6 +1232,7 @@ export type TaskStateMinOrderByAggregateInput = {
   version?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
+  progressedAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
   expiresAt?: Prisma.SortOrder
@@ -1194,6 +1243,7 @@ export type TaskStateSumOrderByAggregateInput = {
   done?: Prisma.SortOrder
   total?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrder
   usualP50Seconds?: Prisma.SortOrder
   usualP90Seconds?: Prisma.SortOrder
   usualRuns?: Prisma.SortOrder
@@ -1287,6 +1337,7 @@ export type TaskStateSelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   total?: boolean
   unit?: boolean
   ratePerSecond?: boolean
+  etaSeconds?: boolean
   message?: boolean
   usualP50Seconds?: boolean
   usualP90Seconds?: boolean
@@ -1312,6 +1363,7 @@ export type TaskStateSelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   version?: boolean
   createdAt?: boolean
   startedAt?: boolean
+  progressedAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
   expiresAt?: boolean
@@ -1331,6 +1383,7 @@ export type TaskStateSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   total?: boolean
   unit?: boolean
   ratePerSecond?: boolean
+  etaSeconds?: boolean
   message?: boolean
   usualP50Seconds?: boolean
   usualP90Seconds?: boolean
@@ -1356,6 +1409,7 @@ export type TaskStateSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   version?: boolean
   createdAt?: boolean
   startedAt?: boolean
+  progressedAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
   expiresAt?: boolean
@@ -1375,6 +1429,7 @@ export type TaskStateSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   total?: boolean
   unit?: boolean
   ratePerSecond?: boolean
+  etaSeconds?: boolean
   message?: boolean
   usualP50Seconds?: boolean
   usualP90Seconds?: boolean
@@ -1400,6 +1455,7 @@ export type TaskStateSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   version?: boolean
   createdAt?: boolean
   startedAt?: boolean
+  progressedAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
   expiresAt?: boolean
@@ -1419,6 +1475,7 @@ export type TaskStateSelectScalar = {
   total?: boolean
   unit?: boolean
   ratePerSecond?: boolean
+  etaSeconds?: boolean
   message?: boolean
   usualP50Seconds?: boolean
   usualP90Seconds?: boolean
@@ -1444,12 +1501,13 @@ export type TaskStateSelectScalar = {
   version?: boolean
   createdAt?: boolean
   startedAt?: boolean
+  progressedAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
   expiresAt?: boolean
 }
 
-export type TaskStateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "type" | "key" | "group" | "title" | "status" | "input" | "inputDigest" | "percentDone" | "done" | "total" | "unit" | "ratePerSecond" | "message" | "usualP50Seconds" | "usualP90Seconds" | "usualRuns" | "attempt" | "failures" | "losses" | "maxAttempts" | "nextAttemptAt" | "entryId" | "workerId" | "checkpoint" | "checkpointNo" | "checkpointAttempt" | "result" | "error" | "cancelRequestedAt" | "replacedBy" | "leaseExpiresAt" | "reportTokenHash" | "sequence" | "revivable" | "version" | "createdAt" | "startedAt" | "updatedAt" | "finishedAt" | "expiresAt", ExtArgs["result"]["taskState"]>
+export type TaskStateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "type" | "key" | "group" | "title" | "status" | "input" | "inputDigest" | "percentDone" | "done" | "total" | "unit" | "ratePerSecond" | "etaSeconds" | "message" | "usualP50Seconds" | "usualP90Seconds" | "usualRuns" | "attempt" | "failures" | "losses" | "maxAttempts" | "nextAttemptAt" | "entryId" | "workerId" | "checkpoint" | "checkpointNo" | "checkpointAttempt" | "result" | "error" | "cancelRequestedAt" | "replacedBy" | "leaseExpiresAt" | "reportTokenHash" | "sequence" | "revivable" | "version" | "createdAt" | "startedAt" | "progressedAt" | "updatedAt" | "finishedAt" | "expiresAt", ExtArgs["result"]["taskState"]>
 
 export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "TaskState"
@@ -1485,6 +1543,10 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
     total: number | null
     unit: string | null
     ratePerSecond: number | null
+    /**
+     * The time that the rest probably takes, as of `updatedAt`. The runner smooths it, so it is stored.
+     */
+    etaSeconds: number | null
     message: string | null
     /**
      * How long runs of this type usually took when the attempt began: half of them at most `usualP50Seconds`,
@@ -1558,6 +1620,10 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
     version: number
     createdAt: Date
     startedAt: Date | null
+    /**
+     * When `done` or the percentage last rose in the latest attempt, or else when that attempt started.
+     */
+    progressedAt: Date | null
     updatedAt: Date
     finishedAt: Date | null
     expiresAt: Date | null
@@ -1997,6 +2063,7 @@ export interface TaskStateFieldRefs {
   readonly total: Prisma.FieldRef<"TaskState", 'Float'>
   readonly unit: Prisma.FieldRef<"TaskState", 'String'>
   readonly ratePerSecond: Prisma.FieldRef<"TaskState", 'Float'>
+  readonly etaSeconds: Prisma.FieldRef<"TaskState", 'Float'>
   readonly message: Prisma.FieldRef<"TaskState", 'String'>
   readonly usualP50Seconds: Prisma.FieldRef<"TaskState", 'Float'>
   readonly usualP90Seconds: Prisma.FieldRef<"TaskState", 'Float'>
@@ -2022,6 +2089,7 @@ export interface TaskStateFieldRefs {
   readonly version: Prisma.FieldRef<"TaskState", 'Int'>
   readonly createdAt: Prisma.FieldRef<"TaskState", 'DateTime'>
   readonly startedAt: Prisma.FieldRef<"TaskState", 'DateTime'>
+  readonly progressedAt: Prisma.FieldRef<"TaskState", 'DateTime'>
   readonly updatedAt: Prisma.FieldRef<"TaskState", 'DateTime'>
   readonly finishedAt: Prisma.FieldRef<"TaskState", 'DateTime'>
   readonly expiresAt: Prisma.FieldRef<"TaskState", 'DateTime'>
