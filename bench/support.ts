@@ -48,7 +48,7 @@ export async function withPostgres(work: (url: string, dataDir: string) => Promi
 /** Runs `work` against a whole service on an existing database. */
 export async function withServiceOn(
   databaseUrl: string,
-  runners: 0 | 1,
+  runners: number,
   work: (bench: Bench) => Promise<void>,
   slots = 10,
 ): Promise<void> {
