@@ -4,7 +4,8 @@ import { openDatabase } from '../../src/database/database.ts';
 import { copyDataDir, startHere } from '../../test/support/embedded.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { ForgetfulProxy } from '../../test/support/forgetful-proxy.ts';
-import { isFinished, pollUntil, postTask, startHeadway } from '../../test/support/process.ts';
+import { pollUntil, postTask, startHeadway } from '../../test/support/process.ts';
+import { isFinished } from '../../test/support/task-states.ts';
 import { msOf, type Promised, repeated } from './promised.ts';
 
 const rounds = 5;

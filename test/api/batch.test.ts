@@ -1,7 +1,9 @@
 /** POST /tasks/batch: many tasks in one request. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { postJson, problemOf, startApi, type TaskBody, type TestApi, taskOf } from '../support/api.ts';
-import { clear, liveEntries } from '../support/tasks.ts';
+import { postJson, problemOf, startApi, type TestApi, taskOf } from '../support/api.ts';
+import { liveEntries } from '../support/queue-entries.ts';
+import type { TaskBody } from '../support/task-states.ts';
+import { clear } from '../support/tasks.ts';
 
 let api: TestApi;
 beforeAll(async () => {

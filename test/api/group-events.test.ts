@@ -4,8 +4,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startApi, type TestApi } from '../support/api.ts';
 import { EventReader } from '../support/event-reader.ts';
 import { eventually } from '../support/eventually.ts';
+import { groupUrl } from '../support/group-polls.ts';
+import { openConnection } from '../support/locks.ts';
 import { bump, insertTask, insertTasks, newTask, remove, succeed } from '../support/polls.ts';
-import { openRaw } from '../support/tasks.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -17,7 +18,7 @@ afterAll(() => api.close());
 
 let groups = 0;
 const newGroup = () => `group ${++groups}`;
-const eventsOf = (group: string) => `${api.url}/groups/${encodeURIComponent(group)}/events`;
+const eventsOf = (group: string) => `${groupUrl(api, group)}/events`;
 const join = (group: string) => newTask(api, { group });
 
 describe('the stream of a group', () => {
@@ -56,7 +57,7 @@ describe('the stream of a group', () => {
 
   test('tells of a task that joined in a transaction that commits five seconds later', async () => {
     const group = newGroup();
-    await using client = await openRaw(api.store);
+    await using client = await openConnection(api.store);
     await using stream = await EventReader.open(eventsOf(group));
     await client.query('BEGIN');
     const id = await insertTask(client, group);

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { problemOf, startApi, type TestApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
+import { type GroupBody, getGroup, groupBody, groupUrl } from '../support/group-polls.ts';
 import { bump, etagAt, insertTask, newTask, otherEtag, remove, succeed } from '../support/polls.ts';
 
 let api: TestApi;
@@ -11,32 +12,25 @@ beforeAll(async () => {
 afterEach(() => eventually(() => api.reading.watchers.count === 0));
 afterAll(() => api.close());
 
-interface GroupBody {
-  readonly version: string;
-  readonly counts: Record<string, number>;
-  readonly tasks: unknown[];
-}
-
 let groups = 0;
 const newGroup = () => `group ${++groups}`;
-const urlOf = (group: string) => `${api.url}/groups/${encodeURIComponent(group)}`;
-const get = (group: string, headers: Record<string, string> = {}) => fetch(urlOf(group), { headers });
-const bodyOf = async (group: string) => (await (await get(group)).json()) as GroupBody;
 const join = (group: string) => newTask(api, { group });
+
+/** A change of a member, a new member, and the end of a member. */
+const changesOf = (group: string, id: string) => [
+  () => bump(api.store, id),
+  () => insertTask(api.store.db.pool, group),
+  () => remove(api.store, id),
+];
 
 describe('a long poll of a group', () => {
   test('learns of changes, of tasks that join and of tasks that are gone', async () => {
     const group = newGroup();
     const id = await join(group);
-    const changes = [
-      () => bump(api.store, id),
-      () => insertTask(api.store.db.pool, group),
-      () => remove(api.store, id),
-    ];
 
-    for (const change of changes) {
-      const etag = (await get(group)).headers.get('etag') ?? '';
-      const held = get(group, { prefer: 'wait=30', 'if-none-match': etag });
+    for (const change of changesOf(group, id)) {
+      const etag = (await getGroup(api, group)).headers.get('etag') ?? '';
+      const held = getGroup(api, group, { prefer: 'wait=30', 'if-none-match': etag });
       await eventually(() => api.reading.watchers.count === 1);
       await change();
       const response = await held;
@@ -49,15 +43,10 @@ describe('a long poll of a group', () => {
   test('whose tags are lost goes on after the version of its last answer', async () => {
     const group = newGroup();
     const id = await join(group);
-    const changes = [
-      () => bump(api.store, id),
-      () => insertTask(api.store.db.pool, group),
-      () => remove(api.store, id),
-    ];
-    let { version } = await bodyOf(group);
+    let { version } = await groupBody(api, group);
 
-    for (const change of changes) {
-      const held = fetch(`${urlOf(group)}?after=${version}`, { headers: { prefer: 'wait=30' } });
+    for (const change of changesOf(group, id)) {
+      const held = fetch(`${groupUrl(api, group)}?after=${version}`, { headers: { prefer: 'wait=30' } });
       await eventually(() => api.reading.watchers.count === 1);
       await change();
       const body = (await (await held).json()) as GroupBody;
@@ -69,8 +58,8 @@ describe('a long poll of a group', () => {
   test('whose tag was made by another build, and altered, is held', async () => {
     const group = newGroup();
     await join(group);
-    const etag = etagAt((await bodyOf(group)).version).replace(/"$/, '-br"');
-    const held = get(group, { prefer: 'wait=30', 'if-none-match': etag });
+    const etag = etagAt((await groupBody(api, group)).version).replace(/"$/, '-br"');
+    const held = getGroup(api, group, { prefer: 'wait=30', 'if-none-match': etag });
     await eventually(() => api.reading.watchers.count === 1);
 
     await join(group);
@@ -81,14 +70,14 @@ describe('a long poll of a group', () => {
   test('after version 0 is answered at once', async () => {
     using held = vi.spyOn(api.reading.watchers, 'enter');
 
-    const response = await fetch(`${urlOf(newGroup())}?after=0`, { headers: { prefer: 'wait=30' } });
+    const response = await fetch(`${groupUrl(api, newGroup())}?after=0`, { headers: { prefer: 'wait=30' } });
 
     expect(response.status).toBe(200);
     expect(held).not.toHaveBeenCalled();
   });
 
   test('is refused with an `after` that is no version', async () => {
-    const response = await fetch(`${urlOf(newGroup())}?after=17`, { headers: { prefer: 'wait=30' } });
+    const response = await fetch(`${groupUrl(api, newGroup())}?after=17`, { headers: { prefer: 'wait=30' } });
 
     expect(response.status).toBe(400);
     expect((await problemOf(response)).errors).toEqual([
@@ -99,7 +88,7 @@ describe('a long poll of a group', () => {
   test('without a version waits until all are finished', async () => {
     const group = newGroup();
     const ids = [await join(group), await join(group)];
-    const held = get(group, { prefer: 'wait=30' });
+    const held = getGroup(api, group, { prefer: 'wait=30' });
     await eventually(() => api.reading.watchers.count === 1);
 
     for (const id of ids) await succeed(api.store, id);
@@ -110,7 +99,9 @@ describe('a long poll of a group', () => {
   test('with another version is answered at once', async () => {
     using held = vi.spyOn(api.reading.watchers, 'enter');
 
-    expect((await get(newGroup(), { prefer: 'wait=30', 'if-none-match': otherEtag })).status).toBe(200);
+    expect((await getGroup(api, newGroup(), { prefer: 'wait=30', 'if-none-match': otherEtag })).status).toBe(
+      200,
+    );
 
     expect(held).not.toHaveBeenCalled();
   });

@@ -2,15 +2,12 @@
 import { expect, test } from 'vitest';
 import { startApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
+import { groupBody } from '../support/group-polls.ts';
 import { insertTask, newTask } from '../support/polls.ts';
-
-interface GroupBody {
-  readonly tasks: { id: string }[];
-}
 
 test('a group that nobody has followed for a while is read again', async () => {
   await using own = await startApi();
-  const look = async () => (await (await fetch(`${own.url}/groups/g`)).json()) as GroupBody;
+  const look = () => groupBody(own, 'g');
   await newTask(own, { group: 'g' });
   await look();
   // The group is forgotten together with the last of its members.

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { exchange, problemOf, startApi, type TestApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
+import { type GroupBody, getGroup, groupBody } from '../support/group-polls.ts';
 import { bump, etagAt, insertTasks, newTask, remove, succeedWith } from '../support/polls.ts';
 
 let api: TestApi;
@@ -11,19 +12,8 @@ beforeAll(async () => {
 afterEach(() => eventually(() => api.reading.watchers.count === 0));
 afterAll(() => api.close());
 
-interface GroupBody {
-  readonly group: string;
-  readonly version: string;
-  readonly counts: Record<string, number>;
-  readonly tasks: { id: string; status: string }[];
-  readonly links: { self: string; events: string; all?: string };
-}
-
 let groups = 0;
 const newGroup = () => `group ${++groups}`;
-const urlOf = (group: string) => `${api.url}/groups/${encodeURIComponent(group)}`;
-const get = (group: string, headers: Record<string, string> = {}) => fetch(urlOf(group), { headers });
-const bodyOf = async (group: string) => (await (await get(group)).json()) as GroupBody;
 const join = (group: string) => newTask(api, { group });
 
 describe('a group', () => {
@@ -34,7 +24,7 @@ describe('a group', () => {
     await newTask(api);
     await fetch(`${api.url}/tasks/${first}/cancel`, { method: 'POST' });
 
-    const response = await get(group);
+    const response = await getGroup(api, group);
 
     expect(await response.json()).toMatchObject({
       group,
@@ -51,7 +41,7 @@ describe('a group', () => {
   });
 
   test('without tasks is empty and no error, as tasks may come', async () => {
-    const response = await get(newGroup());
+    const response = await getGroup(api, newGroup());
 
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ tasks: [] });
@@ -62,7 +52,7 @@ describe('a group', () => {
     const group = newGroup();
     const tags = new Set<string | null>();
     const look = async () => {
-      const { headers } = await get(group);
+      const { headers } = await getGroup(api, group);
       const before = tags.size;
       tags.add(headers.get('etag'));
       return tags.size > before;
@@ -71,7 +61,7 @@ describe('a group', () => {
 
     const id = await join(group);
     await eventually(look);
-    expect((await get(group, { 'if-none-match': [...tags].at(-1) ?? '' })).status).toBe(304);
+    expect((await getGroup(api, group, { 'if-none-match': [...tags].at(-1) ?? '' })).status).toBe(304);
     await bump(api.store, id);
     await eventually(look);
     const other = await join(group);
@@ -79,17 +69,17 @@ describe('a group', () => {
     await remove(api.store, id);
     await eventually(look);
 
-    expect((await bodyOf(group)).tasks.map((task) => task.id)).toEqual([other]);
+    expect((await groupBody(api, group)).tasks.map((task) => task.id)).toEqual([other]);
   });
 
   test('is read again for a client to whom another process has told of newer versions', async () => {
     const group = newGroup();
     const id = await join(group);
     await join(group);
-    await get(group);
+    await getGroup(api, group);
     await bump(api.store, id, 'newer');
 
-    const response = await get(group, { 'if-none-match': etagAt(3) });
+    const response = await getGroup(api, group, { 'if-none-match': etagAt(3) });
 
     expect(response.status).toBe(200);
     expect((await response.json()) as GroupBody).toMatchObject({ tasks: [{}, { message: 'newer' }] });
@@ -100,7 +90,7 @@ describe('a group', () => {
     const id = await join(group);
     await succeedWith(api.store, id, 20_000);
 
-    const body = await bodyOf(group);
+    const body = await groupBody(api, group);
 
     expect(body.tasks).toMatchObject([{ id, status: 'succeeded', result: null, resultOmitted: true }]);
   });
@@ -109,7 +99,7 @@ describe('a group', () => {
     const group = newGroup();
     await join(group);
 
-    const response = await get(group, { accept: 'text/html' });
+    const response = await getGroup(api, group, { accept: 'text/html' });
 
     expect(response.headers.get('content-type')).toMatch(/^text\/html/);
     expect(response.headers.get('cache-control')).toBe('private, no-cache');
@@ -118,10 +108,10 @@ describe('a group', () => {
 
   test('has at once what this process submits, also during its first read', async () => {
     const group = newGroup();
-    const [body, id] = await Promise.all([bodyOf(group), join(group)]);
+    const [body, id] = await Promise.all([groupBody(api, group), join(group)]);
     expect(body.tasks.length).toBeLessThanOrEqual(1);
 
-    expect((await bodyOf(group)).tasks.map((task) => task.id)).toEqual([id]);
+    expect((await groupBody(api, group)).tasks.map((task) => task.id)).toEqual([id]);
   });
 
   test.each([
@@ -177,7 +167,7 @@ describe('a group', () => {
       [group],
     );
     const titles = async () => {
-      const body = (await (await get(group)).json()) as {
+      const body = (await (await getGroup(api, group)).json()) as {
         tasks: { title: string }[];
         links: { all?: string };
       };
@@ -191,21 +181,21 @@ describe('a group', () => {
     const all = `/tasks?group=group%20${groups}`;
     expect(await titles()).toEqual({ all, count: 1000, first: '1100', last: '101' });
 
-    const etag = (await get(group)).headers.get('etag');
+    const etag = (await getGroup(api, group)).headers.get('etag');
     await join(group);
 
     expect(await titles()).toEqual({ all, count: 1000, first: 'noop', last: '102' });
-    expect((await get(group)).headers.get('etag')).not.toBe(etag);
+    expect((await getGroup(api, group)).headers.get('etag')).not.toBe(etag);
   });
 
   test('of more than a thousand tasks of the same moment has the thousand with which a list begins', async () => {
     const group = newGroup();
     await insertTasks(api.store, group, 1_001);
-    await get(group);
+    await getGroup(api, group);
 
     await join(group);
 
-    const ids = (await bodyOf(group)).tasks.map(({ id }) => id);
+    const ids = (await groupBody(api, group)).tasks.map(({ id }) => id);
     const list = await fetch(`${api.url}/tasks?limit=100&group=${encodeURIComponent(group)}`);
     expect(ids.slice(0, 100)).toEqual(((await list.json()) as GroupBody).tasks.map(({ id }) => id));
   });

@@ -1,7 +1,8 @@
 /** GET /tasks: lists of tasks. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { postJson, problemOf, startApi, type TaskBody, type TestApi } from '../support/api.ts';
+import { postJson, problemOf, startApi, type TestApi } from '../support/api.ts';
 import { submit } from '../support/service.ts';
+import type { TaskBody } from '../support/task-states.ts';
 
 let api: TestApi;
 beforeAll(async () => {

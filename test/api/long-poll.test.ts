@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { problemOf, startApi, type TestApi } from '../support/api.ts';
 import { type Clock, startClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
-import { areHeld, connected, etagOf, startPoll } from '../support/held-polls.ts';
+import { areHeld, etagOf, openSocket, startPoll } from '../support/held-polls.ts';
 import { bump, etagAt, newTask, otherEtag, remove, succeed } from '../support/polls.ts';
 
 let api: TestApi;
@@ -312,7 +312,7 @@ describe('a poll that waits', () => {
 test('requests on one connection are answered in order, held ones too', async () => {
   const id = await newTask(api);
   const etag = await etagOf(api, id);
-  const socket = await connected(api);
+  const socket = await openSocket(api);
   let answer = '';
   socket.on('data', (chunk) => {
     answer += chunk;

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startApi, type TestApi } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
-import { areHeld, connected, etagOf } from '../support/held-polls.ts';
+import { areHeld, etagOf, openSocket } from '../support/held-polls.ts';
 import { bump, newTask, succeedWith } from '../support/polls.ts';
 
 let api: TestApi;
@@ -34,7 +34,7 @@ const heldPoll = async () =>
 
 /** A connection, and the bytes that it has received. */
 async function client(): Promise<{ socket: Socket; text: () => string }> {
-  const socket = await connected(api);
+  const socket = await openSocket(api);
   sockets.push(socket);
   let text = '';
   socket.on('data', (chunk) => {

@@ -2,13 +2,14 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { flushProgress } from '../../src/tasks/progress/flush.ts';
 import { exchange, problemOf, startApi, type TestApi } from '../support/api.ts';
 import { type Clock, startClock } from '../support/clock.ts';
 import { EventReader } from '../support/event-reader.ts';
 import { eventually } from '../support/eventually.ts';
 import { bump, newTask, remove, succeed } from '../support/polls.ts';
-import { emptyReport, runTask } from '../support/tasks.ts';
+import { runTask } from '../support/tasks.ts';
 
 const beatMs = 15_000;
 

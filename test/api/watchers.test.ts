@@ -6,7 +6,7 @@ import { problemOf, startApi, type TestApi } from '../support/api.ts';
 import { startClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { startApiThroughProxy } from '../support/flaky-api.ts';
-import { areHeld, connected, etagOf, startPoll } from '../support/held-polls.ts';
+import { areHeld, etagOf, openSocket, startPoll } from '../support/held-polls.ts';
 import { insertTask, newTask, otherEtag } from '../support/polls.ts';
 
 let api: TestApi;
@@ -32,7 +32,7 @@ describe('a client that leaves', () => {
     const etag = await etagOf(api, id);
     const request = `GET /tasks/${id} HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\nIf-None-Match: ${etag}\r\n\r\n`;
     const events = `GET /tasks/${id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`;
-    const socket = await connected(api);
+    const socket = await openSocket(api);
     socket.write(request.repeat(5) + events.repeat(20));
     // The others wait for the answer to the first.
     await areHeld(api, 1);
@@ -217,7 +217,7 @@ describe('when the service stops', () => {
 /** A connection, from both of its ends. */
 async function accepted(own: TestApi): Promise<{ client: Socket; connection: Socket }> {
   const connecting = once(own.server, 'connection') as Promise<[Socket]>;
-  const client = await connected(own);
+  const client = await openSocket(own);
   const [connection] = await connecting;
   return { client, connection };
 }

@@ -1,12 +1,13 @@
 /** A process that is killed between the COMMIT of a shared submit and its answer. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { postJson, type TaskBody, taskOf } from '../support/api.ts';
+import { postJson, taskOf } from '../support/api.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
 import { violations } from '../support/invariants.ts';
 import { startHeadway } from '../support/process.ts';
 import { createEffectTable, effectsOf, openStore } from '../support/service.ts';
+import type { TaskBody } from '../support/task-states.ts';
 
 const count = 50;
 /** A task with an effect that would show that it ran twice. */

@@ -4,10 +4,10 @@ import { clusterProcesses } from '../../src/database/embedded/processes.ts';
 import { within } from '../support/calibration.ts';
 import { clusterOf, copyDataDir, killServer, serverPid, signalServer } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
-import { isFinished, pollUntil, startHeadway, type TaskBody } from '../support/process.ts';
+import { pollUntil, startHeadway } from '../support/process.ts';
+import { isFinished, isUnderWay, type TaskBody } from '../support/task-states.ts';
 
 const rows = 60_000;
-const isUnderWay = ({ status, done }: TaskBody) => status === 'running' && (done ?? 0) > 0;
 
 const saysEnded = /PostgreSQL in \S+ has ended: starting it again/g;
 

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { query } from '../support/embedded.ts';
 import { hasPgBouncer, PgBouncer } from '../support/pgbouncer.ts';
-import { isFinished, pollUntil, runHeadway, startHeadway, type TaskBody } from '../support/process.ts';
+import { pollUntil, runHeadway, startHeadway } from '../support/process.ts';
+import { isFinished, type TaskBody } from '../support/task-states.ts';
 
 describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
   let database: TestDatabase;

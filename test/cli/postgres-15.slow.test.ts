@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { hasDebian15, makeDataDir, startDebian15 } from '../support/embedded.ts';
-import { pollUntil, runHeadway, startHeadway, type TaskBody } from '../support/process.ts';
+import { pollUntil, runHeadway, startHeadway } from '../support/process.ts';
+import { isFinished, type TaskBody } from '../support/task-states.ts';
 
 it.skipIf(!hasDebian15)(
   'a file is imported, all is well, and the task is pruned on PostgreSQL 15 (needs its Debian package)',
@@ -12,7 +13,7 @@ it.skipIf(!hasDebian15)(
 
     const response = await fetch(`${headway.url}/tasks/csv-import?sample=1`, { method: 'POST' });
     const { id } = (await response.json()) as TaskBody;
-    const task = await pollUntil(headway.url, id, ({ finishedAt }) => finishedAt !== null);
+    const task = await pollUntil(headway.url, id, isFinished);
     const doctor = await runHeadway(['doctor', '--thorough'], env);
     const prune = await runHeadway(['prune', '--older-than', '0s', '--yes'], env);
     headway.signal('SIGINT');

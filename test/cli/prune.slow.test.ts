@@ -5,15 +5,9 @@ import { copyDataDir } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
 import { addFinished } from '../support/finished.ts';
 import { violations } from '../support/invariants.ts';
-import {
-  HeadwayProcess,
-  pollUntil,
-  postTask,
-  runHeadway,
-  startHeadway,
-  type TaskBody,
-} from '../support/process.ts';
+import { HeadwayProcess, pollUntil, postTask, runHeadway, startHeadway } from '../support/process.ts';
 import { openStore } from '../support/service.ts';
+import type { TaskBody } from '../support/task-states.ts';
 
 const all = ['prune', '--older-than', '30d', '--yes'];
 

@@ -3,7 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { projectDir } from '../../src/config.ts';
-import { HeadwayProcess, pollUntil, type TaskBody } from '../support/process.ts';
+import { HeadwayProcess, pollUntil } from '../support/process.ts';
+import { isFinished, type TaskBody } from '../support/task-states.ts';
 
 const left = new Set(['node_modules', '.headway', '.git', 'coverage']);
 
@@ -28,7 +29,7 @@ it('the first command of the README, in a fresh copy whose path contains a space
     body: `id,name\n${rows.join('\n')}\n`,
   });
   const { id } = (await response.json()) as TaskBody;
-  const task = await pollUntil(url, id, ({ finishedAt }) => finishedAt !== null);
+  const task = await pollUntil(url, id, isFinished);
   headway.signalGroup('SIGINT');
   await headway.exited;
   await rm(folder, { recursive: true, force: true });

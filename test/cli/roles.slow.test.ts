@@ -5,7 +5,8 @@ import { exchange } from '../support/api.ts';
 import { within } from '../support/calibration.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { isFinished, pollUntil, postTask, runHeadway, startHeadway } from '../support/process.ts';
+import { pollUntil, postTask, runHeadway, startHeadway } from '../support/process.ts';
+import { isFinished } from '../support/task-states.ts';
 
 type Member = Awaited<ReturnType<typeof startHeadway>>;
 

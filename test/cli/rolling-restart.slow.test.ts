@@ -5,9 +5,10 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { violations } from '../support/invariants.ts';
 import { hasNginx, Nginx } from '../support/nginx.ts';
-import { type HeadwayProcess, startHeadway, type TaskBody } from '../support/process.ts';
+import { type HeadwayProcess, startHeadway } from '../support/process.ts';
 import { RestlessClient } from '../support/restless-client.ts';
 import { createEffectTable } from '../support/service.ts';
+import type { TaskBody } from '../support/task-states.ts';
 
 type Member = HeadwayProcess & { url: string };
 

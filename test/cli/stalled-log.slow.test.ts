@@ -7,8 +7,9 @@ import { projectDir } from '../../src/config.ts';
 import { within } from '../support/calibration.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/ports.ts';
-import { HeadwayProcess, isAlive, isFinished, pollUntil, postTask } from '../support/process.ts';
+import { HeadwayProcess, isAlive, pollUntil, postTask } from '../support/process.ts';
 import { testJobsFolder } from '../support/service.ts';
+import { isFinished } from '../support/task-states.ts';
 
 test('a log that nobody reads keeps neither requests nor tasks waiting, nor the end', async () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'stalled-'));

@@ -5,7 +5,8 @@ import { within } from '../support/calibration.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { EventReader } from '../support/event-reader.ts';
 import { eventually } from '../support/eventually.ts';
-import { isFinished, pollUntil, postTask, startHeadway, type TaskBody } from '../support/process.ts';
+import { pollUntil, postTask, startHeadway } from '../support/process.ts';
+import { isFinished, type TaskBody } from '../support/task-states.ts';
 
 const watchers = 2_000;
 const accept = { accept: 'application/json' };

@@ -5,15 +5,8 @@ import { clusterProcesses } from '../../src/database/embedded/processes.ts';
 import { within } from '../support/calibration.ts';
 import { clusterOf, copyDataDir, killServer, signalServer } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
-import {
-  HeadwayProcess,
-  isAlive,
-  isFinished,
-  pollUntil,
-  postTask,
-  startHeadway,
-  type TaskBody,
-} from '../support/process.ts';
+import { HeadwayProcess, isAlive, pollUntil, postTask, startHeadway } from '../support/process.ts';
+import { isFinished, type TaskBody } from '../support/task-states.ts';
 
 const names = 60;
 const isUnderWay = ({ status, done }: TaskBody) => status === 'running' && (done ?? 0) > 2;

@@ -7,9 +7,10 @@ import { invariantsWith } from '../../src/tasks/invariants.ts';
 import { newId } from '../../src/tasks/model/ids.ts';
 import { createEmptyDatabase } from '../support/database.ts';
 import { addFinished } from '../support/finished.ts';
+import { openConnection } from '../support/locks.ts';
 import { type Plan, scansOf } from '../support/plans.ts';
 import { submit } from '../support/service.ts';
-import { openRaw, runTask, startWorker, takeAll, useStore } from '../support/tasks.ts';
+import { runTask, startWorker, takeAll, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const extensions = await loadExtensions();
@@ -20,7 +21,7 @@ const sql = (text: string) => store.db.pool.query(text);
 
 /** Pretends that a parent runs: a connection with its name that was just used. */
 async function pretendParent() {
-  const parent = await openRaw(store);
+  const parent = await openConnection(store);
   await parent.query(`SET application_name = 'headway'`);
   return parent;
 }
@@ -144,11 +145,11 @@ describe('the doctor', () => {
   });
 
   it('finds transactions that were left open, and names their programs', async () => {
-    await using careless = await openRaw(store);
+    await using careless = await openConnection(store);
     await careless.query(`SET application_name = 'careless'`);
     await careless.query('BEGIN');
     await careless.query('SELECT 1');
-    await using asking = await openRaw(store);
+    await using asking = await openConnection(store);
 
     const [finding] = await examineTransactions(asking, 0);
 
@@ -215,7 +216,7 @@ describe('the doctor', () => {
     for (let task = 0; task < 5; task += 1) await submit(store, 'noop', null);
     await sql('ANALYZE task_state, task_event, file');
     const { unfinished } = invariantsWith();
-    await using client = await openRaw(store);
+    await using client = await openConnection(store);
 
     await client.query('SET enable_seqscan = off');
     const { rows } = await client.query<{ 'QUERY PLAN': Plan[] }>(

@@ -1,29 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Store } from '../../src/tasks/store.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { createEffectTable, effectsOf, openStore, type Task, TestService } from '../support/service.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createEffectTable, effectsOf } from '../support/service.ts';
+import { isFinished } from '../support/task-states.ts';
+import { useService } from '../support/use-service.ts';
 
 describe('a careless job', () => {
-  let database: TestDatabase;
-  let store: Store & { close(): Promise<void> };
-  let service: TestService;
+  const service = useService({}, createEffectTable);
   let pid: number;
-
   beforeAll(async () => {
-    database = await createTestDatabase();
-    store = await openStore(database.url);
-    await createEffectTable(store);
-    service = await TestService.start(store);
     pid = await service.runnerPid();
   });
-
-  afterAll(async () => {
-    await service.stop();
-    await store.close();
-    await database.drop();
-  });
-
-  const isFinished = ({ finishedAt }: Task) => finishedAt !== null;
 
   it.each([
     ['checkpointNotAwaited', { status: 'succeeded', result: 'returned' }, [1]],
@@ -37,7 +22,7 @@ describe('a careless job', () => {
     const task = await service.waitFor(id, isFinished);
 
     expect(task).toMatchObject(outcome);
-    expect(await effectsOf(store, id)).toEqual(effects);
+    expect(await effectsOf(service.store, id)).toEqual(effects);
     expect(await service.runnerPid()).toBe(pid);
   });
 });

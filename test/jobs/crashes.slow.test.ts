@@ -1,20 +1,13 @@
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Store } from '../../src/tasks/store.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { createEffectTable, effectsOf, openStore, type Task, TestService } from '../support/service.ts';
-import { fetchByHand } from '../support/tasks.ts';
-
-const isFinished = (task: Task) => task.finishedAt !== null;
-const isRunning = (task: Task) => task.status === 'running' && (task.done ?? 0) > 0;
-const stepsUpTo = (last: number) => Array.from({ length: last + 1 }, (_, step) => step);
+import { fetchByHand } from '../support/queue-entries.ts';
+import { createEffectTable, effectsOf, stepsUpTo } from '../support/service.ts';
+import { isFinished, isUnderWay } from '../support/task-states.ts';
+import { useService } from '../support/use-service.ts';
 
 // The chaos tests cover runners that are stopped past their lease, or killed together with their parents.
 describe('when a runner dies', () => {
-  let database: TestDatabase;
-  let store: Store & { close(): Promise<void> };
-  let service: TestService;
   /** For each runner that has ended: how many runners existed when its tasks had been taken back. */
   let left: number[] = [];
 
@@ -27,26 +20,11 @@ describe('when a runner dies', () => {
       },
     },
   );
-  const start = async () => {
-    service = await TestService.start(store, { leaseSeconds: 3, log });
-  };
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    store = await openStore(database.url);
-    await createEffectTable(store);
-    await start();
-  });
-
-  afterAll(async () => {
-    await service.stop();
-    await store.close();
-    await database.drop();
-  });
+  const service = useService({ leaseSeconds: 3, log }, createEffectTable);
 
   it('a killed worker’s task is retried from its checkpoint, and says so', async () => {
     const { id } = await service.submit('steps', { steps: 30, stepMs: 50 });
-    await service.waitFor(id, isRunning);
+    await service.waitFor(id, isUnderWay);
 
     process.kill(await service.runnerPid(), 'SIGKILL');
 
@@ -55,7 +33,7 @@ describe('when a runner dies', () => {
     expect(told.error).toMatchObject({ code: 'worker_lost', message: expect.stringContaining('SIGKILL') });
     const task = await service.waitFor(id, isFinished);
     expect(task).toMatchObject({ status: 'succeeded', attempt: 2, result: { attempts: [1, 2] } });
-    expect(await effectsOf(store, id)).toEqual(stepsUpTo(30));
+    expect(await effectsOf(service.store, id)).toEqual(stepsUpTo(30));
     const kinds = (await service.history(id)).map((entry) => entry.kind);
     expect(kinds).toEqual(['submitted', 'started', 'worker_lost', 'started', 'succeeded']);
   });
@@ -91,21 +69,23 @@ describe('when a runner dies', () => {
 
   it('a runner that is asked to stop hands its tasks back, and they lose no try', async () => {
     const { id } = await service.submit('steps', { steps: 40, stepMs: 50 }, { maxAttempts: 1 });
-    await service.waitFor(id, isRunning);
+    await service.waitFor(id, isUnderWay);
 
     await service.stop(300);
 
     const queued = await service.waitFor(id, (task) => task.status === 'queued');
     expect(queued).toMatchObject({ failures: 0, attempt: 1, error: null });
-    await start();
+    await service.startAgain();
     const task = await service.waitFor(id, isFinished);
     expect(task).toMatchObject({ status: 'succeeded', attempt: 2 });
-    expect(await effectsOf(store, id)).toEqual(stepsUpTo(40));
+    expect(await effectsOf(service.store, id)).toEqual(stepsUpTo(40));
   });
 
   it('a runner that is told to stop while it starts takes no task', async () => {
     // On a busy machine a spare may run, which would take the submitted task: wait until there is one runner.
-    await eventually(async () => (await store.db.prisma.worker.count({ where: { lostAt: null } })) === 1);
+    await eventually(
+      async () => (await service.store.db.prisma.worker.count({ where: { lostAt: null } })) === 1,
+    );
     process.kill(await service.runnerPid(), 'SIGKILL');
     await eventually(() => service.supervisor.exits.of('died') === 1);
 
@@ -119,11 +99,11 @@ describe('when a runner dies', () => {
 
   it('a queued task whose entry was taken by hand and never claimed is queued again', async () => {
     await service.stop();
-    await store.db.pool.query(`DELETE FROM pgboss.job WHERE name = 'noop'`);
+    await service.store.db.pool.query(`DELETE FROM pgboss.job WHERE name = 'noop'`);
     const { id } = await service.submit('noop', null);
-    await fetchByHand(store);
+    await fetchByHand(service.store);
 
-    await start();
+    await service.startAgain();
 
     const task = await service.waitFor(id, isFinished);
     expect(task).toMatchObject({ status: 'succeeded', attempt: 1, failures: 0 });

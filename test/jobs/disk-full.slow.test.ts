@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { copyDataDir, query, startHere } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
-import { isFinished, pollUntil, startHeadway, type TaskBody } from '../support/process.ts';
+import { pollUntil, startHeadway } from '../support/process.ts';
 import { expectReadableLog } from '../support/readable-log.ts';
 import { administer, withName } from '../support/server.ts';
 import { canMount, mountSmallDisk } from '../support/small-disk.ts';
+import { isFinished, type TaskBody } from '../support/task-states.ts';
 
 const leaseSeconds = 3;
 const rows = 200_000;

@@ -2,18 +2,11 @@ import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import { DatabaseTrouble } from '../../src/jobs/attempt/database-trouble.ts';
 import { EndWriter } from '../../src/jobs/attempt/end-writer.ts';
-import { handBack, success } from '../support/ends.ts';
-import {
-  emptyReport,
-  kindsOf,
-  liveEntries,
-  openRaw,
-  type RunningTask,
-  rowOf,
-  runMany,
-  runTasks,
-  useStore,
-} from '../support/tasks.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
+import { failure, handBack, success } from '../support/ends.ts';
+import { lockTask } from '../support/locks.ts';
+import { liveEntries } from '../support/queue-entries.ts';
+import { kindsOf, type RunningTask, rowOf, runMany, runTasks, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const newWriter = () =>
@@ -61,7 +54,7 @@ describe('ends', () => {
 
   it('that arrive while others are being written are written next', async () => {
     const ends = newWriter();
-    const [first, second] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    const [first, second] = await runTasks(store, 2);
 
     const written = ends.succeed(success(first));
     await new Promise((resolve) => setImmediate(resolve));
@@ -72,7 +65,7 @@ describe('ends', () => {
 
   it('are written although one among them can never be: its task fails with a code', async () => {
     const ends = newWriter();
-    const [one, bad, other] = (await runTasks(store, 3)) as [RunningTask, RunningTask, RunningTask];
+    const [one, bad, other] = await runTasks(store, 3);
     const log = ['a line of the one that fails'];
 
     await Promise.all([
@@ -94,15 +87,11 @@ describe('ends', () => {
 
   it('that PostgreSQL refuses for a failure become a failure with another message, and later ends are written', async () => {
     const ends = newWriter();
-    const [bad, later] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
-    const failure = {
-      outcome: 'failed',
-      error: { code: 'broken', message: 'it broke' },
-      report: emptyReport,
-    } as const;
+    const [bad, later] = await runTasks(store, 2);
+    const error = { code: 'broken', message: 'it broke' };
 
-    await ends.fail({ ...bad, ...failure, delaySeconds: Number.NaN });
-    await ends.fail({ ...later, ...failure, delaySeconds: 1 });
+    await ends.fail(failure(bad, { error, delaySeconds: Number.NaN }));
+    await ends.fail(failure(later, { error, delaySeconds: 1 }));
 
     expect(await rowOf(store, bad.taskId)).toMatchObject({
       status: 'failed',
@@ -116,10 +105,8 @@ describe('ends', () => {
     ['hand-backs', (ends: EndWriter, task: RunningTask) => ends.fail(handBack(task)), 'queued'],
   ] as const)('of %s do not wait for one whose row somebody holds', async (_what, end, status) => {
     const ends = newWriter();
-    const [held, ...free] = (await runTasks(store, 10)) as [RunningTask, ...RunningTask[]];
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
-    await other.query('SELECT FROM task_state WHERE id = $1 FOR UPDATE', [held.taskId]);
+    const [held, ...free] = await runTasks(store, 10);
+    await using other = await lockTask(store, held.taskId);
 
     const last = end(ends, held);
     await Promise.all(free.map((task) => end(ends, task)));
@@ -133,7 +120,7 @@ describe('ends', () => {
 
   it('do not wait for an end that meets a lock on another row than its own', async () => {
     const ends = newWriter();
-    const [stopped, free] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    const [stopped, free] = await runTasks(store, 2);
     await using lock = await lockOut(stopped.taskId);
 
     const last = ends.succeed(success(stopped));
@@ -147,7 +134,7 @@ describe('ends', () => {
 
   it('of an attempt that no longer owns its task resolve, and change nothing', async () => {
     const ends = newWriter();
-    const [task] = (await runTasks(store, 1)) as [RunningTask];
+    const [task] = await runTasks(store, 1);
     const before = await rowOf(store, task.taskId);
     const late = { ...task, attempt: 2 };
 

@@ -1,6 +1,7 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { createTestDatabase } from '../support/database.ts';
 import { openStore, TestService } from '../support/service.ts';
+import { isFinished } from '../support/task-states.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -13,7 +14,7 @@ it('neither jobs nor the processes that they start inherit the keys of the servi
   const service = await TestService.start(store);
 
   const { id } = await service.submit('environment', {});
-  const { result } = await service.waitFor(id, ({ finishedAt }) => finishedAt !== null);
+  const { result } = await service.waitFor(id, isFinished);
   await service.stop();
   await store.close();
   await database.drop();

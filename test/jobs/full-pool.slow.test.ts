@@ -11,12 +11,12 @@ import { Runner } from '../../src/jobs/runner/runner.ts';
 import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStore, submit, type Task, waitFor } from '../support/service.ts';
+import { isFinished } from '../support/task-states.ts';
 import { startWorker, useStore } from '../support/tasks.ts';
 
 /** The number of connections of Prisma's pool. */
 const connections = 4;
 const never = new Promise<void>(() => undefined);
-const isFinished = (task: Task) => task.finishedAt !== null;
 
 const store = useStore();
 let runnerStore: Awaited<ReturnType<typeof openStore>>;

@@ -1,7 +1,8 @@
 /** The input that a job gets: its schema parses the sent input at the submit, and again in each attempt. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postJson, startApi, type TestApi, taskOf } from '../support/api.ts';
-import { type Task, TestService } from '../support/service.ts';
+import { TestService } from '../support/service.ts';
+import { isFinished } from '../support/task-states.ts';
 
 let api: TestApi;
 let service: TestService;
@@ -13,8 +14,6 @@ afterAll(async () => {
   await service.stop();
   await api.close();
 });
-
-const isFinished = ({ finishedAt }: Task) => finishedAt !== null;
 
 async function submitted(input: unknown): Promise<{ id: string; title: string }> {
   return taskOf(await postJson(`${api.url}/tasks`, { type: 'parses', input }));

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
-import { openStore, submit, type Task, TestService, waitFor } from '../support/service.ts';
+import { openStore, submit, TestService, waitFor } from '../support/service.ts';
+import { isFinished } from '../support/task-states.ts';
 import { claimsRest } from '../support/tasks.ts';
 
-const isFinished = (task: Task) => task.finishedAt !== null;
 const claim = '\0claim\0';
 
 let database: TestDatabase;

@@ -7,13 +7,12 @@ import { within } from '../support/calibration.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { ForgetfulProxy } from '../support/forgetful-proxy.ts';
-import { pollUntil, postTask, startHeadway, type TaskBody } from '../support/process.ts';
+import { pollUntil, postTask, startHeadway } from '../support/process.ts';
+import { isFinished, isUnderWay } from '../support/task-states.ts';
 
 const leaseSeconds = 3;
 /** Long enough for every lease to lapse. */
 const outageMs = (leaseSeconds + 2) * 1000;
-const isFinished = ({ finishedAt }: TaskBody) => finishedAt !== null;
-const isUnderWay = ({ status, done }: TaskBody) => status === 'running' && (done ?? 0) > 0;
 
 class Scene implements AsyncDisposable {
   readonly proxy: ForgetfulProxy;

@@ -3,10 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { copyDataDir, killServer, startHere } from '../support/embedded.ts';
-import { createEffectTable, openStore, type Task, TestService } from '../support/service.ts';
-
-const isFinished = (task: Task) => task.finishedAt !== null;
-const isRunning = (task: Task) => task.status === 'running' && (task.done ?? 0) > 0;
+import { createEffectTable, openStore, TestService } from '../support/service.ts';
+import { isFinished, isUnderWay } from '../support/task-states.ts';
 
 // The chaos tests cover attempts that go on through an outage.
 describe('when PostgreSQL goes away', () => {
@@ -47,7 +45,7 @@ describe('when PostgreSQL goes away', () => {
 
   it('a runner that starts during the outage takes tasks when PostgreSQL is back', async () => {
     const { id } = await service.submit('steps', { steps: 40, stepMs: 50 }, { maxAttempts: 1 });
-    await service.waitFor(id, isRunning);
+    await service.waitFor(id, isUnderWay);
     const pid = await service.runnerPid();
     await killServer(dataDir.path);
     process.kill(pid, 'SIGKILL');

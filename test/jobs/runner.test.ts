@@ -9,11 +9,12 @@ import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { readHistory } from '../../src/tasks/queries/read.ts';
 import { eventually } from '../support/eventually.ts';
 import reports from '../support/jobs/reports.job.ts';
-import { submit, type Task, waitFor } from '../support/service.ts';
-import { claimsRest, kindsOf, slowEnds, startWorker, useStore } from '../support/tasks.ts';
+import { slowEnds } from '../support/locks.ts';
+import { submit, waitFor } from '../support/service.ts';
+import { isFinished } from '../support/task-states.ts';
+import { claimsRest, kindsOf, startWorker, useStore } from '../support/tasks.ts';
 
 const store = useStore();
-const isFinished = (task: Task) => task.finishedAt !== null;
 let runners: Runner[] = [];
 
 interface Options extends Partial<JobDefinition> {

@@ -1,27 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Store } from '../../src/tasks/store.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { describe, expect, it } from 'vitest';
 import { misbehaviours } from '../support/jobs/misbehave.job.ts';
-import { openStore, TestService } from '../support/service.ts';
+import { isFinished } from '../support/task-states.ts';
+import { useService } from '../support/use-service.ts';
 
 describe('a job’s run', () => {
-  let database: TestDatabase;
-  let store: Store & { close(): Promise<void> };
-  let service: TestService;
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    store = await openStore(database.url);
-    service = await TestService.start(store, { slots: 4 });
-  });
-
-  afterAll(async () => {
-    await service.stop();
-    await store.close();
-    await database.drop();
-  });
-
-  const isFinished = ({ finishedAt }: { finishedAt: Date | null }) => finishedAt !== null;
+  const service = useService({ slots: 4 });
 
   it('succeeds with its result, at 100 percent', async () => {
     const { id } = await service.submit('noop', null);
@@ -41,7 +24,7 @@ describe('a job’s run', () => {
   });
 
   it('comes from a worker whose row tells which types it has code for', async () => {
-    const { types } = await store.db.prisma.worker.findFirstOrThrow();
+    const { types } = await service.store.db.prisma.worker.findFirstOrThrow();
 
     expect(types).toEqual(expect.arrayContaining(['csv-import', 'noop']));
   });

@@ -6,15 +6,14 @@ import type { EmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
 import { within } from '../support/calibration.ts';
 import { copyDataDir, query, signalServer, startHere } from '../support/embedded.ts';
 import { eventually } from '../support/eventually.ts';
-import { pollUntil, postTask, startHeadway, type TaskBody } from '../support/process.ts';
+import { pollUntil, postTask, startHeadway } from '../support/process.ts';
 import { expectReadableLog } from '../support/readable-log.ts';
 import { withName } from '../support/server.ts';
+import { isFinished, isUnderWay } from '../support/task-states.ts';
 
 const leaseSeconds = 3;
 /** Long enough for every lease to lapse. */
 const outageMs = (leaseSeconds + 2) * 1000;
-const isFinished = ({ finishedAt }: TaskBody) => finishedAt !== null;
-const isUnderWay = ({ status, done }: TaskBody) => status === 'running' && (done ?? 0) > 0;
 
 describe('while PostgreSQL', () => {
   let dataDir: Awaited<ReturnType<typeof copyDataDir>>;

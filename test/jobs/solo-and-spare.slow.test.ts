@@ -1,40 +1,22 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
-import type { Store } from '../../src/tasks/store.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { violations } from '../support/invariants.ts';
-import { openStore, type Task, TestService } from '../support/service.ts';
-
-const isFinished = (task: Task) => task.finishedAt !== null;
-const isRunning = (task: Task) => task.status === 'running';
+import { isFinished, isRunning } from '../support/task-states.ts';
+import { useService } from '../support/use-service.ts';
 
 describe('the runners of a service', () => {
-  let database: TestDatabase;
-  let store: Store & { close(): Promise<void> };
-  let service: TestService;
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    store = await openStore(database.url);
-    // An overdue attempt is ended after two thirds of the lease.
-    service = await TestService.start(store, { leaseSeconds: 3 });
-  });
-
-  afterAll(async () => {
-    await service.stop();
-    await store.close();
-    await database.drop();
-  });
+  // An overdue attempt is ended after two thirds of the lease.
+  const service = useService({ leaseSeconds: 3 });
 
   const pids = async (slots: number) => {
-    const workers = await store.db.prisma.worker.findMany({ where: { slots } });
+    const workers = await service.store.db.prisma.worker.findMany({ where: { slots } });
     return workers.map((worker) => worker.pid);
   };
 
   const workerOf = async (id: string) => {
     const { workerId } = await service.waitFor(id, isRunning);
-    return store.db.prisma.worker.findUniqueOrThrow({ where: { id: workerId ?? '' } });
+    return service.store.db.prisma.worker.findUniqueOrThrow({ where: { id: workerId ?? '' } });
   };
 
   it('run isolated jobs one at a time in solo runners, which are used again', async () => {
@@ -55,7 +37,7 @@ describe('the runners of a service', () => {
       intervals.some((other) => other.pid === one.pid && other.from > one.from && other.from < one.to),
     );
     expect(overlapping).toEqual([]);
-    expect(await violations(store)).toEqual([]);
+    expect(await violations(service.store)).toEqual([]);
   });
 
   it('end an attempt that ignores its deadline while the loop turns, and then its process', async () => {
@@ -78,7 +60,7 @@ describe('the runners of a service', () => {
     expect(ended).toMatchObject({ status: 'failed', attempt: 1, failures: 1, error: { code: 'timeout' } });
     const gone = await service.waitFor(neighbour.id, isFinished);
     expect(gone).toMatchObject({ status: 'succeeded', failures: 0 });
-    expect(await violations(store)).toEqual([]);
+    expect(await violations(service.store)).toEqual([]);
   });
 
   it('cancel a task whose job ignores its signal, whether its loop turns or not', async () => {
@@ -87,11 +69,11 @@ describe('the runners of a service', () => {
       const { id } = await service.submit(type, input);
       await service.waitFor(id, isRunning);
 
-      await cancelTask(store, id);
+      await cancelTask(service.store, id);
 
       const ended = await service.waitFor(id, isFinished);
       expect(ended).toMatchObject({ status: 'cancelled', attempt: 1, failures: 0 });
     }
-    expect(await violations(store)).toEqual([]);
+    expect(await violations(service.store)).toEqual([]);
   });
 });

@@ -8,10 +8,8 @@ import type { Store } from '../../src/tasks/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { violations } from '../support/invariants.ts';
-import { openStore, type Task, TestService } from '../support/service.ts';
-
-const isFinished = (task: Task) => task.finishedAt !== null;
-const isRunning = (task: Task) => task.status === 'running';
+import { openStore, TestService } from '../support/service.ts';
+import { isFinished, isRunning } from '../support/task-states.ts';
 
 describe('while a runner stands still, spares', () => {
   let database: TestDatabase;

@@ -18,6 +18,7 @@ import type { Store } from '../../src/tasks/store.ts';
 import { Sweeper } from '../../src/tasks/upkeep/sweeper.ts';
 import { createTestDatabase } from './database.ts';
 import { jobFolders, openStore } from './service.ts';
+import type { TaskBody } from './task-states.ts';
 
 export interface TestApi extends AsyncDisposable {
   /** `http://127.0.0.1:<port>` */
@@ -168,16 +169,6 @@ export async function problemOf(response: Response): Promise<ProblemBody> {
   const type = response.headers.get('content-type') ?? 'no content type';
   if (!type.startsWith('application/problem+json')) throw new Error(`${response.status} ${type}: ${text}`);
   return JSON.parse(text) as ProblemBody;
-}
-
-export interface TaskBody {
-  readonly id: string;
-  readonly title: string;
-  readonly key: string | null;
-  readonly group: string | null;
-  readonly status: string;
-  readonly cancelRequested: boolean;
-  readonly links: { self: string };
 }
 
 /** Reads the body of an answer, and throws if it is no task. */

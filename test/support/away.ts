@@ -1,4 +1,4 @@
-/** The API on a server that is no working PostgreSQL. */
+/** The API whose database is a server that does not work. */
 import { openDatabase } from '../../src/database/database.ts';
 import { postCsv, postJson, startApi, type TestApi } from './api.ts';
 import type { FakePostgres } from './fake-postgres.ts';

@@ -37,7 +37,7 @@ const unwantedByPlaywright = [
   'PreconnectToSearch',
 ];
 
-/** `describe.skipIf(!hasBrowser)` */
+/** For `describe.skipIf(!hasBrowser)`. */
 export const hasBrowser = chromiumPath !== undefined;
 
 /** Starts a browser that only the caller uses. */
@@ -110,7 +110,7 @@ function complaintsOf(context: BrowserContext): string[] {
   return complaints;
 }
 
-/** A CSV file for `setInputFiles`: `id`, unlike in each row, and three more columns. */
+/** A CSV file for `setInputFiles`: the column `id` with another value in each row, and three more columns. */
 export function csvFile(rows: number, name = 'people.csv') {
   const lines = ['id,name,city,amount'];
   for (let id = 1; id <= rows; id += 1) lines.push(`${id},Person ${id},"Some, city",${(id % 9973) / 100}`);

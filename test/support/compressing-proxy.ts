@@ -1,12 +1,15 @@
-/** A proxy that compresses answers, and does to their tags what such proxies do; requests pass as they come. */
+/**
+ * A proxy that compresses answers, and changes their ETags as such proxies do. It passes requests on
+ * unchanged.
+ */
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createGzip } from 'node:zlib';
 
-/** What becomes of a tag; undefined where it is dropped. */
+/** Returns what the proxy makes of an ETag; undefined if it drops the ETag. */
 export type TagHabit = (etag: string) => string | undefined;
 
-/** Of proxies that people have in front. */
+/** What proxies that people use do to ETags. */
 export const tagHabits = {
   'drops strong tags (Envoy)': (etag) => (etag.startsWith('W/') ? etag : undefined),
   'makes tags weak (nginx)': (etag) => (etag.startsWith('W/') ? etag : `W/${etag}`),
@@ -18,7 +21,7 @@ export const tagHabits = {
 export type TagHabitName = keyof typeof tagHabits;
 
 export class CompressingProxy implements AsyncDisposable {
-  /** The requests for JSON, as they came. */
+  /** The URLs of the requests for JSON, in the order in which they came. */
   readonly polls: string[] = [];
   private readonly server = createServer((asked, answer) => this.pass(asked, answer));
   private readonly port: number;

@@ -38,6 +38,7 @@ interface Link {
   readonly server: Socket;
   /** What the client has sent since its last BEGIN. */
   sent: string;
+  /** The fault that keeps the answers of the server from the client. */
   losing: Fault | undefined;
   /** Bytes of the client that wait for the end of a stall. */
   stalled: Buffer[];

@@ -32,8 +32,8 @@ export class GatedPool {
   }
 
   /**
-   * Holds back the answers to statements with this name until the returned function is called. They are
-   * executed at once.
+   * Holds back the answers to statements with this name until the returned function is called. PostgreSQL
+   * executes the statements at once.
    */
   hold(name: string): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();

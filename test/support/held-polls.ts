@@ -38,7 +38,7 @@ export const areHeld = (api: TestApi, count: number) =>
   eventually(() => api.reading.watchers.count === count);
 
 /** Opens a connection on which a test writes raw requests. */
-export function connected({ port }: TestApi): Promise<Socket> {
+export function openSocket({ port }: TestApi): Promise<Socket> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => resolve(socket));
     socket.on('error', () => undefined);

@@ -1,6 +1,6 @@
 /**
- * A real PgBouncer before a PostgreSQL of the tests. Where none is installed, the tests that need one are skipped and
- * say so.
+ * A real PgBouncer in front of a database. If PgBouncer is not installed, the tests that need it are skipped,
+ * and a line says so.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import { findProgram } from './programs.ts';
 
 const pgbouncerPath = findProgram('pgbouncer', 'pgbouncer');
 
-/** `describe.skipIf(!hasPgBouncer)` */
+/** For `describe.skipIf(!hasPgBouncer)`. */
 export const hasPgBouncer = pgbouncerPath !== undefined;
 
 export type PoolMode = 'session' | 'transaction' | 'statement';
@@ -25,7 +25,10 @@ export class PgBouncer implements AsyncDisposable {
   /** The database through the pooler. */
   readonly url: string;
   private readonly folder: string;
-  /** Of PostgreSQL's socket folder, where the tests run as root: as that it refuses to run, and others may not enter. */
+  /**
+   * The owner of PostgreSQL's socket folder, if the tests run as root. PgBouncer runs as this user, because it
+   * refuses to run as root, and no other user may enter the folder.
+   */
   private readonly owner: { uid: number; gid: number } | undefined;
   private child: ChildProcess | undefined;
 
@@ -35,7 +38,7 @@ export class PgBouncer implements AsyncDisposable {
     this.owner = owner;
   }
 
-  /** @param settings further ones of its section `[pgbouncer]` */
+  /** @param settings further settings for the section `[pgbouncer]` of its configuration */
   static async start(
     databaseUrl: string,
     mode: PoolMode,
@@ -67,7 +70,7 @@ export class PgBouncer implements AsyncDisposable {
     return pooler;
   }
 
-  /** Ends it and starts it again: all connections are cut. */
+  /** Ends PgBouncer and starts it again, which cuts all connections. */
   async restart(): Promise<void> {
     await this.end();
     await this.run();
@@ -97,7 +100,7 @@ export class PgBouncer implements AsyncDisposable {
     const { child } = this;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
-    // At once: newer ones take SIGTERM for a wish to wait until all clients have left.
+    // SIGQUIT ends PgBouncer at once. On SIGTERM, newer versions wait until all clients have left.
     child.kill('SIGQUIT');
     await exited;
   }

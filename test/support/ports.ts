@@ -1,7 +1,7 @@
 /** TCP ports for programs that cannot choose one themselves. */
 import { createServer } from 'node:net';
 
-/** One of this machine's that nobody listens on. */
+/** A port of this machine on which nobody listens. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,4 +1,4 @@
-/** Starts Headway as its users do: as a process with its own data folder. */
+/** Starts Headway as its users do: as a process, by its command line. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -6,6 +6,7 @@ import { projectDir } from '../../src/config.ts';
 import { eventually } from './eventually.ts';
 import { launch } from './launch.ts';
 import { testJobsFolder } from './service.ts';
+import type { TaskBody } from './task-states.ts';
 
 export interface Exit {
   readonly code: number | null;
@@ -99,23 +100,6 @@ export class HeadwayProcess {
   signalGroup(signal: NodeJS.Signals): void {
     process.kill(-this.pid, signal);
   }
-}
-
-export interface TaskBody {
-  readonly id: string;
-  readonly status: string;
-  readonly attempt: number;
-  readonly failures: number;
-  readonly percentDone: number;
-  readonly done: number | null;
-  readonly finishedAt: string | null;
-  readonly error: { code: string; message: string } | null;
-  readonly result: Record<string, unknown> | null;
-  readonly links: { self: string };
-}
-
-export function isFinished({ finishedAt }: Pick<TaskBody, 'finishedAt'>): boolean {
-  return finishedAt !== null;
 }
 
 export async function postTask(url: string, type: string, input: unknown): Promise<TaskBody> {

@@ -1,10 +1,13 @@
-/** Programs that a machine may have, which tests need beside what npm installs. */
+/** Finds programs that tests need and that npm does not install. */
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 
 const folders = ['/usr/sbin', '/usr/local/sbin', ...(process.env.PATH ?? '').split(path.delimiter)];
 
-/** Where it lies. Where it is not installed, says that the tests that need it are skipped, and how to get it. */
+/**
+ * The path of a program. If the program is not installed, returns undefined, and writes a line: the tests that
+ * need it are skipped, and how to install it.
+ */
 export function findProgram(name: string, debianPackage: string): string | undefined {
   const found = folders.map((folder) => path.join(folder, name)).find(isExecutable);
   if (found === undefined) {

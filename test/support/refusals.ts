@@ -1,4 +1,4 @@
-/** The errors that a statement throws, through both of our ways to PostgreSQL. */
+/** The errors that a statement throws through each of Headway's two clients of PostgreSQL. */
 import { type Database, openDatabase } from '../../src/database/database.ts';
 import type { Settings } from '../../src/database/pg-client.ts';
 import { eventually } from './eventually.ts';

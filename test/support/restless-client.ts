@@ -3,7 +3,7 @@
  * when a connection is refused or dropped. It notes all other errors.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isFinished, type TaskBody } from './process.ts';
+import { isFinished, type TaskBody } from './task-states.ts';
 
 export class RestlessClient {
   /** Errors that no client may see: answers with 5xx, and unknown tasks. */

@@ -27,7 +27,7 @@ export async function dropDatabases(serverUrl: string, prefix: string): Promise<
   });
 }
 
-/** One connection to the server's own database. */
+/** Does `work` on its own connection to the database at this URL, mostly the server's own database. */
 export async function administer<T>(serverUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: serverUrl, connectionTimeoutMillis: 5_000 });
   await client.connect();

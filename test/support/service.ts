@@ -137,3 +137,6 @@ export async function effectsOf(store: Store, taskId: string): Promise<number[]>
     SELECT step FROM effect WHERE task_id = ${taskId}::uuid ORDER BY ctid`;
   return rows.map((row) => row.step);
 }
+
+/** The steps of a task that has written all of them up to the last, each once. */
+export const stepsUpTo = (last: number) => Array.from({ length: last + 1 }, (_, step) => step);

@@ -116,7 +116,7 @@ export const newTask = async (store: Store) => (await submit(store, 'noop', null
 export const newTasks = (store: Store, count: number) =>
   Promise.all(Array.from({ length: count }, () => newTask(store)));
 
-/** Changes a task, as another process does; returns the new version. */
+/** Changes a task, as another process does; its message names the new version, which is returned. */
 export async function bump(store: Store, id: string, by = 1): Promise<number> {
   const { rows } = await store.db.pool.query<{ version: number }>(
     `UPDATE task_state SET version = version + $2, message = 'v' || version + $2 WHERE id = $1 RETURNING version`,
@@ -124,9 +124,6 @@ export async function bump(store: Store, id: string, by = 1): Promise<number> {
   );
   return rows[0]?.version ?? 0;
 }
-
-export const remove = (store: Store, id: string) =>
-  store.db.pool.query('DELETE FROM task_state WHERE id = $1', [id]);
 
 /** Records what a watcher is told, in order: versions, or `gone`. */
 export class Told {

@@ -2,13 +2,13 @@
  * The domain of tasks without runners: a store that is empty at the start of each test, and steps of a task's
  * life.
  */
-import pg from 'pg';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { Settings } from '../../src/database/pg-client.ts';
-import type { TaskState } from '../../src/generated/prisma/client.ts';
+import type { Prisma, TaskState } from '../../src/generated/prisma/client.ts';
+import { writeCheckpoint } from '../../src/tasks/life/checkpoint.ts';
+import type { AttemptRef } from '../../src/tasks/life/end.ts';
 import type { SubmitRequest } from '../../src/tasks/life/submit.ts';
 import { newId } from '../../src/tasks/model/ids.ts';
-import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { readHistory, readTask } from '../../src/tasks/queries/read.ts';
 import { type ClaimedAttempt, claimTasks } from '../../src/tasks/queue/claim.ts';
 import type { Store } from '../../src/tasks/store.ts';
@@ -74,19 +74,19 @@ export async function startWorker(
   return id;
 }
 
+/** Queues many tasks at once. */
+export function submitMany(store: Store, count: number): Promise<TaskState[]> {
+  return Promise.all(Array.from({ length: count }, (_, number) => submit(store, 'noop', number)));
+}
+
 /** Claims all tasks that are due in a queue, as a runner does. */
 export async function takeAll(store: Store, workerId: string, queue = 'noop'): Promise<ClaimedAttempt[]> {
   return (await claimTasks(store, workerId, queue, 200)).attempts;
 }
 
-/** Takes an entry out of a queue as pg-boss's own tools do, and never claims its task. */
-export async function fetchByHand(store: Store, queue = 'noop'): Promise<void> {
-  const { rowCount } = await store.db.pool.query(
-    `UPDATE pgboss.job SET state = 'active', started_on = now()
-     WHERE (name, id) IN (SELECT name, id FROM pgboss.job WHERE name = $1 AND state < 'active' LIMIT 1)`,
-    [queue],
-  );
-  if (rowCount !== 1) throw new Error(`Nothing waits in ${queue}`);
+/** Claims all tasks that are due in a queue, by a worker that starts for it. */
+export async function takeByNewWorker(store: Store, queue = 'noop'): Promise<ClaimedAttempt[]> {
+  return takeAll(store, await startWorker(store), queue);
 }
 
 export interface RunningTask {
@@ -99,36 +99,73 @@ export interface RunningTask {
 /** A task of the type `noop` that runs alone on a worker of its own; nothing else may be queued. */
 export async function runTask(store: Store, options: Partial<SubmitRequest> = {}): Promise<RunningTask> {
   const [task] = await runTasks(store, 1, options);
-  if (!task) throw new Error('nothing was claimed');
   return task;
 }
 
-/** Tasks of the type `noop` that run together on one worker, in the order of their ids. */
-export async function runTasks(
+/** As many running tasks as `Count` says; at least one, if the compiler does not know the number. */
+type RunningTasks<Count extends number, Found extends RunningTask[] = []> = number extends Count
+  ? [RunningTask, ...RunningTask[]]
+  : Found['length'] extends Count
+    ? Found
+    : RunningTasks<Count, [...Found, RunningTask]>;
+
+/**
+ * Tasks of the type `noop` that run together on one worker, in the order of their ids; nothing else may be
+ * queued.
+ */
+export async function runTasks<Count extends number>(
   store: Store,
-  count: number,
+  count: Count,
   options: Partial<SubmitRequest> = {},
-): Promise<RunningTask[]> {
+): Promise<RunningTasks<Count>> {
   for (let task = 0; task < count; task += 1) await submit(store, 'noop', null, options);
   const workerId = await startWorker(store);
-  const claimed = await takeAll(store, workerId);
-  return claimed
-    .map((attempt) => ({ workerId, taskId: attempt.taskId, attempt: attempt.attempt, claimed: attempt }))
+  const running = (await takeAll(store, workerId))
+    .map((claimed) => runningTask(workerId, claimed))
     .sort((a, b) => (a.taskId < b.taskId ? -1 : 1));
+  if (running.length !== count) throw new Error(`${running.length} tasks were claimed instead of ${count}`);
+  return running as RunningTasks<Count>;
 }
 
 /** Hundreds of running tasks on one worker, in no order, which had waited for an hour. */
-export async function runMany(store: Store, count: number): Promise<RunningTask[]> {
+export async function runMany(store: Store, count: number): Promise<RunningTasks<number>> {
   await addUnfinished(store.db.pool, { queued: count, running: 0, finishedEntries: 0 });
   const workerId = await startWorker(store);
   const claimed: ClaimedAttempt[] = [];
   while (claimed.length < count) claimed.push(...(await takeAll(store, workerId)));
-  return claimed.map((attempt) => ({
-    workerId,
-    taskId: attempt.taskId,
-    attempt: attempt.attempt,
-    claimed: attempt,
-  }));
+  return claimed.map((attempt) => runningTask(workerId, attempt)) as RunningTasks<number>;
+}
+
+function runningTask(workerId: string, claimed: ClaimedAttempt): RunningTask {
+  return { workerId, taskId: claimed.taskId, attempt: claimed.attempt, claimed };
+}
+
+/** Writes a checkpoint of an attempt, as its job does, and says whether it was written. */
+export function saveCheckpoint(
+  store: Store,
+  attempt: AttemptRef,
+  checkpoint: unknown,
+  knownNo = 0,
+): Promise<boolean> {
+  return writeCheckpoint(attempt, JSON.stringify(checkpoint), knownNo, async (text, values) => {
+    return (await store.db.pool.query(text, values)).rows;
+  });
+}
+
+/** Changes the row of a task directly, where a test is not about how a task comes into such a state. */
+export async function changeTask(
+  store: Store,
+  taskId: string,
+  data: Prisma.TaskStateUncheckedUpdateInput,
+): Promise<void> {
+  await store.db.prisma.taskState.update({ where: { id: taskId }, data });
+}
+
+/** Sets back the time at which all tasks were last changed. */
+export async function ageTasks(store: Store, seconds: number): Promise<void> {
+  await store.db.pool.query('UPDATE task_state SET updated_at = now() - make_interval(secs => $1)', [
+    seconds,
+  ]);
 }
 
 export async function rowOf(store: Store, id: string): Promise<TaskState> {
@@ -140,83 +177,6 @@ export async function rowOf(store: Store, id: string): Promise<TaskState> {
 /** The kinds of the events in a task's history, oldest first. */
 export async function kindsOf(store: Store, id: string): Promise<string[]> {
   return (await readHistory(store, id)).map((event) => event.kind);
-}
-
-export interface LiveEntry {
-  readonly id: string;
-  readonly taskId: string;
-  readonly startAfter: Date;
-}
-
-/** The queue entries that wait. */
-export async function liveEntries(store: Store): Promise<LiveEntry[]> {
-  const { rows } = await store.db.pool.query<LiveEntry>(
-    `SELECT id, data->>'taskId' AS "taskId", start_after AS "startAfter" FROM pgboss.job
-     WHERE state < 'active' ORDER BY created_on, id`,
-  );
-  return rows;
-}
-
-export async function entryState(store: Store, entryId: string): Promise<string | undefined> {
-  const { rows } = await store.db.pool.query<{ state: string }>(
-    'SELECT state FROM pgboss.job WHERE id = $1',
-    [entryId],
-  );
-  return rows[0]?.state;
-}
-
-export { emptyReport };
-
-/** A connection for a transaction that stays open while the test observes others. */
-export async function openRaw(store: Store): Promise<pg.Client & AsyncDisposable> {
-  const client = new pg.Client({ connectionString: store.db.url });
-  client.on('error', () => undefined);
-  await client.connect();
-  return Object.assign(client, {
-    [Symbol.asyncDispose]: () => client.end(),
-  });
-}
-
-/** How many connections of this database wait for a lock now. */
-export async function lockWaiters(store: Store): Promise<number> {
-  const { rows } = await store.db.pool.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM pg_stat_activity
-     WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-  );
-  return rows[0]?.count ?? 0;
-}
-
-/** From now on, claims stop in the middle, with all their locks, until the gate opens. */
-export function slowClaims(store: Store): Promise<Gate> {
-  return closeGate(store, `NEW.status = 'running' AND OLD.status = 'queued'`);
-}
-
-/** From now on, ends of attempts stop in the middle, with all their locks, until the gate opens. */
-export function slowEnds(store: Store): Promise<Gate> {
-  return closeGate(store, `NEW.status <> 'running' AND OLD.status = 'running'`);
-}
-
-export interface Gate extends AsyncDisposable {
-  go(): Promise<void>;
-}
-
-async function closeGate(store: Store, condition: string): Promise<Gate> {
-  const gate = await openRaw(store);
-  await gate.query('SELECT pg_advisory_lock(1)');
-  await gate.query(`
-    CREATE OR REPLACE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS
-      'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END'`);
-  await gate.query(`
-    CREATE TRIGGER gate BEFORE UPDATE ON task_state
-    FOR EACH ROW WHEN (${condition}) EXECUTE FUNCTION wait_at_gate()`);
-  return {
-    go: async () => void (await gate.query('SELECT pg_advisory_unlock(1)')),
-    async [Symbol.asyncDispose]() {
-      await gate.query('SELECT pg_advisory_unlock_all()');
-      await gate.query('DROP TRIGGER gate ON task_state');
-      await gate.end();
-    },
-  };
 }
 
 /** Makes PostgreSQL refuse new rows of a table: all, or those for which a condition on NEW is true. */

@@ -1,19 +1,20 @@
 /** What becomes of a task that is lost with its worker: whether the loss spends a try, and what it is put down to. */
 import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
-import { writeCheckpoint } from '../../src/tasks/life/checkpoint.ts';
 import { readHistory } from '../../src/tasks/queries/read.ts';
-import { soloQueue } from '../../src/tasks/queue/names.ts';
+import { queueOf } from '../../src/tasks/queue/names.ts';
 import { giveUp, type LostReason } from '../../src/tasks/workers/workers.ts';
+import { liveEntries, skipWaits } from '../support/queue-entries.ts';
 import {
+  changeTask,
   kindsOf,
-  liveEntries,
-  type RunningTask,
   rowOf,
   runTask,
   runTasks,
+  saveCheckpoint,
   startWorker,
   takeAll,
+  takeByNewWorker,
   useStore,
 } from '../support/tasks.ts';
 
@@ -35,18 +36,15 @@ async function lose(taskId: string, reason: LostReason = 'exited'): Promise<void
 
 async function loseAfterCheckpoint(taskId: string): Promise<void> {
   const { attempt, checkpointNo } = await runningAgain(taskId);
-  const written = await writeCheckpoint({ taskId, attempt }, '{}', checkpointNo, async (text, values) => {
-    return (await store.db.pool.query(text, values)).rows;
-  });
-  expect(written).toBe(true);
+  expect(await saveCheckpoint(store, { taskId, attempt }, {}, checkpointNo)).toBe(true);
   await lose(taskId);
 }
 
 async function runningAgain(taskId: string) {
   const row = await rowOf(store, taskId);
   if (row.status !== 'running') {
-    await store.db.pool.query('UPDATE pgboss.job SET start_after = now()');
-    await takeAll(store, await startWorker(store), row.losses >= 2 ? soloQueue('noop') : 'noop');
+    await skipWaits(store);
+    await takeByNewWorker(store, queueOf(row));
   }
   const { workerId, attempt, checkpointNo } = await rowOf(store, taskId);
   if (workerId === null) throw new Error('the task was not claimed');
@@ -117,11 +115,11 @@ describe('a task whose worker was lost', () => {
       });
       expect(await blameOf(taskId)).toBe('company');
     }
-    expect(await takeAll(store, await startWorker(store))).toHaveLength(2);
+    expect(await takeByNewWorker(store)).toHaveLength(2);
   });
 
   it('because the task itself could not be stopped has timed out, even where others ran beside it', async () => {
-    const [slow] = (await runTasks(store, 3)) as [RunningTask];
+    const [slow] = await runTasks(store, 3);
 
     const moved = await giveUp(store, slow.workerId, 'blocked', 'blocked', [slow.taskId]);
 
@@ -139,7 +137,7 @@ describe('a task whose worker was lost', () => {
   it.each([1, 2])(
     'because the task itself could not be stopped has failed at its last try, as one of %i tasks',
     async (count) => {
-      const [slow] = (await runTasks(store, count, { maxAttempts: 1 })) as [RunningTask];
+      const [slow] = await runTasks(store, count, { maxAttempts: 1 });
 
       await giveUp(store, slow.workerId, 'blocked', 'blocked', [slow.taskId]);
 
@@ -149,10 +147,7 @@ describe('a task whose worker was lost', () => {
   );
 
   it('because another task blocked it is not to blame, even where it is the only one left', async () => {
-    const [slow, ...others] = (await runTasks(store, 3, { maxAttempts: 1 })) as [
-      RunningTask,
-      ...RunningTask[],
-    ];
+    const [slow, ...others] = await runTasks(store, 3, { maxAttempts: 1 });
     const left = await runTask(store, { maxAttempts: 1 });
 
     await giveUp(store, slow.workerId, 'blocked', 'blocked', [slow.taskId]);
@@ -219,8 +214,8 @@ describe('a task whose worker was lost', () => {
   it.each(['after checkpoints', 'in company', 'unseen'])(
     'spends a try each time from the tenth loss in a row on, even %s',
     async (how) => {
-      const [{ taskId }] = (await runTasks(store, 2, { maxAttempts: 2 })) as [RunningTask, RunningTask];
-      await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses: 8 } });
+      const [{ taskId }] = await runTasks(store, 2, { maxAttempts: 2 });
+      await changeTask(store, taskId, { losses: 8 });
       const loseAgain = () => {
         if (how === 'after checkpoints') return loseAfterCheckpoint(taskId);
         return lose(taskId, how === 'unseen' ? 'lease_lapsed' : 'exited');
@@ -246,7 +241,7 @@ describe('a task whose worker was lost', () => {
 
   it('counts its losses from 0 again after an end of another kind', async () => {
     const { taskId } = await runTask(store, { maxAttempts: 20 });
-    await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses: 9 } });
+    await changeTask(store, taskId, { losses: 9 });
     const { workerId } = await rowOf(store, taskId);
 
     await giveUp(store, workerId ?? '', 'handed_back', '');
@@ -255,7 +250,7 @@ describe('a task whose worker was lost', () => {
   });
 
   it('counts its losses in a row', async () => {
-    const [task] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    const [task] = await runTasks(store, 2);
     await giveUp(store, task.workerId, 'exited', '');
     const next = await startWorker(store);
     await takeAll(store, next);
@@ -269,7 +264,7 @@ describe('a task whose worker was lost', () => {
     'because it was stopped is not to blame: %s',
     async (reason) => {
       const { taskId, workerId } = await runTask(store, { maxAttempts: 1 });
-      await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses: 1 } });
+      await changeTask(store, taskId, { losses: 1 });
 
       await giveUp(store, workerId, reason, 'the service was stopped');
 
@@ -304,7 +299,7 @@ describe('a task whose worker was lost', () => {
 
   it('waits longer after each failure, at most five minutes', async () => {
     const { taskId, workerId } = await runTask(store, { maxAttempts: 100 });
-    await store.db.prisma.taskState.update({ where: { id: taskId }, data: { failures: 50 } });
+    await changeTask(store, taskId, { failures: 50 });
 
     await giveUp(store, workerId, 'exited', '');
 

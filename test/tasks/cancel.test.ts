@@ -2,21 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
 import { newId } from '../../src/tasks/model/ids.ts';
-import { eventually } from '../support/eventually.ts';
+import { failure, success } from '../support/ends.ts';
+import { openTransaction, untilBlocked } from '../support/locks.ts';
+import { entryState, liveEntries } from '../support/queue-entries.ts';
 import { submit } from '../support/service.ts';
-import {
-  emptyReport,
-  entryState,
-  kindsOf,
-  liveEntries,
-  lockWaiters,
-  openRaw,
-  rowOf,
-  runTask,
-  startWorker,
-  takeAll,
-  useStore,
-} from '../support/tasks.ts';
+import { kindsOf, rowOf, runTask, startWorker, takeByNewWorker, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const dayMs = 24 * 3600 * 1000;
@@ -42,19 +32,16 @@ describe('cancelling', () => {
     expect(await liveEntries(store)).toEqual([]);
     expect(await entryState(store, task.entryId ?? '')).toBe('cancelled');
     expect(await kindsOf(store, task.id)).toEqual(['submitted', 'cancelled']);
-    expect(await takeAll(store, await startWorker(store))).toEqual([]);
+    expect(await takeByNewWorker(store)).toEqual([]);
   });
 
   it('a task that waits for its next try ends it too', async () => {
-    const { taskId, attempt } = await runTask(store);
-    const error = { code: 'x', message: 'y' };
-    await fail(store, [
-      { taskId, attempt, outcome: 'failed', error, delaySeconds: 600, report: emptyReport },
-    ]);
+    const task = await runTask(store);
+    await fail(store, [failure(task, { delaySeconds: 600 })]);
 
-    await cancelTask(store, taskId);
+    await cancelTask(store, task.taskId);
 
-    expect(await rowOf(store, taskId)).toMatchObject({
+    expect(await rowOf(store, task.taskId)).toMatchObject({
       status: 'cancelled',
       nextAttemptAt: null,
       failures: 1,
@@ -99,9 +86,9 @@ describe('cancelling', () => {
 
   it('a task that succeeded, or failed, comes too late', async () => {
     const succeeded = await runTask(store);
-    await succeedAlone(store, [{ ...succeeded, result: 'null', report: emptyReport }]);
+    await succeedAlone(store, [success(succeeded)]);
     const failed = await runTask(store, { maxAttempts: 1 });
-    await fail(store, [{ ...failed, outcome: 'permanent', delaySeconds: 0, report: emptyReport }]);
+    await fail(store, [failure(failed, { outcome: 'permanent' })]);
 
     for (const { taskId } of [succeeded, failed]) {
       const before = await rowOf(store, taskId);
@@ -136,15 +123,14 @@ describe('cancelling', () => {
   it('a task that is being claimed waits for the claim, and asks the attempt to stop', async () => {
     const { id } = await submit(store, 'noop', null);
     const workerId = await startWorker(store);
-    await using claiming = await openRaw(store);
-    await claiming.query('BEGIN');
+    await using claiming = await openTransaction(store);
     await claiming.query(
       `UPDATE task_state SET status = 'running', attempt = 1, worker_id = $2, entry_id = NULL WHERE id = $1`,
       [id, workerId],
     );
 
     const cancelled = cancelTask(store, id);
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    await untilBlocked(store);
     await claiming.query('COMMIT');
 
     expect(await cancelled).toMatchObject({ outcome: 'requested', task: { status: 'running', attempt: 1 } });
@@ -152,15 +138,14 @@ describe('cancelling', () => {
 
   it('a task that is ending waits for the end, and comes too late', async () => {
     const task = await runTask(store);
-    await using ending = await openRaw(store);
-    await ending.query('BEGIN');
+    await using ending = await openTransaction(store);
     await ending.query(
       `UPDATE task_state SET status = 'succeeded', percent_done = 100, finished_at = now() WHERE id = $1`,
       [task.taskId],
     );
 
     const cancelled = cancelTask(store, task.taskId);
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    await untilBlocked(store);
     await ending.query('COMMIT');
 
     expect(await cancelled).toMatchObject({ outcome: 'finished', task: { cancelRequestedAt: null } });

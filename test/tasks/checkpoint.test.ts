@@ -2,10 +2,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { LostAttempt, PermanentError } from '../../src/jobs/errors.ts';
 import { readAttemptState, writeCheckpoint } from '../../src/tasks/life/checkpoint.ts';
 import { type RunSql, succeedAlone } from '../../src/tasks/life/end.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { contextOf, leaveEffect } from '../support/attempt-context.ts';
 import { createEffectTable, effectsOf } from '../support/service.ts';
-import { emptyReport, rowOf, runTask, useStore } from '../support/tasks.ts';
+import { rowOf, runTask, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 

@@ -1,23 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
-import { failure, handBack, jobError, setCounters, success } from '../support/ends.ts';
-import { liveEntries, type RunningTask, rowOf, runMany, runTasks, useStore } from '../support/tasks.ts';
+import { failure, handBack, jobError, success } from '../support/ends.ts';
+import { liveEntries } from '../support/queue-entries.ts';
+import { changeTask, rowOf, runMany, runTasks, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 
 describe('ends that share a statement', () => {
   it('are each judged by their own row', async () => {
     const tasks = await runTasks(store, 6, { maxAttempts: 2 });
-    const [retried, exhausted, cancelled, permanent, handedBack, lost] = tasks as [
-      RunningTask,
-      RunningTask,
-      RunningTask,
-      RunningTask,
-      RunningTask,
-      RunningTask,
-    ];
-    await setCounters(store, exhausted.taskId, { failures: 1, losses: 0 });
+    const [retried, exhausted, cancelled, permanent, handedBack, lost] = tasks;
+    await changeTask(store, exhausted.taskId, { failures: 1, losses: 0 });
     await cancelTask(store, cancelled.taskId);
 
     const left = await fail(store, [
@@ -47,7 +41,7 @@ describe('ends that share a statement', () => {
   });
 
   it('report which successes still owned their tasks', async () => {
-    const [mine, lost] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    const [mine, lost] = await runTasks(store, 2);
 
     const ended = await succeedAlone(store, [success({ ...lost, attempt: 7 }), success(mine)]);
 

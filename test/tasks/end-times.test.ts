@@ -4,16 +4,16 @@ import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { fail, succeedAlone, succeedWithin } from '../../src/tasks/life/end.ts';
 import { readHistory } from '../../src/tasks/queries/read.ts';
 import { failure, success } from '../support/ends.ts';
+import { openTransaction } from '../support/locks.ts';
 import { submit } from '../support/service.ts';
-import { openRaw, rowOf, runTask, useStore } from '../support/tasks.ts';
+import { rowOf, runTask, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const dayMs = 24 * 3600 * 1000;
 
 it('an end in a job’s own transaction has the time of its statement', async () => {
   const task = await runTask(store);
-  await using job = await openRaw(store);
-  await job.query('BEGIN');
+  await using job = await openTransaction(store);
   const { rows: begun } = await job.query<{ now: Date }>('SELECT now()');
   await job.query('SELECT pg_sleep(0.05)');
   const { rows: before } = await job.query<{ now: Date }>('SELECT clock_timestamp() AS now');

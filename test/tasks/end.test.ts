@@ -2,19 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { fail, stillRunning, succeedAlone } from '../../src/tasks/life/end.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { readHistory } from '../../src/tasks/queries/read.ts';
-import { failure, handBack, jobError, setCounters, success } from '../support/ends.ts';
-import {
-  emptyReport,
-  kindsOf,
-  liveEntries,
-  openRaw,
-  rowOf,
-  runTask,
-  runTasks,
-  takeAll,
-  useStore,
-} from '../support/tasks.ts';
+import { failure, handBack, jobError, success } from '../support/ends.ts';
+import { openTransaction } from '../support/locks.ts';
+import { liveEntries } from '../support/queue-entries.ts';
+import { changeTask, kindsOf, rowOf, runTask, runTasks, takeAll, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const dayMs = 24 * 3600 * 1000;
@@ -69,7 +62,7 @@ describe('success', () => {
 
   it('clears the error of earlier tries and the losses in a row, not the failures', async () => {
     const task = await runTask(store);
-    await setCounters(store, task.taskId, { failures: 1, losses: 1 });
+    await changeTask(store, task.taskId, { failures: 1, losses: 1 });
     await store.db.pool.query(`UPDATE task_state SET error = '{"code": "x", "message": "y"}'`);
 
     await succeedAlone(store, [success(task)]);
@@ -181,7 +174,7 @@ describe('a failure', () => {
 
   it.each(['failed', 'timed_out'] as const)('of the last try ends the task: %s', async (outcome) => {
     const task = await runTask(store, { maxAttempts: 3 });
-    await setCounters(store, task.taskId, { failures: 2, losses: 1 });
+    await changeTask(store, task.taskId, { failures: 2, losses: 1 });
 
     await fail(store, [failure(task, { outcome })]);
 
@@ -250,8 +243,7 @@ describe('a failure', () => {
 
   it('obeys a cancel that is being requested at the same moment', async () => {
     const task = await runTask(store);
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     await other.query('UPDATE task_state SET cancel_requested_at = now() WHERE id = $1', [task.taskId]);
 
     expect(await fail(store, [failure(task)])).toEqual([]);

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { submit } from '../support/service.ts';
-import { emptyReport, rowOf, runTask, useStore } from '../support/tasks.ts';
+import { rowOf, runTask, useStore } from '../support/tasks.ts';
 
 const base = useStore();
 /** `noop` tasks are kept for half a day, all others for 30. */

@@ -1,19 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
 import { newId } from '../../src/tasks/model/ids.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { giveUp } from '../../src/tasks/workers/workers.ts';
 import { failure, handBack, success } from '../support/ends.ts';
-import {
-  emptyReport,
-  kindsOf,
-  liveEntries,
-  type RunningTask,
-  rowOf,
-  runTask,
-  startWorker,
-  takeAll,
-  useStore,
-} from '../support/tasks.ts';
+import { liveEntries } from '../support/queue-entries.ts';
+import { kindsOf, type RunningTask, rowOf, runTask, takeByNewWorker, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 
@@ -27,7 +19,7 @@ describe('the fence', () => {
   it.each(ends)('lets no attempt that was taken away end its task: %s', async (_name, end) => {
     const task = await runTask(store);
     await giveUp(store, task.workerId, 'handed_back', '');
-    const [again] = await takeAll(store, await startWorker(store));
+    const [again] = await takeByNewWorker(store);
     const before = await rowOf(store, task.taskId);
 
     expect(await end(task)).toEqual([]);

@@ -5,7 +5,8 @@ import { chunkBytes, completeFile, findFile, readChunk, Upload } from '../../src
 import { newId } from '../../src/tasks/model/ids.ts';
 import { sweepFiles } from '../../src/tasks/upkeep/file-sweep.ts';
 import { eventually } from '../support/eventually.ts';
-import { openRaw, useStore } from '../support/tasks.ts';
+import { openTransaction } from '../support/locks.ts';
+import { useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
@@ -223,8 +224,7 @@ describe('the sweep', () => {
     await upload.write(Buffer.from('a'));
     const finished = await upload.finish();
     await setTouched(upload.id, 11);
-    await using submitting = await openRaw(store);
-    await submitting.query('BEGIN');
+    await using submitting = await openTransaction(store);
     await completeFile(submitting, finished, newId());
 
     expect(await sweepFiles(store.db.pool)).toBe(0);

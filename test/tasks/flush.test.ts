@@ -4,20 +4,14 @@ import { cancelTask } from '../../src/tasks/life/cancel.ts';
 import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
 import { newId } from '../../src/tasks/model/ids.ts';
 import type { ProgressReport } from '../../src/tasks/model/progress-report.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { type FlushItem, flushProgress } from '../../src/tasks/progress/flush.ts';
 import { readHistory } from '../../src/tasks/queries/read.ts';
 import { giveUp } from '../../src/tasks/workers/workers.ts';
+import { handBack, success } from '../support/ends.ts';
 import { eventually } from '../support/eventually.ts';
-import {
-  emptyReport,
-  kindsOf,
-  openRaw,
-  type RunningTask,
-  rowOf,
-  runTask,
-  runTasks,
-  useStore,
-} from '../support/tasks.ts';
+import { lockTask, openConnection, openTransaction } from '../support/locks.ts';
+import { kindsOf, type RunningTask, rowOf, runTask, runTasks, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 
@@ -55,8 +49,8 @@ describe('a flush', () => {
   });
 
   it('tells listeners which tasks it has written, once their rows can be read', async () => {
-    const [moved, silent] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
-    await using listener = await openRaw(store);
+    const [moved, silent] = await runTasks(store, 2);
+    await using listener = await openConnection(store);
     const named: (string | undefined)[] = [];
     listener.on('notification', ({ payload }) => named.push(payload));
     await listener.query(`LISTEN ${channels.progress}`);
@@ -79,7 +73,7 @@ describe('a flush', () => {
   });
 
   it('is one statement for all attempts of the runner', async () => {
-    const [changed, unchanged, other] = (await runTasks(store, 3)) as [RunningTask, RunningTask, RunningTask];
+    const [changed, unchanged, other] = await runTasks(store, 3);
 
     const answers = await flush(
       changed.workerId,
@@ -108,10 +102,8 @@ describe('a flush', () => {
   });
 
   it('passes over a row that somebody has locked, says so, and writes it the next time', async () => {
-    const [held, free] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
-    await other.query('SELECT FROM task_state WHERE id = $1 FOR UPDATE', [held.taskId]);
+    const [held, free] = await runTasks(store, 2);
+    await using other = await lockTask(store, held.taskId);
 
     const items = [held, free].map((task) => item(task, { done: 1, log: ['line'] }));
     const answers = await flush(held.workerId, ...items);
@@ -133,8 +125,7 @@ describe('a flush', () => {
 
   it('ignores a lock that does not hold up updates', async () => {
     const task = await runTask(store);
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     await other.query('SELECT FROM task_state WHERE id = $1 FOR KEY SHARE', [task.taskId]);
 
     expect(await flush(task.workerId, item(task, { done: 1 }))).toMatchObject([{ wasWritten: true }]);
@@ -149,12 +140,8 @@ describe('a flush', () => {
 
   it.each([
     ['given up', (task: RunningTask) => giveUp(store, task.workerId, 'exited', '')],
-    ['ended', (task: RunningTask) => succeedAlone(store, [{ ...task, result: '1', report: emptyReport }])],
-    [
-      'handed back',
-      (task: RunningTask) =>
-        fail(store, [{ ...task, outcome: 'handed_back', delaySeconds: 0, report: emptyReport }]),
-    ],
+    ['ended', (task: RunningTask) => succeedAlone(store, [success(task)])],
+    ['handed back', (task: RunningTask) => fail(store, [handBack(task)])],
   ])('says of an attempt that it is no longer owned, and writes nothing: %s', async (_name, end) => {
     const task = await runTask(store);
     await end(task);
@@ -189,7 +176,7 @@ describe('a flush', () => {
   });
 
   it('tells of tasks that run under this worker without its knowledge, and of no other worker’s tasks', async () => {
-    const [known, unknown] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    const [known, unknown] = await runTasks(store, 2);
     const elsewhere = await runTask(store);
 
     const answers = await flush(known.workerId, item(known));
@@ -208,8 +195,7 @@ describe('a flush', () => {
 
   it('waits for no lock where it has nothing to write', async () => {
     const task = await runTask(store);
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     await other.query('SELECT FROM task_state FOR UPDATE');
 
     expect(await flush(task.workerId, item(task))).toMatchObject([{ kind: 'owned' }]);

@@ -1,41 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { giveUp, lostAmong, lostWithRunningRows, moveOn } from '../../src/tasks/workers/workers.ts';
-import { eventually } from '../support/eventually.ts';
+import { markLost, workerRow } from '../support/leases.ts';
+import { lockTask, slowClaims, untilBlocked } from '../support/locks.ts';
+import { liveEntries } from '../support/queue-entries.ts';
 import { submit } from '../support/service.ts';
-import {
-  liveEntries,
-  lockWaiters,
-  openRaw,
-  type RunningTask,
-  rowOf,
-  runMany,
-  runTask,
-  runTasks,
-  slowClaims,
-  startWorker,
-  takeAll,
-  useStore,
-} from '../support/tasks.ts';
+import { rowOf, runMany, runTask, runTasks, startWorker, takeAll, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 
-const workerRow = (id: string) => store.db.prisma.worker.findUniqueOrThrow({ where: { id } });
-
-/** Marks a worker lost and moves nothing on, like a process that is killed in between. */
-async function markOnly(workerId: string, lostWith: number): Promise<void> {
-  await store.db.prisma.worker.update({
-    where: { id: workerId },
-    data: { lostAt: new Date(), lostReason: 'exited: ended by SIGKILL', lostWith },
-  });
-}
-
 describe('giving a worker up', () => {
   it('marks it lost, with the reason and the number of its attempts', async () => {
-    const [task] = (await runTasks(store, 3)) as [RunningTask, RunningTask, RunningTask];
+    const [task] = await runTasks(store, 3);
 
     await giveUp(store, task.workerId, 'exited', 'ended by SIGKILL');
 
-    const worker = await workerRow(task.workerId);
+    const worker = await workerRow(store, task.workerId);
     expect(worker).toMatchObject({ lostReason: 'exited: ended by SIGKILL', lostWith: 3 });
     expect(worker.lostAt).toBeInstanceOf(Date);
     expect(await lostAmong(store, [task.workerId])).toEqual([task.workerId]);
@@ -46,7 +25,7 @@ describe('giving a worker up', () => {
 
     expect(await giveUp(store, workerId, 'exited', '')).toEqual([]);
 
-    expect(await workerRow(workerId)).toMatchObject({ lostReason: 'exited', lostWith: 0 });
+    expect(await workerRow(store, workerId)).toMatchObject({ lostReason: 'exited', lostWith: 0 });
   });
 
   it('leaves other workers and their tasks alone', async () => {
@@ -63,11 +42,11 @@ describe('giving a worker up', () => {
   it('twice changes nothing the second time', async () => {
     const task = await runTask(store);
     await giveUp(store, task.workerId, 'exited', 'first');
-    const [worker, row] = [await workerRow(task.workerId), await rowOf(store, task.taskId)];
+    const [worker, row] = [await workerRow(store, task.workerId), await rowOf(store, task.taskId)];
 
     expect(await giveUp(store, task.workerId, 'lease_lapsed', 'second')).toEqual([]);
 
-    expect(await workerRow(task.workerId)).toEqual(worker);
+    expect(await workerRow(store, task.workerId)).toEqual(worker);
     expect(await rowOf(store, task.taskId)).toEqual(row);
   });
 
@@ -79,7 +58,7 @@ describe('giving a worker up', () => {
 
     expect(moved.flat()).toHaveLength(20);
     expect(await liveEntries(store)).toHaveLength(20);
-    expect(await workerRow(workerId)).toMatchObject({ lostWith: 20 });
+    expect(await workerRow(store, workerId)).toMatchObject({ lostWith: 20 });
   });
 
   it('counts a claim that is under way, and moves its task on too', async () => {
@@ -88,20 +67,20 @@ describe('giving a worker up', () => {
     // The claim holds its worker's row and waits in the update of its task.
     await using slow = await slowClaims(store);
     const claimed = takeAll(store, running.workerId);
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    await untilBlocked(store);
 
     const givenUp = giveUp(store, running.workerId, 'exited', '');
-    await eventually(async () => (await lockWaiters(store)) === 2);
+    await untilBlocked(store, 2);
     await slow.go();
 
     expect(await claimed).toHaveLength(1);
     expect((await givenUp).map((task) => task.taskId).sort()).toEqual([running.taskId, id].sort());
-    expect(await workerRow(running.workerId)).toMatchObject({ lostWith: 2 });
+    expect(await workerRow(store, running.workerId)).toMatchObject({ lostWith: 2 });
     expect(await rowOf(store, id)).toMatchObject({ status: 'queued', attempt: 1, failures: 0, losses: 1 });
   });
 
   it('moves more tasks on than fit in one batch', async () => {
-    const [task] = (await runMany(store, 150)) as [RunningTask];
+    const [task] = await runMany(store, 150);
 
     const moved = await giveUp(store, task.workerId, 'exited', '');
 
@@ -112,10 +91,8 @@ describe('giving a worker up', () => {
   });
 
   it('leaves a task that somebody has locked to the next caller', async () => {
-    const [held, free] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
-    await other.query('SELECT FROM task_state WHERE id = $1 FOR UPDATE', [held.taskId]);
+    const [held, free] = await runTasks(store, 2);
+    await using other = await lockTask(store, held.taskId);
 
     const moved = await giveUp(store, held.workerId, 'exited', '');
 
@@ -128,8 +105,8 @@ describe('giving a worker up', () => {
   });
 
   it('can be finished by another process where the first was killed after it had marked the worker', async () => {
-    const [one, two] = (await runTasks(store, 2, { maxAttempts: 1 })) as [RunningTask, RunningTask];
-    await markOnly(one.workerId, 2);
+    const [one, two] = await runTasks(store, 2, { maxAttempts: 1 });
+    await markLost(store, one.workerId, { tasks: 2 });
     expect(await lostWithRunningRows(store)).toEqual([one.workerId]);
 
     const moved = await Promise.all([moveOn(store, one.workerId), moveOn(store, one.workerId)]);

@@ -1,15 +1,16 @@
 /** A hand-back: an attempt that ends because its runner stops, and gives its task to the next one. */
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/tasks/life/end.ts';
-import { failure, handBack, jobError, setCounters } from '../support/ends.ts';
-import { kindsOf, liveEntries, rowOf, runTask, takeAll, useStore } from '../support/tasks.ts';
+import { failure, handBack, jobError } from '../support/ends.ts';
+import { liveEntries } from '../support/queue-entries.ts';
+import { changeTask, kindsOf, rowOf, runTask, takeAll, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 
 describe('a hand-back', () => {
   it('queues the task again at once, without spending a try or showing an error', async () => {
     const task = await runTask(store, { maxAttempts: 1 });
-    await setCounters(store, task.taskId, { failures: 0, losses: 1 });
+    await changeTask(store, task.taskId, { failures: 0, losses: 1 });
 
     await fail(store, [handBack(task)]);
 

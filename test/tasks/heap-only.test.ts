@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
 import { migrate } from '../../src/database/migrations/migrate.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { flushProgress } from '../../src/tasks/progress/flush.ts';
 import { makeDataDir, startHere } from '../support/embedded.ts';
 import { openStore } from '../support/service.ts';
-import { emptyReport, rowOf, runTasks } from '../support/tasks.ts';
+import { rowOf, runTasks } from '../support/tasks.ts';
 
 /**
  * On a server of its own: a transaction that writes and stays open keeps PostgreSQL from reclaiming dead

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { invariantsWith } from '../../src/tasks/invariants.ts';
 import { succeedAlone } from '../../src/tasks/life/end.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { type Violation, violations } from '../support/invariants.ts';
 import { submit } from '../support/service.ts';
-import { emptyReport, runTask, useStore } from '../support/tasks.ts';
+import { runTask, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 

@@ -7,10 +7,14 @@ import { loadRegistry } from '../../src/jobs/registry.ts';
 import { queuesFor } from '../../src/jobs/runner/queues.ts';
 import { Runner } from '../../src/jobs/runner/runner.ts';
 import { submitTask } from '../../src/tasks/life/submit.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { contextOf, leaveEffect } from '../support/attempt-context.ts';
+import { failure, handBack } from '../support/ends.ts';
 import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
+import { untilBlocked } from '../support/locks.ts';
+import { liveEntries } from '../support/queue-entries.ts';
 import {
   createEffectTable,
   effectsOf,
@@ -20,16 +24,14 @@ import {
   submitRequest,
   waitFor,
 } from '../support/service.ts';
+import { isFinished } from '../support/task-states.ts';
 import {
-  emptyReport,
   kindsOf,
-  liveEntries,
-  lockWaiters,
   patient,
   rowOf,
   runTask,
   startWorker,
-  takeAll,
+  takeByNewWorker,
   useStore,
 } from '../support/tasks.ts';
 
@@ -104,7 +106,7 @@ describe('a lost answer', () => {
 
     const written = contextOf(shaky, task).checkpoint({ step: 1 }, leaveEffect(task, 1));
     const { deliver } = await held;
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    await untilBlocked(store);
     await deliver();
     await written;
 
@@ -133,7 +135,7 @@ describe('a lost answer', () => {
 
     const finished = context.finish({ rows: 3 }, leaveEffect(task, 1));
     const { deliver } = await held;
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    await untilBlocked(store);
     await deliver();
 
     expect(await finished).toEqual({ rows: 3 });
@@ -158,10 +160,9 @@ describe('a lost answer', () => {
     const task = await runTask(store);
     const ends = new EndWriter({ store: shaky, databaseTrouble: new DatabaseTrouble(), log });
     const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'fail' });
-    const error = { code: 'job_error', message: 'it broke' };
 
     const report = { ...emptyReport, log: ['line'] };
-    await ends.fail({ ...task, outcome: 'failed', error, delaySeconds: 0, report });
+    await ends.fail(failure(task, { report }));
     await lost;
 
     const row = await rowOf(store, task.taskId);
@@ -175,9 +176,9 @@ describe('a lost answer', () => {
     const ends = new EndWriter({ store: shaky, databaseTrouble: new DatabaseTrouble(), log });
     const lost = proxy.loseAnswer({ statement: 'COMMIT', after: 'fail' });
 
-    const written = ends.fail({ ...task, outcome: 'handed_back', delaySeconds: 0, report: emptyReport });
+    const written = ends.fail(handBack(task));
     await lost;
-    await takeAll(store, await startWorker(store));
+    await takeByNewWorker(store);
     await written;
 
     expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'running', attempt: 2, failures: 0 });
@@ -253,7 +254,7 @@ describe('a lost answer', () => {
       const { id } = await submit(store, 'noop', null, { maxAttempts: 1 });
       await lost;
 
-      const task = await waitFor(store, id, (row) => row.finishedAt !== null);
+      const task = await waitFor(store, id, isFinished);
 
       expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0 });
       expect(await kindsOf(store, id)).toEqual([
@@ -277,7 +278,7 @@ describe('a lost answer', () => {
       await eventually(() => hasFlushed(store));
       await another.deliver();
 
-      const task = await waitFor(store, id, (row) => row.finishedAt !== null);
+      const task = await waitFor(store, id, isFinished);
 
       expect(task).toMatchObject({ status: 'succeeded', attempt: 2, failures: 0 });
     });
@@ -301,9 +302,7 @@ describe('a lost answer', () => {
         `SELECT id FROM task_state WHERE status = 'running'`,
       );
       const ids = [id, ...stranded.rows.map((row) => row.id)];
-      const tasks = await Promise.all(
-        ids.map((each) => waitFor(store, each, (row) => row.finishedAt !== null)),
-      );
+      const tasks = await Promise.all(ids.map((each) => waitFor(store, each, isFinished)));
 
       expect(tasks.map(({ status, failures }) => ({ status, failures }))).toEqual(
         ids.map(() => ({ status: 'succeeded', failures: 0 })),
@@ -316,7 +315,7 @@ describe('a lost answer', () => {
       const { id } = await submit(store, 'noop', null);
       await lost;
 
-      const task = await waitFor(store, id, (row) => row.finishedAt !== null);
+      const task = await waitFor(store, id, isFinished);
 
       expect(task).toMatchObject({ status: 'succeeded', attempt: 1, version: 3 });
       expect(await kindsOf(store, id)).toEqual(['submitted', 'started', 'succeeded']);

@@ -6,8 +6,9 @@ import { parseDuration } from '../../src/tasks/upkeep/duration.ts';
 import { type PruneFilter, prune, surveyPrune, timeAgo } from '../../src/tasks/upkeep/prune.ts';
 import { addFinished } from '../support/finished.ts';
 import { violations } from '../support/invariants.ts';
+import { openTransaction } from '../support/locks.ts';
 import { submit } from '../support/service.ts';
-import { openRaw, runTask, useStore } from '../support/tasks.ts';
+import { runTask, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const add = (options: Parameters<typeof addFinished>[1]) => addFinished(store.db.pool, options);
@@ -114,8 +115,7 @@ describe('prune', () => {
     const filter = await filterFor('1d');
     expect(await surveyPrune(store.db.pool, filter)).toMatchObject({ tasks: 10 });
     await retryTask(store, retried, 'checkpoint');
-    await using person = await openRaw(store);
-    await person.query('BEGIN');
+    await using person = await openTransaction(store);
     await person.query(
       `UPDATE task_state SET status = 'queued', entry_id = gen_random_uuid(), finished_at = NULL WHERE id = $1`,
       [held],

@@ -8,8 +8,9 @@ import { Sweeper } from '../../src/tasks/upkeep/sweeper.ts';
 import { eventually } from '../support/eventually.ts';
 import { addFinished } from '../support/finished.ts';
 import { violations } from '../support/invariants.ts';
+import { openTransaction } from '../support/locks.ts';
 import { submit } from '../support/service.ts';
-import { openRaw, runTask, useStore } from '../support/tasks.ts';
+import { runTask, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const add = (options: Parameters<typeof addFinished>[1]) => addFinished(store.db.pool, options);
@@ -77,8 +78,7 @@ describe('retention', () => {
 
   it('passes over a task that is being retried, and waits for nobody', async () => {
     const [retried = ''] = await add({ count: 10, status: 'failed' });
-    await using person = await openRaw(store);
-    await person.query('BEGIN');
+    await using person = await openTransaction(store);
     await person.query(
       `UPDATE task_state SET status = 'queued', entry_id = gen_random_uuid(), finished_at = NULL, expires_at = NULL WHERE id = $1`,
       [retried],
@@ -94,8 +94,7 @@ describe('retention', () => {
 
   it('runs in one process at a time', async () => {
     await add({ count: 1 });
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     await other.query('SELECT pg_advisory_xact_lock(1212503, 2)');
 
     expect(await deleteExpired(store.db.pool)).toBe(0);

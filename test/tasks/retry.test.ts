@@ -1,51 +1,42 @@
 import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../src/tasks/life/cancel.ts';
-import { writeCheckpoint } from '../../src/tasks/life/checkpoint.ts';
-import { fail, succeedAlone } from '../../src/tasks/life/end.ts';
+import { type AttemptRef, fail, succeedAlone } from '../../src/tasks/life/end.ts';
 import { retryTask } from '../../src/tasks/life/retry.ts';
 import { newId } from '../../src/tasks/model/ids.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { readHistory } from '../../src/tasks/queries/read.ts';
 import { giveUp } from '../../src/tasks/workers/workers.ts';
-import { eventually } from '../support/eventually.ts';
+import { failure, success } from '../support/ends.ts';
 import { violations } from '../support/invariants.ts';
+import { openTransaction, untilBlocked } from '../support/locks.ts';
+import { liveEntries } from '../support/queue-entries.ts';
 import { submit } from '../support/service.ts';
 import {
-  emptyReport,
+  changeTask,
   kindsOf,
-  liveEntries,
-  lockWaiters,
-  openRaw,
-  type RunningTask,
   rowOf,
   runTask,
-  startWorker,
-  takeAll,
+  saveCheckpoint,
+  takeByNewWorker,
   useStore,
 } from '../support/tasks.ts';
 
 const store = useStore();
 /** A task that has failed in its second attempt, after a checkpoint in the first. */
-async function failedTask(): Promise<RunningTask> {
+async function failedTask(): Promise<AttemptRef> {
   const first = await runTask(store, { maxAttempts: 2 });
-  await writeCheckpoint(
-    first,
-    '{"offset": 7}',
-    0,
-    async (text, values) => (await store.db.pool.query(text, values)).rows,
-  );
+  await saveCheckpoint(store, first, { offset: 7 });
   await end(first);
-  const workerId = await startWorker(store);
-  const [claimed] = await takeAll(store, workerId);
-  if (!claimed) throw new Error('not tried again');
-  const second = { workerId, taskId: claimed.taskId, attempt: claimed.attempt, claimed };
+  const [second] = await takeByNewWorker(store);
+  if (!second) throw new Error('not tried again');
   await end(second);
   return second;
 }
 
-async function end({ taskId, attempt }: RunningTask): Promise<void> {
+async function end(attempt: AttemptRef): Promise<void> {
   const report = { ...emptyReport, done: 3, total: 10, unit: 'rows', message: 'Row 3', percentDone: 30 };
   const error = { code: 'x', message: 'It did not work' };
-  await fail(store, [{ taskId, attempt, outcome: 'failed', error, delaySeconds: 0, report }]);
+  await fail(store, [failure(attempt, { error, report })]);
 }
 
 const queuedAnew = {
@@ -79,7 +70,7 @@ describe('retrying', () => {
       detail: { from: 'checkpoint' },
     });
     expect(await violations(store)).toEqual([]);
-    expect(await takeAll(store, await startWorker(store))).toMatchObject([
+    expect(await takeByNewWorker(store)).toMatchObject([
       { taskId, attempt: 3, failures: 0, checkpoint: { offset: 7 }, checkpointNo: 1, cancelRequested: false },
     ]);
   });
@@ -97,7 +88,7 @@ describe('retrying', () => {
       unit: null,
       message: null,
     });
-    expect(await takeAll(store, await startWorker(store))).toMatchObject([
+    expect(await takeByNewWorker(store)).toMatchObject([
       { taskId, attempt: 3, checkpoint: null, checkpointNo: 0 },
     ]);
   });
@@ -110,13 +101,13 @@ describe('retrying', () => {
 
     expect(await rowOf(store, id)).toMatchObject(queuedAnew);
     expect(await violations(store)).toEqual([]);
-    expect(await takeAll(store, await startWorker(store))).toMatchObject([{ cancelRequested: false }]);
+    expect(await takeByNewWorker(store)).toMatchObject([{ cancelRequested: false }]);
     expect(await cancelTask(store, id)).toMatchObject({ outcome: 'requested' });
   });
 
   it('sends a task that killed its workers to ordinary workers again', async () => {
     const task = await runTask(store, { maxAttempts: 1 });
-    await store.db.prisma.taskState.update({ where: { id: task.taskId }, data: { losses: 2 } });
+    await changeTask(store, task.taskId, { losses: 2 });
     await giveUp(store, task.workerId, 'exited', '');
     expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'failed', losses: 3 });
 
@@ -144,7 +135,7 @@ describe('retrying', () => {
     const old = await failedTask();
     await retryTask(store, old.taskId, 'checkpoint');
 
-    const ended = await succeedAlone(store, [{ ...old, result: '{}', report: emptyReport }]);
+    const ended = await succeedAlone(store, [success(old)]);
 
     expect(ended).toEqual([]);
     expect(await rowOf(store, old.taskId)).toMatchObject({ status: 'queued' });
@@ -161,7 +152,7 @@ describe('retrying', () => {
 
   it('is refused for a task that has succeeded', async () => {
     const task = await runTask(store);
-    await succeedAlone(store, [{ ...task, result: '{}', report: emptyReport }]);
+    await succeedAlone(store, [success(task, { result: '{}' })]);
 
     expect(await retryTask(store, task.taskId, 'start')).toMatchObject({ outcome: 'succeeded' });
     expect(await rowOf(store, task.taskId)).toMatchObject({ status: 'succeeded', result: {} });
@@ -169,7 +160,7 @@ describe('retrying', () => {
 
   it('is refused where the work is done outside Headway', async () => {
     const { taskId } = await failedTask();
-    await store.db.prisma.taskState.update({ where: { id: taskId }, data: { reportTokenHash: 'x' } });
+    await changeTask(store, taskId, { reportTokenHash: 'x' });
 
     expect(await retryTask(store, taskId, 'start')).toMatchObject({ outcome: 'external' });
   });
@@ -188,12 +179,11 @@ describe('retrying', () => {
   it('waits for a submit that takes the key, and is refused', async () => {
     const { id } = await submit(store, 'noop', null, { key: 'k' });
     await cancelTask(store, id);
-    await using submitting = await openRaw(store);
-    await submitting.query('BEGIN');
+    await using submitting = await openTransaction(store);
     await submitting.query('UPDATE task_state SET key = NULL, replaced_by = $2 WHERE id = $1', [id, newId()]);
 
     const retried = retryTask(store, id, 'start');
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    await untilBlocked(store);
     await submitting.query('COMMIT');
 
     expect(await retried).toMatchObject({ outcome: 'replaced' });

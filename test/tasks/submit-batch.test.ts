@@ -4,22 +4,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { succeedAlone } from '../../src/tasks/life/end.ts';
 import { cleanRequest, type SubmitRequest, submitTask } from '../../src/tasks/life/submit.ts';
 import { submitBatch } from '../../src/tasks/life/submit-batch.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import type { Store } from '../../src/tasks/store.ts';
-import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
+import { openConnection, untilBlocked } from '../support/locks.ts';
+import { deleteQueue, liveEntries } from '../support/queue-entries.ts';
 import { openStore, submitRequest } from '../support/service.ts';
-import {
-  clear,
-  emptyReport,
-  liveEntries,
-  lockWaiters,
-  openRaw,
-  patient,
-  refuseRows,
-  startWorker,
-  takeAll,
-  useStore,
-} from '../support/tasks.ts';
+import { clear, patient, refuseRows, takeByNewWorker, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 
@@ -30,7 +21,7 @@ const batch = (requests: readonly SubmitRequest[], where: Store = store) =>
 async function prepare(keys: readonly string[]): Promise<void> {
   await clear(store);
   for (const key of keys) await submitTask(store, submitRequest({ key, title: `old ${key}` }));
-  const attempts = await takeAll(store, await startWorker(store));
+  const attempts = await takeByNewWorker(store);
   const ends = attempts.map(({ taskId }) => ({ taskId, attempt: 1, result: 'null', report: emptyReport }));
   await succeedAlone(store, ends);
 }
@@ -96,7 +87,7 @@ describe('a batch', () => {
   });
 
   it('creates a queue again that somebody has deleted', async () => {
-    await store.db.pool.query(`DELETE FROM pgboss.queue WHERE name = 'noop'`);
+    await deleteQueue(store);
 
     await batch([submitRequest(), submitRequest()]);
 
@@ -127,7 +118,7 @@ describe('a batch that waits for another transaction, which waits for it', () =>
     await prepare(['b']);
     await using proxy = await FlakyProxy.start(store.url);
     const hasty = await openStore(proxy.url, { settings: { ...patient, deadlock_timeout: '10ms' } });
-    await using other = await openRaw(store);
+    await using other = await openConnection(store);
     await other.query(`SET deadlock_timeout = '10min'`);
     await other.query('BEGIN');
     await other.query(
@@ -144,7 +135,7 @@ describe('a batch that waits for another transaction, which waits for it', () =>
     // The batch has the row with the key b, and will want the key a.
     const { deliver } = await insert;
     const changed = other.query(`UPDATE task_state SET message = 'seen' WHERE title = 'old b'`);
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    await untilBlocked(store);
     await deliver();
     await changed;
     await other.query('ROLLBACK');

@@ -4,24 +4,15 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { succeedAlone } from '../../src/tasks/life/end.ts';
 import { cleanRequest, createTogether, type SubmitRequest, submitTask } from '../../src/tasks/life/submit.ts';
 import { SubmitQueue } from '../../src/tasks/life/submit-queue.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import type { Store } from '../../src/tasks/store.ts';
 import { stopClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
+import { openConnection, openTransaction, untilBlocked } from '../support/locks.ts';
+import { deleteQueue, liveEntries } from '../support/queue-entries.ts';
 import { openStore, submitRequest } from '../support/service.ts';
-import {
-  clear,
-  emptyReport,
-  kindsOf,
-  liveEntries,
-  lockWaiters,
-  openRaw,
-  patient,
-  refuseRows,
-  startWorker,
-  takeAll,
-  useStore,
-} from '../support/tasks.ts';
+import { clear, kindsOf, patient, refuseRows, takeByNewWorker, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 let submits: SubmitQueue;
@@ -110,7 +101,7 @@ describe('submits that arrive together', () => {
   });
 
   it('wake the runners once for each type', async () => {
-    await using listener = await openRaw(store);
+    await using listener = await openConnection(store);
     const heard: (string | undefined)[] = [];
     listener.on('notification', ({ payload }) => heard.push(payload));
     await listener.query('LISTEN headway_queue');
@@ -123,7 +114,7 @@ describe('submits that arrive together', () => {
   });
 
   it('create a queue again that somebody has deleted', async () => {
-    await store.db.pool.query(`DELETE FROM pgboss.queue WHERE name = 'noop'`);
+    await deleteQueue(store);
 
     await Promise.all(many(3));
 
@@ -146,8 +137,7 @@ describe('one that PostgreSQL refuses', () => {
   });
 
   it('whose key another transaction holds waits alone for it', async () => {
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     await other.query(
       `INSERT INTO task_state (id, type, key, title, input, max_attempts, entry_id)
        VALUES (gen_random_uuid(), 'noop', 'k', 'Theirs', 'null', 3, gen_random_uuid())`,
@@ -156,7 +146,7 @@ describe('one that PostgreSQL refuses', () => {
     const [blocked, ...others] = many(8, (index) => (index === 0 ? { key: 'k' } : { title: `${index}` }));
     await Promise.all(others);
     // It comes after the transaction that holds the key, and later submits do not wait for it.
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    await untilBlocked(store);
     await Promise.all(many(4));
     await other.query('ROLLBACK');
 
@@ -275,7 +265,7 @@ describe('whatever is submitted together', () => {
   async function prepare(keys: readonly string[]): Promise<void> {
     await clear(store);
     for (const key of keys) await submitTask(store, submitRequest({ key, title: 'old' }));
-    const attempts = await takeAll(store, await startWorker(store));
+    const attempts = await takeByNewWorker(store);
     const ends = attempts.map(({ taskId }) => ({ taskId, attempt: 1, result: 'null', report: emptyReport }));
     await succeedAlone(store, ends);
   }

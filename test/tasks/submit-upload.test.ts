@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { findFile, readChunk, Upload } from '../../src/tasks/files/files.ts';
 import { submitTask } from '../../src/tasks/life/submit.ts';
+import { liveEntries } from '../support/queue-entries.ts';
 import { submitRequest } from '../support/service.ts';
-import { liveEntries, refuseRows, useStore } from '../support/tasks.ts';
+import { refuseRows, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 const taskCount = () => store.db.prisma.taskState.count();

@@ -2,23 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { succeedAlone } from '../../src/tasks/life/end.ts';
 import { KeyConflictError, type SubmitRequest, submitTask } from '../../src/tasks/life/submit.ts';
-import { eventually } from '../support/eventually.ts';
+import { emptyReport } from '../../src/tasks/model/progress-report.ts';
 import { FlakyProxy } from '../support/flaky-proxy.ts';
+import { openTransaction, untilBlocked } from '../support/locks.ts';
+import { liveEntries } from '../support/queue-entries.ts';
 import { openStore, submitRequest } from '../support/service.ts';
-import {
-  emptyReport,
-  kindsOf,
-  liveEntries,
-  lockWaiters,
-  openRaw,
-  patient,
-  refuseRows,
-  rowOf,
-  runTask,
-  startWorker,
-  takeAll,
-  useStore,
-} from '../support/tasks.ts';
+import { kindsOf, patient, refuseRows, rowOf, runTask, takeByNewWorker, useStore } from '../support/tasks.ts';
 
 const store = useStore();
 
@@ -26,7 +15,7 @@ const taskCount = () => store.db.prisma.taskState.count();
 
 async function finishedTask(options: Partial<SubmitRequest>) {
   const { task } = await submitTask(store, submitRequest(options));
-  await takeAll(store, await startWorker(store));
+  await takeByNewWorker(store);
   await succeedAlone(store, [{ taskId: task.id, attempt: 1, result: 'null', report: emptyReport }]);
   return rowOf(store, task.id);
 }
@@ -201,7 +190,7 @@ describe('a submit that replaces finished tasks', () => {
 
     expect(await submitTask(store, replacing())).toEqual({ outcome: 'existing', task });
 
-    await takeAll(store, await startWorker(store));
+    await takeByNewWorker(store);
     const again = await submitTask(store, replacing());
     expect(again.outcome).toBe('existing');
     expect(await rowOf(store, task.id)).toMatchObject({ ...again.task, status: 'running' });
@@ -240,12 +229,11 @@ describe('a submit that replaces finished tasks', () => {
 
   it('waits for another that replaces the same task, and finds its task', async () => {
     const old = await finishedTask({ key: 'k' });
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     await other.query('UPDATE task_state SET key = NULL WHERE id = $1', [old.id]);
 
     const submitted = submitTask(store, replacing());
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    await untilBlocked(store);
     await other.query('COMMIT');
 
     // The other gave no new task the key: this one takes it.

@@ -5,9 +5,10 @@ import { sweepReplacedImports } from '../../../src/jobs/csv-import/sweep.ts';
 import { cancelTask } from '../../../src/tasks/life/cancel.ts';
 import { succeedAlone } from '../../../src/tasks/life/end.ts';
 import { newId } from '../../../src/tasks/model/ids.ts';
-import { eventually } from '../../support/eventually.ts';
+import { emptyReport } from '../../../src/tasks/model/progress-report.ts';
+import { openTransaction, untilBlocked } from '../../support/locks.ts';
 import { submit } from '../../support/service.ts';
-import { emptyReport, lockWaiters, openRaw, runTask, useStore } from '../../support/tasks.ts';
+import { runTask, useStore } from '../../support/tasks.ts';
 
 const store = useStore();
 
@@ -61,13 +62,12 @@ describe('the rows of an import that was never shown', () => {
   it('are found again when another process deletes only a part of them at the same time', async () => {
     const id = newId();
     await importRows(id, 5_001);
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     // Exactly one batch of the sweep.
     await other.query('DELETE FROM dataset_row WHERE import_id = $1 AND number <= 5000', [id]);
 
     const sweeping = sweepReplacedImports(store.db);
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    await untilBlocked(store);
     await other.query('COMMIT');
     await sweeping;
 

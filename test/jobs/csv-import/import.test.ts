@@ -1,39 +1,26 @@
 /** The job that imports CSV files, run by a real runner. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Upload } from '../../../src/tasks/files/files.ts';
-import type { Store } from '../../../src/tasks/store.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { openStore, type Task, TestService } from '../../support/service.ts';
+import type { Task } from '../../support/service.ts';
+import { isFinished } from '../../support/task-states.ts';
+import { useService } from '../../support/use-service.ts';
 
-let database: TestDatabase;
-let store: Store & { close(): Promise<void> };
-let service: TestService;
-beforeAll(async () => {
-  database = await createTestDatabase();
-  store = await openStore(database.url);
-  service = await TestService.start(store);
-});
-afterAll(async () => {
-  await service.stop();
-  await store.close();
-  await database.drop();
-});
-
+const service = useService();
 /** Sends a file to a dataset and waits for the end of its import. */
 async function importFile(content: string | Buffer, dataset: string, options: object = {}): Promise<Task> {
-  const upload = await Upload.begin(store, { name: 'file.csv', contentType: 'text/csv' });
+  const upload = await Upload.begin(service.store, { name: 'file.csv', contentType: 'text/csv' });
   await upload.write(Buffer.from(content));
   const input = { file: upload.id, dataset, ...options };
   const file = { ...(await upload.finish()), field: 'file' };
   const { id } = await service.submit('csv-import', input, { upload: file });
-  return service.waitFor(id, ({ finishedAt }) => finishedAt !== null);
+  return service.waitFor(id, isFinished);
 }
 
 /** The values of a dataset, row by row; undefined if there is no such dataset. */
 async function rowsIn(name: string): Promise<unknown[][] | undefined> {
-  const dataset = await store.db.prisma.dataset.findUnique({ where: { name } });
+  const dataset = await service.store.db.prisma.dataset.findUnique({ where: { name } });
   if (dataset === null) return undefined;
-  const rows = await store.db.prisma.datasetRow.findMany({
+  const rows = await service.store.db.prisma.datasetRow.findMany({
     where: { importId: dataset.importId },
     orderBy: { number: 'asc' },
   });

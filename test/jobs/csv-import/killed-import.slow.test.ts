@@ -4,8 +4,9 @@ import type { Store } from '../../../src/tasks/store.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { eventually } from '../../support/eventually.ts';
 import { violations } from '../../support/invariants.ts';
-import { isFinished, pollUntil, startHeadway } from '../../support/process.ts';
+import { pollUntil, startHeadway } from '../../support/process.ts';
 import { openStore } from '../../support/service.ts';
+import { isFinished } from '../../support/task-states.ts';
 
 const rows = 300_000;
 let database: TestDatabase;

@@ -1,35 +1,22 @@
 /** From a file to its dataset and back out again, on the real service. */
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { csvFile, hasBrowser, openPage, TaskWatch } from '../../support/browser.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { query } from '../../support/embedded.ts';
 import { eventually } from '../../support/eventually.ts';
 import { brakeImports, type ImportBrake } from '../../support/import-brake.ts';
-import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
+import { useHeadway } from '../../support/use-headway.ts';
 
 const taskUrl = /\/tasks\/[\w-]+$/;
 const rows = 96_000;
 
 describe.skipIf(!hasBrowser)('an import in a browser', () => {
-  let database: TestDatabase;
-  let headway: HeadwayProcess & { url: string };
+  const headway = useHeadway({ HEADWAY_LEASE_SECONDS: '3' });
   let brake: ImportBrake;
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    headway = await startHeadway({ DATABASE_URL: database.url, HEADWAY_LEASE_SECONDS: '3' });
-  });
-
-  afterAll(async () => {
-    headway.signal('SIGINT');
-    await headway.exited;
-    await database.drop();
-  });
 
   /** In each test, imports stop halfway until the test lets them go on. */
   beforeEach(async () => {
-    brake = await brakeImports(database.url, 8);
+    brake = await brakeImports(headway.databaseUrl, 8);
   });
 
   async function choose(page: Page, file: ReturnType<typeof csvFile>): Promise<void> {
@@ -78,7 +65,7 @@ describe.skipIf(!hasBrowser)('an import in a browser', () => {
     ]);
     expect(
       await query(
-        database.url,
+        headway.databaseUrl,
         `SELECT count(*)::int AS rows, count(DISTINCT row.data->>'id')::int AS ids
          FROM dataset_row AS row JOIN dataset USING (import_id) WHERE name = 'people'`,
       ),
@@ -113,7 +100,9 @@ describe.skipIf(!hasBrowser)('an import in a browser', () => {
         'Try again',
         'Try again from the start',
       ]);
-      expect(await query(database.url, "SELECT name FROM dataset WHERE name LIKE 'cancelled%'")).toEqual([]);
+      expect(
+        await query(headway.databaseUrl, "SELECT name FROM dataset WHERE name LIKE 'cancelled%'"),
+      ).toEqual([]);
     },
   );
 

@@ -1,27 +1,14 @@
 /** Checks the pages of the real service with axe, with the contents of real tasks. */
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { csvFile, hasBrowser, openPage } from '../../support/browser.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { brakeImports } from '../../support/import-brake.ts';
-import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
+import { useHeadway } from '../../support/use-headway.ts';
 import { faultsOf } from './faults.ts';
 
 describe.skipIf(!hasBrowser)('the real pages', () => {
-  let database: TestDatabase;
-  let headway: HeadwayProcess & { url: string };
+  const headway = useHeadway({ HEADWAY_LEASE_SECONDS: '3' });
   let page: Page;
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    headway = await startHeadway({ DATABASE_URL: database.url, HEADWAY_LEASE_SECONDS: '3' });
-  });
-
-  afterAll(async () => {
-    headway.signal('SIGINT');
-    await headway.exited;
-    await database.drop();
-  });
 
   beforeEach(async (context) => {
     page = await openPage(context, { viewport: { width: 320, height: 600 } });
@@ -35,7 +22,7 @@ describe.skipIf(!hasBrowser)('the real pages', () => {
   }
 
   test('of a running task, also after its worker was lost', async () => {
-    await using _brake = await brakeImports(database.url, 8);
+    await using _brake = await brakeImports(headway.databaseUrl, 8);
     await send(csvFile(96_000));
     await page.locator('[data-live=status]', { hasText: 'Running' }).waitFor();
 

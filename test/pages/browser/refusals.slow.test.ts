@@ -1,10 +1,9 @@
 /** What people see when their file cannot be imported, or only a part of it. */
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, type TestContext, test } from 'vitest';
+import { beforeEach, describe, expect, type TestContext, test } from 'vitest';
 import { csvFile, hasBrowser, openPage } from '../../support/browser.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type HeadwayProcess, startHeadway } from '../../support/process.ts';
+import { useHeadway } from '../../support/use-headway.ts';
 
 const fileOf = (content: string, name = 'people.csv') => ({
   name,
@@ -14,20 +13,8 @@ const fileOf = (content: string, name = 'people.csv') => ({
 const tooLarge = csvFile(50_000);
 
 describe.skipIf(!hasBrowser)('a faulty file', () => {
-  let database: TestDatabase;
-  let headway: HeadwayProcess & { url: string };
+  const headway = useHeadway({ HEADWAY_MAX_UPLOAD_MB: '1' });
   let page: Page;
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    headway = await startHeadway({ DATABASE_URL: database.url, HEADWAY_MAX_UPLOAD_MB: '1' });
-  });
-
-  afterAll(async () => {
-    headway.signal('SIGINT');
-    await headway.exited;
-    await database.drop();
-  });
 
   async function open(context: TestContext, javaScriptEnabled: boolean): Promise<void> {
     page = await openPage(context, { javaScriptEnabled });

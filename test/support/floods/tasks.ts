@@ -1,8 +1,6 @@
 /** Creates the tasks that attacks ask for, and one task that others poll. */
 import type pg from 'pg';
-
 import { newId } from '../../../src/tasks/model/ids.ts';
-
 import type { AttackName } from './attacks.ts';
 
 export interface FloodTasks {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineJob } from '../../../src/jobs/define-job.ts';
 
-/** A person is known or not: somebody else has to be asked. */
+/** A check that is asynchronous, like a question to another service. */
 const known = z.string().refine(async (name) => name !== 'nobody', 'is not known');
 
 const said = z.string().transform((text) => {
@@ -9,7 +9,7 @@ const said = z.string().transform((text) => {
   return text;
 });
 
-/** Its schema makes of what is sent what JSON cannot carry, and of the result another one. */
+/** The schema turns the input into values that JSON cannot carry, and changes the result. */
 export default defineJob({
   type: 'parses',
   input: z

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { expect } from 'vitest';
-import { writeCheckpoint } from '../../../src/tasks/life/checkpoint.ts';
+import { emptyReport } from '../../../src/tasks/model/progress-report.ts';
 import { flushProgress } from '../../../src/tasks/progress/flush.ts';
 import { readTask } from '../../../src/tasks/queries/read.ts';
 import { claimTasks } from '../../../src/tasks/queue/claim.ts';
@@ -12,8 +12,9 @@ import { Reaper } from '../../../src/tasks/reaper/reaper.ts';
 import { prune } from '../../../src/tasks/upkeep/prune.ts';
 import { giveUp } from '../../../src/tasks/workers/workers.ts';
 import { freshTime, lapse } from '../leases.ts';
+import { deleteEntries } from '../queue-entries.ts';
 import { submit } from '../service.ts';
-import { emptyReport, startWorker } from '../tasks.ts';
+import { saveCheckpoint, startWorker } from '../tasks.ts';
 import { lag, place } from './calls.ts';
 import { command, idAt, idsOf, maxTasks, move, type Real, type Stores, taskAt } from './command.ts';
 import type { Model } from './model.ts';
@@ -60,7 +61,7 @@ export const takesByHand = fc.constant(
 
 export const deletesEntries = fc.constant(
   move('delete all entries', async (model, { store }) => {
-    await store.db.pool.query('DELETE FROM pgboss.job');
+    await deleteEntries(store);
     expected.deleteEntries(model);
   }),
 );
@@ -129,12 +130,7 @@ export const checkpoints = fc.tuple(place, lag, fc.nat(100)).map(([at, late, che
     const taskId = idAt(model, real, at);
     const known = (await readTask(real.store, taskId))?.checkpointNo ?? 0;
 
-    const isWritten = await writeCheckpoint(
-      { taskId, attempt },
-      JSON.stringify(checkpoint),
-      known,
-      async (text, values) => (await real.store.db.pool.query(text, values)).rows,
-    );
+    const isWritten = await saveCheckpoint(real.store, { taskId, attempt }, checkpoint, known);
 
     expect(isWritten).toBe(expected.runsAs(task, attempt));
     if (isWritten) Object.assign(task, { checkpoint, checkpointAttempt: attempt });

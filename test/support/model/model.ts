@@ -65,7 +65,7 @@ export function placesOf(model: Model, holds: (task: ModelTask) => boolean): num
 export const isDue = (task: ModelTask) =>
   task.status === 'queued' && task.entryIs === 'waiting' && !task.isDelayed;
 const isStranded = (task: ModelTask) => task.status === 'queued' && task.entryIs !== 'waiting';
-export const isFinished = (task: ModelTask) => isTerminal(task.status) && !task.isDeleted;
+const isPrunable = (task: ModelTask) => isTerminal(task.status) && !task.isDeleted;
 export const runsAs = (task: ModelTask, attempt: number) =>
   task.status === 'running' && task.attempt === attempt;
 const runsUnder = (worker: number) => (task: ModelTask) =>
@@ -116,7 +116,7 @@ function leave(task: ModelTask, how: { counts: boolean; final: boolean; losses: 
   else task.status = 'failed';
 }
 
-/** Whether the attempt owned the task. */
+/** Ends the task if the attempt owns it, and returns whether it does. */
 export function succeed(task: ModelTask, attempt: number): boolean {
   if (!runsAs(task, attempt)) return false;
   Object.assign(task, { status: 'succeeded', losses: 0, worker: null, percent: 100 });
@@ -125,7 +125,7 @@ export function succeed(task: ModelTask, attempt: number): boolean {
 
 export type Outcome = 'failed' | 'timed_out' | 'permanent' | 'handed_back';
 
-/** Whether the attempt owned the task. */
+/** Moves the task on if the attempt owns it, and returns whether it does. */
 export function fail(task: ModelTask, attempt: number, outcome: Outcome, isDelayed: boolean): boolean {
   if (!runsAs(task, attempt)) return false;
   const counts = outcome !== 'handed_back';
@@ -186,7 +186,7 @@ export function giveUp(model: Model, worker: number, why: Reason, overdue: reado
 
 /** Deletes the finished tasks; returns how many. */
 export function prune(model: Model): number {
-  const places = placesOf(model, isFinished);
+  const places = placesOf(model, isPrunable);
   for (const place of places) (model.tasks[place] as ModelTask).isDeleted = true;
   return places.length;
 }

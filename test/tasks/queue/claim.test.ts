@@ -2,22 +2,22 @@ import { describe, expect, it } from 'vitest';
 import { cancelTask } from '../../../src/tasks/life/cancel.ts';
 import { fail } from '../../../src/tasks/life/end.ts';
 import { newId } from '../../../src/tasks/model/ids.ts';
+import { emptyReport } from '../../../src/tasks/model/progress-report.ts';
 import { flushProgress } from '../../../src/tasks/progress/flush.ts';
 import { claimTasks } from '../../../src/tasks/queue/claim.ts';
 import { giveUp } from '../../../src/tasks/workers/workers.ts';
-import { eventually } from '../../support/eventually.ts';
+import { failure, handBack } from '../../support/ends.ts';
+import { lockTask, openTransaction, untilBlocked } from '../../support/locks.ts';
+import { entryState, liveEntries } from '../../support/queue-entries.ts';
 import { submit } from '../../support/service.ts';
 import {
-  emptyReport,
-  entryState,
   kindsOf,
-  liveEntries,
-  lockWaiters,
-  openRaw,
   rowOf,
   runTask,
   startWorker,
+  submitMany,
   takeAll,
+  takeByNewWorker,
   useStore,
 } from '../../support/tasks.ts';
 
@@ -83,7 +83,7 @@ describe('a claim', () => {
       const [changed, sound] = [await submit(store, 'noop', 1), await submit(store, 'noop', 2)];
       await store.db.pool.query(`UPDATE pgboss.job SET data = ${data} WHERE id = $1`, [changed.entryId]);
 
-      const claimed = await takeAll(store, await startWorker(store));
+      const claimed = await takeByNewWorker(store);
 
       expect(claimed.map((attempt) => attempt.taskId)).toEqual([sound.id]);
       expect(await liveEntries(store)).toEqual([]);
@@ -97,7 +97,7 @@ describe('a claim', () => {
       const [changed, sound] = [await submit(store, 'noop', 1), await submit(store, 'noop', 2)];
       await store.db.pool.query(`UPDATE task_state SET ${change} WHERE id = $1`, [changed.id]);
 
-      const claimed = await takeAll(store, await startWorker(store));
+      const claimed = await takeByNewWorker(store);
 
       expect(claimed.map((attempt) => attempt.taskId)).toEqual([sound.id]);
       expect(await liveEntries(store)).toEqual([]);
@@ -106,9 +106,9 @@ describe('a claim', () => {
   );
 
   it('takes many at once', async () => {
-    const tasks = await Promise.all(Array.from({ length: 20 }, (_, n) => submit(store, 'noop', n)));
+    const tasks = await submitMany(store, 20);
 
-    const claimed = await takeAll(store, await startWorker(store));
+    const claimed = await takeByNewWorker(store);
 
     expect(claimed.map((attempt) => attempt.taskId).sort()).toEqual(tasks.map((task) => task.id).sort());
     expect(await liveEntries(store)).toEqual([]);
@@ -136,12 +136,11 @@ describe('a claim', () => {
   it('takes nothing where the worker is being given up at this moment', async () => {
     const task = await submit(store, 'noop', null);
     const workerId = await startWorker(store);
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     await other.query('UPDATE worker SET lost_at = now() WHERE id = $1', [workerId]);
 
     const claimed = takeAll(store, workerId);
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    await untilBlocked(store);
     await other.query('COMMIT');
 
     expect(await claimed).toEqual([]);
@@ -150,7 +149,7 @@ describe('a claim', () => {
 
   it('takes nothing for an entry that its task no longer waits for, and settles the entry', async () => {
     const { taskId, attempt, workerId } = await runTask(store);
-    await fail(store, [{ taskId, attempt, outcome: 'handed_back', delaySeconds: 0, report: emptyReport }]);
+    await fail(store, [handBack({ taskId, attempt })]);
     const queued = await rowOf(store, taskId);
     const stale = [newId(), newId()].map((id) => ({ id, taskId, type: 'noop', losses: 0 }));
     await store.queue.send(stale, store.db.pool);
@@ -168,7 +167,7 @@ describe('a claim', () => {
   });
 
   it('by two workers at once gives each task to one of them', async () => {
-    await Promise.all(Array.from({ length: 30 }, (_, n) => submit(store, 'noop', n)));
+    await submitMany(store, 30);
     const [one, two] = [await startWorker(store), await startWorker(store)];
 
     const claims: string[] = [];
@@ -186,9 +185,7 @@ describe('a claim', () => {
   it('leaves a task that somebody has locked, and its entry, to the next claim', async () => {
     const [held, free] = [await submit(store, 'noop', 1), await submit(store, 'noop', 2)];
     const workerId = await startWorker(store);
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
-    await other.query('SELECT FROM task_state WHERE id = $1 FOR UPDATE', [held.id]);
+    await using other = await lockTask(store, held.id);
 
     expect(await takeAll(store, workerId)).toMatchObject([{ taskId: free.id }]);
     expect(await liveEntries(store)).toMatchObject([{ id: held.entryId }]);
@@ -198,7 +195,7 @@ describe('a claim', () => {
   });
 
   it('and cancels at the same time never deadlock: each task is cancelled, or runs and is asked to stop', async () => {
-    const tasks = await Promise.all(Array.from({ length: 40 }, (_, n) => submit(store, 'noop', n)));
+    const tasks = await submitMany(store, 40);
     const workerId = await startWorker(store);
 
     const cancels = tasks.map(({ id }) => cancelTask(store, id));
@@ -219,8 +216,7 @@ describe('a claim', () => {
       [taskId, checkpoint],
     );
     const report = { ...emptyReport, percentDone: 40, done: 4, total: 10, unit: 'rows', message: 'Reading' };
-    const error = { code: 'job_error', message: 'it broke' };
-    await fail(store, [{ taskId, attempt, outcome: 'failed', error, delaySeconds: 0, report }]);
+    await fail(store, [failure({ taskId, attempt }, { report })]);
     const [claimed] = await takeAll(store, workerId);
     return { taskId, workerId, claimed };
   }

@@ -3,42 +3,38 @@ import { readHistory } from '../../../src/tasks/queries/read.ts';
 import { soloQueue } from '../../../src/tasks/queue/names.ts';
 import { repairEntries } from '../../../src/tasks/queue/repair.ts';
 import { violations } from '../../support/invariants.ts';
-import { submit } from '../../support/service.ts';
+import { lockTask } from '../../support/locks.ts';
 import {
+  ageFetches,
+  deleteEntries,
+  deleteQueue,
   entryState,
   fetchByHand,
   liveEntries,
-  openRaw,
+} from '../../support/queue-entries.ts';
+import { submit } from '../../support/service.ts';
+import {
+  ageTasks,
+  changeTask,
   rowOf,
   runTask,
   startWorker,
   takeAll,
+  takeByNewWorker,
   useStore,
 } from '../../support/tasks.ts';
 import { addUnfinished } from '../../support/unfinished.ts';
 
 const store = useStore();
 
-const age = (taskId: string, seconds: number) =>
-  store.db.pool.query('UPDATE task_state SET updated_at = now() - make_interval(secs => $2) WHERE id = $1', [
-    taskId,
-    seconds,
-  ]);
-const ageFetch = (seconds: number) =>
-  store.db.pool.query('UPDATE pgboss.job SET started_on = now() - make_interval(secs => $1)', [seconds]);
 const requeued = async (leaseSeconds = 15) => (await repairEntries(store, leaseSeconds)).requeued;
-
-async function deleteQueue(name: string): Promise<void> {
-  await store.db.pool.query('DELETE FROM pgboss.job WHERE name = $1', [name]);
-  await store.db.pool.query('DELETE FROM pgboss.queue WHERE name = $1', [name]);
-}
 
 describe('a queued task without an entry that waits', () => {
   it('gets a new entry without spending a try, and its history says so', async () => {
     const task = await submit(store, 'noop', null);
     await fetchByHand(store);
-    await age(task.id, 60);
-    await ageFetch(60);
+    await ageTasks(store, 60);
+    await ageFetches(store, 60);
 
     expect(await requeued()).toEqual([task.id]);
 
@@ -50,14 +46,14 @@ describe('a queued task without an entry that waits', () => {
       { kind: 'submitted' },
       { kind: 'requeued', detail: { message: 'a worker took its queue entry and did not begin' } },
     ]);
-    expect(await takeAll(store, await startWorker(store))).toMatchObject([{ taskId: task.id, attempt: 1 }]);
+    expect(await takeByNewWorker(store)).toMatchObject([{ taskId: task.id, attempt: 1 }]);
     expect(await violations(store)).toEqual([]);
   });
 
   it('gets a new entry where somebody marked the old one as fetched, without a time', async () => {
     const task = await submit(store, 'noop', null);
     await store.db.pool.query(`UPDATE pgboss.job SET state = 'active'`);
-    await age(task.id, 60);
+    await ageTasks(store, 60);
 
     expect(await requeued()).toEqual([task.id]);
 
@@ -67,8 +63,8 @@ describe('a queued task without an entry that waits', () => {
 
   it('gets a new entry where the old one was deleted', async () => {
     const task = await submit(store, 'noop', null);
-    await store.db.pool.query('DELETE FROM pgboss.job');
-    await age(task.id, 60);
+    await deleteEntries(store);
+    await ageTasks(store, 60);
 
     expect(await requeued()).toEqual([task.id]);
 
@@ -87,7 +83,7 @@ describe('a queued task without an entry that waits', () => {
     await store.db.pool.query('UPDATE pgboss.job SET state = $1::pgboss.job_state, completed_on = now()', [
       state,
     ]);
-    await age(task.id, 60);
+    await ageTasks(store, 60);
 
     expect(await requeued()).toEqual([task.id]);
 
@@ -105,7 +101,7 @@ describe('a queued task without an entry that waits', () => {
   ])('is given one also where the entry %s, as it was changed by hand', async (_what, change) => {
     const task = await submit(store, 'noop', null);
     await store.db.pool.query(`UPDATE pgboss.job SET ${change}`);
-    await age(task.id, 60);
+    await ageTasks(store, 60);
 
     expect(await requeued()).toEqual([task.id]);
 
@@ -114,16 +110,16 @@ describe('a queued task without an entry that waits', () => {
       { kind: 'requeued', detail: { message: 'its queue entry had been changed' } },
     ]);
     expect(await entryState(store, task.entryId ?? '')).toBe('cancelled');
-    expect(await takeAll(store, await startWorker(store))).toMatchObject([{ taskId: task.id, attempt: 1 }]);
+    expect(await takeByNewWorker(store)).toMatchObject([{ taskId: task.id, attempt: 1 }]);
     expect(await violations(store)).toEqual([]);
   });
 
   it('gets a new entry where the old one is due later than its next try', async () => {
     const task = await submit(store, 'noop', null);
     const nextAttemptAt = new Date(Date.now() + 3_600_000);
-    await store.db.prisma.taskState.update({ where: { id: task.id }, data: { nextAttemptAt } });
+    await changeTask(store, task.id, { nextAttemptAt });
     await store.db.pool.query(`UPDATE pgboss.job SET start_after = '2099-01-01'`);
-    await age(task.id, 60);
+    await ageTasks(store, 60);
 
     expect(await requeued()).toEqual([task.id]);
 
@@ -132,10 +128,10 @@ describe('a queued task without an entry that waits', () => {
 
   it('keeps the time of its next try', async () => {
     const task = await submit(store, 'noop', null);
-    await store.db.pool.query('DELETE FROM pgboss.job');
+    await deleteEntries(store);
     const nextAttemptAt = new Date(Date.now() + 3_600_000);
-    await store.db.prisma.taskState.update({ where: { id: task.id }, data: { nextAttemptAt } });
-    await age(task.id, 60);
+    await changeTask(store, task.id, { nextAttemptAt });
+    await ageTasks(store, 60);
 
     await requeued();
 
@@ -144,9 +140,9 @@ describe('a queued task without an entry that waits', () => {
 
   it('waits in the queue that its losses call for', async () => {
     const task = await submit(store, 'noop', null);
-    await store.db.pool.query('DELETE FROM pgboss.job');
-    await store.db.prisma.taskState.update({ where: { id: task.id }, data: { losses: 2 } });
-    await age(task.id, 60);
+    await deleteEntries(store);
+    await changeTask(store, task.id, { losses: 2 });
+    await ageTasks(store, 60);
 
     expect(await requeued()).toEqual([task.id]);
 
@@ -156,8 +152,8 @@ describe('a queued task without an entry that waits', () => {
 
   it('is left alone for a lease after it was changed', async () => {
     const task = await submit(store, 'noop', null);
-    await store.db.pool.query('DELETE FROM pgboss.job');
-    await age(task.id, 3000);
+    await deleteEntries(store);
+    await ageTasks(store, 3000);
 
     expect(await requeued(3600)).toEqual([]);
     expect(await requeued(2999)).toEqual([task.id]);
@@ -166,13 +162,13 @@ describe('a queued task without an entry that waits', () => {
   it('is left alone for a lease after its entry was fetched, however long it has waited: it is being claimed', async () => {
     const task = await submit(store, 'noop', null);
     const workerId = await startWorker(store);
-    await age(task.id, 7200);
+    await ageTasks(store, 7200);
 
     await fetchByHand(store);
     expect(await requeued(3600)).toEqual([]);
 
     expect(await rowOf(store, task.id)).toMatchObject({ entryId: task.entryId });
-    await ageFetch(3601);
+    await ageFetches(store, 3601);
     expect(await requeued(3600)).toEqual([task.id]);
     expect(await takeAll(store, workerId)).toMatchObject([{ taskId: task.id, attempt: 1 }]);
   });
@@ -180,10 +176,8 @@ describe('a queued task without an entry that waits', () => {
   it('is left to the next pass while somebody has locked it, and holds up no other', async () => {
     const held = await submit(store, 'noop', null);
     const free = await submit(store, 'noop', null);
-    await store.db.pool.query('DELETE FROM pgboss.job');
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
-    await other.query('SELECT FROM task_state WHERE id = $1 FOR UPDATE', [held.id]);
+    await deleteEntries(store);
+    await using other = await lockTask(store, held.id);
 
     expect(await requeued(0)).toEqual([free.id]);
     await other.query('COMMIT');
@@ -192,10 +186,9 @@ describe('a queued task without an entry that waits', () => {
   });
 
   it('is not found in a task that has an entry, runs or is finished', async () => {
-    const running = await runTask(store);
+    await runTask(store);
     const queued = await submit(store, 'noop', null);
-    await age(running.taskId, 3600);
-    await age(queued.id, 3600);
+    await ageTasks(store, 3600);
 
     expect(await repairEntries(store, 15)).toMatchObject({ requeued: [], settled: [] });
 
@@ -204,8 +197,8 @@ describe('a queued task without an entry that waits', () => {
 
   it('gets one entry where two processes repair at once', async () => {
     const task = await submit(store, 'noop', null);
-    await store.db.pool.query('DELETE FROM pgboss.job');
-    await age(task.id, 60);
+    await deleteEntries(store);
+    await ageTasks(store, 60);
 
     const passes = await Promise.all(Array.from({ length: 5 }, () => requeued()));
 
@@ -216,7 +209,7 @@ describe('a queued task without an entry that waits', () => {
   it('runs after all entries were deleted, and so do many others', async () => {
     await addUnfinished(store.db.pool, { queued: 250, running: 0, finishedEntries: 0 });
     const tasks = await liveEntries(store);
-    await store.db.pool.query('DELETE FROM pgboss.job');
+    await deleteEntries(store);
 
     expect((await requeued(0)).sort()).toEqual(tasks.map(({ taskId }) => taskId).sort());
 
@@ -230,28 +223,28 @@ describe('a queued task without an entry that waits', () => {
 describe('a task whose queue was deleted', () => {
   it('gets its queue back, with an entry', async () => {
     const task = await submit(store, 'noop', null);
-    await deleteQueue('noop');
+    await deleteQueue(store, 'noop');
 
     expect(await requeued(0)).toEqual([task.id]);
 
-    expect(await takeAll(store, await startWorker(store))).toMatchObject([{ taskId: task.id }]);
+    expect(await takeByNewWorker(store)).toMatchObject([{ taskId: task.id }]);
   });
 
   it('gets its queue back even where there is no code for its type', async () => {
     const task = await submit(store, 'noop', null);
-    await store.db.prisma.taskState.update({ where: { id: task.id }, data: { type: 'gone' } });
+    await changeTask(store, task.id, { type: 'gone' });
 
     expect(await requeued(0)).toEqual([task.id]);
 
-    expect(await takeAll(store, await startWorker(store), 'gone')).toMatchObject([{ taskId: task.id }]);
-    await deleteQueue('gone');
+    expect(await takeByNewWorker(store, 'gone')).toMatchObject([{ taskId: task.id }]);
+    await deleteQueue(store, 'gone');
   });
 
   it('and cannot be created again does not keep the others from being repaired', async () => {
     const broken = await submit(store, 'noop', null);
     const sound = await submit(store, 'counts', null);
-    await store.db.prisma.taskState.update({ where: { id: broken.id }, data: { type: 'no such "name"' } });
-    await store.db.pool.query('DELETE FROM pgboss.job');
+    await changeTask(store, broken.id, { type: 'no such "name"' });
+    await deleteEntries(store);
 
     const repaired = await repairEntries(store, 0);
 

@@ -3,18 +3,19 @@ import { cancelTask } from '../../../src/tasks/life/cancel.ts';
 import { fail } from '../../../src/tasks/life/end.ts';
 import { queueOf, queueSql, soloQueue, typeOfQueue } from '../../../src/tasks/queue/names.ts';
 import { giveUp } from '../../../src/tasks/workers/workers.ts';
+import { failure } from '../../support/ends.ts';
 import { violations } from '../../support/invariants.ts';
+import { entryState, liveEntries, skipWaits } from '../../support/queue-entries.ts';
 import { submit } from '../../support/service.ts';
 import {
-  emptyReport,
-  entryState,
-  liveEntries,
+  changeTask,
   type RunningTask,
   rowOf,
   runTask,
   runTasks,
   startWorker,
   takeAll,
+  takeByNewWorker,
   useStore,
 } from '../../support/tasks.ts';
 
@@ -26,7 +27,7 @@ const solo = soloQueue('noop');
  * ended.
  */
 async function loseTwice(): Promise<RunningTask> {
-  const [task, companion] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+  const [task, companion] = await runTasks(store, 2);
   await giveUp(store, task.workerId, 'exited', '');
   const next = await startWorker(store);
   const again = await takeAll(store, next);
@@ -43,7 +44,7 @@ describe('a task that lost its worker twice in a row', () => {
 
     expect(await rowOf(store, taskId)).toMatchObject({ status: 'queued', failures: 0, losses: 2 });
     expect(await store.queue.due(['noop', solo])).toEqual([solo]);
-    expect(await takeAll(store, await startWorker(store))).toEqual([]);
+    expect(await takeByNewWorker(store)).toEqual([]);
     expect(await violations(store)).toEqual([]);
   });
 
@@ -51,7 +52,7 @@ describe('a task that lost its worker twice in a row', () => {
     const { taskId } = await loseTwice();
     const { entryId } = await rowOf(store, taskId);
 
-    const claimed = await takeAll(store, await startWorker(store), solo);
+    const claimed = await takeByNewWorker(store, solo);
 
     expect(claimed).toMatchObject([{ taskId, type: 'noop', attempt: 3 }]);
     expect(await entryState(store, entryId ?? '')).toBeUndefined();
@@ -61,7 +62,7 @@ describe('a task that lost its worker twice in a row', () => {
     const { taskId } = await loseTwice();
 
     for (const failures of [1, 2, 3]) {
-      await store.db.pool.query("UPDATE pgboss.job SET start_after = now() WHERE state = 'created'");
+      await skipWaits(store);
       const alone = await startWorker(store);
       expect(await takeAll(store, alone, solo)).toHaveLength(1);
       await giveUp(store, alone, 'exited', 'exit code 3');
@@ -88,11 +89,9 @@ describe('a task that lost its worker twice in a row', () => {
 
   it('goes back to the queue of its type after any other end', async () => {
     const { taskId } = await loseTwice();
-    const [claimed] = await takeAll(store, await startWorker(store), solo);
+    const [claimed] = await takeByNewWorker(store, solo);
 
-    await fail(store, [
-      { taskId, attempt: claimed?.attempt ?? 0, outcome: 'failed', delaySeconds: 0, report: emptyReport },
-    ]);
+    await fail(store, [failure({ taskId, attempt: claimed?.attempt ?? 0 })]);
 
     expect(await rowOf(store, taskId)).toMatchObject({ status: 'queued', losses: 0, failures: 1 });
     expect(await store.queue.due(['noop', solo])).toEqual(['noop']);
@@ -102,7 +101,7 @@ describe('a task that lost its worker twice in a row', () => {
 describe('the queue of a task', () => {
   it.each([0, 1, 2, 3])('is the same in SQL after %i losses', async (losses) => {
     const { taskId } = await runTask(store);
-    await store.db.prisma.taskState.update({ where: { id: taskId }, data: { losses } });
+    await changeTask(store, taskId, { losses });
 
     const { rows } = await store.db.pool.query<{ queue: string }>(
       `SELECT ${queueSql('task')} AS queue FROM task_state AS task`,

@@ -4,26 +4,12 @@ import { newId } from '../../../src/tasks/model/ids.ts';
 import { readHistory } from '../../../src/tasks/queries/read.ts';
 import { repairEntries } from '../../../src/tasks/queue/repair.ts';
 import { violations } from '../../support/invariants.ts';
+import { ageEntries, ageFetches, entryState, fetchByHand, liveEntries } from '../../support/queue-entries.ts';
 import { submit } from '../../support/service.ts';
-import {
-  entryState,
-  fetchByHand,
-  kindsOf,
-  liveEntries,
-  rowOf,
-  runTask,
-  useStore,
-} from '../../support/tasks.ts';
+import { kindsOf, rowOf, runTask, useStore } from '../../support/tasks.ts';
 
 const store = useStore();
 
-const ageFetch = (seconds: number) =>
-  store.db.pool.query('UPDATE pgboss.job SET started_on = now() - make_interval(secs => $1)', [seconds]);
-const ageEntries = (seconds: number) =>
-  store.db.pool.query(
-    'UPDATE pgboss.job SET created_on = now() - make_interval(secs => $1), start_after = now()',
-    [seconds],
-  );
 const settled = async (leaseSeconds = 15) => (await repairEntries(store, leaseSeconds)).settled;
 
 async function addEntry(taskId: string): Promise<string> {
@@ -35,7 +21,7 @@ async function addEntry(taskId: string): Promise<string> {
 describe('an entry whose task does not wait for it', () => {
   it('is settled where the task is gone', async () => {
     const entryId = await addEntry(newId());
-    await ageEntries(60);
+    await ageEntries(store, 60);
 
     expect(await settled()).toEqual([entryId]);
 
@@ -46,7 +32,7 @@ describe('an entry whose task does not wait for it', () => {
     const task = await submit(store, 'noop', null);
     await cancelTask(store, task.id);
     const entryId = await addEntry(task.id);
-    await ageEntries(60);
+    await ageEntries(store, 60);
 
     expect(await settled()).toEqual([entryId]);
 
@@ -58,7 +44,7 @@ describe('an entry whose task does not wait for it', () => {
     const { taskId } = await runTask(store);
     const { version } = await rowOf(store, taskId);
     const entryId = await addEntry(taskId);
-    await ageEntries(60);
+    await ageEntries(store, 60);
 
     expect(await settled()).toEqual([entryId]);
 
@@ -77,7 +63,7 @@ describe('an entry whose task does not wait for it', () => {
   it('is settled where the task waits for another entry, which stays', async () => {
     const task = await submit(store, 'noop', null);
     const second = await addEntry(task.id);
-    await ageEntries(60);
+    await ageEntries(store, 60);
 
     expect(await settled()).toEqual([second]);
 
@@ -90,15 +76,15 @@ describe('an entry whose task does not wait for it', () => {
     await fetchByHand(store);
     await cancelTask(store, task.id);
     await store.db.pool.query(`UPDATE pgboss.job SET state = 'active', completed_on = NULL`);
-    await ageEntries(60);
-    await ageFetch(60);
+    await ageEntries(store, 60);
+    await ageFetches(store, 60);
 
     expect(await settled()).toEqual([entry.id]);
   });
 
   it('is left alone for a lease', async () => {
     const entryId = await addEntry(newId());
-    await ageEntries(3000);
+    await ageEntries(store, 3000);
 
     expect(await settled(3600)).toEqual([]);
     expect(await settled(2999)).toEqual([entryId]);

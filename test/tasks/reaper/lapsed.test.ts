@@ -3,28 +3,16 @@ import { reapLapsed } from '../../../src/tasks/reaper/lapsed.ts';
 import { renewLeaseSql } from '../../../src/tasks/workers/lease.ts';
 import { giveUp } from '../../../src/tasks/workers/workers.ts';
 import { eventually } from '../../support/eventually.ts';
-import { databaseTime, freshTime, lapse, workerRow } from '../../support/leases.ts';
+import { databaseTime, freshTime, lapse, renewLease, workerRow } from '../../support/leases.ts';
+import { openTransaction, untilBlocked } from '../../support/locks.ts';
 import { submit } from '../../support/service.ts';
-import {
-  lockWaiters,
-  openRaw,
-  type RunningTask,
-  runTask,
-  runTasks,
-  startWorker,
-  useStore,
-} from '../../support/tasks.ts';
+import { runTask, runTasks, startWorker, useStore } from '../../support/tasks.ts';
 
 const store = useStore();
 
-async function renew(workerId: string, leaseSeconds = 15, loopAgeMs = 0): Promise<boolean> {
-  const { rowCount } = await store.db.pool.query(renewLeaseSql, [workerId, leaseSeconds, loopAgeMs]);
-  return rowCount === 1;
-}
-
 describe('reaping', () => {
   it('marks a worker lost whose lease has lapsed, with what it was running', async () => {
-    const [task] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    const [task] = await runTasks(store, 2);
     await lapse(store, task.workerId);
 
     expect(await reapLapsed(store, await freshTime(store))).toEqual([task.workerId]);
@@ -85,8 +73,7 @@ describe('reaping', () => {
   it('does nothing while it is another process’s turn', async () => {
     const workerId = await startWorker(store);
     await lapse(store, workerId);
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     await other.query('SELECT pg_advisory_xact_lock(1212503, 1)');
 
     expect(await reapLapsed(store, await freshTime(store))).toEqual([]);
@@ -110,8 +97,7 @@ describe('reaping', () => {
     const task = await runTask(store);
     await submit(store, 'noop', null);
     await lapse(store, task.workerId);
-    await using claiming = await openRaw(store);
-    await claiming.query('BEGIN');
+    await using claiming = await openTransaction(store);
     await claiming.query('SELECT FROM worker WHERE id = $1 AND lost_at IS NULL FOR SHARE', [task.workerId]);
     await claiming.query(
       `UPDATE task_state SET status = 'running', worker_id = $1, entry_id = NULL WHERE status = 'queued'`,
@@ -128,8 +114,7 @@ describe('reaping', () => {
   it('spares a worker that renews its lease at this moment', async () => {
     const workerId = await startWorker(store);
     await lapse(store, workerId);
-    await using renewing = await openRaw(store);
-    await renewing.query('BEGIN');
+    await using renewing = await openTransaction(store);
     await renewing.query(renewLeaseSql, [workerId, 15, 0]);
 
     expect(await reapLapsed(store, await freshTime(store))).toEqual([]);
@@ -145,7 +130,7 @@ describe('renewing a lease', () => {
     const workerId = await startWorker(store, 1);
     const before = await workerRow(store, workerId);
 
-    expect(await renew(workerId, 15, 0)).toBe(true);
+    expect(await renewLease(store, workerId, 15, 0)).toBe(true);
 
     const after = await workerRow(store, workerId);
     expect(after.leaseExpiresAt.getTime()).toBeGreaterThan(before.leaseExpiresAt.getTime() + 13_000);
@@ -156,7 +141,7 @@ describe('renewing a lease', () => {
     const workerId = await startWorker(store);
     const before = await workerRow(store, workerId);
 
-    await renew(workerId, 15, 60_000);
+    await renewLease(store, workerId, 15, 60_000);
 
     expect((await workerRow(store, workerId)).heardAt).toEqual(before.heardAt);
   });
@@ -165,24 +150,23 @@ describe('renewing a lease', () => {
     const workerId = await startWorker(store);
     await lapse(store, workerId);
 
-    expect(await renew(workerId)).toBe(true);
+    expect(await renewLease(store, workerId)).toBe(true);
     expect(await reapLapsed(store, await freshTime(store))).toEqual([]);
 
     await lapse(store, workerId);
     await reapLapsed(store, await freshTime(store));
     const lost = await workerRow(store, workerId);
-    expect(await renew(workerId)).toBe(false);
+    expect(await renewLease(store, workerId)).toBe(false);
     expect(await workerRow(store, workerId)).toEqual(lost);
   });
 
   it('waits while somebody gives the worker up, and then fails', async () => {
     const workerId = await startWorker(store);
-    await using other = await openRaw(store);
-    await other.query('BEGIN');
+    await using other = await openTransaction(store);
     await other.query('UPDATE worker SET lost_at = now() WHERE id = $1', [workerId]);
 
-    const renewed = renew(workerId);
-    await eventually(async () => (await lockWaiters(store)) === 1);
+    const renewed = renewLease(store, workerId);
+    await untilBlocked(store);
     await other.query('COMMIT');
 
     expect(await renewed).toBe(false);

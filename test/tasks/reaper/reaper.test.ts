@@ -3,19 +3,20 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cancelTask } from '../../../src/tasks/life/cancel.ts';
 import { readHistory } from '../../../src/tasks/queries/read.ts';
 import { Reaper } from '../../../src/tasks/reaper/reaper.ts';
-import { renewLeaseSql } from '../../../src/tasks/workers/lease.ts';
 import { eventually } from '../../support/eventually.ts';
 import { violations } from '../../support/invariants.ts';
-import { freshTime, lapse } from '../../support/leases.ts';
+import { freshTime, lapse, markLost, renewLease } from '../../support/leases.ts';
+import { deleteEntries, deleteQueue } from '../../support/queue-entries.ts';
 import { submit } from '../../support/service.ts';
 import {
+  ageTasks,
+  changeTask,
   kindsOf,
-  type RunningTask,
   rowOf,
   runTask,
   runTasks,
   startWorker,
-  takeAll,
+  takeByNewWorker,
   useStore,
 } from '../../support/tasks.ts';
 
@@ -40,13 +41,10 @@ describe('the reaper', () => {
     const lapsed = await runTask(store);
     await lapse(store, lapsed.workerId);
     const begun = await runTask(store);
-    await store.db.prisma.worker.update({
-      where: { id: begun.workerId },
-      data: { lostAt: new Date(), lostReason: 'exited', lostWith: 1 },
-    });
+    await markLost(store, begun.workerId);
     const stranded = await submit(store, 'noop', null);
-    await store.db.pool.query('DELETE FROM pgboss.job');
-    await store.db.pool.query(`UPDATE task_state SET updated_at = now() - interval '1 hour'`);
+    await deleteEntries(store);
+    await ageTasks(store, 3600);
 
     reaper.start();
 
@@ -60,19 +58,18 @@ describe('the reaper', () => {
   });
 
   it('creates a deleted queue again, even where nothing waits in it', async () => {
-    await store.db.pool.query(`DELETE FROM pgboss.queue WHERE name = 'noop'`);
+    await deleteQueue(store);
 
     await reaper.repairQueue();
 
     const { id } = await submit(store, 'noop', null);
-    expect(await takeAll(store, await startWorker(store))).toMatchObject([{ taskId: id }]);
+    expect(await takeByNewWorker(store)).toMatchObject([{ taskId: id }]);
     expect(reaper.repairs.of('queue_created')).toBe(1);
   });
 
   it('moves a task on whose queue was deleted meanwhile', async () => {
     const task = await runTask(store);
-    await store.db.pool.query('DELETE FROM pgboss.job');
-    await store.db.pool.query(`DELETE FROM pgboss.queue WHERE name = 'noop'`);
+    await deleteQueue(store);
     await lapse(store, task.workerId);
 
     await takeFromTheDead();
@@ -84,10 +81,7 @@ describe('the reaper', () => {
   it('moves the tasks of other workers on where those of one cannot be moved', async () => {
     const broken = await runTask(store);
     const sound = await runTask(store);
-    await store.db.prisma.taskState.update({
-      where: { id: broken.taskId },
-      data: { type: 'no such "name"' },
-    });
+    await changeTask(store, broken.taskId, { type: 'no such "name"' });
     await lapse(store, broken.workerId);
     await lapse(store, sound.workerId);
 
@@ -99,10 +93,10 @@ describe('the reaper', () => {
   });
 
   it('counts and logs its repairs, by kind', async () => {
-    const [task] = (await runTasks(store, 2)) as [RunningTask];
+    const [task] = await runTasks(store, 2);
     const { id } = await submit(store, 'noop', null);
-    await store.db.pool.query('DELETE FROM pgboss.job');
-    await store.db.pool.query(`UPDATE task_state SET updated_at = now() - interval '1 hour'`);
+    await deleteEntries(store);
+    await ageTasks(store, 3600);
     await lapse(store, task.workerId);
 
     await takeFromTheDead();
@@ -144,7 +138,7 @@ describe('a task whose worker has no row any more', () => {
   });
 
   it('blames nobody where it ran in company', async () => {
-    const [one, other] = (await runTasks(store, 2)) as [RunningTask, RunningTask];
+    const [one, other] = await runTasks(store, 2);
     await deleteWorkers();
 
     await takeFromTheDead();
@@ -156,7 +150,7 @@ describe('a task whose worker has no row any more', () => {
 
   it('fails where it has one try, and has lost nine workers before', async () => {
     const task = await runTask(store, { maxAttempts: 1 });
-    await store.db.prisma.taskState.update({ where: { id: task.taskId }, data: { losses: 9 } });
+    await changeTask(store, task.taskId, { losses: 9 });
     await deleteWorkers();
 
     await takeFromTheDead();
@@ -184,14 +178,12 @@ describe('a task whose worker has no row any more', () => {
     await deleteWorkers();
     await takeFromTheDead();
 
-    const renewed = await store.db.pool.query(renewLeaseSql, [task.workerId, 15, 0]);
-
-    expect(renewed.rowCount).toBe(0);
+    expect(await renewLease(store, task.workerId)).toBe(false);
   });
 
   it('may name no worker at all', async () => {
     const task = await runTask(store);
-    await store.db.prisma.taskState.update({ where: { id: task.taskId }, data: { workerId: null } });
+    await changeTask(store, task.taskId, { workerId: null });
 
     await takeFromTheDead();
 
@@ -201,9 +193,10 @@ describe('a task whose worker has no row any more', () => {
 
   it('is left alone where its work is done outside Headway', async () => {
     const task = await runTask(store);
-    await store.db.prisma.taskState.update({
-      where: { id: task.taskId },
-      data: { workerId: null, reportTokenHash: 'x', leaseExpiresAt: new Date(Date.now() + 3_600_000) },
+    await changeTask(store, task.taskId, {
+      workerId: null,
+      reportTokenHash: 'x',
+      leaseExpiresAt: new Date(Date.now() + 3_600_000),
     });
 
     await takeFromTheDead();
@@ -213,20 +206,14 @@ describe('a task whose worker has no row any more', () => {
 });
 
 describe('the row of a worker that was lost', () => {
-  const loseAgo = (workerId: string, hours: number) =>
-    store.db.pool.query(
-      `UPDATE worker SET lost_at = now() - make_interval(hours => $2), lost_reason = 'exited', lost_with = 1 WHERE id = $1`,
-      [workerId, hours],
-    );
-
   it('is deleted a day later', async () => {
     const [old, recent, living] = [
       await startWorker(store),
       await startWorker(store),
       await startWorker(store),
     ];
-    await loseAgo(old, 25);
-    await loseAgo(recent, 23);
+    await markLost(store, old, { hoursAgo: 25 });
+    await markLost(store, recent, { hoursAgo: 23 });
 
     await reaper.repairQueue();
 
@@ -237,7 +224,7 @@ describe('the row of a worker that was lost', () => {
 
   it('is kept while one of its tasks is still to be moved on', async () => {
     const task = await runTask(store);
-    await loseAgo(task.workerId, 25);
+    await markLost(store, task.workerId, { hoursAgo: 25 });
 
     await reaper.repairQueue();
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { newId } from '../../../src/tasks/model/ids.ts';
 import { eventually } from '../../support/eventually.ts';
 import { addFinished } from '../../support/finished.ts';
-import { bump, newTask, newTasks, remove, tickMs, useSnapshots } from '../../support/snapshots.ts';
+import { remove } from '../../support/polls.ts';
+import { bump, newTask, newTasks, tickMs, useSnapshots } from '../../support/snapshots.ts';
 import { useStore } from '../../support/tasks.ts';
 
 const store = useStore();
