@@ -91,7 +91,7 @@ export interface RunnerWork {
 
 export const noWork: RunnerWork = { attempts: [], state: 'running', handedBackClaims: 0 };
 
-/** More than the JSON of a `RunnerWork` can have: as many attempts run as end, and there is room for more. */
+/** At least what the JSON of a `RunnerWork` has: at most three attempts for each slot run or end (`SlotPlan`). */
 export function maxWorkBytes(slots: number): number {
   return 1_000 + 100 * 3 * slots;
 }
