@@ -1,126 +1,136 @@
 /**
- * Drains a queue of no-op tasks with one runner of 10 slots, and in the same run with graphile-worker at the
- * same concurrency, and with the least work that pg-boss itself needs: fetch and complete, with the same
- * batches, in one loop and in two.
+ * Drains a queue of no-op tasks with 1, 2 and 4 runners of 10 slots, in turn with as many workers of
+ * graphile-worker and of BullMQ at the same concurrency; with one runner, also in turn with the least work that
+ * pg-boss itself needs: fetch and complete, with the same batches, in one loop and in two. Everybody's workers
+ * run before the jobs are there, and the first round only warms up.
  */
 import { PgBoss } from 'pg-boss';
 import { newId } from '../src/tasks/model/ids.ts';
+import { type Comparison, printComparisons, rounds } from './comparison.ts';
 import { median } from './quantile.ts';
+import { BullWorkers, type Redis, startRedis } from './queue/bullmq.ts';
 import { GraphileQueue } from './queue/graphile.ts';
-import { type Bench, print, withService, withServiceOn } from './support.ts';
+import { HeadwayQueue } from './queue/headway.ts';
+import { print, withPostgres } from './support.ts';
 
-const tasks = 2_000;
-const rounds = 7;
+const tasks = 3_000;
 const slots = 10;
-/**
- * One loop matches Headway: a runner with one busy queue has one fetch under way, for all its free
- * slots.
- */
-const loopCounts = [1, 2];
-const type = 'bench-noop';
+const runnerCounts = [1, 2, 4];
 
-export function run(): Promise<void> {
-  return withService(0, async (bench) => {
-    const boss = new PgBoss({
-      connectionString: bench.databaseUrl,
-      supervise: false,
-      schedule: false,
-      migrate: false,
-    });
-    boss.on('error', () => undefined);
-    await boss.start();
-    await boss.createQueue('bench-raw', { retryLimit: 0 });
-    const headway: number[] = [];
-    const graphile = await GraphileQueue.prepare(bench.databaseUrl, slots);
-    const graphileRates: number[] = [];
-    const raw = new Map(loopCounts.map((loops) => [loops, [] as number[]]));
-    let fetches = 0;
-    for (let round = 0; round < rounds; round += 1) {
-      const drained = await drainHeadway(bench, boss);
-      headway.push(drained.rate);
-      fetches += drained.fetches;
-      graphileRates.push(await graphile.drain(tasks));
-      for (const [loops, rates] of raw) rates.push(await drainRaw(boss, loops));
-    }
-    await Promise.all([boss.stop({ graceful: false }), graphile.close()]);
-    print(`draining ${tasks.toLocaleString('en')} no-op tasks, ${rounds} rounds in turn`);
-    const batch = ((tasks * rounds) / fetches).toFixed(1);
-    print(
-      `  Headway, one runner, ${slots} slots: ${median(headway).toFixed(0)} tasks/s, ${batch} tasks a fetch, one fetch at a time`,
-    );
-    printBeside(`graphile-worker, concurrency ${slots}`, headway, graphileRates);
-    for (const [loops, rates] of raw) {
-      printBeside(`pg-boss fetch + complete, batch ${slots}, ${loops} loop(s)`, headway, rates);
-    }
-  });
+interface Peer {
+  readonly name: string;
+  drain(count: number): Promise<number>;
+  stop(): Promise<void>;
 }
 
-function printBeside(name: string, headway: readonly number[], rates: readonly number[]): void {
-  const ratios = headway.map((rate, round) => rate / (rates[round] ?? rate));
-  print(
-    `  ${name}: ${median(rates).toFixed(0)} jobs/s; Headway is ${median(ratios).toFixed(2)} of it ` +
-      `(${ratios.map((ratio) => ratio.toFixed(2)).join(', ')})`,
-  );
+export async function run(): Promise<void> {
+  const redis = await startRedis();
+  if (typeof redis === 'string') print(redis);
+  const comparisons: Comparison[] = [];
+  try {
+    for (const runners of runnerCounts) comparisons.push(...(await drainWith(runners, redis)));
+  } finally {
+    if (typeof redis !== 'string') await redis.stop();
+  }
+  printComparisons(comparisons);
 }
 
-/** Tasks a second, from the first claim to the last end, by the database's clock. */
-async function drainHeadway(
-  { db, databaseUrl }: Bench,
-  boss: PgBoss,
-): Promise<{ rate: number; fetches: number }> {
-  await db.prisma.taskState.deleteMany({ where: { type } });
-  const rows = Array.from({ length: tasks }, () => ({ id: newId(), entryId: newId() }));
-  await db.prisma.taskState.createMany({
-    data: rows.map(({ id, entryId }) => ({
-      id,
-      entryId,
-      type,
-      title: type,
-      input: {},
-      maxAttempts: 1,
-    })),
-  });
-  await db.prisma.$executeRaw`UPDATE task_state SET input = 'null' WHERE type = ${type}`;
-  await boss.insert(
-    type,
-    rows.map(({ id, entryId }) => ({ id: entryId, data: { taskId: id } })),
-  );
-  let rate = 0;
-  await db.pool.query('SELECT pg_stat_statements_reset()');
-  await withServiceOn(databaseUrl, 1, async () => {
-    while ((await db.prisma.taskState.count({ where: { type, status: 'succeeded' } })) < tasks) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    const { _min, _max } = await db.prisma.taskState.aggregate({
-      where: { type },
-      _min: { startedAt: true },
-      _max: { finishedAt: true },
-    });
-    rate = tasks / ((Number(_max.finishedAt) - Number(_min.startedAt)) / 1000);
-  });
-  const counted = await db.pool.query<{ fetches: number }>(
-    `SELECT coalesce(sum(calls), 0)::int AS fetches FROM pg_stat_statements WHERE query LIKE '%WITH me AS%'`,
-  );
-  return { rate, fetches: counted.rows[0]?.fetches ?? 0 };
-}
-
-async function drainRaw(boss: PgBoss, loops: number): Promise<number> {
-  await boss.insert(
-    'bench-raw',
-    Array.from({ length: tasks }, () => ({ data: { taskId: newId() } })),
-  );
-  const startedAt = performance.now();
-  await Promise.all(
-    Array.from({ length: loops }, async () => {
-      for (;;) {
-        const jobs = await boss.fetch('bench-raw', { batchSize: slots });
-        if (jobs.length === 0) return;
-        await boss.complete(
-          'bench-raw',
-          jobs.map((job) => job.id),
-        );
+/** Compares Headway with `runners` runners and its peers with as many workers. */
+async function drainWith(runners: number, redis: Redis | string): Promise<Comparison[]> {
+  const comparisons: Comparison[] = [];
+  await withPostgres((databaseUrl) =>
+    HeadwayQueue.using(databaseUrl, { runners, slots }, async (headway) => {
+      const peers = await startPeers(databaseUrl, runners, redis);
+      const own: number[] = [];
+      const others = peers.map((): number[] => []);
+      for (let round = -1; round < rounds; round += 1) {
+        const rate = await headway.drain(tasks);
+        if (round >= 0) own.push(rate);
+        for (const [index, peer] of peers.entries()) {
+          const rate = await peer.drain(tasks);
+          if (round >= 0) others[index]?.push(rate);
+        }
+      }
+      for (const peer of peers) await peer.stop();
+      const what = `draining ${tasks.toLocaleString('en')} no-op tasks, runners of ${slots} slots: ${runners}`;
+      for (const [index, { name }] of peers.entries()) {
+        const rates = others[index] ?? [];
+        comparisons.push({
+          what,
+          headway: `${median(own).toFixed(0)}/s`,
+          peer: `${name}: ${median(rates).toFixed(0)}/s`,
+          ratios: own.map((rate, round) => rate / (rates[round] ?? rate)),
+        });
       }
     }),
   );
-  return tasks / ((performance.now() - startedAt) / 1000);
+  return comparisons;
+}
+
+async function startPeers(databaseUrl: string, workers: number, redis: Redis | string): Promise<Peer[]> {
+  const plain = await GraphileQueue.start(databaseUrl, { workers, slots, isBatched: false });
+  const batched = await GraphileQueue.start(databaseUrl, { workers, slots, isBatched: true });
+  const peers = [
+    peer('graphile-worker, default settings', plain),
+    peer(`graphile-worker, batches of ${slots + 1}`, batched),
+  ];
+  if (typeof redis !== 'string') {
+    peers.push(peer('BullMQ', await BullWorkers.start(redis, { workers, slots })));
+  }
+  // One loop matches a runner: with one busy queue, it has one fetch under way, for all its free slots.
+  if (workers === 1) {
+    for (const loops of [1, 2]) {
+      const raw = await RawBoss.start(databaseUrl, loops);
+      peers.push(peer(`pg-boss fetch and complete, batches of ${slots}, loops: ${loops}`, raw));
+    }
+  }
+  return peers;
+}
+
+function peer(name: string, queue: Omit<Peer, 'name'>): Peer {
+  return { name, drain: (count) => queue.drain(count), stop: () => queue.stop() };
+}
+
+/** Fetches and completes jobs in this process, and does nothing else. */
+class RawBoss {
+  private readonly boss: PgBoss;
+  private readonly loops: number;
+
+  private constructor(boss: PgBoss, loops: number) {
+    this.boss = boss;
+    this.loops = loops;
+  }
+
+  static async start(connectionString: string, loops: number): Promise<RawBoss> {
+    const boss = new PgBoss({ connectionString, supervise: false, schedule: false, migrate: false });
+    boss.on('error', () => undefined);
+    await boss.start();
+    await boss.createQueue('bench-raw', { retryLimit: 0 });
+    return new RawBoss(boss, loops);
+  }
+
+  async drain(count: number): Promise<number> {
+    await this.boss.insert(
+      'bench-raw',
+      Array.from({ length: count }, () => ({ data: { taskId: newId() } })),
+    );
+    const startedAt = performance.now();
+    await Promise.all(Array.from({ length: this.loops }, () => this.fetchAll()));
+    return count / ((performance.now() - startedAt) / 1000);
+  }
+
+  private async fetchAll(): Promise<void> {
+    for (;;) {
+      const jobs = await this.boss.fetch('bench-raw', { batchSize: slots });
+      if (jobs.length === 0) return;
+      await this.boss.complete(
+        'bench-raw',
+        jobs.map((job) => job.id),
+      );
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.boss.stop({ graceful: false });
+  }
 }

@@ -50,7 +50,7 @@ export async function withPostgres<Result>(
 /** Runs `work` against a whole service on an existing database. */
 export async function withServiceOn(
   databaseUrl: string,
-  runners: 0 | 1,
+  runners: number,
   work: (bench: Bench) => Promise<void>,
   slots = 10,
 ): Promise<void> {

@@ -1,30 +1,24 @@
-/** Drains a queue with graphile-worker, and tells how many seconds that took. */
-import { once } from 'node:events';
+/** A worker of graphile-worker. */
 import { Logger, run } from 'graphile-worker';
+import { countJobs, peerOptions, tellReady } from './peer-process.ts';
 
-export interface Drain {
-  readonly databaseUrl: string;
-  readonly concurrency: number;
-  readonly count: number;
+export interface GraphileOptions {
+  readonly connectionString: string;
+  readonly concurrentJobs: number;
+  readonly maxPoolSize: number;
+  /** Settings for jobs in batches; absent where they keep their defaults. */
+  readonly localQueue?: { readonly size: number };
+  readonly completeJobBatchDelay?: number;
+  readonly failJobBatchDelay?: number;
 }
 
-const [{ databaseUrl, concurrency, count }] = (await once(process, 'message')) as [Drain];
-let startedMs = 0;
-let completed = 0;
+const worker = await peerOptions<GraphileOptions>();
 const runner = await run({
-  connectionString: databaseUrl,
-  concurrency,
+  preset: { worker },
   noHandleSignals: true,
   logger: new Logger(() => () => undefined),
-  taskList: {
-    noop: async () => {
-      if (startedMs === 0) startedMs = performance.now();
-    },
-  },
+  taskList: { noop: async () => count.started() },
 });
-runner.events.on('job:complete', () => {
-  completed += 1;
-  if (completed < count) return;
-  process.send?.((performance.now() - startedMs) / 1000);
-  void runner.stop().then(() => process.disconnect());
-});
+const count = countJobs(() => runner.stop());
+runner.events.on('job:complete', () => count.ended());
+tellReady();

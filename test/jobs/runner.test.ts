@@ -167,10 +167,10 @@ describe('a runner', () => {
     await using ends = await slowEnds(store);
 
     await startRunner(() => null);
-    await eventually(async () => (await running()) >= 8);
+    await eventually(async () => (await running()) >= 12);
     await eventually(() => claimsRest(store));
 
-    expect(await running()).toBe(8);
+    expect(await running()).toBe(12);
     await ends.go();
     await eventually(async () => (await succeeded()) === 30);
   });

@@ -54,7 +54,7 @@ describe('the plan of slots', () => {
     expect(plan.next()).toEqual({ queue: 'a', count: 1 });
   });
 
-  it('gives the slots of attempts that have returned, but fewer once more ends than slots are unwritten', () => {
+  it('gives the slots of attempts that have returned, but fewer once more ends than twice the slots are unwritten', () => {
     const plan = new SlotPlan(3, unlimited);
     const begin = () => {
       ready(plan, 'a');
@@ -63,6 +63,8 @@ describe('the plan of slots', () => {
     begin();
     for (let task = 0; task < 3; task += 1) plan.returned('a');
 
+    expect(begin()).toBe(3);
+    for (let task = 0; task < 3; task += 1) plan.returned('a');
     expect(begin()).toBe(3);
     for (let task = 0; task < 3; task += 1) plan.returned('a');
     expect(begin()).toBeUndefined();

@@ -75,14 +75,26 @@ export function encodeMessage(message: RunnerMessage | SupervisorMessage): strin
 }
 
 /** What the main thread tells its lease thread. `ready`: the worker's row exists, with its lease. */
-export type ToLeaseThread =
-  | { readonly kind: 'ready' }
-  | {
-      readonly kind: 'attempts';
-      readonly attempts: readonly RunningAttempt[];
-      readonly state: RunnerState;
-      readonly handedBackClaims: number;
-    };
+export interface ToLeaseThread {
+  readonly kind: 'ready';
+}
+
+/**
+ * What the main thread leaves in shared memory for the beats of its lease thread, at each claim and each end:
+ * hundreds of times a second.
+ */
+export interface RunnerWork {
+  readonly attempts: readonly RunningAttempt[];
+  readonly state: RunnerState;
+  readonly handedBackClaims: number;
+}
+
+export const noWork: RunnerWork = { attempts: [], state: 'running', handedBackClaims: 0 };
+
+/** At least what the JSON of a `RunnerWork` has: at most three attempts for each slot run or end (`SlotPlan`). */
+export function maxWorkBytes(slots: number): number {
+  return 1_000 + 100 * 3 * slots;
+}
 
 /**
  * What the lease thread tells its main thread. `listening`: orders that the supervisor had sent before the
@@ -100,4 +112,6 @@ export interface LeaseThreadData {
   readonly leaseSeconds: number;
   /** One BigInt64: when the main loop last turned, in monotonic milliseconds. */
   readonly lastTurn: SharedArrayBuffer;
+  /** The latest `RunnerWork`. */
+  readonly work: SharedArrayBuffer;
 }

@@ -12,11 +12,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { keepAlive, PgClient } from '../../database/pg-client.ts';
 import { monotonicMs } from '../../scheduling/monotonic.ts';
 import { renewalSeconds, renewLeaseSql } from '../../tasks/workers/lease.ts';
+import { LatestReader } from './latest.ts';
 import {
   encodeMessage,
   type FromLeaseThread,
   type LeaseThreadData,
+  noWork,
   type RunnerMessage,
+  type RunnerWork,
   readMessages,
   supervisorMessage,
   type ToLeaseThread,
@@ -28,7 +31,7 @@ const beatMs = 500;
 const longestAnswerMs = 2_000;
 const retryMs = 1_000;
 
-const { databaseUrl, workerId, leaseSeconds, lastTurn } = workerData as LeaseThreadData;
+const { databaseUrl, workerId, leaseSeconds, lastTurn, work } = workerData as LeaseThreadData;
 const turns = new BigInt64Array(lastTurn);
 const renewMs = 1000 * renewalSeconds(leaseSeconds);
 /**
@@ -37,12 +40,7 @@ const renewMs = 1000 * renewalSeconds(leaseSeconds);
 const answerMs = Math.min(longestAnswerMs, renewMs);
 const main = parentPort;
 const parent = new Socket({ fd: pipeFd });
-let running: Extract<ToLeaseThread, { kind: 'attempts' }> = {
-  kind: 'attempts',
-  attempts: [],
-  state: 'running',
-  handedBackClaims: 0,
-};
+const latestWork = new LatestReader<RunnerWork>(work, noWork);
 
 function endProcess(): void {
   process.kill(process.pid, 'SIGKILL');
@@ -125,18 +123,10 @@ readMessages(parent, supervisorMessage, tellMain);
 // Says that it listens only after it has read the pipe, later in the same turn of the event loop.
 setImmediate(() => tellMain({ kind: 'listening' }));
 main?.on('message', (message: ToLeaseThread) => {
-  if (message.kind === 'attempts') {
-    running = message;
-    return;
-  }
   tellParent(message);
   holdLease().catch(endProcess);
 });
 setInterval(() => {
-  tellParent({
-    ...running,
-    kind: 'beat',
-    loopAgeMs: loopAgeMs(),
-    attempts: [...running.attempts],
-  });
+  const { attempts, ...status } = latestWork.read();
+  tellParent({ ...status, kind: 'beat', loopAgeMs: loopAgeMs(), attempts: [...attempts] });
 }, beatMs);

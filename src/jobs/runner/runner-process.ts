@@ -11,7 +11,15 @@ import { registerWorker } from '../../tasks/workers/workers.ts';
 import { DatabaseTrouble } from '../attempt/database-trouble.ts';
 import { persist } from '../attempt/persist.ts';
 import { loadRegistry, retentionDaysByType } from '../registry.ts';
-import type { FromLeaseThread, LeaseThreadData, SupervisorMessage, ToLeaseThread } from './lease-messages.ts';
+import { LatestWriter, sharedLatest } from './latest.ts';
+import {
+  type FromLeaseThread,
+  type LeaseThreadData,
+  maxWorkBytes,
+  type RunnerWork,
+  type SupervisorMessage,
+  type ToLeaseThread,
+} from './lease-messages.ts';
 import { Runner } from './runner.ts';
 
 /** Passed in the environment variable `HEADWAY_RUNNER`, as JSON. */
@@ -49,11 +57,14 @@ async function main(settings: RunnerSettings): Promise<void> {
   const databaseTrouble = new DatabaseTrouble(log);
   // Start the lease thread first: it ends this process when the parent is gone, even while the database is
   // away.
+  const work = sharedLatest(maxWorkBytes(slots));
+  const latestWork = new LatestWriter<RunnerWork>(work);
   const thread = startLeaseThread({
     databaseUrl: settings.databaseUrl,
     workerId,
     leaseSeconds,
     lastTurn: publishTurns(),
+    work,
   });
   const listening = Promise.withResolvers<void>();
   let obey: (order: SupervisorMessage) => void = leave;
@@ -89,8 +100,7 @@ async function main(settings: RunnerSettings): Promise<void> {
     databaseTrouble,
     log,
     onChange: ({ attempts, ...status }) =>
-      tellThread({
-        kind: 'attempts',
+      latestWork.write({
         attempts: attempts.map(({ taskId, deadlineMs }) => ({ taskId, deadlineMs })),
         ...status,
       }),

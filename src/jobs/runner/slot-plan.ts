@@ -1,7 +1,12 @@
+/** How many tasks for each slot may have returned without taking up a slot while their ends are not written yet. */
+const freeEndsPerSlot = 2;
+
 /**
  * Decides which queue to claim from next, and how many tasks: by free slots, the limit of each type, and
- * turns. A task whose end is not written yet still runs under this runner. As many such tasks as there are
- * slots take up no slot; each further one takes up a slot, so that they do not pile up in an outage.
+ * turns. A task whose end is not written yet still runs under this runner. Twice as many such tasks as there
+ * are slots take up no slot; each further one takes up a slot, so that they do not pile up in an outage. (With
+ * twice as many, claims seldom wait for ends, and an end that is late shares a statement with the next ones. With
+ * only as many as there are slots, a drain of short tasks takes 8 % longer.)
  */
 export class SlotPlan {
   private readonly limitOf: (queue: string) => number;
@@ -25,7 +30,7 @@ export class SlotPlan {
 
   /** How many more attempts from a queue may run now. */
   roomFor(queue: string): number {
-    const room = this.free - Math.max(0, this.unwritten - this.slots);
+    const room = this.free - Math.max(0, this.unwritten - freeEndsPerSlot * this.slots);
     return Math.min(room, this.limitOf(queue) - (this.taken.get(queue) ?? 0));
   }
 
