@@ -8,8 +8,7 @@ import path from 'node:path';
 import Fastify from 'fastify';
 import { loadConfig } from '../../src/config.ts';
 import { openDatabase } from '../../src/database/database.ts';
-import { createLog } from '../../src/logging/log.ts';
-import { Service } from '../../src/service.ts';
+import { startService } from '../../src/start.ts';
 
 export type ServerKind = 'bare' | 'textbook' | 'headway' | 'headway-with-runner';
 
@@ -70,6 +69,6 @@ async function startHeadway(runners: string): Promise<string> {
     HEADWAY_JOBS_DIR: path.join(import.meta.dirname, '../jobs'),
     HEADWAY_LOG_LEVEL: 'error',
   });
-  const service = await Service.start(config, createLog('error', 'bench'));
+  const service = await startService(config);
   return service.url;
 }
