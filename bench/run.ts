@@ -2,6 +2,7 @@
 import * as blocked from './blocked.ts';
 import * as floods from './floods.ts';
 import * as imports from './imports.ts';
+import * as latency from './latency.ts';
 import * as lists from './lists.ts';
 import * as pages from './pages.ts';
 import * as progress from './progress.ts';
@@ -16,6 +17,7 @@ import * as watchers from './watchers.ts';
 
 const benchmarks = {
   progress,
+  latency,
   start,
   imports,
   queue,

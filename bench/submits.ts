@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { readPidFile } from '../src/database/embedded/processes.ts';
 import { processorTimeMs } from './processor-time.ts';
-import { median } from './quantile.ts';
+import { median, spread } from './quantile.ts';
 import { load, tool } from './reads/load.ts';
 import { compareBatches } from './submits/batches.ts';
 import { SubmitServer } from './submits/servers.ts';
@@ -154,8 +154,4 @@ function printTable(peers: readonly Peer[], textbook: Peer): void {
     if (!Number.isNaN(firstStartMs)) starts.push(`${peer.name}: ${firstStartMs.toFixed(0)} ms`);
   }
   print(`from the first submit of such a flood to the start of its task: ${starts.join(', ')}`);
-}
-
-function spread(ratios: readonly number[]): string {
-  return `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`;
 }
