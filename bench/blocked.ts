@@ -1,7 +1,7 @@
 /** While a job blocks its runner for a minute: its page, polls of its task, and the start of other tasks. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { poll } from './reads/poll.ts';
-import { Server } from './reads/servers.ts';
+import { Server } from './servers.ts';
 import { type Bench, finished, print, submit, withDatabase } from './support.ts';
 
 const blockedSeconds = 60;
@@ -12,7 +12,7 @@ const submitEveryMs = 2_500;
 
 export function run(): Promise<void> {
   return withDatabase(async (bench) => {
-    const server = await Server.start('headway-with-runner', bench.databaseUrl);
+    const server = await Server.startShipped(bench.databaseUrl);
     await measure({ ...bench, url: server.url });
     await server.stop();
   });

@@ -9,39 +9,29 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectDir } from '../src/config.ts';
 import { HeadwayProcess, pollUntil } from '../test/support/process.ts';
-import { Run } from '../test/support/run/run.ts';
 import { isFinished } from '../test/support/task-states.ts';
+import { type Comparison, rounds } from './comparison.ts';
 import { makeFile } from './imports/file.ts';
 import { dropCopied, largeObject, parseAndCopy, parseOnly, streamOnly } from './imports/peers.ts';
 import { median } from './quantile.ts';
 import { type Bench, print, withDatabase } from './support.ts';
 
 const rows = 500_000;
-const rounds = 15;
 
-export async function run(): Promise<void> {
-  const { TMPDIR } = process.env;
-  // The run ends all processes that are started here, even if this one is interrupted or killed.
-  const run = new Run();
+export async function run(): Promise<Comparison[]> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'import-'));
   try {
     const file = path.join(folder, 'orders.csv');
     await writeFile(file, makeFile(rows));
-    await withDatabase((bench) => compare(bench, file));
+    return await withDatabase((bench) => compare(bench, file));
   } finally {
     await rm(folder, { recursive: true, force: true });
-    for (const line of await run.end()) {
-      print(`left behind: ${line}`);
-      process.exitCode = 1;
-    }
-    if (TMPDIR === undefined) delete process.env.TMPDIR;
-    else process.env.TMPDIR = TMPDIR;
   }
 }
 
 type Round = Record<'imported' | 'uploaded' | 'parsed' | 'copied' | 'streamed' | 'largeObject', number>;
 
-async function compare({ databaseUrl, db }: Bench, file: string): Promise<void> {
+async function compare({ databaseUrl, db }: Bench, file: string): Promise<Comparison[]> {
   const bytes = await readFile(file);
   const headway = startShipped(databaseUrl);
   try {
@@ -63,8 +53,9 @@ async function compare({ databaseUrl, db }: Bench, file: string): Promise<void> 
       peaks.service = Math.max(peaks.service, peakMb(headway.pid));
       if (round > 0) measured.push({ ...own, parsed, copied, streamed, largeObject: inLargeObject });
     }
-    report(bytes.length, measured);
+    print(`imports of ${rows.toLocaleString('en')} rows, ${(bytes.length / 1e6).toFixed(0)} MB`);
     print(`  peak RSS: runner ${peaks.runner.toFixed(0)} MB, service ${peaks.service.toFixed(0)} MB`);
+    return comparisonsOf(measured);
   } finally {
     headway.signal('SIGTERM');
     await headway.exited;
@@ -101,20 +92,21 @@ async function importOnce(url: string, bytes: Buffer): Promise<{ imported: numbe
   return { imported, uploaded };
 }
 
-function report(size: number, measured: Round[]): void {
+function comparisonsOf(measured: readonly Round[]): Comparison[] {
   const time = (name: keyof Round) => `${median(measured.map((round) => round[name])).toFixed(2)} s`;
-  const ratio = (name: keyof Round, peer: keyof Round) => {
-    const ratios = measured.map((round) => round[name] / round[peer]);
-    return `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`;
-  };
-  const megabytes = (size / 1e6).toFixed(0);
-  print(`import of ${rows.toLocaleString('en')} rows, ${megabytes} MB, medians of ${measured.length} rounds`);
-  print(`  imported: ${time('imported')}; ${ratio('imported', 'copied')} of csv-parse and COPY`);
-  print(`  csv-parse and one COPY: ${time('copied')}; csv-parse alone: ${time('parsed')}`);
-  print(`  uploaded: ${time('uploaded')}; ${ratio('uploaded', 'streamed')} of a bare stream into the table,`);
-  print(
-    `    ${time('streamed')}; ${ratio('uploaded', 'largeObject')} of a large object, ${time('largeObject')}`,
-  );
+  const comparison = (what: string, own: keyof Round, peer: keyof Round, peerName: string): Comparison => ({
+    what,
+    headway: time(own),
+    peer: `${peerName}: ${time(peer)}`,
+    ratios: measured.map((round) => round[own] / round[peer]),
+  });
+  const imports = `import of ${rows.toLocaleString('en')} rows`;
+  return [
+    comparison(imports, 'imported', 'copied', 'csv-parse and one COPY'),
+    comparison(imports, 'imported', 'parsed', 'csv-parse alone'),
+    comparison('upload of its file', 'uploaded', 'streamed', 'a bare stream into the same table'),
+    comparison('upload of its file', 'uploaded', 'largeObject', 'a large object'),
+  ];
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {

@@ -1,5 +1,4 @@
 /** Measures what the README promises about time when something dies, fails or is stopped. */
-import { Run } from '../test/support/run/run.ts';
 import * as outages from './promises/outages.ts';
 import type { Promised } from './promises/promised.ts';
 import * as stops from './promises/stops.ts';
@@ -8,21 +7,8 @@ import { median } from './quantile.ts';
 import { print } from './support.ts';
 
 export async function run(): Promise<void> {
-  const { TMPDIR } = process.env;
-  // The run ends all processes that are started here, even if this one is interrupted or killed.
-  const run = new Run();
-  try {
-    print('promises about time, each with its limit and the measured times');
-    for (const { measure } of [workers, outages, stops])
-      for (const promised of await measure()) show(promised);
-  } finally {
-    for (const line of await run.end()) {
-      print(`left behind: ${line}`);
-      process.exitCode = 1;
-    }
-    if (TMPDIR === undefined) delete process.env.TMPDIR;
-    else process.env.TMPDIR = TMPDIR;
-  }
+  print('promises about time, each with its limit and the measured times');
+  for (const { measure } of [workers, outages, stops]) for (const promised of await measure()) show(promised);
 }
 
 function show({ what, limitMs, times }: Promised): void {

@@ -5,13 +5,13 @@
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { projectDir } from '../src/config.ts';
-import { median, spread } from './quantile.ts';
+import { type Comparison, rounds as fullRounds } from './comparison.ts';
+import { median } from './quantile.ts';
 import { startHeadway } from './start/headway.ts';
 import { findPeer, startPeer } from './start/peer.ts';
-import { print } from './support.ts';
 
 /** Fewer rounds measure a part of the time, such as on a machine that others use, too. */
-const rounds = Number(process.env.BENCH_ROUNDS ?? 15);
+const rounds = Number(process.env.BENCH_ROUNDS ?? fullRounds);
 // On the file system of the installation, as the data folder usually is.
 const parent = path.join(projectDir, 'node_modules/.cache');
 
@@ -22,7 +22,7 @@ interface Round {
   readonly peerWithoutInitdb: number;
 }
 
-export async function run(): Promise<void> {
+export async function run(): Promise<Comparison[]> {
   const programs = await findPeer();
   await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(path.join(parent, 'headway-bench-'));
@@ -38,15 +38,19 @@ export async function run(): Promise<void> {
     await rm(folder, { recursive: true, force: true });
   }
 
-  print(`from the start to the first 200, ${rounds} rounds in turn`);
   const seconds = (name: keyof Round) => `${median(measured.map((each) => each[name])).toFixed(2)} s`;
-  const ratio = (name: keyof Round, to: keyof Round) => spread(measured.map((each) => each[name] / each[to]));
-  print(`  initdb, postgres and a bare Fastify (${programs.name}): ${seconds('peer')}`);
-  print(`  npm start, the first: ${seconds('first')}, ${ratio('first', 'peer')} of it`);
-  print(`  npm start, the second: ${seconds('second')}, ${ratio('second', 'peer')} of it`);
-  print(
-    `    beside postgres and a bare Fastify alone, ${seconds('peerWithoutInitdb')}: ${ratio('second', 'peerWithoutInitdb')}`,
-  );
+  const comparison = (what: string, own: keyof Round, peerName: string, peer: keyof Round): Comparison => ({
+    what,
+    headway: seconds(own),
+    peer: `${peerName}: ${seconds(peer)}`,
+    ratios: measured.map((each) => each[own] / each[peer]),
+  });
+  const peer = `initdb, postgres and a bare Fastify (${programs.name})`;
+  return [
+    comparison('first `npm start` until /readyz answers', 'first', peer, 'peer'),
+    comparison('second `npm start`', 'second', peer, 'peer'),
+    comparison('second `npm start`', 'second', 'the same without initdb', 'peerWithoutInitdb'),
+  ];
 }
 
 async function measure(

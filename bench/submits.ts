@@ -7,14 +7,14 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { readPidFile } from '../src/database/embedded/processes.ts';
-import { processorTimeMs } from './processor-time.ts';
-import { median, spread } from './quantile.ts';
+import { type Comparison, compareServed, rounds, type Served } from './comparison.ts';
+import { processorTimeMs } from './processes.ts';
+import { median } from './quantile.ts';
 import { load, tool } from './reads/load.ts';
+import { Server } from './servers.ts';
 import { compareBatches } from './submits/batches.ts';
-import { SubmitServer } from './submits/servers.ts';
 import { print, withPostgres } from './support.ts';
 
-const rounds = 15;
 const seconds = 2;
 const connections = 32;
 const body = JSON.stringify({ type: 'bench-noop', input: null });
@@ -22,12 +22,11 @@ const body = JSON.stringify({ type: 'bench-noop', input: null });
 interface Peer {
   readonly name: string;
   readonly db: Database;
-  readonly server: SubmitServer;
+  readonly server: Server;
   readonly measured: Measured[];
 }
 
-interface Measured {
-  readonly requestsPerSecond: number;
+interface Measured extends Served {
   readonly p50Ms: number;
   readonly p99Ms: number;
   /** Microseconds of processor time for each request: of the server with its runners, and of PostgreSQL. */
@@ -37,12 +36,16 @@ interface Measured {
   readonly firstStartMs: number;
 }
 
-export function run(): Promise<void> {
+export function run(): Promise<Comparison[]> {
   return withPostgres(async (url, dataDir) => {
     const postmaster = (await readPidFile(path.join(dataDir, 'postgres/data')))?.pid ?? 0;
-    const textbook = await startPeer(url, 'Fastify + pg-boss send', SubmitServer.startTextbook);
-    const off = await startPeer(url, 'Headway, no runner', (own) => SubmitServer.startHeadway(own, 0));
-    const on = await startPeer(url, 'Headway, one runner', (own) => SubmitServer.startHeadway(own, 1));
+    const textbook = await startPeer(url, 'Fastify + pg-boss send', (own) =>
+      Server.startPeer('submits/textbook.ts', [own]),
+    );
+    const off = await startPeer(url, 'no runner', (own) =>
+      Server.startShipped(own, { HEADWAY_RUNNERS: '0' }),
+    );
+    const on = await startPeer(url, 'one runner', (own) => Server.startShipped(own));
     const peers = [textbook, off, on];
     for (let round = -1; round < rounds; round += 1) {
       for (const peer of peers) {
@@ -51,19 +54,23 @@ export function run(): Promise<void> {
         if (round >= 0) peer.measured.push(measured);
       }
     }
-    printTable(peers, textbook);
-    await compareBatches({ url: off.server.url, db: off.db, empty: () => empty(off.db) });
+    printDetails(peers);
+    const batches = await compareBatches({ url: off.server.url, db: off.db, empty: () => empty(off.db) });
     for (const { server, db } of peers) {
       await server.stop();
       await db.close();
     }
+    const submits = [off, on].map(({ name, measured }) =>
+      compareServed(`submits of a no-op job, ${name}`, measured, textbook),
+    );
+    return [...submits, batches];
   });
 }
 
 async function startPeer(
   url: string,
   name: string,
-  start: (databaseUrl: string) => Promise<SubmitServer>,
+  start: (databaseUrl: string) => Promise<Server>,
 ): Promise<Peer> {
   const databaseName = name.replaceAll(/[^a-z]+/gi, '_').toLowerCase();
   const admin = openDatabase(url, { name: 'headway bench' });
@@ -76,7 +83,7 @@ async function startPeer(
 }
 
 async function measure({ server, db }: Peer, postmaster: number): Promise<Measured> {
-  const usage = () => Promise.all([server.processorTimeMs(), processorTimeMs(postmaster)]);
+  const usage = () => Promise.all([server.usage(), processorTimeMs(postmaster)]);
   const [serverBefore, postgresBefore] = await usage();
   const { requestsPerSecond, p50Ms, p99Ms } = await load({
     ...{ url: server.url, paths: ['/tasks'], body, connections, seconds },
@@ -86,10 +93,11 @@ async function measure({ server, db }: Peer, postmaster: number): Promise<Measur
   const firstStartMs = await untilFirstStart(db);
   await empty(db);
   const requests = requestsPerSecond * seconds;
+  const serverUs = ((serverAfter.cpuMs - serverBefore.cpuMs) * 1000) / requests;
+  const postgresUs = ((postgresAfter - postgresBefore) * 1000) / requests;
   return {
-    ...{ requestsPerSecond, p50Ms, p99Ms, firstStartMs },
-    serverUs: ((serverAfter - serverBefore) * 1000) / requests,
-    postgresUs: ((postgresAfter - postgresBefore) * 1000) / requests,
+    ...{ requestsPerSecond, p50Ms, p99Ms, firstStartMs, serverUs, postgresUs },
+    processorUs: serverUs + postgresUs,
   };
 }
 
@@ -127,18 +135,17 @@ async function empty({ pool }: Database): Promise<void> {
   await pool.query('VACUUM pgboss.job');
 }
 
-function printTable(peers: readonly Peer[], textbook: Peer): void {
+/** What the table of comparisons leaves out. */
+function printDetails(peers: readonly Peer[]): void {
   print(
     `submits of a no-op job, ${connections} connections, ${rounds} rounds of ${seconds} s in turn, by ${tool}`,
   );
   const columns = ['', 'requests/s', 'p50 ms', 'p99 ms', 'µs CPU each: server', 'PostgreSQL'];
-  print(`| ${[...columns, 'of the textbook (median, least–most)', 'the same by CPU time'].join(' | ')} |`);
-  print(`|${'---|'.repeat(columns.length + 2)}`);
+  print(`| ${columns.join(' | ')} |`);
+  print(`|${'---|'.repeat(columns.length)}`);
   const starts: string[] = [];
   for (const peer of peers) {
     const of = (pick: (measured: Measured) => number) => median(peer.measured.map(pick));
-    const ratios = (pick: (measured: Measured) => number) =>
-      spread(peer.measured.map((each, round) => pick(each) / pick(textbook.measured[round] ?? each)));
     const cells = [
       peer.name,
       of((each) => each.requestsPerSecond).toFixed(0),
@@ -146,8 +153,6 @@ function printTable(peers: readonly Peer[], textbook: Peer): void {
       of((each) => each.p99Ms).toFixed(1),
       of((each) => each.serverUs).toFixed(0),
       of((each) => each.postgresUs).toFixed(0),
-      peer === textbook ? '' : ratios((each) => each.requestsPerSecond),
-      peer === textbook ? '' : ratios((each) => 1 / (each.serverUs + each.postgresUs)),
     ];
     print(`| ${cells.join(' | ')} |`);
     const firstStartMs = of((each) => each.firstStartMs);

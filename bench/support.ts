@@ -24,20 +24,22 @@ export function withService(
 }
 
 /** Runs `work` on a migrated database without a service, so `url` is empty. */
-export function withDatabase(work: (bench: Bench) => Promise<void>): Promise<void> {
+export function withDatabase<Result>(work: (bench: Bench) => Promise<Result>): Promise<Result> {
   return withPostgres(async (url) => {
     await migrate(url);
-    await usingDatabase(url, (db) => work({ url: '', databaseUrl: url, db }));
+    return usingDatabase(url, (db) => work({ url: '', databaseUrl: url, db }));
   });
 }
 
 /** Runs `work` on an embedded PostgreSQL with its default settings, which is empty. */
-export async function withPostgres(work: (url: string, dataDir: string) => Promise<void>): Promise<void> {
+export async function withPostgres<Result>(
+  work: (url: string, dataDir: string) => Promise<Result>,
+): Promise<Result> {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'headway-bench-'));
   const settings = { shared_preload_libraries: 'pg_stat_statements' };
   const postgres = await startEmbeddedPostgres({ dataDir, log: () => undefined, settings });
   try {
-    await work(postgres.url, dataDir);
+    return await work(postgres.url, dataDir);
   } finally {
     await postgres.stop();
     await rm(dataDir, { recursive: true, force: true });
@@ -67,11 +69,11 @@ export async function withServiceOn(
   }
 }
 
-async function usingDatabase(url: string, work: (db: Database) => Promise<void>): Promise<void> {
+async function usingDatabase<Result>(url: string, work: (db: Database) => Promise<Result>): Promise<Result> {
   const db = openDatabase(url, { name: 'headway bench' });
   try {
     await db.pool.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
-    await work(db);
+    return await work(db);
   } finally {
     await db.close();
   }

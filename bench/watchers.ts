@@ -6,8 +6,8 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server } from './reads/servers.ts';
 import { createQueuedTasks } from './reads/tasks.ts';
+import { Server } from './servers.ts';
 import { type Bench, print, submit, withDatabase } from './support.ts';
 import type { Seen, WatcherTask } from './watchers/client.ts';
 
@@ -20,7 +20,7 @@ const newsSeconds = 20;
 
 export function run(): Promise<void> {
   return withDatabase(async (bench) => {
-    const server = await Server.start('headway-with-runner', bench.databaseUrl);
+    const server = await Server.startShipped(bench.databaseUrl);
     print(`${watchers.toLocaleString('en')} watchers on one process, half by stream, half by long poll`);
     await measureQuiet(bench, server);
     await measureNews({ ...bench, url: server.url }, server);

@@ -3,10 +3,10 @@
  * tasks.
  */
 import { readFileSync } from 'node:fs';
+import { Server } from '../servers.ts';
 import { type Bench, print } from '../support.ts';
 import { poll } from './poll.ts';
 import type { PollerTask } from './poller.ts';
-import { Server } from './servers.ts';
 import { countReads } from './statements.ts';
 import { createQueuedTasks, createRunningTasks } from './tasks.ts';
 
@@ -19,7 +19,7 @@ interface Case {
 
 export async function measureDatabaseLoad(bench: Bench): Promise<void> {
   const { databaseUrl, db } = bench;
-  const server = await Server.start('headway', databaseUrl);
+  const server = await Server.startShipped(databaseUrl, { HEADWAY_RUNNERS: '0' });
   const urls = (ids: readonly string[]) => ids.map((id) => `${server.url}/tasks/${id}`);
   const running = urls(await createRunningTasks(db.pool, 10_000));
   const unseen = urls(await createRunningTasks(db.pool, 200 * seconds));

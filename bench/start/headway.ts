@@ -1,7 +1,7 @@
 /** Headway as `npm start` starts it. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { projectDir } from '../../src/config.ts';
+import { launch } from '../../test/support/launch.ts';
 import { freePort } from '../../test/support/ports.ts';
 import { answers } from './answers.ts';
 
@@ -16,7 +16,7 @@ export async function startHeadway({ data, compiled }: HeadwayFolders): Promise<
   const port = await freePort();
   const { DATABASE_URL: _elsewhere, ...env } = process.env;
   const begunMs = performance.now();
-  const npm = spawn('npm', ['start'], {
+  const npm = launch('npm', ['start'], {
     cwd: projectDir,
     env: { ...env, PORT: String(port), HEADWAY_DATA_DIR: data, NODE_COMPILE_CACHE: compiled },
     stdio: 'ignore',

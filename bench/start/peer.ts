@@ -2,7 +2,7 @@
  * What Headway's start is compared with: `initdb`, `postgres` and a bare Fastify, one after the other. As root,
  * the two programs of PostgreSQL run as the user that Headway would choose.
  */
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,6 +12,7 @@ import pg from 'pg';
 import { projectDir } from '../../src/config.ts';
 import { type Binaries, nativeFolder, prepareBinaries } from '../../src/database/embedded/binaries.ts';
 import { chooseIdentity, commandFor } from '../../src/database/embedded/identity.ts';
+import { launch } from '../../test/support/launch.ts';
 import { freePort } from '../../test/support/ports.ts';
 import { answers } from './answers.ts';
 
@@ -53,10 +54,10 @@ export async function startPeer(
   const madeMs = performance.now();
 
   const serving = commandFor(identity, postgres, ['-D', data, '-k', folder, '-c', 'listen_addresses=']);
-  const server = spawn(serving.file, serving.args, { ...serving.options, cwd: folder, stdio: 'ignore' });
+  const server = launch(serving.file, serving.args, { ...serving.options, cwd: folder, stdio: 'ignore' });
   await accepts(folder);
 
-  const fastify = spawn(process.execPath, ['--input-type=module', '--eval', bareFastify(port)], {
+  const fastify = launch(process.execPath, ['--input-type=module', '--eval', bareFastify(port)], {
     cwd: projectDir,
     stdio: 'ignore',
   });

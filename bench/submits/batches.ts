@@ -1,10 +1,9 @@
 /** `POST /tasks/batch` beside pg-boss's bare `insert` of as many jobs, on the same database. */
 import { PgBoss } from 'pg-boss';
 import type { Database } from '../../src/database/database.ts';
+import { type Comparison, rounds } from '../comparison.ts';
 import { median } from '../quantile.ts';
-import { print } from '../support.ts';
 
-const rounds = 15;
 /** Batches in a round, one after the other. */
 const batches = 5;
 const size = 1_000;
@@ -19,7 +18,7 @@ export interface BatchTarget {
   empty(): Promise<void>;
 }
 
-export async function compareBatches({ url, db, empty }: BatchTarget): Promise<void> {
+export async function compareBatches({ url, db, empty }: BatchTarget): Promise<Comparison> {
   const boss = new PgBoss({ connectionString: db.url, supervise: false, schedule: false, migrate: false });
   boss.on('error', () => undefined);
   await boss.start();
@@ -37,12 +36,13 @@ export async function compareBatches({ url, db, empty }: BatchTarget): Promise<v
     raw.push(bare);
   }
   await boss.stop({ graceful: false });
-  const ratios = headway.map((own, round) => own / (raw[round] ?? own));
-  print(`batches of ${size.toLocaleString('en')} tasks, ${batches} in turn, ${rounds} rounds in turn`);
-  print(
-    `  POST /tasks/batch: ${median(headway).toFixed(0)} tasks/s; pg-boss insert: ${median(raw).toFixed(0)} jobs/s; ` +
-      `ratio ${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`,
-  );
+  const rate = (rates: readonly number[]) => Math.round(median(rates)).toLocaleString('en');
+  return {
+    what: `POST /tasks/batch of ${size.toLocaleString('en')}, ${batches} in turn`,
+    headway: `${rate(headway)} tasks/s`,
+    peer: `insert of pg-boss: ${rate(raw)} jobs/s`,
+    ratios: headway.map((own, round) => own / (raw[round] ?? own)),
+  };
 }
 
 async function tasksPerSecond(submit: () => Promise<void>): Promise<number> {

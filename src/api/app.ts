@@ -20,12 +20,13 @@ import { parseJsonBody } from './http/json-body.ts';
 import { answerUnknownRoutes } from './http/not-found.ts';
 import { answerBrokenRequest, answerExpectation } from './http/replies.ts';
 import { logRequests } from './http/request-log.ts';
-import { createHttpServer, listenOnAllOf } from './http/server.ts';
+import { createHttpServer, type FirstHandler, listenOnAllOf } from './http/server.ts';
 import { healthRoutes } from './operating/health.ts';
 import { type Metrics, metricsRoutes } from './operating/metrics.ts';
 import { homeRoutes } from './reading/lists/home.ts';
 import { listRoutes } from './reading/lists/lists.ts';
 import { groupRoutes } from './reading/polls/group-poll.ts';
+import { plainPoll } from './reading/polls/plain-poll.ts';
 import { pollRoutes } from './reading/polls/poll.ts';
 import type { Reading } from './reading/reading.ts';
 import { taskEventRoutes } from './reading/streams/task-events.ts';
@@ -55,7 +56,6 @@ const noSchemas = () => {
 };
 
 const serverOptions = {
-  serverFactory: createHttpServer,
   bodyLimit: 1024 * 1024,
   // The longest group, percent-encoded, must fit.
   routerOptions: { maxParamLength: 2_000 },
@@ -72,7 +72,6 @@ const serverOptions = {
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, store, reading, registry, extensions, metrics, log, drain = new Drain() } = options;
   const wrongKeys = new WrongKeys(log);
-  const app = createServer(log, drain, wrongKeys, config.host);
   const access = new Access(config);
   const context: ApiContext = {
     config,
@@ -86,6 +85,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     drain,
   };
 
+  const app = createServer({ log, drain, wrongKeys, host: config.host }, plainPoll(context, access));
   guard(app, access);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -123,7 +123,7 @@ export async function buildHealthApp({
   log,
   drain,
 }: Required<Omit<AppOptions, 'reading' | 'registry' | 'extensions'>>): Promise<FastifyInstance> {
-  const app = createServer(log, drain, new WrongKeys(log), config.host);
+  const app = createServer({ log, drain, wrongKeys: new WrongKeys(log), host: config.host });
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff');
     done();
@@ -134,11 +134,22 @@ export async function buildHealthApp({
   return app;
 }
 
+interface ServerParts {
+  readonly log: Logger;
+  readonly drain: Drain;
+  readonly wrongKeys: WrongKeys;
+  readonly host: string;
+}
+
 /** A server without routes: it answers every faulty request with a problem, and logs requests. */
-function createServer(log: Logger, drain: Drain, wrongKeys: WrongKeys, host: string): FastifyInstance {
+function createServer(
+  { log, drain, wrongKeys, host }: ServerParts,
+  answersFirst?: FirstHandler,
+): FastifyInstance {
   const handleError = answerError(log, wrongKeys);
   const app = Fastify({
     ...serverOptions,
+    serverFactory: (handle) => createHttpServer(handle, answersFirst),
     // Fastify would make a child logger for each request, polls too. Routes use the context's logger.
     logger: false,
     clientErrorHandler: answerBrokenRequest,

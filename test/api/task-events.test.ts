@@ -234,10 +234,10 @@ test('HEAD gets the head of the stream, and does not wait', async () => {
 
 describe('a client that does not keep up', () => {
   const big = 500_000;
-  const changeResult = async (id: string, number: number) => {
+  const changeResult = async (id: string, number: number, length = big) => {
     await api.store.db.pool.query(
       `UPDATE task_state SET version = version + 1, message = $2, result = to_jsonb(repeat('x', $3)) WHERE id = $1`,
-      [id, `number ${number}`, big],
+      [id, `number ${number}`, length],
     );
   };
 
@@ -270,7 +270,8 @@ describe('a client that does not keep up', () => {
     await eventually(() => api.reading.watchers.count === 1);
     await using well = await open(id);
     for (let number = 1; number <= 14; number += 1) {
-      await changeResult(id, number);
+      // Together more than the buffers of both sockets ever hold, which the kernel makes as large as 10 MB.
+      await changeResult(id, number, 4 * big);
       await well.until(({ events }) => events.at(-1)?.data.message === `number ${number}`);
       // Reads something, but much less than is sent.
       socket.read(150_000);

@@ -70,7 +70,7 @@ export class Access {
         'Set HEADWAY_ADMIN_TOKEN, start again, and send it as a bearer token.',
       );
     }
-    refuseNonLocal(request);
+    refuseNonLocal(request.raw);
   }
 
   /** The cookie value of a session that begins now. */

@@ -1,5 +1,6 @@
 /** The checks that every request passes before its route. */
-import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, onRequestHookHandler, RouteOptions } from 'fastify';
 import { HttpProblem } from '../http/problems.ts';
 import type { Access } from './access.ts';
 import { refuseCrossSite, refuseNonLocal } from './origin.ts';
@@ -10,9 +11,7 @@ const maxUrlLength = 8 * 1024;
 export function guard(app: FastifyInstance, access: Access): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff');
-    if (access.isOpen) refuseNonLocal(request);
-    refuseCrossSite(request);
-    refuseUnreadable(request);
+    checkRequest(access, request.raw);
     done();
   });
   // Decided when a route is registered, not at each request. A URL without a route is no secret: its 404
@@ -20,6 +19,16 @@ export function guard(app: FastifyInstance, access: Access): void {
   app.addHook('onRoute', (route) => {
     if (!isPublic(route)) route.onRequest = [...[route.onRequest ?? []].flat(), checkAccess(access)];
   });
+}
+
+/**
+ * The checks that need no key.
+ * @throws {HttpProblem}
+ */
+export function checkRequest(access: Access, request: IncomingMessage): void {
+  if (access.isOpen) refuseNonLocal(request);
+  refuseCrossSite(request);
+  refuseUnreadable(request);
 }
 
 function checkAccess(access: Access): onRequestHookHandler {
@@ -34,11 +43,11 @@ function isPublic({ config }: RouteOptions): boolean {
   return config?.isPublic === true;
 }
 
-function refuseUnreadable(request: FastifyRequest): void {
-  if (request.url.length > maxUrlLength) {
+function refuseUnreadable(request: IncomingMessage): void {
+  if ((request.url ?? '').length > maxUrlLength) {
     throw new HttpProblem('url-too-long', `A URL may have at most ${maxUrlLength} characters.`);
   }
-  if (hasTwoHosts(request.raw.rawHeaders)) {
+  if (hasTwoHosts(request.rawHeaders)) {
     throw new HttpProblem('invalid-request', 'The request names more than one Host.');
   }
   const encoding = request.headers['content-encoding'];

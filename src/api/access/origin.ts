@@ -1,6 +1,5 @@
 /** Who may talk to the service: only this machine if no API keys are set, and never a page of another site. */
-import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { HttpProblem } from '../http/problems.ts';
 
 /** Any of these shows that a proxy has forwarded the request, so that the client may be anywhere. */
@@ -22,7 +21,7 @@ const howToShare = 'To serve others, set HEADWAY_API_KEYS and start again.';
  * got here by a name that resolves to this machine (DNS rebinding), and everybody who comes through a proxy.
  * @throws {HttpProblem} 403
  */
-export function refuseNonLocal(request: FastifyRequest): void {
+export function refuseNonLocal(request: IncomingMessage): void {
   const { headers } = request;
   if (!isLoopbackHost(headers.host)) {
     throw new HttpProblem(
@@ -60,8 +59,8 @@ const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
  * Browsers name the site that a request comes from. Other clients do not, and have no cookies to abuse.
  * @throws {HttpProblem} 403 for an unsafe method that another site's page has sent
  */
-export function refuseCrossSite(request: FastifyRequest): void {
-  if (safeMethods.has(request.method) || isSameOrigin(request.headers)) return;
+export function refuseCrossSite(request: IncomingMessage): void {
+  if (safeMethods.has(request.method ?? '') || isSameOrigin(request.headers)) return;
   throw new HttpProblem(
     'cross-site',
     'A page of another site has sent this request. Open the service in a tab of its own and try again there.',

@@ -1,7 +1,7 @@
 /** The HTTP server below Fastify: its limits, and where it listens. */
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import type { RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { createServer as createNetServer, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { Pipelining } from './pipelining.ts';
@@ -9,9 +9,16 @@ import { Pipelining } from './pipelining.ts';
 // An `import` of node:http also loads Node's fetch and WebSocket, which takes as long as half of Fastify.
 const { createServer } = process.getBuiltinModule('node:http');
 
-export function createHttpServer(handle: RequestListener): Server {
+/** Answers some requests before Fastify sees them, and says whether it has answered this one. */
+export type FirstHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/** @param handle Fastify's, for what `answers` has not answered */
+export function createHttpServer(handle: RequestListener, answers: FirstHandler = () => false): Server {
   const server = createServer({ maxHeaderSize: 16 * 1024, headersTimeout: 30_000 });
-  new Pipelining(handle).follow(server);
+  const pipelining = new Pipelining((request, response) => {
+    if (!answers(request, response)) handle(request, response);
+  });
+  pipelining.follow(server);
   // Closes a connection on which no byte moves for this long: also an upload, or an answer that is not read.
   server.setTimeout(120_000);
   // Long enough for an upload of a gigabyte over a slow line.

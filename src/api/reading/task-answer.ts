@@ -13,8 +13,9 @@ import { type Prospect, retryAfterSeconds } from './retry-after.ts';
 export interface TaskAnswer extends Prospect {
   readonly json: Buffer;
   /**
-   * The JSON as it is sent. Short JSON is a string, which Node sends in one piece with the headers; a buffer
-   * takes a tenth longer. Long JSON is a buffer, so that clients that do not read keep no copies of it.
+   * The JSON as it is sent. Short JSON is a string with a character for each byte, which Node sends in one piece
+   * with the headers, without encoding it again; a buffer takes a tenth longer. Long JSON is a buffer, so that
+   * clients that do not read keep no copies of it.
    */
   readonly body: Buffer | string;
   /** The JSON for answers with many tasks: the same, but without a large result. */
@@ -59,7 +60,7 @@ export function answerOf(row: TaskRow, resultLink: ResultLink): TaskAnswer {
   const brief = briefView(view);
   return {
     json,
-    body: json.length <= maxStringBytes ? text : json,
+    body: json.length <= maxStringBytes ? json.toString('latin1') : json,
     brief: brief === view ? json : Buffer.from(JSON.stringify(brief)),
     etag: entityTag(text, row.version),
     isFinished: isTerminal(row.status),

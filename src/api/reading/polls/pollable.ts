@@ -1,4 +1,5 @@
 /** Answers polls of one task, of many tasks or of a group. A poll is plain, or waits for news. */
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { oneATurn } from '../../http/one-a-turn.ts';
 import { unavailable } from '../../http/problems.ts';
@@ -136,11 +137,23 @@ const largeBytes = 64 * 1024;
  */
 export function write(reply: FastifyReply, status: number, headers: string[], body?: Buffer | string): void {
   reply.hijack();
-  const { raw } = reply;
+  writeAnswer(reply.raw, status, headers, body);
+}
+
+/**
+ * @param headers names and values in turn
+ * @param body a string has a character for each byte
+ */
+export function writeAnswer(
+  response: ServerResponse,
+  status: number,
+  headers: string[],
+  body?: Buffer | string,
+): void {
   if (body !== undefined && body.length > largeBytes) {
-    oneATurn(() => raw.writeHead(status, headers).end(body));
+    oneATurn(() => response.writeHead(status, headers).end(body, 'latin1'));
     return;
   }
-  raw.writeHead(status, headers);
-  raw.end(body);
+  response.writeHead(status, headers);
+  response.end(body, 'latin1');
 }

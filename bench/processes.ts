@@ -1,4 +1,4 @@
-/** The processor time that processes have used, with all that they have started. Read from /proc: on Linux only. */
+/** What processes use of the machine, read from /proc: on Linux only. */
 import { readdir, readFile } from 'node:fs/promises';
 
 /** What `getconf CLK_TCK` says on every Linux of today. */
@@ -37,4 +37,10 @@ async function readProcesses(): Promise<Map<number, ProcessTimes>> {
       }),
   );
   return processes;
+}
+
+/** Megabytes that a process has resident; NaN where there is no /proc. */
+export async function residentMb(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return (Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024) / 1e6;
 }
