@@ -116,6 +116,34 @@ export function formatDuration(seconds) {
   return 'more than 99 days';
 }
 
+/** Below this, each number would be wrong before it is read. */
+const fewSeconds = 8;
+/** Steps in which a time left is told, and from how many seconds on each of them holds. */
+const steps = /** @type {const} */ ([
+  [10, 'second', 1, 5],
+  [20, 'second', 1, 10],
+  [55, 'minute', 60, 1],
+  [600, 'minute', 60, 5],
+  [3300, 'hour', 3600, 0.5],
+  [3 * 3600, 'hour', 3600, 1],
+  [86_400 - 1800, 'day', 86_400, 0.5],
+  [3 * 86_400, 'day', 86_400, 1],
+]);
+
+/**
+ * "a few seconds", "about 20 seconds", "about a minute", "about 2 minutes", "about 1.5 hours": as exact as
+ * such a number can be.
+ * @param {number} seconds
+ */
+export function formatTimeLeft(seconds) {
+  if (seconds < fewSeconds) return 'a few seconds';
+  const [, name, size, step] = steps.findLast(([from]) => seconds >= from) ?? steps[0];
+  const count = Math.max(step, Math.round(seconds / size / step) * step);
+  if (size === 86_400 && count >= 100) return 'more than 99 days';
+  if (count === 1) return name === 'hour' ? 'about an hour' : `about a ${name}`;
+  return `about ${formatNumber(count)} ${name}s`;
+}
+
 /**
  * @param {number} seconds
  * @param {number} large

@@ -14,12 +14,19 @@
  * @property {number | null} total
  * @property {number | null} ratePerSecond
  * @property {number | null} etaSeconds
+ * @property {string} updatedAt
+ * @property {string | null} progressedAt
  */
 
-/** A task stands still after this silence at the earliest: before that, nobody wonders. */
+/** A task stands still after this time without progress at the earliest: before that, nobody wonders. */
 const shortestPatienceMs = 10_000;
-/** A task stands still when this many of its reports are overdue. */
+/** A task stands still when progress is overdue this many times. */
 const missedReports = 3;
+/** Nobody wonders about a pause that is short beside the time left: a tenth of it, and a minute at most. */
+const pauseShare = 0.1;
+const longestPauseMs = 60_000;
+/** How long the first progress may take before anybody wonders. */
+const firstProgressMs = 60_000;
 /** The longest interval that is guessed from a rate: a rate near 0 says little of the next report. */
 const longestGuessMs = 40_000;
 
@@ -84,14 +91,13 @@ export function amountOf({ done, total }) {
 }
 
 /**
- * The seconds left at the measured rate, to a tenth. Null while the rate or the total is unknown, and from
- * the total on: what is left then, nobody knows.
- * @param {Pick<Progress, 'status' | 'done' | 'total' | 'ratePerSecond'>} task
+ * The seconds that the rest probably takes, to a tenth. Null while they are unknown, and from the total on:
+ * what is left then, nobody knows.
+ * @param {Pick<Progress, 'status' | 'done' | 'total' | 'etaSeconds'>} task
  */
 export function secondsLeft(task) {
-  if (task.status !== 'running' || !task.ratePerSecond) return null;
-  const amount = amountOf(task);
-  return amount.is === 'below total' ? rounded((amount.total - amount.done) / task.ratePerSecond, 10) : null;
+  if (task.status !== 'running' || task.etaSeconds === null) return null;
+  return amountOf(task).is === 'below total' ? rounded(task.etaSeconds, 10) : null;
 }
 
 /**
@@ -106,13 +112,36 @@ export function isNearEnd(task) {
 }
 
 /**
- * How long a task may report nothing before it stands still.
- * @param {Pick<Progress, 'ratePerSecond'>} task
+ * When the task last made progress, or its attempt started. Runners from before 0.2 do not say it; then, it is
+ * the last report.
+ * @param {Pick<Progress, 'progressedAt' | 'updatedAt'>} task
+ */
+export function progressedMs({ progressedAt, updatedAt }) {
+  return Date.parse(progressedAt ?? updatedAt);
+}
+
+/**
+ * How long a task may make no progress before it stands still.
+ * @param {Pick<Progress, 'ratePerSecond' | 'etaSeconds'>} task
  * @param {number} [usualMs] the usual time between its reports; where it is unknown, one report per unit is
  *   assumed
  */
-export function patienceMs({ ratePerSecond }, usualMs = guessedIntervalMs(ratePerSecond)) {
-  return Math.max(shortestPatienceMs, missedReports * usualMs);
+export function patienceMs({ ratePerSecond, etaSeconds }, usualMs = guessedIntervalMs(ratePerSecond)) {
+  const pauseMs = Math.min(longestPauseMs, pauseShare * 1000 * (etaSeconds ?? 0));
+  return Math.max(shortestPatienceMs, missedReports * usualMs, pauseMs);
+}
+
+/**
+ * Whether a running task that tells its progress has made none for longer than usual. Of a task that tells
+ * nothing, nobody knows.
+ * @param {Progress} task
+ * @param {number} nowMs milliseconds since 1970
+ */
+export function standsStill(task, nowMs) {
+  if (task.status !== 'running' || task.progressedAt === null) return false;
+  if (task.done === null && task.percentDone === 0) return false;
+  const mayTakeMs = task.ratePerSecond === null ? firstProgressMs : patienceMs(task);
+  return nowMs - progressedMs(task) >= mayTakeMs;
 }
 
 /** @param {number | null} ratePerSecond */
@@ -121,8 +150,8 @@ function guessedIntervalMs(ratePerSecond) {
 }
 
 /**
- * A task that stands still, as it is shown: without rate and time left. Both were measured by its reports, so
- * without new reports they would be shown unchanged for ever.
+ * A task that stands still, as it is shown: without rate and time left. Both were measured by its progress, so
+ * without progress they would be shown unchanged for ever.
  * @template {Pick<Progress, 'ratePerSecond' | 'etaSeconds'>} T
  * @param {T} task
  * @returns {T}

@@ -1,19 +1,19 @@
 /**
- * Follows the reports of a running task, to notice when the task stands still. `patienceMs` decides how long
- * a task may report nothing.
+ * Follows the progress of a running task, to notice when the task stands still. `patienceMs` decides how long
+ * a task may make none.
  *
  * @import { Task } from './task-words.js'
  */
-import { patienceMs } from './progress.js';
+import { patienceMs, progressedMs } from './progress.js';
 import { movesOn } from './task-words.js';
 
 /**
- * @param {() => void} onStill called when the task has reported nothing for too long
- * @param {number} silentMs how long the task had reported nothing when the page was made
+ * @param {() => void} onStill called when the task has made no progress for too long
+ * @param {number} silentMs how long the task had made no progress when the page was made
  */
 export function createReports(onStill, silentMs) {
-  let reportedAtMs = performance.now() - silentMs;
-  /** From when on the next report counts as missing. */
+  let progressedAtMs = performance.now() - silentMs;
+  /** From when on the next progress counts as missing. */
   let missingFromMs = Number.POSITIVE_INFINITY;
   /** @type {number | undefined} the usual time between two reports that move the task on */
   let usualMs;
@@ -21,7 +21,7 @@ export function createReports(onStill, silentMs) {
   let timer;
 
   return {
-    /** Whether the task has reported nothing for too long. */
+    /** Whether the task has made no progress for too long. */
     get areMissing() {
       return performance.now() >= missingFromMs;
     },
@@ -31,11 +31,11 @@ export function createReports(onStill, silentMs) {
      * @param {Task} task
      */
     take(before, task) {
-      if (before && before.updatedAt !== task.updatedAt) {
-        reportedAtMs = performance.now();
-        if (movesOn(before, task)) learn(Date.parse(task.updatedAt) - Date.parse(before.updatedAt));
+      if (before && progressedMs(before) !== progressedMs(task)) {
+        progressedAtMs = performance.now();
+        if (movesOn(before, task)) learn(progressedMs(task) - progressedMs(before));
       }
-      missingFromMs = reportedAtMs + patienceMs(task, usualMs);
+      missingFromMs = progressedAtMs + patienceMs(task, usualMs);
       clearTimeout(timer);
       if (task.status === 'running') timer = setTimeout(onStill, missingFromMs - performance.now());
     },

@@ -4,7 +4,7 @@
  *
  * @import { Progress } from './progress.js'
  */
-import { formatAmount, formatDuration, formatRate, formatShare } from './format.js';
+import { formatAmount, formatDuration, formatRate, formatShare, formatTimeLeft } from './format.js';
 
 import { amountOf, barPercent, hasKnownShare, isFinished, wholePercent } from './progress.js';
 
@@ -24,7 +24,6 @@ import { amountOf, barPercent, hasKnownShare, isFinished, wholePercent } from '.
  * @property {number} maxAttempts
  * @property {string | null} nextAttemptAt
  * @property {string | null} startedAt
- * @property {string} updatedAt
  * @property {string | null} finishedAt
  * @property {boolean} cancelRequested
  */
@@ -163,7 +162,7 @@ function tryWords(task) {
 /** @param {Task} task */
 function timeWords(task) {
   if (task.status === 'running' && task.etaSeconds !== null) {
-    return `${formatDuration(Math.max(1, task.etaSeconds))} left`;
+    return `${formatTimeLeft(task.etaSeconds)} left`;
   }
   if (task.status !== 'succeeded' || task.startedAt === null || task.finishedAt === null) return '';
   const seconds = (Date.parse(task.finishedAt) - Date.parse(task.startedAt)) / 1000;

@@ -7,8 +7,10 @@ import {
   formatNumber,
   formatRate,
   formatShare,
+  formatTimeLeft,
   formatUtc,
 } from '../../public/format.js';
+import { secondsIn } from '../support/runs.ts';
 
 describe('numbers', () => {
   test.each([
@@ -74,6 +76,38 @@ describe('durations', () => {
     [1e12, 'more than 99 days'],
   ])('%d s reads %s', (seconds, words) => {
     expect(formatDuration(seconds)).toBe(words);
+  });
+});
+
+describe('times left', () => {
+  test.each([
+    [0, 'a few seconds'],
+    [7.9, 'a few seconds'],
+    [8, 'about 10 seconds'],
+    [13, 'about 15 seconds'],
+    [54, 'about 50 seconds'],
+    [55, 'about a minute'],
+    [91, 'about 2 minutes'],
+    [580, 'about 10 minutes'],
+    [2400, 'about 40 minutes'],
+    [3300, 'about an hour'],
+    [5400, 'about 1.5 hours'],
+    [4 * 3600, 'about 4 hours'],
+    [86_000, 'about a day'],
+    [1e6, 'about 12 days'],
+    [1e12, 'more than 99 days'],
+  ])('%d s reads %s', (seconds, words) => {
+    expect(formatTimeLeft(seconds)).toBe(words);
+  });
+
+  test('never read longer where they are shorter', () => {
+    const seconds = Array.from({ length: 4000 }, (_, step) => 1.004 ** step);
+    const told = seconds.map((each) => secondsIn(`${formatTimeLeft(each)} left`) ?? 0);
+
+    expect(told).toEqual(told.toSorted((a, b) => a - b));
+    expect(
+      told.every((each, step) => Math.abs(Math.log2(each / (seconds[step] ?? 0))) < 0.6 || each <= 5),
+    ).toBe(true);
   });
 });
 

@@ -1,6 +1,7 @@
 /** The notices on the page of an unfinished task, and its history. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { renderTaskPage } from '../../src/api/pages/index.ts';
+import type { TaskView } from '../../src/tasks/model/view.ts';
 import { event, failed, now, pageOf, queued, running, succeeded } from './views.ts';
 
 const workerOf = (heardAt: string, leaseExpiresAt: Date) => ({ heardAt: new Date(heardAt), leaseExpiresAt });
@@ -74,6 +75,52 @@ test('does not blame an old loss for a later failure', () => {
   expect(renderTaskPage(pageOf(queued({ attempt: 2, failures: 1 }), { history }))).not.toContain(
     'The worker that ran this task died',
   );
+});
+
+describe('a task that makes no progress', () => {
+  const progressedAt = '2026-03-01T11:56:27.000Z';
+  const since = 'No progress since <time datetime="2026-03-01T11:56:27.000Z">';
+  const heard = workerOf('2026-03-01T12:00:28.000Z', now);
+  const still = (changes: Partial<TaskView> = {}) =>
+    running({ progressedAt, updatedAt: progressedAt, ...changes });
+
+  test('says since when, how long that is, and what it usually means', () => {
+    const page = renderTaskPage(pageOf(still(), { worker: heard }));
+
+    expect(page).toContain(since);
+    expect(page).toContain('</time> (4 min 3 s). The job is probably waiting for something');
+    expect(page).toContain('Its worker is alive: it was heard from 2 s ago.');
+  });
+
+  test('does not call the worker alive where it is silent or unknown', () => {
+    const silent = workerOf('2026-03-01T11:56:30.000Z', now);
+    const pages = [silent, null].map((worker) => renderTaskPage(pageOf(still(), { worker })));
+
+    expect(pages.map((page) => [page.includes(since), page.includes('alive')])).toEqual([
+      [true, false],
+      [true, false],
+    ]);
+    expect(pages[0]).toContain('The worker was last heard from at');
+  });
+
+  test.each([
+    ['The job still reports', { updatedAt: '2026-03-01T12:00:29.000Z' }],
+    ['All that the job counts is done', { done: 50_000, percentDone: 99.9 }],
+  ])('is explained by what the task tells: %s', (words, changes) => {
+    expect(renderTaskPage(pageOf(still(changes)))).toContain(words);
+  });
+
+  test.each([
+    ['moves', still({ progressedAt: '2026-03-01T12:00:29.000Z' })],
+    [
+      'counts nothing',
+      still({ done: null, total: null, percentDone: 0, ratePerSecond: null, etaSeconds: null }),
+    ],
+    ['is queued', queued({ progressedAt, attempt: 1 })],
+    ['has finished', succeeded({ progressedAt })],
+  ])('is not said of one that %s', (_name, task) => {
+    expect(renderTaskPage(pageOf(task, { worker: heard }))).not.toContain('No progress');
+  });
 });
 
 test('says when the worker was last heard from, if that is long ago', () => {

@@ -6,11 +6,14 @@ import {
   isFinished,
   isNearEnd,
   patienceMs,
+  progressedMs,
   roundedPercent,
   secondsLeft,
+  standsStill,
   wholePercent,
   withoutMeasures,
 } from '../../public/progress.js';
+import type { TaskView } from '../../src/tasks/model/view.ts';
 import { cancelled, failed, queued, running, succeeded } from './views.ts';
 
 describe('what the total says', () => {
@@ -22,8 +25,8 @@ describe('what the total says', () => {
     expect(isNearEnd(task)).toBe(false);
   });
 
-  test('a total that is not reached: the rest, at the measured rate, to a tenth of a second', () => {
-    const task = running({ done: 12_300, total: 50_000, ratePerSecond: 8200 });
+  test('a total that is not reached: the time left, to a tenth of a second', () => {
+    const task = running({ done: 12_300, total: 50_000, etaSeconds: 4.598 });
 
     expect(amountOf(task)).toEqual({ is: 'below total', done: 12_300, total: 50_000 });
     expect(secondsLeft(task)).toBe(4.6);
@@ -51,8 +54,8 @@ describe('what the total says', () => {
     expect(amountOf(running({ done: null, total: 50_000 }))).toEqual({ is: 'not counted' });
   });
 
-  test('without a rate, neither the time left nor the nearness of the end is known', () => {
-    expect(secondsLeft(running({ ratePerSecond: null }))).toBeNull();
+  test('without an estimate, the time left is unknown; without a rate, the nearness of the end', () => {
+    expect(secondsLeft(running({ etaSeconds: null }))).toBeNull();
     expect(isNearEnd(running({ done: 50_000, ratePerSecond: null }))).toBe(false);
   });
 });
@@ -100,8 +103,37 @@ describe('a task that stands still', () => {
     expect(patienceMs(running(), 500)).toBe(10_000);
   });
 
+  test('is known later where the rest takes long: after a tenth of it, and a minute at most', () => {
+    const patience = [60, 300, 36_000].map((etaSeconds) => patienceMs(running({ etaSeconds })));
+
+    expect(patience).toEqual([10_000, 30_000, 60_000]);
+  });
+
+  test('is one that runs, tells its progress, and has made none for longer than usual', () => {
+    const seconds = (task: TaskView) =>
+      [9, 10, 59, 60].filter((second) => standsStill(task, progressedMs(task) + 1000 * second));
+
+    expect(seconds(running())).toEqual([10, 59, 60]);
+    expect(seconds(running({ done: 0, percentDone: 0, ratePerSecond: null, etaSeconds: null }))).toEqual([
+      60,
+    ]);
+    expect(seconds(running({ done: null, total: null, percentDone: 0 }))).toEqual([]);
+    expect(seconds(running({ progressedAt: null }))).toEqual([]);
+    expect(seconds(queued())).toEqual([]);
+    expect(seconds(failed())).toEqual([]);
+  });
+
+  test('made its last progress when its runner says so, or else at its last report', () => {
+    const task = running({ progressedAt: '2026-03-01T12:00:10.000Z', updatedAt: '2026-03-01T12:00:20.000Z' });
+
+    expect(progressedMs(task)).toBe(Date.parse('2026-03-01T12:00:10Z'));
+    expect(progressedMs({ ...task, progressedAt: null })).toBe(Date.parse('2026-03-01T12:00:20Z'));
+  });
+
   test('is known by its rate where its reports are unknown: one unit, one report, 40 seconds at most', () => {
-    const patience = [8200, 0.1, 0.0001, null].map((ratePerSecond) => patienceMs({ ratePerSecond }));
+    const patience = [8200, 0.1, 0.0001, null].map((ratePerSecond) =>
+      patienceMs({ ratePerSecond, etaSeconds: null }),
+    );
 
     expect(patience).toEqual([10_000, 30_000, 120_000, 10_000]);
   });
@@ -126,9 +158,9 @@ describe('a finished task', () => {
 
   test('has no time left and no end to come, however much it did', () => {
     const tasks = [
-      succeeded({ ratePerSecond: 8200 }),
-      failed({ ratePerSecond: 8200 }),
-      cancelled({ done: 60_000, ratePerSecond: 8200 }),
+      succeeded({ ratePerSecond: 8200, etaSeconds: 1 }),
+      failed({ ratePerSecond: 8200, etaSeconds: 1 }),
+      cancelled({ done: 60_000, ratePerSecond: 8200, etaSeconds: 1 }),
     ];
 
     expect(tasks.map(secondsLeft)).toEqual([null, null, null]);

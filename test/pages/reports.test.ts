@@ -10,7 +10,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const reportAt = (second: string) => running({ updatedAt: `2026-03-01T12:00:${second}.000Z` });
+const reportAt = (second: string, progressed = second) =>
+  running({
+    updatedAt: `2026-03-01T12:00:${second}.000Z`,
+    progressedAt: `2026-03-01T12:00:${progressed}.000Z`,
+  });
 
 test('reports are missing after ten seconds of silence, and `onStill` is called once', () => {
   const onStill = vi.fn();
@@ -41,6 +45,14 @@ test('the next report ends the silence', () => {
   reports.take(reportAt('00'), reportAt('01'));
 
   expect(reports.areMissing).toBe(false);
+});
+
+test('a report without progress does not end the silence', () => {
+  const reports = createReports(() => {}, 60_000);
+
+  reports.take(reportAt('00'), reportAt('01', '00'));
+
+  expect(reports.areMissing).toBe(true);
 });
 
 test('the same state again is no report', () => {

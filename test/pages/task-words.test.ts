@@ -12,7 +12,7 @@ describe('what is said of a task', () => {
       status: 'Running',
       try: '',
       percent: '24 %',
-      time: '5 s left',
+      time: 'a few seconds left',
       done: '12,300 of 50,000 rows',
       rate: '8,200 rows a second',
       message: 'Checking totals',

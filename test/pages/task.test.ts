@@ -25,12 +25,12 @@ describe('the task page', () => {
   test('shows neither rate nor time left of work that stands still', () => {
     const textsOf = (task: TaskView) =>
       renderTaskPage(pageOf(task)).match(/(?<=data-live="(?:time|rate)">)[^<]*/g);
-    const updatedAt = '2026-03-01T12:00:15.000Z';
+    const progressedAt = '2026-03-01T12:00:15.000Z';
 
-    expect(textsOf(running())).toEqual(['5 s left', '8,200 rows a second']);
-    expect(textsOf(running({ updatedAt }))).toEqual(['', '']);
-    expect(textsOf(running({ updatedAt, ratePerSecond: 0.1, etaSeconds: 90 }))).toEqual([
-      '1 min 30 s left',
+    expect(textsOf(running())).toEqual(['a few seconds left', '8,200 rows a second']);
+    expect(textsOf(running({ progressedAt }))).toEqual(['', '']);
+    expect(textsOf(running({ progressedAt, ratePerSecond: 0.1, etaSeconds: 100 }))).toEqual([
+      'about 2 minutes left',
       '6 rows a minute',
     ]);
   });

@@ -33,6 +33,7 @@ describe('success', () => {
       unit: 'rows',
       message: 'Done',
       ratePerSecond: null,
+      etaSeconds: null,
       workerId: null,
       entryId: null,
       attempt: 1,
@@ -263,14 +264,18 @@ describe('a failure', () => {
       total: 10,
       unit: 'rows',
       ratePerSecond: 3,
+      etaSeconds: 2,
+      progressedMsAgo: 0,
       message: 'Reading',
       log: ['one', 'two'],
     };
 
     await fail(store, [failure(task, { report })]);
 
-    const { log, ...shown } = report;
-    expect(await rowOf(store, task.taskId)).toMatchObject({ ...shown, ratePerSecond: null });
+    const { log, progressedMsAgo, ...shown } = report;
+    const row = await rowOf(store, task.taskId);
+    expect(row).toMatchObject({ ...shown, ratePerSecond: null, etaSeconds: null });
+    expect(row.progressedAt).toEqual(expect.any(Date));
     const history = await readHistory(store, task.taskId);
     expect(history.map((event) => event.kind)).toEqual(['submitted', 'started', 'log', 'log', 'retrying']);
     expect(history.slice(2, 4).map((event) => event.detail)).toEqual(log.map((text) => ({ text })));

@@ -32,6 +32,8 @@ describe('a flush', () => {
       total: 10,
       unit: 'rows',
       ratePerSecond: 2.5,
+      etaSeconds: 2.4,
+      progressedMsAgo: 0,
       message: 'Reading',
       log: ['one', 'two'],
     };
@@ -40,12 +42,40 @@ describe('a flush', () => {
       { taskId: task.taskId, attempt: 1, ...owned },
     ]);
 
-    const { log, ...shown } = report;
+    const { log, progressedMsAgo, ...shown } = report;
     const after = await rowOf(store, task.taskId);
-    expect(after).toEqual({ ...before, ...shown, version: before.version + 1, updatedAt: after.updatedAt });
+    const { updatedAt } = after;
+    const version = before.version + 1;
+    expect(after).toEqual({ ...before, ...shown, version, updatedAt, progressedAt: updatedAt });
     expect(after.updatedAt.getTime()).toBeGreaterThanOrEqual(before.updatedAt.getTime());
     const lines = (await readHistory(store, task.taskId)).filter((event) => event.kind === 'log');
     expect(lines.map((event) => event.detail)).toEqual(log.map((text) => ({ text })));
+  });
+
+  it('says when there was progress: not when it was written, and not at a report without progress', async () => {
+    const task = await runTask(store);
+    const times = async (report: Partial<ProgressReport>) => {
+      await flush(task.workerId, item(task, report));
+      const { updatedAt, progressedAt, startedAt } = await rowOf(store, task.taskId);
+      const written = updatedAt.getTime();
+      return { written, progressed: progressedAt?.getTime() ?? 0, started: startedAt?.getTime() ?? 0 };
+    };
+
+    const announced = await times({ done: 0, total: 10, message: 'Reading' });
+    const moved = await times({ done: 3, total: 10, percentDone: 30, progressedMsAgo: 60_000 });
+    const stood = await times({
+      done: 3,
+      total: 10,
+      percentDone: 30,
+      progressedMsAgo: 90_000,
+      message: 'On',
+    });
+    const shrunk = await times({ done: 3, total: 6, percentDone: 50, progressedMsAgo: 0 });
+
+    expect(announced.progressed).toBe(announced.started);
+    expect(moved.progressed).toBe(moved.written - 60_000);
+    expect(stood.progressed).toBe(moved.progressed);
+    expect(shrunk.progressed).toBe(shrunk.written);
   });
 
   it('tells listeners which tasks it has written, once their rows can be read', async () => {

@@ -41,6 +41,8 @@ describe('progress', () => {
         percentDone: done / 10,
         unit: 'rows',
         ratePerSecond: done,
+        etaSeconds: 1000 - done,
+        progressedMsAgo: 0,
         message: `Row ${done} of an import with a message of an ordinary length`,
       };
       await flushProgress(

@@ -20,6 +20,7 @@ const row: TaskState = {
   total: 200,
   unit: 'rows',
   ratePerSecond: 20,
+  etaSeconds: 7.54,
   message: 'Reading',
   attempt: 2,
   failures: 1,
@@ -42,6 +43,7 @@ const row: TaskState = {
   version: 6666,
   createdAt: at,
   startedAt: at,
+  progressedAt: at,
   updatedAt: at,
   finishedAt: null,
   expiresAt: null,
@@ -72,6 +74,7 @@ describe('the view of a task', () => {
       nextAttemptAt: '2026-01-02T03:04:05.678Z',
       createdAt: '2026-01-02T03:04:05.678Z',
       startedAt: '2026-01-02T03:04:05.678Z',
+      progressedAt: '2026-01-02T03:04:05.678Z',
       updatedAt: '2026-01-02T03:04:05.678Z',
       finishedAt: null,
       expiresAt: null,
@@ -145,34 +148,40 @@ describe('the figures', () => {
   });
 });
 
+describe('the time of progress', () => {
+  it('is unknown where a runner of an earlier version has begun the attempt', () => {
+    const before = new Date(at.getTime() - 1);
+
+    expect(view({ progressedAt: before }).progressedAt).toBeNull();
+    expect(view({ progressedAt: null }).progressedAt).toBeNull();
+  });
+});
+
 describe('the time left', () => {
   it.each([
     ['queued', 50, 200, 20, null],
-    ['running', 50, 200, 20, 7.5],
-    ['running', 0, 1, 3, 0.3],
+    ['running', 50, 200, 7.46, 7.5],
+    ['running', 0, 1, 0.333, 0.3],
     ['running', 200, 200, 20, null],
     ['running', 300, 200, 20, null],
     ['running', null, 200, 20, null],
     ['running', 50, null, 20, null],
     ['running', 50, 200, null, null],
-    ['running', 50, 200, 0, null],
+    ['running', 50, 200, 0, 0],
     ['succeeded', 50, 200, 20, null],
     ['failed', 50, 200, 20, null],
     ['cancelled', 50, 200, 20, null],
-  ] as const)(
-    'of a %s task with %s of %s at %s a second is %s s',
-    (status, done, total, ratePerSecond, eta) => {
-      expect(view({ status, done, total, ratePerSecond }).etaSeconds).toBe(eta);
-    },
-  );
+  ] as const)('of a %s task with %s of %s and %s s to go is %s s', (status, done, total, etaSeconds, eta) => {
+    expect(view({ status, done, total, etaSeconds }).etaSeconds).toBe(eta);
+  });
 
   it('is never negative or no number', () => {
     const count = fc.option(fc.double({ min: 0, max: Number.MAX_SAFE_INTEGER, noNaN: true }));
-    const rate = fc.option(fc.double({ min: 1e-9, max: 1e15, noNaN: true }));
+    const left = fc.option(fc.double({ min: 0, max: 1e15, noNaN: true }));
 
     fc.assert(
-      fc.property(count, count, rate, (done, total, ratePerSecond) => {
-        const { etaSeconds } = view({ done, total, ratePerSecond });
+      fc.property(count, count, left, (done, total, secondsLeft) => {
+        const { etaSeconds } = view({ done, total, etaSeconds: secondsLeft });
 
         expect(etaSeconds === null || (Number.isFinite(etaSeconds) && etaSeconds >= 0)).toBe(true);
       }),

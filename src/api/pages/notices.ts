@@ -1,6 +1,7 @@
 /** What a person should know about an unfinished task before anything else. */
 import { html } from 'ghtml';
-import { formatNumber } from '../../../public/format.js';
+import { formatDuration, formatNumber } from '../../../public/format.js';
+import { amountOf, progressedMs, standsStill } from '../../../public/progress.js';
 import type { TaskView } from '../../tasks/model/view.ts';
 import type { HistoryEntry, SignsOfLife } from '../../tasks/queries/read.ts';
 import { time } from './elements.ts';
@@ -8,6 +9,8 @@ import { lossWords, wayOn } from './history.ts';
 
 /** After this time without a sign of life from its worker, the page of a running task says so. */
 const silenceMs = 5000;
+/** A job that has reported anything within this time goes on reporting. */
+const reportingMs = 10_000;
 
 export interface NoticesView {
   task: TaskView;
@@ -33,7 +36,33 @@ function queuedNotices(view: NoticesView): string {
 
 function runningNotices(view: NoticesView): string {
   const { history, worker, now } = view;
-  return (lastEnd(history)?.kind === 'worker_lost' ? lastTry(view) : '') + silence(worker, now);
+  return (
+    (lastEnd(history)?.kind === 'worker_lost' ? lastTry(view) : '') + standstill(view) + silence(worker, now)
+  );
+}
+
+function standstill(view: NoticesView): string {
+  const { task, now } = view;
+  if (!standsStill(task, now.getTime())) return '';
+  const since = progressedMs(task);
+  const seconds = (now.getTime() - since) / 1000;
+  return html`<p class="notice">No progress since !${time(new Date(since))} (${formatDuration(seconds)}). ${reasonWords(view)}</p>`;
+}
+
+/** What a standstill usually means, as far as it can be known from outside. */
+function reasonWords({ task, worker, now }: NoticesView): string {
+  const { is } = amountOf(task);
+  if (is === 'at total' || is === 'over total') {
+    return 'All that the job counts is done, so it is probably finishing its work.';
+  }
+  const updatedMs = Date.parse(task.updatedAt);
+  if (updatedMs > progressedMs(task) && now.getTime() - updatedMs < reportingMs) {
+    return 'The job still reports, so it is probably doing something that it does not count.';
+  }
+  // Where the worker is silent, or nobody knows of it, the next notice says all that is known.
+  if (worker === null || isSilent(worker, now)) return '';
+  const heard = formatDuration(Math.max(1, (now.getTime() - worker.heardAt.getTime()) / 1000));
+  return `The job is probably waiting for something, such as another service, or busy with one long step. Its worker is alive: it was heard from ${heard} ago.`;
 }
 
 /** The event that ended the last attempt. */
@@ -77,11 +106,15 @@ function placeInQueue(place: number | null): string {
 }
 
 function silence(worker: SignsOfLife | null, now: Date): string {
-  if (worker === null || now.getTime() - worker.heardAt.getTime() <= silenceMs) return '';
+  if (worker === null || !isSilent(worker, now)) return '';
   // A worker keeps its lease while a job blocks it: then no other worker takes over.
   const words =
     worker.leaseExpiresAt > now
       ? 'The worker is busy and has not reported since.'
       : 'If the worker stays silent, another one takes over.';
   return html`<p class="notice warning">The worker was last heard from at !${time(worker.heardAt)}. ${words}</p>`;
+}
+
+function isSilent({ heardAt }: SignsOfLife, now: Date): boolean {
+  return now.getTime() - heardAt.getTime() > silenceMs;
 }

@@ -3,7 +3,7 @@
  * What depends on more than the JSON lies in sections: the script replaces them by those of a newer page.
  */
 import { html } from 'ghtml';
-import { isFinished, patienceMs, withoutMeasures } from '../../../public/progress.js';
+import { isFinished, patienceMs, progressedMs, withoutMeasures } from '../../../public/progress.js';
 import { describeTask, stateKey } from '../../../public/task-words.js';
 import type { TaskView } from '../../tasks/model/view.ts';
 import type { HistoryEntry, SignsOfLife } from '../../tasks/queries/read.ts';
@@ -34,7 +34,7 @@ const refreshSeconds = 2;
 
 export function renderTaskPage(view: TaskPageView): string {
   const { task, history, hasCheckpoint, now = new Date() } = view;
-  const silentMs = Math.max(0, now.getTime() - Date.parse(task.updatedAt));
+  const silentMs = Math.max(0, now.getTime() - progressedMs(task));
   const words = describeTask(silentMs < patienceMs(task) ? task : withoutMeasures(task));
   const main = html`
 <div class="card">

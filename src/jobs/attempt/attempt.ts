@@ -47,7 +47,7 @@ export class Attempt implements ReportingAttempt {
   readonly taskId: string;
   readonly type: string;
   readonly attempt: number;
-  readonly counter = new ProgressCounter();
+  readonly counter: ProgressCounter;
   /** When the attempt should have stopped, in monotonic milliseconds. A request to stop moves it nearer. */
   deadlineMs: number;
   isEnding = false;
@@ -64,6 +64,8 @@ export class Attempt implements ReportingAttempt {
     this.taskId = claimed.taskId;
     this.type = claimed.type;
     this.attempt = claimed.attempt;
+    const goesOn = claimed.checkpoint !== null && claimed.checkpoint !== undefined;
+    this.counter = new ProgressCounter(goesOn ? undefined : performance.now());
     this.deadlineMs = monotonicMs() + timeoutMs(definition);
   }
 

@@ -6,7 +6,7 @@
 
 import type { Connection } from '../../database/database.ts';
 import { tables } from '../../database/names.ts';
-import type { ProgressReport } from '../model/progress-report.ts';
+import { type ProgressReport, progressedAtSql } from '../model/progress-report.ts';
 import type { Store } from '../store.ts';
 import { endTime, expiryParameter, expirySql } from './expiry.ts';
 import { fence, lockOwned } from './fence.ts';
@@ -58,7 +58,8 @@ const succeedSql = (wait = '') => `
     SET status = 'succeeded', percent_done = 100, result = locked.result, error = NULL, losses = 0,
         done = coalesce(locked.done, task.done), total = coalesce(locked.total, task.total),
         unit = coalesce(locked.unit, task.unit), message = coalesce(locked.message, task.message),
-        rate_per_second = NULL, worker_id = NULL, finished_at = ${endTime},
+        rate_per_second = NULL, eta_seconds = NULL, progressed_at = ${endTime}, worker_id = NULL,
+        finished_at = ${endTime},
         expires_at = ${expirySql('$8', 'task.type')}, version = version + 1, updated_at = ${endTime}
     FROM locked
     WHERE task.id = locked.id
@@ -127,20 +128,21 @@ const failSql = leaveSql(
 
 const lastReportSql = `
   WITH ending AS (
-    SELECT * FROM unnest($1::uuid[], $2::int[], ${reportColumns}, $7::float8[])
-      AS ending (id, attempt, done, total, unit, message, percent_done)
+    SELECT * FROM unnest($1::uuid[], $2::int[], ${reportColumns}, $7::float8[], $8::float8[])
+      AS ending (id, attempt, done, total, unit, message, percent_done, progressed_ms_ago)
   ), locked AS MATERIALIZED (
     ${lockOwned('ending', 'ending.*', 'SKIP LOCKED')}
   ), told AS (
     INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail)
     SELECT locked.id, locked.attempt, 'log', jsonb_build_object('text', line.text)
-    FROM locked JOIN unnest($8::uuid[], $9::text[]) WITH ORDINALITY AS line (id, text, place) ON line.id = locked.id
+    FROM locked JOIN unnest($9::uuid[], $10::text[]) WITH ORDINALITY AS line (id, text, place) ON line.id = locked.id
     ORDER BY line.place
   )
   UPDATE ${tables.taskState} AS task
   SET done = coalesce(locked.done, task.done), total = coalesce(locked.total, task.total),
       unit = coalesce(locked.unit, task.unit), message = coalesce(locked.message, task.message),
-      percent_done = greatest(task.percent_done, locked.percent_done)
+      percent_done = greatest(task.percent_done, locked.percent_done),
+      progressed_at = ${progressedAtSql('locked', endTime)}
   FROM locked
   WHERE task.id = locked.id
   RETURNING task.id`;
@@ -180,6 +182,7 @@ async function writeLastReports(connection: Connection, ends: readonly Failure[]
       ends.map((end) => end.attempt),
       ...reportValues(ends),
       ends.map((end) => end.report.percentDone),
+      ends.map((end) => end.report.progressedMsAgo),
       ...logValues(ends),
     ],
   });

@@ -51,7 +51,7 @@ export function leaveSql(source: string, leaving: string): string {
           entry_id = CASE WHEN fate.status = 'queued' THEN fate.new_entry_id END,
           next_attempt_at = CASE WHEN fate.status = 'queued' AND fate.delay > 0 THEN ${endTime} + make_interval(secs => fate.delay) END,
           worker_id = NULL,
-          rate_per_second = NULL,
+          rate_per_second = NULL, eta_seconds = NULL,
           finished_at = CASE WHEN fate.status <> 'queued' THEN ${endTime} END,
           expires_at = CASE WHEN fate.status <> 'queued' THEN ${expirySql('$1', 'task.type')} END,
           version = version + 1,

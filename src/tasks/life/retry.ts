@@ -34,7 +34,7 @@ const retrySql = `
     UPDATE ${tables.taskState}
     SET status = '${transitions.retry.to[0]}', entry_id = $2, failures = 0, losses = 0,
         error = NULL, result = NULL, cancel_requested_at = NULL, finished_at = NULL, expires_at = NULL,
-        next_attempt_at = NULL, rate_per_second = NULL,
+        next_attempt_at = NULL, rate_per_second = NULL, eta_seconds = NULL,
         checkpoint = CASE WHEN $3 = 'start' THEN NULL ELSE checkpoint END,
         checkpoint_no = CASE WHEN $3 = 'start' THEN 0 ELSE checkpoint_no END,
         percent_done = CASE WHEN $3 = 'start' THEN 0 ELSE percent_done END,
@@ -42,6 +42,7 @@ const retrySql = `
         total = CASE WHEN $3 = 'start' THEN NULL ELSE total END,
         unit = CASE WHEN $3 = 'start' THEN NULL ELSE unit END,
         message = CASE WHEN $3 = 'start' THEN NULL ELSE message END,
+        progressed_at = CASE WHEN $3 = 'start' THEN NULL ELSE progressed_at END,
         version = version + 1, updated_at = now()
     FROM task
     WHERE task_state.id = task.id

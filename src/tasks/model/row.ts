@@ -18,6 +18,7 @@ export type TaskRow = Pick<
   | 'total'
   | 'unit'
   | 'ratePerSecond'
+  | 'etaSeconds'
   | 'message'
   | 'attempt'
   | 'failures'
@@ -34,6 +35,7 @@ export type TaskRow = Pick<
   | 'version'
   | 'createdAt'
   | 'startedAt'
+  | 'progressedAt'
   | 'updatedAt'
   | 'finishedAt'
   | 'expiresAt'
@@ -51,6 +53,7 @@ const columns: Readonly<Record<keyof TaskRow, string>> = {
   total: 'total',
   unit: 'unit',
   ratePerSecond: 'rate_per_second',
+  etaSeconds: 'eta_seconds',
   message: 'message',
   attempt: 'attempt',
   failures: 'failures',
@@ -67,6 +70,7 @@ const columns: Readonly<Record<keyof TaskRow, string>> = {
   version: 'version',
   createdAt: 'created_at',
   startedAt: 'started_at',
+  progressedAt: 'progressed_at',
   updatedAt: 'updated_at',
   finishedAt: 'finished_at',
   expiresAt: 'expires_at',

@@ -20,6 +20,7 @@ export interface TaskView {
   done: number | null;
   total: number | null;
   unit: string | null;
+  /** As of `updatedAt`. */
   ratePerSecond: number | null;
   /**
    * As of `updatedAt`. Null while it is unknown, also after `done` has reached `total`: nobody knows what is
@@ -34,6 +35,11 @@ export interface TaskView {
   nextAttemptAt: string | null;
   createdAt: string;
   startedAt: string | null;
+  /**
+   * When `done` or `percentDone` last rose in the latest attempt, or else when that attempt started; null
+   * before the first one.
+   */
+  progressedAt: string | null;
   updatedAt: string;
   finishedAt: string | null;
   expiresAt: string | null;
@@ -88,6 +94,7 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
     nextAttemptAt: time(row.nextAttemptAt),
     createdAt: row.createdAt.toISOString(),
     startedAt: time(row.startedAt),
+    progressedAt: progressTime(row),
     updatedAt: row.updatedAt.toISOString(),
     finishedAt: time(row.finishedAt),
     expiresAt: time(row.expiresAt),
@@ -103,6 +110,14 @@ export function viewTask(row: TaskRow, resultLink: ResultLink): TaskView {
       ...(result === undefined ? {} : { result }),
     },
   };
+}
+
+/**
+ * A runner of an earlier version, which may go on during an upgrade, does not write the time of progress. What
+ * an attempt before has left there says nothing of this one.
+ */
+function progressTime({ progressedAt, startedAt }: TaskRow): string | null {
+  return progressedAt !== null && startedAt !== null && progressedAt < startedAt ? null : time(progressedAt);
 }
 
 /** Null also for `infinity`, which people set to keep a task for ever: it cannot be represented as a Date. */

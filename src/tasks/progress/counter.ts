@@ -6,6 +6,7 @@
 import type { ProgressReport } from '../model/progress-report.ts';
 import { cleanseAndCut } from '../model/text.ts';
 import { RateEstimator } from './rate.ts';
+import { TimeLeft } from './time-left.ts';
 
 export const maxMessageLength = 500;
 export const maxUnitLength = 40;
@@ -28,7 +29,19 @@ export class ProgressCounter {
   private log: string[] = [];
   private logged = 0;
   private lastRate: number | null = null;
+  private lastSecondsLeft: number | null = null;
+  private lastDone = 0;
+  private progressedAtMs: number | undefined;
   private readonly rate = new RateEstimator();
+  private readonly timeLeft: TimeLeft;
+
+  /**
+   * @param startedAtMs when the attempt started, in monotonic milliseconds; undefined where it goes on from a
+   *   checkpoint, as what earlier attempts did must not count as its speed
+   */
+  constructor(startedAtMs?: number) {
+    this.timeLeft = new TimeLeft(startedAtMs);
+  }
 
   /**
    * Takes a report. A value that makes no sense is ignored, and the others count:
@@ -83,20 +96,19 @@ export class ProgressCounter {
   take(atMs: number): ProgressReport {
     const hasDone = this.done >= 0;
     const hasTotal = this.total > 0;
-    // The percentage never falls within an attempt, not even when the total grows.
-    if (hasDone && hasTotal) {
-      this.percentDone = Math.max(
-        this.percentDone,
-        Math.min(highestRunningPercent, (this.done / this.total) * 100),
-      );
+    if (hasDone) this.notePercent(atMs);
+    if (hasDone && this.hasChanged) {
+      this.lastRate = this.rate.sample(this.done, atMs);
+      this.lastSecondsLeft = this.timeLeft.sample(this.done, this.total, atMs);
     }
-    if (hasDone && this.hasChanged) this.lastRate = this.rate.sample(this.done, atMs);
     const report = {
       percentDone: this.percentDone,
       done: hasDone ? this.done : null,
       total: hasTotal ? this.total : null,
       unit: cut(this.unit, maxUnitLength),
       ratePerSecond: this.lastRate,
+      etaSeconds: this.lastSecondsLeft,
+      progressedMsAgo: this.progressedAtMs === undefined ? null : atMs - this.progressedAtMs,
       message: cut(this.message, maxMessageLength),
       log: this.log,
     };
@@ -109,6 +121,15 @@ export class ProgressCounter {
   putBack(report: ProgressReport): void {
     this.hasChanged = true;
     this.log = [...report.log, ...this.log];
+  }
+
+  private notePercent(atMs: number): void {
+    const share = this.total > 0 ? (this.done / this.total) * 100 : 0;
+    const percent = Math.min(highestRunningPercent, share);
+    if (this.done > this.lastDone || percent > this.percentDone) this.progressedAtMs = atMs;
+    this.lastDone = this.done;
+    // The percentage never falls within an attempt, not even when the total grows.
+    this.percentDone = Math.max(this.percentDone, percent);
   }
 
   private setTotal(total: number): void {

@@ -4,7 +4,7 @@
 import { channels, tables } from '../../database/names.ts';
 import type { AttemptRef } from '../life/end.ts';
 import { fence, lockOwned } from '../life/fence.ts';
-import type { ProgressReport } from '../model/progress-report.ts';
+import { type ProgressReport, progressedAtSql } from '../model/progress-report.ts';
 import type { Store } from '../store.ts';
 
 export interface FlushItem extends AttemptRef {
@@ -22,8 +22,9 @@ export interface FlushAnswer extends AttemptRef {
 const flushSql = `
   WITH sent AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::boolean[], $4::float8[], $5::float8[], $6::float8[],
-                         $7::text[], $8::float8[], $9::text[])
-      AS sent (id, attempt, has_changed, percent_done, done, total, unit, rate_per_second, message)
+                         $7::text[], $8::float8[], $9::float8[], $10::float8[], $11::text[])
+      AS sent (id, attempt, has_changed, percent_done, done, total, unit, rate_per_second, eta_seconds,
+               progressed_ms_ago, message)
   ), changed AS (
     SELECT * FROM sent WHERE has_changed
   ), locked AS MATERIALIZED (
@@ -33,7 +34,8 @@ const flushSql = `
     -- A heap-only update: no index contains a column that is set here.
     UPDATE ${tables.taskState} AS task
     SET percent_done = greatest(task.percent_done, locked.percent_done), done = locked.done, total = locked.total,
-        unit = locked.unit, rate_per_second = locked.rate_per_second, message = locked.message,
+        unit = locked.unit, rate_per_second = locked.rate_per_second, eta_seconds = locked.eta_seconds,
+        message = locked.message, progressed_at = ${progressedAtSql('locked', 'now()')},
         version = version + 1, updated_at = now()
     FROM locked
     WHERE task.id = locked.id
@@ -42,7 +44,7 @@ const flushSql = `
   ), logged AS (
     INSERT INTO ${tables.taskEvent} (task_id, attempt, kind, detail)
     SELECT locked.id, locked.attempt, 'log', jsonb_build_object('text', line.text)
-    FROM locked JOIN unnest($10::uuid[], $11::text[]) WITH ORDINALITY AS line (id, text, place) ON line.id = locked.id
+    FROM locked JOIN unnest($12::uuid[], $13::text[]) WITH ORDINALITY AS line (id, text, place) ON line.id = locked.id
     ORDER BY line.place
   )
   SELECT sent.id AS "taskId", sent.attempt,
@@ -55,7 +57,7 @@ const flushSql = `
   UNION ALL
   SELECT id, attempt, 'unknown', FALSE, FALSE
   FROM ${tables.taskState}
-  WHERE worker_id = $12 AND status = 'running' AND id <> ALL ($1::uuid[])`;
+  WHERE worker_id = $14 AND status = 'running' AND id <> ALL ($1::uuid[])`;
 
 /** Writes the reports, and says of every attempt whether it is still owned. */
 export async function flushProgress(
@@ -76,6 +78,8 @@ export async function flushProgress(
       items.map((item) => item.report?.total ?? null),
       items.map((item) => item.report?.unit ?? null),
       items.map((item) => item.report?.ratePerSecond ?? null),
+      items.map((item) => item.report?.etaSeconds ?? null),
+      items.map((item) => item.report?.progressedMsAgo ?? null),
       items.map((item) => item.report?.message ?? null),
       lines.map((line) => line.taskId),
       lines.map((line) => line.text),

@@ -74,11 +74,11 @@ const claimSql = `
   ), claimed AS (
     UPDATE ${tables.taskState} AS task
     SET status = '${transitions.claim.to[0]}', attempt = attempt + 1, worker_id = $1, entry_id = NULL,
-        started_at = now(), next_attempt_at = NULL,
+        started_at = now(), progressed_at = now(), next_attempt_at = NULL,
         -- The percentage of the saved work stays. The attempt's own counters begin anew, and raise the
         -- percentage once they pass it.
         percent_done = CASE WHEN ${hasCheckpointSql('task')} THEN percent_done ELSE 0 END,
-        done = NULL, total = NULL, unit = NULL, rate_per_second = NULL, message = NULL,
+        done = NULL, total = NULL, unit = NULL, rate_per_second = NULL, eta_seconds = NULL, message = NULL,
         version = version + 1, updated_at = now()
     FROM wanted
     WHERE task.id = wanted.id

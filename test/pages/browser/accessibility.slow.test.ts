@@ -45,6 +45,7 @@ const pages = {
       worker: { heardAt: new Date(0), leaseExpiresAt: new Date(0) },
     }),
   ),
+  'standing still': renderTaskPage(pageOf(running({ progressedAt: '2026-03-01T11:56:30.000Z' }))),
   succeeded: renderTaskPage(pageOf(succeeded(), { resultLink: '/datasets/1', history })),
   report: renderTaskPage(pageOf(succeeded({ result: { pages: 12, [longWord]: { a: [longWord] } } }))),
   failed: renderTaskPage(pageOf(failed({ error: { code: longWord, message: longWord } }), { history })),

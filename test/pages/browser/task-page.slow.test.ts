@@ -17,7 +17,14 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     const updatedAt = '2026-03-01T12:00:30.000Z';
     server.show(
       pageOf(
-        running({ updatedAt, percentDone: 71.9, done: 35_950, etaSeconds: 1.7, message: 'Almost there' }),
+        running({
+          updatedAt,
+          progressedAt: updatedAt,
+          percentDone: 71.9,
+          done: 35_950,
+          etaSeconds: 16.8,
+          message: 'Almost there',
+        }),
       ),
     );
     await text('percent').getByText('71 %').waitFor();
@@ -26,7 +33,7 @@ describe.skipIf(!hasBrowser).concurrent("the task's page in a browser", () => {
     await text('done').getByText('35,950 of 50,000 rows').waitFor();
     expect(await page.getByRole('progressbar').getAttribute('value')).toBe('71.9');
     expect(await text('rate').textContent()).toBe('8,200 rows a second');
-    expect(await text('time').textContent()).toBe('2 s left');
+    expect(await text('time').textContent()).toBe('about 15 seconds left');
     expect(await text('message').textContent()).toBe('Almost there');
 
     server.show(pageOf(succeeded(), { resultLink: '/datasets/1', history: [event('succeeded', 1)] }));

@@ -91,6 +91,8 @@ describe('the progress counter', () => {
       total: 100,
       unit: 'rows',
       ratePerSecond: null,
+      etaSeconds: null,
+      progressedMsAgo: 0,
       message: 'Reading',
       log: ['skipped line 17'],
     });
@@ -137,6 +139,18 @@ describe('the progress counter', () => {
       total: 100,
       percentDone: 99.9,
     });
+  });
+
+  it('says how long ago there was progress, also where a report could not be written', () => {
+    const counter = new ProgressCounter(0);
+    counter.progress(0, 100);
+    const announced = counter.take(0).progressedMsAgo;
+    counter.progress(1);
+    counter.putBack(counter.take(1000));
+    const written = counter.take(5000).progressedMsAgo;
+    counter.progress(1, 100, 'Waiting');
+
+    expect([announced, written, counter.take(9000).progressedMsAgo]).toEqual([null, 4000, 8000]);
   });
 
   it('keeps its percentage where the total grows', () => {
@@ -192,7 +206,7 @@ describe('the progress counter', () => {
         for (const report of reportsOf(script)) {
           expect(report.percentDone).toBeGreaterThanOrEqual(0);
           expect(report.percentDone).toBeLessThanOrEqual(99.9);
-          for (const count of [report.done, report.total, report.ratePerSecond]) {
+          for (const count of [report.done, report.total, report.ratePerSecond, report.etaSeconds]) {
             expect(
               count === null || (typeof count === 'number' && Number.isFinite(count) && count >= 0),
             ).toBe(true);
@@ -282,7 +296,7 @@ describe('PostgreSQL', () => {
     const rows = await prisma.taskState.findMany();
     const lines = await prisma.taskEvent.findMany({ where: { kind: 'log' } });
     for (const { taskId, report } of items) {
-      const { log, ...values } = report ?? { log: [] };
+      const { log, progressedMsAgo, ...values } = report ?? { log: [], progressedMsAgo: null };
       const row = rows.find(({ id }) => id === taskId);
       // Negative zero is zero in the row, as in JSON.
       expect(row).toMatchObject(JSON.parse(JSON.stringify(values)));

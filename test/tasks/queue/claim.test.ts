@@ -212,7 +212,7 @@ describe('a claim', () => {
   async function failAndClaim(checkpoint: string | null) {
     const { taskId, attempt, workerId } = await runTask(store);
     await store.db.pool.query(
-      `UPDATE task_state SET checkpoint = $2::jsonb, checkpoint_no = 3, rate_per_second = 2 WHERE id = $1`,
+      `UPDATE task_state SET checkpoint = $2::jsonb, checkpoint_no = 3, rate_per_second = 2, eta_seconds = 9 WHERE id = $1`,
       [taskId, checkpoint],
     );
     const report = { ...emptyReport, percentDone: 40, done: 4, total: 10, unit: 'rows', message: 'Reading' };
@@ -225,12 +225,15 @@ describe('a claim', () => {
     const { taskId, workerId, claimed } = await failAndClaim('{"offset": 7}');
 
     expect(claimed).toMatchObject({ attempt: 2, failures: 1, checkpoint: { offset: 7 }, checkpointNo: 3 });
-    expect(await rowOf(store, taskId)).toMatchObject({
+    const row = await rowOf(store, taskId);
+    expect(row.progressedAt).toEqual(row.startedAt);
+    expect(row).toMatchObject({
       percentDone: 40,
       done: null,
       total: null,
       unit: null,
       ratePerSecond: null,
+      etaSeconds: null,
       message: null,
       nextAttemptAt: null,
       error: { message: 'it broke' },

@@ -1069,6 +1069,7 @@ export const TaskStateScalarFieldEnum = {
   total: 'total',
   unit: 'unit',
   ratePerSecond: 'ratePerSecond',
+  etaSeconds: 'etaSeconds',
   message: 'message',
   attempt: 'attempt',
   failures: 'failures',
@@ -1091,6 +1092,7 @@ export const TaskStateScalarFieldEnum = {
   version: 'version',
   createdAt: 'createdAt',
   startedAt: 'startedAt',
+  progressedAt: 'progressedAt',
   updatedAt: 'updatedAt',
   finishedAt: 'finishedAt',
   expiresAt: 'expiresAt'

@@ -91,6 +91,7 @@ export const TaskStateScalarFieldEnum = {
   total: 'total',
   unit: 'unit',
   ratePerSecond: 'ratePerSecond',
+  etaSeconds: 'etaSeconds',
   message: 'message',
   attempt: 'attempt',
   failures: 'failures',
@@ -113,6 +114,7 @@ export const TaskStateScalarFieldEnum = {
   version: 'version',
   createdAt: 'createdAt',
   startedAt: 'startedAt',
+  progressedAt: 'progressedAt',
   updatedAt: 'updatedAt',
   finishedAt: 'finishedAt',
   expiresAt: 'expiresAt'

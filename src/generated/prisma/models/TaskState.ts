@@ -31,6 +31,7 @@ export type TaskStateAvgAggregateOutputType = {
   done: number | null
   total: number | null
   ratePerSecond: number | null
+  etaSeconds: number | null
   attempt: number | null
   failures: number | null
   losses: number | null
@@ -46,6 +47,7 @@ export type TaskStateSumAggregateOutputType = {
   done: number | null
   total: number | null
   ratePerSecond: number | null
+  etaSeconds: number | null
   attempt: number | null
   failures: number | null
   losses: number | null
@@ -69,6 +71,7 @@ export type TaskStateMinAggregateOutputType = {
   total: number | null
   unit: string | null
   ratePerSecond: number | null
+  etaSeconds: number | null
   message: string | null
   attempt: number | null
   failures: number | null
@@ -88,6 +91,7 @@ export type TaskStateMinAggregateOutputType = {
   version: number | null
   createdAt: Date | null
   startedAt: Date | null
+  progressedAt: Date | null
   updatedAt: Date | null
   finishedAt: Date | null
   expiresAt: Date | null
@@ -106,6 +110,7 @@ export type TaskStateMaxAggregateOutputType = {
   total: number | null
   unit: string | null
   ratePerSecond: number | null
+  etaSeconds: number | null
   message: string | null
   attempt: number | null
   failures: number | null
@@ -125,6 +130,7 @@ export type TaskStateMaxAggregateOutputType = {
   version: number | null
   createdAt: Date | null
   startedAt: Date | null
+  progressedAt: Date | null
   updatedAt: Date | null
   finishedAt: Date | null
   expiresAt: Date | null
@@ -144,6 +150,7 @@ export type TaskStateCountAggregateOutputType = {
   total: number
   unit: number
   ratePerSecond: number
+  etaSeconds: number
   message: number
   attempt: number
   failures: number
@@ -166,6 +173,7 @@ export type TaskStateCountAggregateOutputType = {
   version: number
   createdAt: number
   startedAt: number
+  progressedAt: number
   updatedAt: number
   finishedAt: number
   expiresAt: number
@@ -178,6 +186,7 @@ export type TaskStateAvgAggregateInputType = {
   done?: true
   total?: true
   ratePerSecond?: true
+  etaSeconds?: true
   attempt?: true
   failures?: true
   losses?: true
@@ -193,6 +202,7 @@ export type TaskStateSumAggregateInputType = {
   done?: true
   total?: true
   ratePerSecond?: true
+  etaSeconds?: true
   attempt?: true
   failures?: true
   losses?: true
@@ -216,6 +226,7 @@ export type TaskStateMinAggregateInputType = {
   total?: true
   unit?: true
   ratePerSecond?: true
+  etaSeconds?: true
   message?: true
   attempt?: true
   failures?: true
@@ -235,6 +246,7 @@ export type TaskStateMinAggregateInputType = {
   version?: true
   createdAt?: true
   startedAt?: true
+  progressedAt?: true
   updatedAt?: true
   finishedAt?: true
   expiresAt?: true
@@ -253,6 +265,7 @@ export type TaskStateMaxAggregateInputType = {
   total?: true
   unit?: true
   ratePerSecond?: true
+  etaSeconds?: true
   message?: true
   attempt?: true
   failures?: true
@@ -272,6 +285,7 @@ export type TaskStateMaxAggregateInputType = {
   version?: true
   createdAt?: true
   startedAt?: true
+  progressedAt?: true
   updatedAt?: true
   finishedAt?: true
   expiresAt?: true
@@ -291,6 +305,7 @@ export type TaskStateCountAggregateInputType = {
   total?: true
   unit?: true
   ratePerSecond?: true
+  etaSeconds?: true
   message?: true
   attempt?: true
   failures?: true
@@ -313,6 +328,7 @@ export type TaskStateCountAggregateInputType = {
   version?: true
   createdAt?: true
   startedAt?: true
+  progressedAt?: true
   updatedAt?: true
   finishedAt?: true
   expiresAt?: true
@@ -419,6 +435,7 @@ export type TaskStateGroupByOutputType = {
   total: number | null
   unit: string | null
   ratePerSecond: number | null
+  etaSeconds: number | null
   message: string | null
   attempt: number
   failures: number
@@ -441,6 +458,7 @@ export type TaskStateGroupByOutputType = {
   version: number
   createdAt: Date
   startedAt: Date | null
+  progressedAt: Date | null
   updatedAt: Date
   finishedAt: Date | null
   expiresAt: Date | null
@@ -483,6 +501,7 @@ export type TaskStateWhereInput = {
   total?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   unit?: Prisma.StringNullableFilter<"TaskState"> | string | null
   ratePerSecond?: Prisma.FloatNullableFilter<"TaskState"> | number | null
+  etaSeconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   message?: Prisma.StringNullableFilter<"TaskState"> | string | null
   attempt?: Prisma.IntFilter<"TaskState"> | number
   failures?: Prisma.IntFilter<"TaskState"> | number
@@ -505,6 +524,7 @@ export type TaskStateWhereInput = {
   version?: Prisma.IntFilter<"TaskState"> | number
   createdAt?: Prisma.DateTimeFilter<"TaskState"> | Date | string
   startedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
+  progressedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
   updatedAt?: Prisma.DateTimeFilter<"TaskState"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
   expiresAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
@@ -524,6 +544,7 @@ export type TaskStateOrderByWithRelationInput = {
   total?: Prisma.SortOrderInput | Prisma.SortOrder
   unit?: Prisma.SortOrderInput | Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrderInput | Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrderInput | Prisma.SortOrder
   message?: Prisma.SortOrderInput | Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
@@ -546,6 +567,7 @@ export type TaskStateOrderByWithRelationInput = {
   version?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  progressedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   expiresAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -569,6 +591,7 @@ export type TaskStateWhereUniqueInput = Prisma.AtLeast<{
   total?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   unit?: Prisma.StringNullableFilter<"TaskState"> | string | null
   ratePerSecond?: Prisma.FloatNullableFilter<"TaskState"> | number | null
+  etaSeconds?: Prisma.FloatNullableFilter<"TaskState"> | number | null
   message?: Prisma.StringNullableFilter<"TaskState"> | string | null
   attempt?: Prisma.IntFilter<"TaskState"> | number
   failures?: Prisma.IntFilter<"TaskState"> | number
@@ -591,6 +614,7 @@ export type TaskStateWhereUniqueInput = Prisma.AtLeast<{
   version?: Prisma.IntFilter<"TaskState"> | number
   createdAt?: Prisma.DateTimeFilter<"TaskState"> | Date | string
   startedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
+  progressedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
   updatedAt?: Prisma.DateTimeFilter<"TaskState"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
   expiresAt?: Prisma.DateTimeNullableFilter<"TaskState"> | Date | string | null
@@ -610,6 +634,7 @@ export type TaskStateOrderByWithAggregationInput = {
   total?: Prisma.SortOrderInput | Prisma.SortOrder
   unit?: Prisma.SortOrderInput | Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrderInput | Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrderInput | Prisma.SortOrder
   message?: Prisma.SortOrderInput | Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
@@ -632,6 +657,7 @@ export type TaskStateOrderByWithAggregationInput = {
   version?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  progressedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   expiresAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -659,6 +685,7 @@ export type TaskStateScalarWhereWithAggregatesInput = {
   total?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
   unit?: Prisma.StringNullableWithAggregatesFilter<"TaskState"> | string | null
   ratePerSecond?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
+  etaSeconds?: Prisma.FloatNullableWithAggregatesFilter<"TaskState"> | number | null
   message?: Prisma.StringNullableWithAggregatesFilter<"TaskState"> | string | null
   attempt?: Prisma.IntWithAggregatesFilter<"TaskState"> | number
   failures?: Prisma.IntWithAggregatesFilter<"TaskState"> | number
@@ -681,6 +708,7 @@ export type TaskStateScalarWhereWithAggregatesInput = {
   version?: Prisma.IntWithAggregatesFilter<"TaskState"> | number
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"TaskState"> | Date | string
   startedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"TaskState"> | Date | string | null
+  progressedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"TaskState"> | Date | string | null
   updatedAt?: Prisma.DateTimeWithAggregatesFilter<"TaskState"> | Date | string
   finishedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"TaskState"> | Date | string | null
   expiresAt?: Prisma.DateTimeNullableWithAggregatesFilter<"TaskState"> | Date | string | null
@@ -700,6 +728,7 @@ export type TaskStateCreateInput = {
   total?: number | null
   unit?: string | null
   ratePerSecond?: number | null
+  etaSeconds?: number | null
   message?: string | null
   attempt?: number
   failures?: number
@@ -722,6 +751,7 @@ export type TaskStateCreateInput = {
   version?: number
   createdAt?: Date | string
   startedAt?: Date | string | null
+  progressedAt?: Date | string | null
   updatedAt?: Date | string
   finishedAt?: Date | string | null
   expiresAt?: Date | string | null
@@ -741,6 +771,7 @@ export type TaskStateUncheckedCreateInput = {
   total?: number | null
   unit?: string | null
   ratePerSecond?: number | null
+  etaSeconds?: number | null
   message?: string | null
   attempt?: number
   failures?: number
@@ -763,6 +794,7 @@ export type TaskStateUncheckedCreateInput = {
   version?: number
   createdAt?: Date | string
   startedAt?: Date | string | null
+  progressedAt?: Date | string | null
   updatedAt?: Date | string
   finishedAt?: Date | string | null
   expiresAt?: Date | string | null
@@ -782,6 +814,7 @@ export type TaskStateUpdateInput = {
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  etaSeconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   attempt?: Prisma.IntFieldUpdateOperationsInput | number
   failures?: Prisma.IntFieldUpdateOperationsInput | number
@@ -804,6 +837,7 @@ export type TaskStateUpdateInput = {
   version?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  progressedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   expiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -823,6 +857,7 @@ export type TaskStateUncheckedUpdateInput = {
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  etaSeconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   attempt?: Prisma.IntFieldUpdateOperationsInput | number
   failures?: Prisma.IntFieldUpdateOperationsInput | number
@@ -845,6 +880,7 @@ export type TaskStateUncheckedUpdateInput = {
   version?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  progressedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   expiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -864,6 +900,7 @@ export type TaskStateCreateManyInput = {
   total?: number | null
   unit?: string | null
   ratePerSecond?: number | null
+  etaSeconds?: number | null
   message?: string | null
   attempt?: number
   failures?: number
@@ -886,6 +923,7 @@ export type TaskStateCreateManyInput = {
   version?: number
   createdAt?: Date | string
   startedAt?: Date | string | null
+  progressedAt?: Date | string | null
   updatedAt?: Date | string
   finishedAt?: Date | string | null
   expiresAt?: Date | string | null
@@ -905,6 +943,7 @@ export type TaskStateUpdateManyMutationInput = {
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  etaSeconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   attempt?: Prisma.IntFieldUpdateOperationsInput | number
   failures?: Prisma.IntFieldUpdateOperationsInput | number
@@ -927,6 +966,7 @@ export type TaskStateUpdateManyMutationInput = {
   version?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  progressedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   expiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -946,6 +986,7 @@ export type TaskStateUncheckedUpdateManyInput = {
   total?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   unit?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   ratePerSecond?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
+  etaSeconds?: Prisma.NullableFloatFieldUpdateOperationsInput | number | null
   message?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   attempt?: Prisma.IntFieldUpdateOperationsInput | number
   failures?: Prisma.IntFieldUpdateOperationsInput | number
@@ -968,6 +1009,7 @@ export type TaskStateUncheckedUpdateManyInput = {
   version?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  progressedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   expiresAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -992,6 +1034,7 @@ export type TaskStateCountOrderByAggregateInput = {
   total?: Prisma.SortOrder
   unit?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrder
   message?: Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
@@ -1014,6 +1057,7 @@ export type TaskStateCountOrderByAggregateInput = {
   version?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
+  progressedAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
   expiresAt?: Prisma.SortOrder
@@ -1024,6 +1068,7 @@ export type TaskStateAvgOrderByAggregateInput = {
   done?: Prisma.SortOrder
   total?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
   losses?: Prisma.SortOrder
@@ -1047,6 +1092,7 @@ export type TaskStateMaxOrderByAggregateInput = {
   total?: Prisma.SortOrder
   unit?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrder
   message?: Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
@@ -1066,6 +1112,7 @@ export type TaskStateMaxOrderByAggregateInput = {
   version?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
+  progressedAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
   expiresAt?: Prisma.SortOrder
@@ -1084,6 +1131,7 @@ export type TaskStateMinOrderByAggregateInput = {
   total?: Prisma.SortOrder
   unit?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrder
   message?: Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
@@ -1103,6 +1151,7 @@ export type TaskStateMinOrderByAggregateInput = {
   version?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
+  progressedAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
   expiresAt?: Prisma.SortOrder
@@ -1113,6 +1162,7 @@ export type TaskStateSumOrderByAggregateInput = {
   done?: Prisma.SortOrder
   total?: Prisma.SortOrder
   ratePerSecond?: Prisma.SortOrder
+  etaSeconds?: Prisma.SortOrder
   attempt?: Prisma.SortOrder
   failures?: Prisma.SortOrder
   losses?: Prisma.SortOrder
@@ -1203,6 +1253,7 @@ export type TaskStateSelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   total?: boolean
   unit?: boolean
   ratePerSecond?: boolean
+  etaSeconds?: boolean
   message?: boolean
   attempt?: boolean
   failures?: boolean
@@ -1225,6 +1276,7 @@ export type TaskStateSelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   version?: boolean
   createdAt?: boolean
   startedAt?: boolean
+  progressedAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
   expiresAt?: boolean
@@ -1244,6 +1296,7 @@ export type TaskStateSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   total?: boolean
   unit?: boolean
   ratePerSecond?: boolean
+  etaSeconds?: boolean
   message?: boolean
   attempt?: boolean
   failures?: boolean
@@ -1266,6 +1319,7 @@ export type TaskStateSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   version?: boolean
   createdAt?: boolean
   startedAt?: boolean
+  progressedAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
   expiresAt?: boolean
@@ -1285,6 +1339,7 @@ export type TaskStateSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   total?: boolean
   unit?: boolean
   ratePerSecond?: boolean
+  etaSeconds?: boolean
   message?: boolean
   attempt?: boolean
   failures?: boolean
@@ -1307,6 +1362,7 @@ export type TaskStateSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   version?: boolean
   createdAt?: boolean
   startedAt?: boolean
+  progressedAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
   expiresAt?: boolean
@@ -1326,6 +1382,7 @@ export type TaskStateSelectScalar = {
   total?: boolean
   unit?: boolean
   ratePerSecond?: boolean
+  etaSeconds?: boolean
   message?: boolean
   attempt?: boolean
   failures?: boolean
@@ -1348,12 +1405,13 @@ export type TaskStateSelectScalar = {
   version?: boolean
   createdAt?: boolean
   startedAt?: boolean
+  progressedAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
   expiresAt?: boolean
 }
 
-export type TaskStateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "type" | "key" | "group" | "title" | "status" | "input" | "inputDigest" | "percentDone" | "done" | "total" | "unit" | "ratePerSecond" | "message" | "attempt" | "failures" | "losses" | "maxAttempts" | "nextAttemptAt" | "entryId" | "workerId" | "checkpoint" | "checkpointNo" | "checkpointAttempt" | "result" | "error" | "cancelRequestedAt" | "replacedBy" | "leaseExpiresAt" | "reportTokenHash" | "sequence" | "revivable" | "version" | "createdAt" | "startedAt" | "updatedAt" | "finishedAt" | "expiresAt", ExtArgs["result"]["taskState"]>
+export type TaskStateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "type" | "key" | "group" | "title" | "status" | "input" | "inputDigest" | "percentDone" | "done" | "total" | "unit" | "ratePerSecond" | "etaSeconds" | "message" | "attempt" | "failures" | "losses" | "maxAttempts" | "nextAttemptAt" | "entryId" | "workerId" | "checkpoint" | "checkpointNo" | "checkpointAttempt" | "result" | "error" | "cancelRequestedAt" | "replacedBy" | "leaseExpiresAt" | "reportTokenHash" | "sequence" | "revivable" | "version" | "createdAt" | "startedAt" | "progressedAt" | "updatedAt" | "finishedAt" | "expiresAt", ExtArgs["result"]["taskState"]>
 
 export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "TaskState"
@@ -1389,6 +1447,10 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
     total: number | null
     unit: string | null
     ratePerSecond: number | null
+    /**
+     * The time that the rest probably takes, as of `updatedAt`. The runner smooths it, so it is stored.
+     */
+    etaSeconds: number | null
     message: string | null
     /**
      * The number of the latest execution, from 1. It never falls, so it is the fencing token.
@@ -1455,6 +1517,10 @@ export type $TaskStatePayload<ExtArgs extends runtime.Types.Extensions.InternalA
     version: number
     createdAt: Date
     startedAt: Date | null
+    /**
+     * When `done` or the percentage last rose in the latest attempt, or else when that attempt started.
+     */
+    progressedAt: Date | null
     updatedAt: Date
     finishedAt: Date | null
     expiresAt: Date | null
@@ -1894,6 +1960,7 @@ export interface TaskStateFieldRefs {
   readonly total: Prisma.FieldRef<"TaskState", 'Float'>
   readonly unit: Prisma.FieldRef<"TaskState", 'String'>
   readonly ratePerSecond: Prisma.FieldRef<"TaskState", 'Float'>
+  readonly etaSeconds: Prisma.FieldRef<"TaskState", 'Float'>
   readonly message: Prisma.FieldRef<"TaskState", 'String'>
   readonly attempt: Prisma.FieldRef<"TaskState", 'Int'>
   readonly failures: Prisma.FieldRef<"TaskState", 'Int'>
@@ -1916,6 +1983,7 @@ export interface TaskStateFieldRefs {
   readonly version: Prisma.FieldRef<"TaskState", 'Int'>
   readonly createdAt: Prisma.FieldRef<"TaskState", 'DateTime'>
   readonly startedAt: Prisma.FieldRef<"TaskState", 'DateTime'>
+  readonly progressedAt: Prisma.FieldRef<"TaskState", 'DateTime'>
   readonly updatedAt: Prisma.FieldRef<"TaskState", 'DateTime'>
   readonly finishedAt: Prisma.FieldRef<"TaskState", 'DateTime'>
   readonly expiresAt: Prisma.FieldRef<"TaskState", 'DateTime'>
