@@ -7,6 +7,7 @@ import * as blocked from './blocked.ts';
 import { type Comparison, printComparisons } from './comparison.ts';
 import * as floods from './floods.ts';
 import * as imports from './imports.ts';
+import * as latency from './latency.ts';
 import * as lists from './lists.ts';
 import * as pages from './pages.ts';
 import * as progress from './progress.ts';
@@ -22,6 +23,7 @@ import * as watchers from './watchers.ts';
 
 const benchmarks = {
   progress,
+  latency,
   start,
   imports,
   queue,

@@ -6,8 +6,7 @@ import { loadConfig } from '../src/config.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { startEmbeddedPostgres } from '../src/database/embedded/postgres.ts';
 import { migrate } from '../src/database/migrations/migrate.ts';
-import { createLog } from '../src/logging/log.ts';
-import { Service } from '../src/service.ts';
+import { startService } from '../src/start.ts';
 
 export interface Bench {
   readonly url: string;
@@ -62,7 +61,7 @@ export async function withServiceOn(
     HEADWAY_JOBS_DIR: path.join(import.meta.dirname, 'jobs'),
     HEADWAY_LOG_LEVEL: 'error',
   });
-  const service = await Service.start(config, createLog('error', 'bench'));
+  const service = await startService(config);
   try {
     await usingDatabase(databaseUrl, (db) => work({ url: service.url, databaseUrl, db }));
   } finally {

@@ -6,10 +6,11 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { type AppOptions, buildApp, buildHealthApp } from './api/app.ts';
 import { Drain } from './api/http/drain.ts';
+import type { Metrics } from './api/operating/metrics.ts';
 import { Reading } from './api/reading/reading.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase } from './database/database.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded/postgres.ts';
+import type { EmbeddedPostgres, StartingPostgres } from './database/embedded/postgres.ts';
 import { migrate } from './database/migrations/migrate.ts';
 import { queueTrouble } from './database/outage-log.ts';
 import { checkForService } from './database/startup/check.ts';
@@ -18,7 +19,7 @@ import { type WaitOptions, waitForDatabase } from './database/startup/wait.ts';
 import { loadExtensions } from './extensions.ts';
 import { loadRegistry, ownJobFolders, resultLinkOf, retentionDaysByType } from './jobs/registry.ts';
 import { Supervisor } from './jobs/supervisor/supervisor.ts';
-import { createMetrics, type MetricSources } from './metrics.ts';
+import type { MetricSources } from './metrics.ts';
 import { orAborted } from './scheduling/abort.ts';
 import { monotonicMs } from './scheduling/monotonic.ts';
 import type { StopOptions } from './shutdown.ts';
@@ -40,25 +41,28 @@ export class Service {
   }
 
   /**
-   * Starts the parts that the role needs, and resolves when the service answers requests and runs tasks.
-   * @param calledOff aborts a start that is under way: the parts that have started are stopped, and its
-   *   reason is thrown
-   * @throws {EmbeddedPostgresError | DatabaseSetupError | JobFileError | Error} the reason why it cannot
-   *   start
+   * Called by `startService`, see there.
+   * @param postgres the embedded PostgreSQL, which may still start; undefined where the configuration names a
+   *   database
    */
   static async start(
     config: Config,
     log: Logger,
-    calledOff: AbortSignal = new AbortController().signal,
+    postgres: StartingPostgres | undefined,
+    calledOff: AbortSignal,
   ): Promise<Service> {
-    const service = await Service.open(config, log, calledOff);
-    const { supervisor, reaper, sweeper, tallyKeeper } = service.parts;
+    const service = await Service.open(config, log, postgres, calledOff);
+    const { supervisor, reaper, sweeper, tallyKeeper, queue, metrics } = service.parts;
     // These start before the runners: dead workers must be given up also while runners cannot start.
     reaper.start();
     sweeper.start();
     tallyKeeper.start();
     try {
       await orAborted(supervisor.start(), calledOff);
+      // What the first requests do not need is loaded last. It is not left for later, as an upgrade may replace the
+      // files.
+      queue.maintain();
+      await metrics();
     } catch (error) {
       await service.stop({ graceSeconds: 0, drainSeconds: 0 });
       throw error;
@@ -67,32 +71,29 @@ export class Service {
   }
 
   /** Starts everything except the work: afterwards, the service answers requests. */
-  private static async open(config: Config, log: Logger, calledOff: AbortSignal): Promise<Service> {
+  private static async open(
+    config: Config,
+    log: Logger,
+    postgres: StartingPostgres | undefined,
+    calledOff: AbortSignal,
+  ): Promise<Service> {
     const started: (() => Promise<void>)[] = [];
+    if (postgres) started.push(() => postgres.stop());
     try {
-      const postgres = config.databaseUrl === undefined ? await startPostgres(config, log) : undefined;
-      if (postgres) started.push(() => postgres.stop());
-      calledOff.throwIfAborted();
-      postgres?.keepRunning();
       const databaseUrl = postgres?.url ?? config.databaseUrl ?? '';
       if (!postgres) await orAborted(reachDatabase(databaseUrl, config, log), calledOff);
-      const locks = { onWait: (message: string) => log.warn(message), signal: calledOff };
       const jobFolders = [
         ...(await ownJobFolders()),
         ...(config.jobsDir === undefined ? [] : [config.jobsDir]),
       ];
-      const prepared = Promise.all([loadRegistry(jobFolders), loadExtensions(), migrate(databaseUrl, locks)]);
-      const [registry, extensions, { applied }] = await orAborted(prepared, calledOff);
-      if (applied.length > 0) log.info({ applied }, 'database migrated');
-
+      const [registry, extensions] = await Promise.all([loadRegistry(jobFolders), loadExtensions()]);
       const db = openDatabase(databaseUrl, { name: 'headway' });
       started.push(() => db.close());
-      const opening = TaskQueue.openAndMaintain(db, registry.types, queueTrouble(log), locks);
-      const queue = await opening.catch((error) => {
-        throw mendable(error, databaseUrl);
-      });
+      const queue = TaskQueue.forParent(db, registry.types, queueTrouble(log));
       started.push(() => queue.close());
-      calledOff.throwIfAborted();
+      // The server is built meanwhile.
+      const preparing = prepareDatabase(postgres, databaseUrl, queue, log, calledOff);
+      preparing.catch(() => undefined);
       const { retentionDays, leaseSeconds, runners, slots, logLevel } = config;
       const store = { db, queue, retentionDays, retentionDaysByType: retentionDaysByType(registry) };
       const drain = new Drain();
@@ -110,11 +111,16 @@ export class Service {
       const sweeper = new Sweeper({ db, log, sweeps: extensions.flatMap(({ sweep }) => sweep ?? []) });
       const tallyKeeper = new TallyKeeper({ db, log });
       const work = { supervisor, reaper, sweeper };
-      const { app, reading } = await buildServer({ config, store, registry, extensions, log, drain }, work);
+      const { app, reading, metrics } = await buildServer(
+        { config, store, registry, extensions, log, drain },
+        work,
+      );
       started.push(async () => {
         await app.close();
         await reading?.stop();
       });
+      await orAborted(Promise.all([preparing, postgres?.durable]), calledOff);
+      reading?.start();
       await app.listen({ host: config.host, port: config.port });
       return new Service(addressOf(app, config), {
         postgres,
@@ -122,6 +128,7 @@ export class Service {
         queue,
         reading,
         app,
+        metrics,
         supervisor,
         reaper,
         sweeper,
@@ -179,6 +186,7 @@ interface Parts {
   /** Undefined in the role `worker`. */
   readonly reading: Reading | undefined;
   readonly app: FastifyInstance;
+  readonly metrics: Metrics;
   readonly supervisor: Supervisor;
   readonly reaper: Reaper;
   readonly sweeper: Sweeper;
@@ -186,26 +194,53 @@ interface Parts {
   readonly drain: Drain;
 }
 
-/** Builds the HTTP server of the role, and the reading part that its answers come from. */
+/** Builds the HTTP server of the role, and the reading part that its answers come from, which the caller starts. */
 async function buildServer(
   options: Required<Omit<AppOptions, 'reading' | 'metrics'>>,
   work: Pick<MetricSources, 'supervisor' | 'reaper' | 'sweeper'>,
-): Promise<{ app: FastifyInstance; reading: Reading | undefined }> {
+): Promise<Pick<Parts, 'app' | 'reading' | 'metrics'>> {
   const { config, store, registry, log } = options;
   if (config.role === 'worker') {
-    const metrics = createMetrics({ ...work, store, reading: undefined });
-    return { app: await buildHealthApp({ ...options, metrics }), reading: undefined };
+    const metrics = lazyMetrics({ ...work, store, reading: undefined });
+    return { app: await buildHealthApp({ ...options, metrics }), reading: undefined, metrics };
   }
   const { maxWatchers, trustedProxies } = config;
   const resultLink = resultLinkOf(registry, log);
   const reading = new Reading({ store, resultLink, maxWatchers, trustedProxies, log });
-  const app = await buildApp({ ...options, reading, metrics: createMetrics({ ...work, store, reading }) });
-  reading.start();
-  return { app, reading };
+  const metrics = lazyMetrics({ ...work, store, reading });
+  return { app: await buildApp({ ...options, reading, metrics }), reading, metrics };
 }
 
-function startPostgres(config: Config, log: Logger): Promise<EmbeddedPostgres> {
-  return startEmbeddedPostgres({ dataDir: config.dataDir, log: (level, message) => log[level](message) });
+function lazyMetrics(sources: MetricSources): Metrics {
+  let made: ReturnType<Metrics> | undefined;
+  return () => {
+    made ??= import('./metrics.ts').then(({ createMetrics }) => createMetrics(sources));
+    return made;
+  };
+}
+
+/** Waits for the embedded PostgreSQL, and applies the migrations that the database lacks, ours and pg-boss's. */
+async function prepareDatabase(
+  postgres: StartingPostgres | undefined,
+  url: string,
+  queue: TaskQueue,
+  log: Logger,
+  calledOff: AbortSignal,
+): Promise<void> {
+  await postgres?.answering;
+  postgres?.keepRunning();
+  const locks = { onWait: (message: string) => log.warn(message), signal: calledOff };
+  const install = () =>
+    queue.install(locks).catch((error) => {
+      throw mendable(error, url);
+    });
+  // The two schemas do not need each other. But where the migrations refuse a database, it is left as it is.
+  const installing = postgres?.isNew ? install() : undefined;
+  installing?.catch(() => undefined);
+  const { applied } = await migrate(url, locks);
+  if (applied.length > 0) log.info({ applied }, 'database migrated');
+  calledOff.throwIfAborted();
+  await (installing ?? install());
 }
 
 /** Waits for the database at DATABASE_URL, and checks that Headway can use it. */

@@ -1,7 +1,6 @@
 /** The HTTP server: its limits, its guards, and the routes by name. */
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import type { Logger } from 'pino';
-import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
 import { type JobRegistry, resultLinkOf } from '../jobs/registry.ts';
 import { SubmitQueue } from '../tasks/life/submit-queue.ts';
@@ -23,7 +22,7 @@ import { answerBrokenRequest, answerExpectation } from './http/replies.ts';
 import { logRequests } from './http/request-log.ts';
 import { createHttpServer, type FirstHandler, listenOnAllOf } from './http/server.ts';
 import { healthRoutes } from './operating/health.ts';
-import { metricsRoutes } from './operating/metrics.ts';
+import { type Metrics, metricsRoutes } from './operating/metrics.ts';
 import { homeRoutes } from './reading/lists/home.ts';
 import { listRoutes } from './reading/lists/lists.ts';
 import { groupRoutes } from './reading/polls/group-poll.ts';
@@ -42,7 +41,7 @@ export interface AppOptions {
   readonly registry: JobRegistry;
   /** What the jobs that come with Headway add to routes and pages. */
   readonly extensions: readonly ApiExtension[];
-  readonly metrics: Registry;
+  readonly metrics: Metrics;
   readonly log: Logger;
   /** The caller begins and finishes the drain, before it closes the server. */
   readonly drain?: Drain;
@@ -50,6 +49,11 @@ export interface AppOptions {
 
 /** How long a stop waits for submits whose clients have been cut off. */
 const closeTimeMs = 3_000;
+
+/** Routes have no schemas for Fastify. It would load the compilers of schemas nevertheless. */
+const noSchemas = () => {
+  throw new Error('Routes check what they get with zod, and have no schema for Fastify');
+};
 
 const serverOptions = {
   bodyLimit: 1024 * 1024,
@@ -60,6 +64,7 @@ const serverOptions = {
   // Fastify's own 503 has no problem (RFC 9457) as body. Requests during a stop are served or cut off.
   return503OnClosing: false,
   trustProxy: false,
+  schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
   exposeHeadRoutes: true,
 } satisfies FastifyServerOptions;
 

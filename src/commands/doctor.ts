@@ -1,8 +1,7 @@
 /** `headway doctor`: examines a live database and says what is wrong with it. */
-import type { Command } from 'commander';
 import { formatCount } from '../../public/format.js';
 import { loadConfig } from '../config.ts';
-import { EmbeddedPostgresError } from '../database/embedded/postgres.ts';
+import { EmbeddedPostgresError } from '../database/embedded/embedded-error.ts';
 import { DatabaseSetupError } from '../database/startup/setup-error.ts';
 import { type Diagnosis, examine, type Facts, unreachable } from '../doctor/doctor.ts';
 import type { Finding } from '../doctor/finding.ts';
@@ -10,33 +9,8 @@ import { loadExtensions } from '../extensions.ts';
 import { withDatabase } from './database.ts';
 import { plain, say } from './terminal.ts';
 
-const help = `
-Examines the database at DATABASE_URL, or the embedded one. It checks that tasks, queue entries, workers and files
-are consistent, that workers are alive, that a parent runs and repairs, and that retention keeps up; and it looks for
-long transactions and for clocks that disagree. For each finding it prints what the finding means, what repairs it by
-itself, and what to do if nothing does.
-
-It changes nothing, and you may run it at any time. A violation younger than a lease and 7 s is not listed, because
-the service is still repairing it. So set HEADWAY_LEASE_SECONDS as it is set for the service.
-
-Unfinished tasks are read by index, which takes milliseconds, also beside a million finished tasks. Finished tasks and
-their history are read if there are fewer than 200,000 tasks, or with --thorough, which takes some seconds for a
-million.
-
-Exit codes: 0 nothing is wrong, 1 findings, or the database could not be examined, 2 bad usage.`;
-
-export function registerDoctor(program: Command): void {
-  program
-    .command('doctor')
-    .description('examine a live database and say what is wrong with it')
-    .option('--thorough', 'also read all finished tasks and their history')
-    .option('--json', 'print JSON, for programs')
-    .addHelpText('after', help)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
-    .action(diagnose);
-}
-
-async function diagnose({ thorough, json }: { thorough?: true; json?: true }): Promise<void> {
+/** Prints the diagnosis, and sets the exit code by it. */
+export async function diagnose({ thorough, json }: { thorough?: true; json?: true }): Promise<void> {
   const config = loadConfig(process.env);
   const rules = (await loadExtensions()).flatMap(({ invariants }) => invariants ?? []);
   const finished = thorough ? 'always' : 'auto';

@@ -1,19 +1,18 @@
 /** `headway prune`: deletes finished tasks by hand. */
-import type { Command } from 'commander';
 import type pg from 'pg';
 import { z } from 'zod';
 import { formatBytes, formatCount } from '../../public/format.js';
 import { loadConfig } from '../config.ts';
 import { terminalStatuses } from '../tasks/model/state-machine.ts';
 import { typePattern } from '../tasks/model/type.ts';
-import { DurationError, durationExamples, parseDuration } from '../tasks/upkeep/duration.ts';
+import { DurationError, parseDuration } from '../tasks/upkeep/duration.ts';
 import { sweepFiles } from '../tasks/upkeep/file-sweep.ts';
 import { type PruneFilter, type PruneSurvey, prune, surveyPrune, timeAgo } from '../tasks/upkeep/prune.ts';
 import { withConnection } from './database.ts';
 import { CommandError, UsageError } from './exit-errors.ts';
+import { terminalWords } from './options.ts';
 import { confirm, isInteractive, plain, say } from './terminal.ts';
 
-const finished = `${terminalStatuses.slice(0, -1).join(', ')} or ${terminalStatuses.at(-1)}`;
 const progressMs = 1_000;
 
 const optionsShape = z.strictObject({
@@ -30,7 +29,7 @@ const optionsShape = z.strictObject({
     .array(
       z.enum(terminalStatuses, {
         error: ({ input }) =>
-          `expected ${finished}, not ${JSON.stringify(input)}: only finished tasks can be pruned`,
+          `expected ${terminalWords}, not ${JSON.stringify(input)}: only finished tasks can be pruned`,
       }),
     )
     .default([...terminalStatuses]),
@@ -42,42 +41,6 @@ const optionsShape = z.strictObject({
 
 type PruneOptions = z.output<typeof optionsShape>;
 
-const help = `
-<duration> is ${durationExamples}. It is counted
-from the end of each task, in months and years of the calendar. 0s means all finished tasks.
-
-The command first prints how many tasks it would delete, about how much space they take, and the oldest ten. Then
-it asks, and deletes the tasks with their history and files, in batches. It may run beside the service; you may
-stop it and run it again at any time. It does not delete a task that somebody retries in the meantime, nor the data
-that a task has written elsewhere.
-
-Exit codes: 0 done, 1 an error or tasks that were left, 2 bad usage.
-
-  headway prune --older-than 30d --status failed --type send-report --dry-run
-  headway prune --older-than 0s --group nightly --yes`;
-
-export function registerPrune(program: Command): void {
-  program
-    .command('prune')
-    .description('delete finished tasks by hand')
-    .requiredOption(
-      '--older-than <duration>',
-      'only tasks that finished at least this long ago, such as 30d or 12h',
-    )
-    .option('--status <status>', `only ${finished}; may be repeated`, listed)
-    .option('--type <type>', 'only tasks of this job; may be repeated', listed)
-    .option('--group <group>', 'only tasks of this group')
-    .option('--dry-run', 'print which tasks would be deleted, and delete nothing')
-    .option('--yes', 'do not ask')
-    .addHelpText('after', help)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
-    .action((options) => pruneByHand(parseOptions(options)));
-}
-
-function listed(value: string, previous: readonly string[] = []): string[] {
-  return [...previous, ...value.split(',').map((item) => item.trim())];
-}
-
 function parseOptions(given: unknown): PruneOptions {
   const parsed = optionsShape.safeParse(given);
   if (parsed.success) return parsed.data;
@@ -88,7 +51,12 @@ function parseOptions(given: unknown): PruneOptions {
   throw new UsageError([...new Set(findings)].join('\n'));
 }
 
-async function pruneByHand({ olderThan, status, type, group, dryRun, yes }: PruneOptions): Promise<void> {
+/** @param given the options as commander has read them */
+export function pruneByHand(given: unknown): Promise<void> {
+  return pruneBy(parseOptions(given));
+}
+
+async function pruneBy({ olderThan, status, type, group, dryRun, yes }: PruneOptions): Promise<void> {
   if (!dryRun && !yes && !isInteractive())
     throw new UsageError(
       'there is no terminal to ask for a confirmation: use --yes to delete, or --dry-run to look',

@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { access, mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { createEmptyDatabase, createTestDatabase } from '../support/database.ts';
 import { query } from '../support/embedded.ts';
@@ -26,6 +29,19 @@ describe('the reason why Headway cannot start is said in one line:', () => {
     expect(stderr.trim()).toMatch(message);
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(code).toBe(1);
+  });
+
+  it('a setting that cannot be used, before anything is made on the disk', async () => {
+    const dataDir = path.join(await mkdtemp(path.join(os.tmpdir(), 'headway-start-')), 'data');
+
+    const { code } = await runHeadway([], {
+      HEADWAY_SLOTS: 'many',
+      HEADWAY_DATA_DIR: dataDir,
+      DATABASE_URL: '',
+    });
+
+    expect(code).toBe(1);
+    await expect(access(dataDir)).rejects.toThrow('ENOENT');
   });
 
   it('a port that is in use', async () => {

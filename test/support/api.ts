@@ -71,13 +71,14 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
   const supervisor = new Supervisor({ ...config, store, registry, jobFolders, log });
   const extensions = await loadExtensions();
   const sweeper = new Sweeper({ db: store.db, log, sweeps: extensions.flatMap(({ sweep }) => sweep ?? []) });
+  const metrics = createMetrics({ store, reading, supervisor, reaper, sweeper });
   const app = await buildApp({
     config,
     store,
     reading,
     registry,
     extensions,
-    metrics: createMetrics({ store, reading, supervisor, reaper, sweeper }),
+    metrics: async () => metrics,
     log,
     drain,
   });

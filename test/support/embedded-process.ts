@@ -1,11 +1,12 @@
 /**
  * The tests of the embedded PostgreSQL run this file as a separate process: it uses the server of the data
  * folder in its arguments until its input tells it to stop, and reports in lines of JSON. It ignores Ctrl-C.
+ * With the argument `durable` the server runs with fsync, as for users.
  */
 import { once } from 'node:events';
 import { startEmbeddedPostgres } from '../../src/database/embedded/postgres.ts';
 
-const [dataDir = '', native] = process.argv.slice(2);
+const [dataDir = '', durability, native] = process.argv.slice(2);
 const report = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
 process.on('SIGINT', () => undefined);
@@ -13,7 +14,7 @@ try {
   const server = await startEmbeddedPostgres({
     dataDir,
     log: () => undefined,
-    settings: { fsync: 'off' },
+    settings: durability === 'durable' ? {} : { fsync: 'off' },
     ...(native === undefined ? {} : { native }),
   });
   report({ url: server.url, startedHere: server.startedHere });

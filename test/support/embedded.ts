@@ -79,6 +79,12 @@ export interface Report {
   readonly error?: string;
 }
 
+export interface ElsewhereOptions extends SpawnOptions {
+  readonly native?: string;
+  /** Whether the server runs with fsync, as for users (default: no). */
+  readonly isDurable?: boolean;
+}
+
 export interface ServerUser {
   readonly child: ChildProcess;
   readonly report: Report;
@@ -91,10 +97,7 @@ export interface ServerUser {
  * Starts another process that uses the data folder's server. Resolves when the process has said whether it
  * can.
  */
-export async function startElsewhere(
-  dataDir: string,
-  options: SpawnOptions & { native?: string } = {},
-): Promise<ServerUser> {
+export async function startElsewhere(dataDir: string, options: ElsewhereOptions = {}): Promise<ServerUser> {
   const child = spawnElsewhere(dataDir, options);
   const ended = once(child, 'exit');
   if (child.stdout === null) throw new Error('its output is a pipe');
@@ -115,12 +118,9 @@ export async function startElsewhere(
 }
 
 /** Starts the process without waiting for its first message. */
-export function spawnElsewhere(
-  dataDir: string,
-  options: SpawnOptions & { native?: string } = {},
-): ChildProcess {
-  const { native, ...spawnOptions } = options;
-  const args = native === undefined ? [script, dataDir] : [script, dataDir, native];
+export function spawnElsewhere(dataDir: string, options: ElsewhereOptions = {}): ChildProcess {
+  const { native, isDurable = false, ...spawnOptions } = options;
+  const args = [script, dataDir, isDurable ? 'durable' : 'fast', ...(native === undefined ? [] : [native])];
   return launch(process.execPath, args, { cwd: '/', ...spawnOptions, stdio: ['pipe', 'pipe', 'inherit'] });
 }
 

@@ -17,7 +17,7 @@ const batchBody = z.strictObject({
   tasks: z
     .array(z.unknown())
     .min(1, 'must have at least one task')
-    .max(maxTasks, `must have at most ${maxTasks.toLocaleString('en')} tasks`),
+    .max(maxTasks, 'must have at most 1,000 tasks'),
 });
 
 /**

@@ -4,11 +4,19 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { codeOf, messageOf } from '../error-text.ts';
 import { EmbeddedPostgresError } from './embedded-error.ts';
+import type { Identity } from './identity.ts';
 
 /** The programs that are run. */
 export interface Binaries {
   readonly initdb: string;
   readonly postgres: string;
+}
+
+/** The programs with what was found out about them. */
+export interface Programs extends Binaries {
+  readonly identity: Identity;
+  /** The version line of `postgres`. */
+  readonly version: string;
 }
 
 /** The `native` folder of the package for this platform. */
@@ -46,9 +54,9 @@ async function createMissingLinks(native: string): Promise<void> {
     await readFile(path.join(native, 'pg-symlinks.json'), 'utf8'),
   );
   const root = path.dirname(native);
-  for (const { source, target } of list) {
-    const link = path.join(root, target);
-    if (await exists(link)) continue;
+  const links = list.map(({ source, target }) => ({ source, link: path.join(root, target) }));
+  const areThere = await Promise.all(links.map(({ link }) => exists(link)));
+  for (const { source, link } of links.filter((_, index) => !areThere[index])) {
     try {
       await createLink(path.relative(path.dirname(link), path.join(root, source)), link);
     } catch (error) {

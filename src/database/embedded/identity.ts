@@ -5,7 +5,7 @@
  * which root has no name and no special rights.
  */
 import { execFile } from 'node:child_process';
-import { chmod, lchown, readdir, stat } from 'node:fs/promises';
+import { chmod, lchown, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../error-text.ts';
@@ -71,9 +71,9 @@ export async function giveTo(identity: Identity, folder: string): Promise<void> 
 /** Root first tries the user who owns the folder: it may belong to somebody who is root only this time. */
 async function candidates(folder: string): Promise<Identity[]> {
   if (process.getuid?.() !== 0) return [self];
-  const users = await Promise.all([ownerOf(folder), lookUp('postgres'), lookUp('nobody')]);
-  const found = users.filter((user) => user !== null);
-  return process.platform === 'linux' ? [...found, namespaced] : found;
+  const owner = await ownerOf(folder);
+  const users = [...(owner ? [owner] : []), ...(await usualUsers())];
+  return process.platform === 'linux' ? [...users, namespaced] : users;
 }
 
 async function ownerOf(folder: string): Promise<Identity | null> {
@@ -81,13 +81,13 @@ async function ownerOf(folder: string): Promise<Identity | null> {
   return uid === 0 ? null : { name: `user ${uid}`, ids: { uid, gid }, prefix: [] };
 }
 
-async function lookUp(name: string): Promise<Identity | null> {
-  try {
-    const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
-    return { name, ids: { uid: Number(uid.stdout), gid: Number(gid.stdout) }, prefix: [] };
-  } catch {
-    return null;
-  }
+/** `postgres` and `nobody`, as far as this machine has them. */
+async function usualUsers(): Promise<Identity[]> {
+  const lines = (await readFile('/etc/passwd', 'utf8').catch(() => '')).split('\n');
+  return ['postgres', 'nobody'].flatMap((name) => {
+    const [, , uid, gid] = lines.find((line) => line.startsWith(`${name}:`))?.split(':') ?? [];
+    return uid && gid ? [{ name, ids: { uid: Number(uid), gid: Number(gid) }, prefix: [] }] : [];
+  });
 }
 
 /** Answers the program's version line; throws where it does not start or the folder cannot be entered. */

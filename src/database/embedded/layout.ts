@@ -13,6 +13,8 @@ export interface Layout {
   readonly root: string;
   /** The cluster itself: what `postgres -D` is given. */
   readonly cluster: string;
+  /** Exists while the cluster may not be whole on disk: see `cluster.ts`. */
+  readonly unsynced: string;
   readonly log: string;
   /** Held exclusively by whoever starts or stops the server. */
   readonly startLock: string;
@@ -37,6 +39,7 @@ export async function prepareLayout(dataDir: string): Promise<Layout> {
     return {
       root,
       cluster: path.join(root, 'data'),
+      unsynced: path.join(root, 'data.unsynced'),
       log: path.join(root, 'server.log'),
       startLock: path.join(root, 'start.lock'),
       usersLock: path.join(root, 'users.lock'),

@@ -4,8 +4,8 @@
  * process uses the server, and the last one to leave stops it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nativeFolder, prepareBinaries } from './binaries.ts';
-import { hasCluster, prepareCluster } from './cluster.ts';
+import { nativeFolder, type Programs, prepareBinaries } from './binaries.ts';
+import { checkVersion, createCluster, hasCluster, makeDurable, removeHalfMade } from './cluster.ts';
 import { EmbeddedPostgresError } from './embedded-error.ts';
 import { chooseIdentity, giveTo } from './identity.ts';
 import { Keeper } from './keeper.ts';
@@ -20,7 +20,7 @@ import {
 import { type Lock, lock, tryLock } from './lock.ts';
 import { probe } from './probe.ts';
 import { readPidFile } from './processes.ts';
-import { clearLeftovers, ServerDidNotStart, startServer, stopServer } from './server.ts';
+import { clearLeftovers, ServerDidNotStart, type StartOptions, startServer, stopServer } from './server.ts';
 
 export { EmbeddedPostgresError } from './embedded-error.ts';
 
@@ -45,15 +45,45 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
+/** A server that starts, perhaps in a new data folder. */
+export interface StartingPostgres extends EmbeddedPostgres {
+  /** Whether the data folder is new. */
+  readonly isNew: boolean;
+  /** Resolves when the server answers. Rejects with an EmbeddedPostgresError. */
+  readonly answering: Promise<void>;
+  /**
+   * Resolves when a machine that loses its power keeps the data folder. Before that, nobody may be promised
+   * anything that relies on the database. Rejects with an EmbeddedPostgresError.
+   */
+  readonly durable: Promise<void>;
+}
+
 const lockTimeoutMs = 180_000;
 
 /** Starts the data folder's server, or joins the one that runs. Throws an EmbeddedPostgresError. */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const postgres = await beginEmbeddedPostgres(options);
+  try {
+    await Promise.all([postgres.answering, postgres.durable]);
+    return postgres;
+  } catch (error) {
+    await postgres.stop();
+    throw error;
+  }
+}
+
+/**
+ * Like `startEmbeddedPostgres`, but resolves when a program of PostgreSQL runs, which then needs little of this
+ * process. The caller stops the server also where its start fails.
+ */
+export async function beginEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<StartingPostgres> {
   const layout = await prepareLayout(options.dataDir);
   const starting = await takeStartLock(layout);
+  let begun: Pick<StartingPostgres, 'answering' | 'durable'> | undefined;
   try {
     const running = await joinRunning(layout, options.log);
-    const folder = running ?? (await start(layout, options));
+    const plan = running === null ? await planStart(layout, options) : undefined;
+    const folder = running ?? plan?.socketFolder ?? '';
     const users = await lock(layout.usersLock, 'shared', lockTimeoutMs);
     if (users === null)
       throw new EmbeddedPostgresError(`${layout.usersLock} is held by a process that hangs: end it.`);
@@ -62,18 +92,27 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       log: options.log,
       restart: () => restart(layout, options, folder),
     });
+    begun = plan
+      ? carryOut(plan, layout, options)
+      : { answering: Promise.resolve(), durable: makeDurable(layout, () => findPrograms(layout, options)) };
+    const { answering, durable } = begun;
+    const ended = Promise.allSettled([answering, durable]);
     let stopped: Promise<void> | undefined;
     return {
       url: databaseUrl(folder),
       startedHere: running === null,
+      isNew: plan?.isNew ?? false,
+      answering,
+      durable,
       keepRunning: () => keeper.start(),
       stop() {
-        stopped ??= keeper.stop().then(() => leave(layout, users, options.log));
+        stopped ??= ended.then(() => keeper.stop()).then(() => leave(layout, users, options.log));
         return stopped;
       },
     };
   } finally {
-    starting.release();
+    // Neither another process nor the keeper starts a server before the data folder is durable.
+    void Promise.allSettled([begun?.answering, begun?.durable]).then(() => starting.release());
   }
 }
 
@@ -110,42 +149,73 @@ async function joinRunning(layout: Layout, log: EmbeddedPostgresOptions['log']):
  * their place would be taken for the old one.
  */
 async function restart(layout: Layout, options: EmbeddedPostgresOptions, usedFolder: string): Promise<void> {
-  if (!(await hasCluster(layout))) {
-    throw new EmbeddedPostgresError(
-      `the data in ${layout.cluster} are gone: put them back, or stop Headway.`,
-    );
+  let folder = await joinRunning(layout, options.log);
+  if (folder === null) {
+    const plan = await planStart(layout, options);
+    if (plan.isNew) {
+      throw new EmbeddedPostgresError(
+        `the data in ${layout.cluster} are gone: put them back, or stop Headway.`,
+      );
+    }
+    await carryOut(plan, layout, options).answering;
+    folder = plan.socketFolder;
   }
-  const folder = (await joinRunning(layout, options.log)) ?? (await start(layout, options));
   if (folder !== usedFolder) {
     throw new EmbeddedPostgresError(`the server now has its socket in ${folder}: start this process again.`);
   }
 }
 
-async function start(layout: Layout, options: EmbeddedPostgresOptions): Promise<string> {
-  const binaries = await prepareBinaries(options.native ?? nativeFolder());
-  const { identity, version } = await chooseIdentity(layout.root, binaries.postgres);
-  const settings = options.settings ?? {};
-  const state = await prepareCluster(layout, identity, binaries.initdb, {
-    serverVersion: version,
-    isDurable: settings.fsync !== 'off',
-  });
-  const folder = await prepareSocketFolder(layout, (made) => giveTo(identity, made));
+/** What a start is going to do. */
+interface StartPlan {
+  readonly programs: Programs;
+  readonly socketFolder: string;
+  /** Whether a cluster must be made. */
+  readonly isNew: boolean;
+}
+
+async function planStart(layout: Layout, options: EmbeddedPostgresOptions): Promise<StartPlan> {
+  const programs = await findPrograms(layout, options);
+  const folder = await prepareSocketFolder(layout, (made) => giveTo(programs.identity, made));
+  await clearLeftovers(layout, folder);
+  await removeHalfMade(layout);
+  await checkVersion(layout, programs);
+  return { programs, socketFolder: folder, isNew: !(await hasCluster(layout)) };
+}
+
+/** Runs the first program at once, and each further one as soon as the one before has ended. */
+function carryOut(
+  { programs, socketFolder, isNew }: StartPlan,
+  layout: Layout,
+  options: EmbeddedPostgresOptions,
+): Pick<StartingPostgres, 'answering' | 'durable'> {
+  const { settings = {}, log } = options;
+  const isDurable = settings.fsync !== 'off';
+  const made = isNew ? createCluster(layout, programs, { isDurable }) : Promise.resolve();
+  const answering = made
+    .then(() => startPatiently(layout, programs, { socketFolder, isNew, settings }))
+    .then(() => log('info', `PostgreSQL ${isNew ? 'made its data folder and ' : ''}runs in ${layout.root}`));
+  const durable = made.then(() => makeDurable(layout, async () => programs));
+  return { answering, durable };
+}
+
+/** Starts the server. While the children of a killed server end, it tries again. */
+async function startPatiently(layout: Layout, programs: Programs, options: StartOptions): Promise<void> {
   const deadline = performance.now() + 10_000;
   for (;;) {
-    await clearLeftovers(layout, folder);
     try {
-      await startServer(layout, identity, binaries.postgres, folder, settings);
-      break;
+      return await startServer(layout, programs, options);
     } catch (error) {
       if (!(error instanceof ServerDidNotStart && error.mayPass) || performance.now() > deadline) throw error;
       await sleep(250);
+      await clearLeftovers(layout, options.socketFolder);
     }
   }
-  options.log(
-    'info',
-    `PostgreSQL ${state === 'created' ? 'made its data folder and ' : ''}runs in ${layout.root}`,
-  );
-  return folder;
+}
+
+/** The programs, and who runs them: to that user the folder is given. */
+async function findPrograms(layout: Layout, options: EmbeddedPostgresOptions): Promise<Programs> {
+  const binaries = await prepareBinaries(options.native ?? nativeFolder());
+  return { ...binaries, ...(await chooseIdentity(layout.root, binaries.postgres)) };
 }
 
 async function leave(layout: Layout, users: Lock, log: EmbeddedPostgresOptions['log']): Promise<void> {

@@ -1,9 +1,11 @@
 /** Starts the server, waits until it answers, and stops it. Everything here runs under the start lock. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { open, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { closeSync, existsSync, openSync, renameSync } from 'node:fs';
+import { readFile, rm, rmdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Programs } from './binaries.ts';
 import { EmbeddedPostgresError } from './embedded-error.ts';
-import { commandFor, type Identity } from './identity.ts';
+import { commandFor } from './identity.ts';
 import { type Layout, port, runningSocketFolder, socketFile } from './layout.ts';
 import { probe } from './probe.ts';
 import { clusterProcesses, pidFile, readPidFile } from './processes.ts';
@@ -25,19 +27,24 @@ const serverSettings = {
 
 const recoveryTimeoutMs = 120_000;
 
+export interface StartOptions {
+  readonly socketFolder: string;
+  /** Whether the cluster was just made, so that nobody has used it. */
+  readonly isNew: boolean;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
 /**
  * Runs `postgres` so that it outlives this process and a Ctrl-C in its terminal. Resolves when it is ready.
  */
 export async function startServer(
   layout: Layout,
-  identity: Identity,
-  postgres: string,
-  socketFolder: string,
-  settings: Readonly<Record<string, string>>,
+  { postgres, identity }: Programs,
+  { socketFolder, isNew, settings }: StartOptions,
 ): Promise<void> {
-  // Only the log of the start before is kept, so that logs do not grow for ever.
-  await rename(layout.log, `${layout.log}.old`).catch(() => undefined);
-  const log = await open(layout.log, 'w', 0o600);
+  // Nothing is awaited before the server runs: while the service loads its code, each turn of the event loop may
+  // take long.
+  const log = openLog(layout);
   try {
     const all = { ...serverSettings, unix_socket_directories: quoted(socketFolder), ...settings };
     const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
@@ -46,16 +53,26 @@ export async function startServer(
       ...options,
       cwd: layout.root,
       detached: true,
-      stdio: ['ignore', log.fd, log.fd],
+      stdio: ['ignore', log, log],
     });
     child.unref();
-    await untilReady(child, layout, socketFolder);
+    await untilReady(child, layout, { socketFolder, isNew });
   } finally {
-    await log.close();
+    closeSync(log);
   }
 }
 
-async function untilReady(child: ChildProcess, layout: Layout, socketFolder: string): Promise<void> {
+/** Only the log of the start before is kept, so that logs do not grow for ever. */
+function openLog({ log }: Layout): number {
+  if (existsSync(log)) renameSync(log, `${log}.old`);
+  return openSync(log, 'w', 0o600);
+}
+
+async function untilReady(
+  child: ChildProcess,
+  layout: Layout,
+  { socketFolder, isNew }: Pick<StartOptions, 'socketFolder' | 'isNew'>,
+): Promise<void> {
   let ended: string | undefined;
   child.once('error', (error) => {
     ended = error.message;
@@ -65,7 +82,7 @@ async function untilReady(child: ChildProcess, layout: Layout, socketFolder: str
   });
   const deadline = performance.now() + recoveryTimeoutMs;
   while (ended === undefined && performance.now() < deadline) {
-    if ((await probe(socketFolder, 5_000)) === 'ready') return;
+    if ((await probe(socketFolder, 5_000, { isNew })) === 'ready') return;
     await sleep(10);
   }
   throw new ServerDidNotStart(ended ?? 'is not ready after two minutes', await reasonIn(layout));

@@ -15,17 +15,10 @@ import { AttemptContext } from './attempt-context.ts';
 import { backoffSeconds } from './backoff.ts';
 import type { DatabaseTrouble } from './database-trouble.ts';
 import type { EndWriter } from './end-writer.ts';
+import { overdueGraceMs } from './overdue-grace.ts';
 import { encodeResult } from './result.ts';
 
 const defaultTimeoutSeconds = 3600;
-
-/**
- * How long an attempt may go on after its deadline, or after it was asked to stop, before it counts as
- * overdue: 10 s with a lease of 15 s.
- */
-export function overdueGraceMs(leaseMs: number): number {
-  return (leaseMs * 2) / 3;
-}
 
 export interface AttemptOptions {
   readonly claimed: ClaimedAttempt;

@@ -8,7 +8,7 @@ import { monotonicMs } from '../../scheduling/monotonic.ts';
 import { newId } from '../../tasks/model/ids.ts';
 import type { Store } from '../../tasks/store.ts';
 import { giveUp, ignoringCancel, type LostReason, lostAmong } from '../../tasks/workers/workers.ts';
-import { overdueGraceMs } from '../attempt/attempt.ts';
+import { overdueGraceMs } from '../attempt/overdue-grace.ts';
 import { persist } from '../attempt/persist.ts';
 import type { JobRegistry } from '../registry.ts';
 import { queuesFor, type RunnerKind, runnerKinds } from '../runner/queues.ts';

@@ -41,6 +41,16 @@ export const liveEntriesSql = `
   WHERE name = ANY (ARRAY(SELECT name FROM ${bossTables.queue} WHERE name NOT LIKE '\\_\\_pgboss\\_\\_%'))
     AND state IN ('created', 'retry', 'active') AND data ? 'taskId'`;
 
+/** The version of the schema that this version of pg-boss makes. */
+export const bossSchemaVersion = 46;
+
+/** Asks whether pg-boss has nothing to install: its schema is of this version, and has the queues $1. */
+export const readyBossSql = `
+  SELECT version >= ${bossSchemaVersion}
+         AND NOT EXISTS (SELECT FROM unnest($1::text[]) AS wanted
+                         WHERE wanted NOT IN (SELECT name FROM ${bossTables.queue})) AS ready
+  FROM ${bossSchema}.version`;
+
 /** SQL that is true where pg-boss has been installed. */
 export const isInstalledSql = `to_regclass('${bossTables.job}') IS NOT NULL`;
 

@@ -2,13 +2,12 @@
  * The queue: it only wakes runners. `task_state` decides what runs, and a queue entry lives exactly as long
  * as its task is queued. pg-boss's own retries, expiry and heartbeats are off, so that nothing else decides.
  */
-
 import type pg from 'pg';
-import { type ConstructorOptions, type Db, PgBoss } from 'pg-boss';
+import type { ConstructorOptions, Db, PgBoss } from 'pg-boss';
 import { type Connection, type Database, inTransaction, openPool } from '../../database/database.ts';
-
+import { codeOf } from '../../database/error-text.ts';
 import { type LockOptions, throughLocks } from '../../database/migrations/locks.ts';
-import { bossSchema, bossTables, isMissingQueue, waitsInQueueSql } from './boss.ts';
+import { bossSchema, bossTables, isMissingQueue, readyBossSql, waitsInQueueSql } from './boss.ts';
 import { sendEntriesSql } from './entries.ts';
 import { queueOf, soloQueue } from './names.ts';
 
@@ -37,7 +36,11 @@ const queueOptions = {
 
 export class TaskQueue {
   private readonly db: Database;
-  private readonly boss: PgBoss;
+  private readonly options: Partial<ConstructorOptions>;
+  private readonly onError: (error: Error) => void;
+  private starting: Promise<PgBoss> | undefined;
+  private boss: PgBoss | undefined;
+  private isClosed = false;
   /**
    * Runs pg-boss's statements: usually the pool, but a connection with a short lock limit while pg-boss
    * installs its schema.
@@ -52,38 +55,30 @@ export class TaskQueue {
 
   private constructor(db: Database, options: Partial<ConstructorOptions>, onError: (error: Error) => void) {
     this.db = db;
+    this.options = options;
+    this.onError = onError;
     this.claimPool = openPool(db.url, { name: 'headway claim', connections: maxClaims });
     this.bossDb = asBossDb(db.pool);
-    const bossDb: Db = { executeSql: (text, values) => this.bossDb.executeSql(text, values) };
-    this.boss = new PgBoss({
-      db: bossDb,
-      schema: bossSchema,
-      schedule: false,
-      registerInstance: false,
-      ...options,
-    });
-    this.boss.on('error', onError);
   }
 
-  /**
-   * Opens the queue for a parent: installs or migrates pg-boss's schema, and lets pg-boss delete settled
-   * entries. If others hold the locks that this needs, it reports so and tries again.
-   */
+  /** The queue of a parent. It can be used after `install`. */
+  static forParent(db: Database, types: readonly string[], onError: (error: Error) => void): TaskQueue {
+    const queue = new TaskQueue(db, { migrate: true, supervise: true }, onError);
+    queue.types = types;
+    return queue;
+  }
+
+  /** Opens the queue for a parent: `forParent`, `install` and `maintain` in one. */
   static async openAndMaintain(
     db: Database,
     types: readonly string[],
     onError: (error: Error) => void,
     locks: LockOptions = {},
-  ) {
-    const queue = new TaskQueue(db, { migrate: true, supervise: true }, onError);
-    queue.types = types;
+  ): Promise<TaskQueue> {
+    const queue = TaskQueue.forParent(db, types, onError);
     try {
-      await throughLocks(
-        db.url,
-        "The migration of pg-boss's schema",
-        (client) => queue.install(client),
-        locks,
-      );
+      await queue.install(locks);
+      await queue.started();
       return queue;
     } catch (error) {
       await queue.close();
@@ -91,21 +86,49 @@ export class TaskQueue {
     }
   }
 
-  private async install(client: pg.Client): Promise<void> {
+  /**
+   * Installs or migrates pg-boss's schema, and creates the queues that are missing. If others hold the locks
+   * that this needs, it reports so and tries again. In a database that lacks nothing, pg-boss is not even loaded.
+   */
+  async install(locks: LockOptions = {}): Promise<void> {
+    const what = "The migration of pg-boss's schema";
+    await throughLocks(this.db.url, what, (client) => this.installBy(client), locks);
+  }
+
+  private async installBy(client: pg.Client): Promise<void> {
+    if (await this.isInstalled(client)) return;
     this.bossDb = asInstallingDb(client);
     try {
-      await this.boss.start();
+      await this.started();
       await this.ensureQueues();
     } finally {
       this.bossDb = asBossDb(this.db.pool);
     }
   }
 
+  private async isInstalled(client: pg.Client): Promise<boolean> {
+    const undefinedTable = '42P01';
+    try {
+      const { rows } = await client.query<{ ready: boolean }>(readyBossSql, [queuesOf(this.types)]);
+      return rows[0]?.ready ?? false;
+    } catch (error) {
+      if (codeOf(error) === undefinedTable) return false;
+      throw error;
+    }
+  }
+
+  /** From now on pg-boss deletes settled entries. Where it cannot start, whoever needs it next starts it. */
+  maintain(): void {
+    this.started().catch((error) => {
+      if (!this.isClosed) this.onError(error);
+    });
+  }
+
   /** Opens the queue for a runner, whose parent has already installed everything. */
-  static async open(db: Database, onError: (error: Error) => void) {
+  static async open(db: Database, onError: (error: Error) => void): Promise<TaskQueue> {
     const queue = new TaskQueue(db, { migrate: false, supervise: false }, onError);
     try {
-      await queue.boss.start();
+      await queue.started();
     } catch (error) {
       await queue.close();
       throw error;
@@ -113,8 +136,42 @@ export class TaskQueue {
     return queue;
   }
 
+  /** pg-boss, which is loaded and started when it is first needed. */
+  private started(): Promise<PgBoss> {
+    this.starting ??= this.startBoss().catch((error: unknown) => {
+      this.starting = undefined;
+      throw error;
+    });
+    return this.starting;
+  }
+
+  private async startBoss(): Promise<PgBoss> {
+    const { PgBoss } = await import('pg-boss');
+    if (this.isClosed) throw new Error('The queue is closed');
+    const bossDb: Db = { executeSql: (text, values) => this.bossDb.executeSql(text, values) };
+    const boss = new PgBoss({
+      db: bossDb,
+      schema: bossSchema,
+      schedule: false,
+      registerInstance: false,
+      ...this.options,
+    });
+    boss.on('error', this.onError);
+    try {
+      await boss.start();
+    } catch (error) {
+      await stop(boss);
+      throw error;
+    }
+    if (this.isClosed) await stop(boss);
+    this.boss = boss;
+    return boss;
+  }
+
+  /** Does not wait for a start of pg-boss that is under way, which a database that hangs may hold up. */
   async close(): Promise<void> {
-    await this.boss.stop({ graceful: false, close: false });
+    this.isClosed = true;
+    if (this.boss) await stop(this.boss);
     await this.claimPool.end();
   }
 
@@ -173,7 +230,8 @@ export class TaskQueue {
 
   /** Settles entries that wait, or were fetched by somebody who is gone, in the caller's transaction. */
   async withdrawAll(queue: string, entryIds: readonly string[], connection: Connection): Promise<void> {
-    await this.boss.cancel(queue, [...entryIds], { db: asBossDb(connection) }).catch((error: unknown) => {
+    const boss = await this.started();
+    await boss.cancel(queue, [...entryIds], { db: asBossDb(connection) }).catch((error: unknown) => {
       // The queue was deleted, and its entries with it.
       if (!isMissingQueue(error)) throw error;
     });
@@ -202,12 +260,21 @@ export class TaskQueue {
    * @returns the names of the queues that it created
    */
   async ensureQueues(types = this.types): Promise<string[]> {
-    const queues = types.flatMap((type) => [type, soloQueue(type)]);
-    const existing = new Set((await this.boss.getQueues(queues)).map((queue) => queue.name));
+    const boss = await this.started();
+    const queues = queuesOf(types);
+    const existing = new Set((await boss.getQueues(queues)).map((queue) => queue.name));
     const missing = queues.filter((queue) => !existing.has(queue));
-    for (const queue of missing) await this.boss.createQueue(queue, queueOptions);
+    for (const queue of missing) await boss.createQueue(queue, queueOptions);
     return missing;
   }
+}
+
+function stop(boss: PgBoss): Promise<void> {
+  return boss.stop({ graceful: false, close: false });
+}
+
+function queuesOf(types: readonly string[]): string[] {
+  return types.flatMap((type) => [type, soloQueue(type)]);
 }
 
 /**

@@ -2,7 +2,13 @@
 import { PgBoss } from 'pg-boss';
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../../src/tasks/model/ids.ts';
-import { bossSchema, bossTables, isMissingQueue } from '../../../src/tasks/queue/boss.ts';
+import {
+  bossSchema,
+  bossSchemaVersion,
+  bossTables,
+  isMissingQueue,
+  readyBossSql,
+} from '../../../src/tasks/queue/boss.ts';
 import { submit } from '../../support/service.ts';
 import { useStore } from '../../support/tasks.ts';
 
@@ -11,6 +17,14 @@ const rowsOf = async <Row>(text: string, values: unknown[] = []) =>
   (await store.db.pool.query(text, values)).rows as Row[];
 
 describe('this version of pg-boss', () => {
+  it('has the schema of the version that a start expects', async () => {
+    expect(await rowsOf(`SELECT version FROM ${bossSchema}.version`)).toEqual([
+      { version: bossSchemaVersion },
+    ]);
+    expect(await rowsOf(readyBossSql, [['noop', 'noop.solo']])).toEqual([{ ready: true }]);
+    expect(await rowsOf(readyBossSql, [['noop', 'new']])).toEqual([{ ready: false }]);
+  });
+
   it('has the columns that claims, repairs and invariants read, in their types', async () => {
     const columns = await rowsOf<{ name: string; type: string }>(
       `SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute

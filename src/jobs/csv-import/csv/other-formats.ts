@@ -2,7 +2,6 @@
  * Recognises files that are certainly not CSV: people choose the wrong file, or save a sign-in page instead
  * of the file.
  */
-import { fileTypeFromBuffer } from 'file-type';
 
 /** How files of other text formats begin. No header row begins like this. */
 const textFormats: readonly (readonly [begin: RegExp, name: string])[] = [
@@ -47,6 +46,8 @@ export async function binaryFormatOf(beginning: Buffer): Promise<string | undefi
   // A header row may begin with a short signature such as "BM" or "MZ", so signatures count only in binary
   // data.
   if (!isBinary(beginning.toString('latin1'))) return undefined;
+  // Loaded here, because few files need it.
+  const { fileTypeFromBuffer } = await import('file-type');
   const type = await fileTypeFromBuffer(beginning);
   if (type === undefined) return undefined;
   const kind = nameOfKind.find(([mime]) => mime.test(type.mime))?.[1] ?? 'a file';
